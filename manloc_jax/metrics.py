@@ -1,0 +1,162 @@
+"""Scores as histograms: sums on the device, ratios once on the host.
+
+Every metric here is a function of how many positives and negatives fell into
+each of `bins` equal score intervals. Such counts add over batches, devices and
+processes without error, take constant memory, and give the area under the ROC
+curve to within a bound that is itself computed from the counts.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def histogram(
+    scores: jax.Array, truth: jax.Array, row: jax.Array, shape: tuple[int, int]
+) -> jax.Array:
+  """Counts scores by row, class and bin.
+
+  Args:
+    scores: f32[n] in [0, 1].
+    truth: Integers [n]: 1 for positives, 0 for negatives; others are ignored.
+    row: i32[n], such as the index of the image a pixel lies in.
+    shape: `(rows, bins)`.
+
+  Returns:
+    i32[rows, 2, bins].
+  """
+  rows, bins = shape
+  index = jnp.clip((scores * bins).astype(jnp.int32), 0, bins - 1)
+  # Out of bounds where the example counts nothing; the scatter drops it.
+  flat = jnp.where(
+      (truth == 0) | (truth == 1),
+      (row * 2 + truth) * bins + index,
+      rows * 2 * bins,
+  )
+  counts = jnp.zeros(rows * 2 * bins, jnp.int32).at[flat].add(1, mode='drop')
+  return counts.reshape(rows, 2, bins)
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+  """ROC points from the strictest threshold to the laxest.
+
+  Attributes:
+    fpr: f64[bins + 1], false positive rates, from 0 to 1.
+    tpr: f64[bins + 1], true positive rates, from 0 to 1.
+  """
+
+  fpr: np.ndarray
+  tpr: np.ndarray
+
+
+def roc(counts: np.ndarray) -> Curve | None:
+  """Returns the ROC curve of [2, bins] counts; None if a class is empty."""
+  totals = counts.sum(axis=1)
+  if not totals.all():
+    return None
+  # Thresholds fall, so the rates are sums from the highest bin down.
+  falling = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
+  rates = np.concatenate([np.zeros((2, 1)), falling], axis=1) / totals[:, None]
+  return Curve(fpr=rates[0], tpr=rates[1])
+
+
+def auc(counts: np.ndarray) -> float:
+  """Area under the ROC curve of [2, bins] counts; NaN if a class is empty.
+
+  Scores of one bin count as tied; the area of exact ranks is within
+  `auc_bound` of it.
+  """
+  curve = roc(counts)
+  if curve is None:
+    return float('nan')
+  return float(np.trapezoid(curve.tpr, curve.fpr))
+
+
+def auc_bound(counts: np.ndarray) -> float:
+  """Largest error of `auc` from ties within bins; NaN if a class is empty.
+
+  Pairs of a positive and a negative in one bin count one half and could count
+  zero or one, so the bound is half their share of all pairs.
+  """
+  negatives, positives = counts.astype(np.float64)
+  pairs = negatives.sum() * positives.sum()
+  return float((negatives @ positives) / 2 / pairs) if pairs else float('nan')
+
+
+def average_precision(counts: np.ndarray) -> float:
+  """Average precision of [2, bins] counts; NaN without positives."""
+  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
+  if not tp[-1]:
+    return float('nan')
+  precision = tp / np.maximum(tp + fp, 1)
+  recall = np.concatenate([[0.0], tp / tp[-1]])
+  return float(np.diff(recall) @ precision)
+
+
+def at_half(counts: np.ndarray) -> dict[str, float]:
+  """Accuracy, F1, IoU and MCC of [2, bins] counts at the threshold 0.5.
+
+  Returns:
+    `accuracy`, `accuracy_balanced` (mean of the classes' recalls), `f1`,
+    `iou` and `mcc`; NaN where a denominator is zero.
+  """
+  return _confusion_scores(*confusion(counts))
+
+
+def confusion(
+    counts: np.ndarray, threshold: float = 0.5
+) -> tuple[float, float, float, float]:
+  """Returns `(tp, fp, fn, tn)`; positive is a score of at least `threshold`.
+
+  Exact where `threshold` is a bin's edge, such as 0.5 for even `bins`.
+  """
+  edge = round(threshold * counts.shape[1])
+  tn, fn = counts[:, :edge].sum(axis=1, dtype=np.float64)
+  fp, tp = counts[:, edge:].sum(axis=1, dtype=np.float64)
+  return tp, fp, fn, tn
+
+
+def _confusion_scores(tp, fp, fn, tn) -> dict[str, float]:
+  ratio = lambda a, b: float(a / b) if b else float('nan')
+  margins = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+  return {
+      'accuracy': ratio(tp + tn, tp + fp + fn + tn),
+      'accuracy_balanced': (ratio(tp, tp + fn) + ratio(tn, tn + fp)) / 2,
+      'f1': ratio(2 * tp, 2 * tp + fp + fn),
+      'iou': ratio(tp, tp + fp + fn),
+      'mcc': ratio(tp * tn - fp * fn, margins),
+  }
+
+
+def best_f1(counts: np.ndarray) -> float:
+  """F1 at the best threshold, which only an oracle knows."""
+  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
+  if not tp[-1]:
+    return float('nan')
+  return float((2 * tp / (tp + fp + tp[-1])).max())
+
+
+def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
+  """What scores that look at nothing reach on the same rows.
+
+  Args:
+    positives: Number of manipulated patches or pixels.
+    negatives: Number of pristine ones.
+
+  Returns:
+    For `all_pristine` and `random` (uniform in [0, 1], in expectation of the
+    counts) the scores of `at_half`, `auc` and `average_precision`.
+  """
+  p, n = float(positives), float(negatives)
+  prevalence = p / (p + n) if p + n else float('nan')
+  chance = {'auc': 0.5, 'average_precision': prevalence}
+  return {
+      'all_pristine': {**_confusion_scores(0.0, 0.0, p, n), **chance},
+      'random': {
+          **_confusion_scores(p / 2, n / 2, p / 2, n / 2),
+          **chance,
+      },
+  }

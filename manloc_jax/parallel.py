@@ -1,0 +1,45 @@
+"""Devices: one mesh, one axis, and how arrays lie on it."""
+
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+DATA = 'data'  # The one mesh axis: examples.
+
+
+def make_mesh(devices=None) -> Mesh:
+  """Returns a 1-D mesh over `devices`, by default all of all processes."""
+  devices = devices or jax.devices()
+  # Auto, because `make_mesh` now defaults to Explicit, and explicit shardings
+  # appear in array types, which Linen's scans do not expect.
+  return jax.make_mesh(
+      (len(devices),), (DATA,), (AxisType.Auto,), devices=devices
+  )
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """The sharding of parameters: a full copy on each device."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def sharded(mesh: Mesh) -> NamedSharding:
+  """The sharding of a batch: its first axis is split over the devices."""
+  return NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def put_batch(batch: Any, mesh: Mesh) -> Any:
+  """Makes global arrays of this process's share of a batch of NumPy arrays."""
+  sharding = sharded(mesh)
+  return jax.tree.map(
+      lambda x: jax.make_array_from_process_local_data(sharding, x), batch
+  )
+
+
+def check_batch_size(batch_size: int, mesh: Mesh) -> None:
+  """Raises ValueError unless the global batch splits evenly over the mesh."""
+  if batch_size % mesh.size:
+    raise ValueError(
+        f'A batch of {batch_size} does not split over {mesh.size} devices;'
+        ' choose a multiple with --config.batch_size.'
+    )

@@ -1,0 +1,205 @@
+"""One training, evaluation or prediction step, mapped over the devices.
+
+Each step is written for one device's share of the batch; what crosses devices
+is a visible `psum`.
+"""
+
+from collections.abc import Mapping
+import functools
+
+from flax import struct
+import jax
+from jax.sharding import Mesh, PartitionSpec as P
+import jax.numpy as jnp
+import optax
+
+from manloc_jax import augment
+from manloc_jax import losses
+from manloc_jax import metrics
+from manloc_jax import parallel
+from manloc_jax import state as state_lib
+
+
+def make_train_step(
+    model,
+    tx: optax.GradientTransformation,
+    mesh: Mesh,
+    *,
+    loss: Mapping | None = None,
+    symmetries: bool = False,
+):
+  """Returns `step(state, batch) -> (state, scalars)`; donates `state`.
+
+  Args:
+    model: A module of `models`.
+    tx: The optimizer.
+    mesh: Devices the batch is split over.
+    loss: Weights of `losses.joint_loss`.
+    symmetries: Whether patches are flipped and rotated at random.
+
+  Returns:
+    A compiled function. A batch holds `image` uint8[b, side, side, 3], `mask`
+    uint8[b, side, side], `label` i32[b] and `weight` f32[b]; an example of
+    weight zero is padding. Scalars are means over the weights.
+  """
+  loss = dict(loss or {})
+
+  def local_step(state: state_lib.TrainState, batch):
+    key = jax.random.fold_in(state.rng, state.step)
+    key = jax.random.fold_in(key, jax.lax.axis_index(parallel.DATA))
+    symmetry_key, dropout_key = jax.random.split(key)
+    images, masks = batch['image'], batch['mask']
+    if symmetries:
+      images, masks = augment.random_symmetry(images, masks, symmetry_key)
+    # Weights of the whole batch, so that padding never biases the mean.
+    total = jax.lax.psum(batch['weight'].sum(), parallel.DATA)
+
+    def loss_fn(params):
+      out = model.apply(
+          {'params': params}, images, train=True, rngs={'dropout': dropout_key}
+      )
+      terms = losses.joint_loss(
+          patch_logits=out.patch_logits,
+          mask_logits=out.mask_logits,
+          labels=batch['label'],
+          masks=masks.astype(jnp.int32),
+          **loss,
+      )
+      terms = {k: (v * batch['weight']).sum() / total for k, v in terms.items()}
+      return terms['total'], terms
+
+    # Without the cast, autodiff sums the gradient over devices by itself and
+    # the psum below would count it once per device.
+    params = jax.lax.pcast(state.params, parallel.DATA, to='varying')
+    grads, terms = jax.grad(loss_fn, has_aux=True)(params)
+    grads, terms = jax.lax.psum((grads, terms), parallel.DATA)
+
+    updates, opt_state = tx.update(grads, state.opt_state, state.params)
+    new_state = state.replace(
+        step=state.step + 1,
+        params=optax.apply_updates(state.params, updates),
+        opt_state=opt_state,
+    )
+    return new_state, {**terms, 'grad_norm': optax.tree.norm(grads)}
+
+  mapped = jax.shard_map(
+      local_step,
+      mesh=mesh,
+      in_specs=(P(), P(parallel.DATA)),
+      out_specs=(P(), P()),
+  )
+  return jax.jit(mapped, donate_argnums=0)
+
+
+def _scores(model, params, images):
+  """Probability of manipulation: f32[batch] and f32[batch, side, side]."""
+  out = model.apply({'params': params}, images)
+  return (
+      jax.nn.softmax(out.patch_logits)[..., 1],
+      jax.nn.softmax(out.mask_logits)[..., 1],
+  )
+
+
+def make_predict_step(model, mesh: Mesh):
+  """Returns `predict(params, images) -> (patch scores, pixel scores)`.
+
+  Images are uint8[batch, side, side, 3]; scores are probabilities of
+  manipulation, f32[batch] and f32[batch, side, side], sharded like the images.
+  """
+  mapped = jax.shard_map(
+      functools.partial(_scores, model),
+      mesh=mesh,
+      in_specs=(P(), P(parallel.DATA)),
+      out_specs=(P(parallel.DATA), P(parallel.DATA)),
+  )
+  return jax.jit(mapped)
+
+
+@struct.dataclass
+class Totals:
+  """Sums over the patches seen so far, one share per device.
+
+  Attributes:
+    patches: i32[devices, 1, 2, bins], patch scores by class.
+    pixels: i32[devices, images, 2, bins], pixel scores by image and class.
+    positives: i32[devices, side, side], how often a pixel was manipulated.
+    loss: f32[devices, 3]: sums of `patch`, `mask` and of the weights.
+  """
+
+  patches: jax.Array
+  pixels: jax.Array
+  positives: jax.Array
+  loss: jax.Array
+
+
+def zero_totals(mesh: Mesh, *, images: int, bins: int, side: int) -> Totals:
+  """Returns empty sums, each device's share on that device."""
+  n = mesh.size
+  make = lambda: Totals(
+      patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
+      pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
+      positives=jnp.zeros((n, side, side), jnp.int32),
+      loss=jnp.zeros((n, 3), jnp.float32),
+  )
+  return jax.jit(make, out_shardings=parallel.sharded(mesh))()
+
+
+def make_eval_step(model, mesh: Mesh):
+  """Returns `step(params, totals, batch) -> totals`; donates `totals`.
+
+  A batch is as for training, with `image_index` i32[b], the row of each
+  patch in `Totals.pixels`. Padding counts nowhere.
+  """
+
+  def local_step(params, totals: Totals, batch):
+    out = model.apply({'params': params}, batch['image'])
+    patch = jax.nn.softmax(out.patch_logits)[..., 1]
+    pixel = jax.nn.softmax(out.mask_logits)[..., 1]
+    masks = batch['mask'].astype(jnp.int32)
+    counted = batch['weight'] > 0
+    terms = losses.joint_loss(
+        patch_logits=out.patch_logits,
+        mask_logits=out.mask_logits,
+        labels=batch['label'],
+        masks=masks,
+    )
+    ignored = -1  # A class that no histogram counts.
+    pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
+    rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
+    bins = totals.pixels.shape[-1]
+    images = totals.pixels.shape[1]
+    new = Totals(
+        patches=metrics.histogram(
+            patch,
+            jnp.where(counted, batch['label'], ignored),
+            jnp.zeros_like(batch['label']),
+            (1, bins),
+        ),
+        pixels=metrics.histogram(
+            pixel.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
+        ),
+        positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
+        loss=jnp.stack([
+            (terms['patch'] * batch['weight']).sum(),
+            (terms['mask'] * batch['weight']).sum(),
+            batch['weight'].sum(),
+        ]),
+    )
+    return jax.tree.map(lambda total, x: total + x[None], totals, new)
+
+  mapped = jax.shard_map(
+      local_step,
+      mesh=mesh,
+      in_specs=(P(), P(parallel.DATA), P(parallel.DATA)),
+      out_specs=P(parallel.DATA),
+  )
+  return jax.jit(mapped, donate_argnums=1)
+
+
+def sum_totals(totals: Totals, mesh: Mesh) -> Totals:
+  """Sums over the devices: the same arrays without their first axis."""
+  add = lambda t: jax.tree.map(lambda x: jax.lax.psum(x[0], parallel.DATA), t)
+  mapped = jax.shard_map(
+      add, mesh=mesh, in_specs=P(parallel.DATA), out_specs=P()
+  )
+  return jax.jit(mapped)(totals)
