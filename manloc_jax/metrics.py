@@ -103,20 +103,10 @@ def at_half(counts: np.ndarray) -> dict[str, float]:
     `accuracy`, `accuracy_balanced` (mean of the classes' recalls), `f1`,
     `iou` and `mcc`; NaN where a denominator is zero.
   """
-  return _confusion_scores(*confusion(counts))
-
-
-def confusion(
-    counts: np.ndarray, threshold: float = 0.5
-) -> tuple[float, float, float, float]:
-  """Returns `(tp, fp, fn, tn)`; positive is a score of at least `threshold`.
-
-  Exact where `threshold` is a bin's edge, such as 0.5 for even `bins`.
-  """
-  edge = round(threshold * counts.shape[1])
+  edge = counts.shape[1] // 2
   tn, fn = counts[:, :edge].sum(axis=1, dtype=np.float64)
   fp, tp = counts[:, edge:].sum(axis=1, dtype=np.float64)
-  return tp, fp, fn, tn
+  return _confusion_scores(tp, fp, fn, tn)
 
 
 def _confusion_scores(tp, fp, fn, tn) -> dict[str, float]:
@@ -131,12 +121,10 @@ def _confusion_scores(tp, fp, fn, tn) -> dict[str, float]:
   }
 
 
-def best_f1(counts: np.ndarray) -> float:
-  """F1 at the best threshold, which only an oracle knows."""
-  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
-  if not tp[-1]:
-    return float('nan')
-  return float((2 * tp / (tp + fp + tp[-1])).max())
+def f1_curve(counts: np.ndarray) -> np.ndarray:
+  """F1 at every bin edge: f64[bins], entry i at the threshold i / bins."""
+  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)[:, ::-1]
+  return 2 * tp / np.maximum(tp + fp + tp[0], 1)
 
 
 def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:

@@ -1,5 +1,7 @@
 """Devices: one mesh, one axis, and how arrays lie on it."""
 
+import collections
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -34,6 +36,16 @@ def put_batch(batch: Any, mesh: Mesh) -> Any:
   return jax.tree.map(
       lambda x: jax.make_array_from_process_local_data(sharding, x), batch
   )
+
+
+def prefetch(batches: Iterable, mesh: Mesh, ahead: int = 2) -> Iterator:
+  """Puts batches on the devices a few steps before they are asked for."""
+  queue = collections.deque()
+  for batch in batches:
+    queue.append(put_batch(batch, mesh))
+    if len(queue) > ahead:
+      yield queue.popleft()
+  yield from queue
 
 
 def check_batch_size(batch_size: int, mesh: Mesh) -> None:

@@ -1,0 +1,85 @@
+"""Every setting, with the paper's choice or what stands in for it.
+
+A config file imports this one and overrides; any field can be set on the
+command line as well, such as `--config.model.conv2_filters=4`. "Unstated"
+marks what the paper leaves open.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns J-Conv-LSTM-Conv as the paper describes it."""
+  config = ml_collections.ConfigDict()
+  config.seed = 0  # Initialization, order of the patches, splits.
+  config.batch_size = 64  # Patches over all devices. Unstated.
+  config.num_steps = 20_000  # Updates. Unstated.
+
+  config.model = _model()
+  config.loss = _loss()
+  config.optim = _optim()
+  config.data = _data()
+
+  config.train = train = ml_collections.ConfigDict()
+  train.symmetries = False  # Random flips and rotations by 90 degrees.
+  train.log_every_steps = 50
+  train.eval_every_steps = 500  # Scores the validation part, and saves.
+  train.checkpoint_every_steps = 250  # Saves in between, for resuming.
+  # Evaluations without a better pixel AUC until training stops; 0: never.
+  train.patience_evals = 10  # Unstated.
+
+  config.eval = evaluation = ml_collections.ConfigDict()
+  evaluation.splits = ('test', 'test_grid')  # Scored after training.
+  evaluation.batch_size = 64  # Patches over all devices.
+  evaluation.bins = 4096  # Of the score histograms; even.
+  return config
+
+
+def _model() -> ml_collections.ConfigDict:
+  model = ml_collections.ConfigDict()
+  model.conv1_filters = 16  # Section 3.1.1; Table 3 also has 8 and 32.
+  # One map, "but it could be changed depending on the size of the dataset".
+  model.conv2_filters = 1
+  model.conv2_activation = True  # ReLU after conv2. Unstated.
+  model.conv3_filters = 32  # Unstated.
+  model.conv4_filters = 32  # Unstated.
+  model.kernel = 5  # Pixels; of conv1, conv2 and conv3.
+  model.conv45_kernel = 5  # Pixels; 1 reads "fully convolution" literally.
+  model.conv3_pool = 'auto'  # 'max', 'none'; auto drops it in LSTM-64h.
+  model.grid = 8  # Blocks per side: 64 blocks of 8x8 pixels.
+  model.block_order = 'row'  # 'row' (raster), 'column' or 'hilbert'.
+  model.lstm_hidden = (256, 256, 256)  # The first two are unstated.
+  model.lstm_dropout = 0.0  # Between the LSTMs. Unstated.
+  model.forget_bias = 1.0  # Unstated; what TensorFlow adds by default.
+  model.head = 'last'  # 'last', 'mean' or 'concat' outputs. Unstated.
+  model.input_norm = 'symmetric'  # [-1, 1], or 'unit' for [0, 1]. Unstated.
+  model.conv_init = 'glorot'  # See models/initializers.py. Unstated.
+  return model
+
+
+def _loss() -> ml_collections.ConfigDict:
+  loss = ml_collections.ConfigDict()
+  loss.patch_weight = 1.0  # Eq. 5 adds both terms as they are.
+  loss.mask_weight = 1.0
+  loss.patch_class_weights = (1.0, 1.0)  # Pristine, manipulated. Unstated.
+  loss.pixel_class_weights = (1.0, 1.0)  # Pristine, manipulated. Unstated.
+  return loss
+
+
+def _optim() -> ml_collections.ConfigDict:
+  optim = ml_collections.ConfigDict()  # Adam; its settings are unstated.
+  optim.learning_rate = 1e-4
+  optim.warmup_steps = 0
+  optim.final_fraction = 1.0  # Of the learning rate, reached by a cosine.
+  optim.clip_norm = 0.0  # Largest global norm of a gradient; 0: no clipping.
+  optim.weight_decay = 0.0
+  return optim
+
+
+def _data() -> ml_collections.ConfigDict:
+  data = ml_collections.ConfigDict()
+  data.name = ''  # A key of manloc_jax.data.datasets.DATASETS.
+  data.root = ''  # Folder of the dataset as it was published.
+  data.prepared = 'data'  # Folder for prepared sets, one folder each.
+  data.side = 64  # Patch side in pixels (section 3.1.1).
+  return data

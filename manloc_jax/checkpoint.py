@@ -1,0 +1,275 @@
+"""Checkpoints: save, resume, and one door for analysis."""
+
+from collections.abc import Callable
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+from orbax import checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
+from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
+
+from manloc_jax import errors
+from manloc_jax import models
+
+CONFIG = 'config.json'
+
+
+@dataclasses.dataclass
+class Progress:
+  """What a resumed run must remember besides arrays.
+
+  Attributes:
+    scores: Validation score by step, of every evaluation so far.
+    done: Whether training has ended, by its last step or by early stopping.
+  """
+
+  scores: dict[int, float] = dataclasses.field(default_factory=dict)
+  done: bool = False
+
+  @property
+  def best_step(self) -> int | None:
+    """Step of the highest score, the later of equals; None without scores."""
+    if not self.scores:
+      return None
+    return max(self.scores, key=lambda step: (self.scores[step], step))
+
+  @property
+  def evaluations_since_best(self) -> int:
+    """How many evaluations in a row have not beaten the best."""
+    return sum(step > (self.best_step or 0) for step in self.scores)
+
+
+def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
+  """Saves every so often and when the cluster preempts; keeps last and best."""
+  options = ocp.CheckpointManagerOptions(
+      save_decision_policy=when.AnySavePolicy([
+          when.FixedIntervalPolicy(every_steps),
+          when.PreemptionCheckpointingPolicy(),
+      ]),
+      preservation_policy=keep.AnyPreservationPolicy([
+          keep.LatestN(2),
+          keep.BestN(get_metric_fn=lambda m: m['score'], n=1),
+      ]),
+  )
+  return ocp.CheckpointManager(_directory(workdir), options=options)
+
+
+def save(
+    manager: ocp.CheckpointManager, state, progress: Progress, *, force: bool
+) -> None:
+  """Saves `state` if the policy says so or `force` does.
+
+  The write is asynchronous and atomic: a killed run leaves either a whole
+  checkpoint or a temporary folder that the next run removes.
+  """
+  step = int(state.step)
+  if manager.latest_step() == step:
+    return
+  manager.save(
+      step,
+      args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state),
+          progress=ocp.args.JsonSave(dataclasses.asdict(progress)),
+      ),
+      # Between evaluations there is no score, and no claim to be the best.
+      metrics={'score': progress.scores.get(step, -1.0)},
+      force=force,
+  )
+
+
+def restore_or(
+    manager: ocp.CheckpointManager, state
+) -> tuple[Any, Progress]:
+  """Returns the newest saved state, or `state` and no progress.
+
+  Raises:
+    UserError: The checkpoint does not hold this model.
+  """
+  step = manager.latest_step()
+  if step is None:
+    return state, Progress()
+  abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+  try:
+    saved = manager.restore(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardRestore(abstract),
+            progress=ocp.args.JsonRestore(),
+        ),
+    )
+  except (ValueError, KeyError, TypeError) as error:
+    raise _other_model(manager.directory, step) from error
+  return saved['state'], _progress(saved['progress'])
+
+
+def _progress(saved: dict[str, Any]) -> Progress:
+  scores = {int(step): score for step, score in saved['scores'].items()}
+  return Progress(scores=scores, done=saved['done'])
+
+
+def _other_model(directory, step: int) -> errors.UserError:
+  return errors.UserError(
+      f'Checkpoint {step} in {str(directory)!r} does not hold the model that'
+      f' {CONFIG} describes; choose the --workdir of a run of this model.'
+  )
+
+
+def _directory(workdir: str) -> pathlib.Path:
+  return pathlib.Path(workdir).absolute() / 'checkpoints'
+
+
+def claim(workdir: str, config: ml_collections.ConfigDict) -> None:
+  """Writes `config.json`, or checks that the run there has the same settings.
+
+  The section `eval` may change between runs: it moves no parameter.
+
+  Raises:
+    UserError: The folder belongs to a run with other settings.
+  """
+  path = pathlib.Path(workdir) / CONFIG
+  if path.exists():
+    ours, theirs = _flat(config), _flat(read_config(workdir))
+    changed = sorted(
+        key
+        for key in ours.keys() | theirs.keys()
+        if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
+    )
+    if changed:
+      raise errors.UserError(
+          f'The run in {workdir!r} has other settings: '
+          + ', '.join(
+              f'{k} is {theirs.get(k)!r} there and {ours.get(k)!r} here'
+              for k in changed[:3]
+          )
+          + ('' if len(changed) <= 3 else f' and {len(changed) - 3} more')
+          + '; choose another --workdir, or delete that folder.'
+      )
+  path.parent.mkdir(parents=True, exist_ok=True)
+  write_text(path, config.to_json(indent=2))
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a text file whole or not at all."""
+  temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+  try:
+    temporary.write_text(text)
+    os.replace(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
+
+
+def read_config(workdir: str) -> ml_collections.ConfigDict:
+  """Reads the settings of the run in `workdir`.
+
+  Raises:
+    UserError: There is no run, or its `config.json` is damaged.
+  """
+  path = pathlib.Path(workdir) / CONFIG
+  try:
+    return ml_collections.ConfigDict(json.loads(path.read_text()))
+  except FileNotFoundError as error:
+    raise errors.UserError(
+        f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
+        ' first, or give the --workdir of a finished run.'
+    ) from error
+  except ValueError as error:
+    raise errors.UserError(
+        f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
+        ' it or start the run anew in another --workdir.'
+    ) from error
+
+
+def _flat(config) -> dict[str, Any]:
+  """Returns `{'a.b': value}` with values as JSON gives them back."""
+  flat = {}
+
+  def walk(node, prefix):
+    for key, value in node.items():
+      if isinstance(value, dict):
+        walk(value, f'{prefix}{key}.')
+      else:
+        flat[f'{prefix}{key}'] = value
+
+  walk(json.loads(config.to_json()), '')
+  return flat
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A trained network, ready for analysis.
+
+  Attributes:
+    config: The run's settings.
+    params: Its parameters, on the first device.
+    step: The step they were saved at.
+    apply: `apply(params, images uint8[b, 64, 64, 3]) -> models.Outputs`.
+  """
+
+  config: ml_collections.ConfigDict
+  params: Any
+  step: int
+  apply: Callable[[Any, jax.Array], models.Outputs]
+
+
+def load(workdir: str, step: int | None = None) -> Run:
+  """Restores a run wherever it was trained.
+
+  Args:
+    workdir: The run's folder.
+    step: Which checkpoint; by default the best on the validation part.
+
+  Returns:
+    The run; its parameters lie on this machine's first device, whatever
+    number of devices trained them.
+
+  Raises:
+    UserError: There is no such run or checkpoint, or it is of another model.
+  """
+  config = read_config(workdir)
+  model = models.JConvLSTMConv(**config.model)
+  # Orbax would create the folder it is to read.
+  if not _directory(workdir).is_dir():
+    raise _no_checkpoint(workdir, step, [])
+  # The run may have had eight GPUs and this machine none: without a fallback
+  # orbax refuses a topology it does not know.
+  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  with ocp.CheckpointManager(_directory(workdir)) as manager:
+    latest = manager.latest_step()
+    if step is None and latest is not None:
+      saved = manager.restore(
+          latest, args=ocp.args.Composite(progress=ocp.args.JsonRestore())
+      )
+      step = _progress(saved['progress']).best_step or latest
+    if step is None or step not in manager.all_steps():
+      raise _no_checkpoint(workdir, step, manager.all_steps())
+    tree = manager.restore(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardRestore(fallback_sharding=here)
+        ),
+    )['state']
+  params = tree.get('params')
+  side = config.data.side
+  expected = jax.eval_shape(
+      model.init,
+      jax.random.key(0),
+      jax.ShapeDtypeStruct((1, side, side, 3), 'uint8'),
+  )['params']
+  shapes = lambda tree: jax.tree.map(lambda x: x.shape, tree)
+  if shapes(params) != shapes(expected):
+    raise _other_model(_directory(workdir), step)
+  apply = jax.jit(lambda params, images: model.apply({'params': params}, images))
+  return Run(config=config, params=params, step=step, apply=apply)
+
+
+def _no_checkpoint(workdir, step, steps) -> errors.UserError:
+  wanted = 'checkpoint' if step is None else f'checkpoint of step {step}'
+  there = f'it has {sorted(steps)}' if steps else 'train first'
+  return errors.UserError(
+      f'The run in {str(workdir)!r} has no {wanted}; {there}.'
+  )

@@ -1,0 +1,110 @@
+r"""Flags and dispatch: prepare, train, evaluate, report.
+
+  python -m manloc_jax.main --config=configs/demo.py
+  python -m manloc_jax.main --config=configs/casia.py --config.data.root=...
+
+Each stage is skipped when it is done; a run that was killed continues.
+"""
+
+import os
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+import jax
+from ml_collections import config_flags
+
+from manloc_jax import checkpoint
+from manloc_jax import errors
+from manloc_jax import evaluate
+from manloc_jax import parallel
+from manloc_jax import report
+from manloc_jax import train
+from manloc_jax.data import prepare
+
+_CONFIG = config_flags.DEFINE_config_file('config', lock_config=True)
+_WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'Output folder; default runs/<name of the config file>.'
+)
+_MODE = flags.DEFINE_enum(
+    'mode',
+    'all',
+    ['all', 'prepare', 'train', 'evaluate', 'report'],
+    'Which stage to run; `all` runs those that are not done.',
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+    'distributed', False, 'Join the other processes of a cluster launch.'
+)
+
+
+def main(argv: list[str]) -> None:
+  """Runs the stages that `--mode` names."""
+  if len(argv) > 1:
+    raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
+  if _DISTRIBUTED.value:
+    jax.distributed.initialize()  # Before anything asks JAX for devices.
+  config, mode = _CONFIG.value, _MODE.value
+  workdir = _WORKDIR.value or _default_workdir()
+  if mode == 'report':
+    print(report.report(workdir))
+    return
+  prepared = prepare.prepare(config.data, seed=config.seed)
+  if mode == 'prepare':
+    print(prepared)
+    return
+  mesh = parallel.make_mesh()
+  if mode in ('all', 'train'):
+    checkpoint.claim(workdir, config)
+    train.train(config, prepared, workdir, mesh)
+  if mode in ('all', 'evaluate'):
+    evaluate.evaluate(config, prepared, workdir, mesh)
+  if mode == 'all':
+    path = report.report(workdir)
+    print(path.read_text())
+    print(f'Report and figures: {path}')
+
+
+def _default_workdir() -> str:
+  path = config_flags.get_config_filename(flags.FLAGS['config'])
+  return os.path.join('runs', pathlib.Path(path.split(':')[0]).stem)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+  """Parses the command line; a misspelt setting is one sentence, not a trace."""
+  try:
+    return flags.FLAGS(argv)
+  except (flags.Error, AttributeError, TypeError, ValueError, OSError) as error:
+    message = ' '.join(str(error).split())
+    _refuse(f'The command line cannot be used: {message}')
+
+
+def _guarded_main(argv: list[str]) -> None:
+  try:
+    main(argv)
+  except errors.UserError as error:
+    _refuse(str(error))
+
+
+def _refuse(message: str):
+  logging.flush()
+  print(message, file=sys.stderr)
+  sys.exit(2)
+
+
+def run() -> None:
+  """Entry point."""
+  # Programs compiled by an earlier run are loaded, not compiled again.
+  if jax.config.jax_compilation_cache_dir is None:
+    jax.config.update(
+        'jax_compilation_cache_dir',
+        os.path.expanduser('~/.cache/manloc_jax/xla'),
+    )
+  logging.set_verbosity(logging.INFO)
+  flags.mark_flags_as_required(['config'])
+  app.run(_guarded_main, flags_parser=_parse_flags)
+
+
+if __name__ == '__main__':
+  run()

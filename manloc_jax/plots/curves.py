@@ -1,0 +1,81 @@
+"""ROC and learning curves."""
+
+from collections.abc import Mapping, Sequence
+import pathlib
+
+import matplotlib
+
+matplotlib.use('Agg')  # Files, never a window.
+
+from matplotlib import pyplot as plt  # noqa: E402
+
+
+def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
+  """Draws the ROC of patches and of pixels (paper, Figure 4).
+
+  Args:
+    results: Legend to the JSON of one evaluated split.
+    path: The PNG to write.
+  """
+  figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout='constrained')
+  for axis, unit, name in zip(
+      axes, ('patch', 'pixel'), ('Patches', 'Pixels, pooled'), strict=True
+  ):
+    for legend, result in results.items():
+      curve = result['roc'][unit]
+      if curve is None:
+        continue
+      key = 'patch_auc' if unit == 'patch' else 'pixel_auc_pooled'
+      area = result['scores'][key]
+      axis.plot(curve['fpr'], curve['tpr'], label=f'{legend}: AUC {area:.3f}')
+    axis.plot([0, 1], [0, 1], color='0.6', linestyle=':', label='random: 0.5')
+    axis.set(
+        title=name,
+        xlabel='False positive rate',
+        ylabel='True positive rate',
+        aspect='equal',
+    )
+    axis.grid(alpha=0.3)
+    axis.legend(loc='lower right', fontsize='small')
+  _save(figure, path)
+
+
+def learning_curve(
+    lines: Sequence[Mapping[str, float]], path: pathlib.Path
+) -> None:
+  """Draws losses and validation AUC over the steps.
+
+  Args:
+    lines: The lines of `metrics.jsonl`.
+    path: The PNG to write.
+  """
+  figure, (left, right) = plt.subplots(
+      1, 2, figsize=(9, 3.5), layout='constrained'
+  )
+  series = {
+      left: {
+          'train_patch': 'patch loss, training',
+          'train_mask': 'mask loss, training',
+          'val_patch_loss': 'patch loss, validation',
+          'val_mask_loss': 'mask loss, validation',
+      },
+      right: {
+          'val_patch_auc': 'patch AUC, validation',
+          'val_pixel_auc_pooled': 'pixel AUC, validation',
+      },
+  }
+  for axis, names in series.items():
+    for key, legend in names.items():
+      points = [(x['step'], x[key]) for x in lines if key in x]
+      if points:
+        axis.plot(*zip(*points, strict=True), label=legend)
+    axis.set_xlabel('Step')
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize='small')
+  _save(figure, path)
+
+
+def _save(figure, path: pathlib.Path) -> None:
+  path.parent.mkdir(parents=True, exist_ok=True)
+  figure.savefig(path, dpi=130)
+  plt.close(figure)

@@ -1,0 +1,82 @@
+"""Tables in Markdown."""
+
+from collections.abc import Sequence
+import statistics
+
+# What the table shows, and the trivial baselines it stands beside.
+ROWS = (
+    ('Pixel AUC, pooled', 'pixel_auc_pooled', 'pixel_auc'),
+    ('Pixel AUC, mean over images', 'pixel_auc_image_mean', 'pixel_auc'),
+    (
+        'Pixel average precision',
+        'pixel_average_precision_pooled',
+        'pixel_average_precision',
+    ),
+    ('Pixel accuracy', 'pixel_accuracy', 'pixel_accuracy'),
+    (
+        'Pixel accuracy, balanced',
+        'pixel_accuracy_balanced',
+        'pixel_accuracy_balanced',
+    ),
+    ('Pixel F1 at 0.5', 'pixel_f1_at_half_pooled', 'pixel_f1'),
+    (
+        "Pixel F1 at validation's threshold",
+        'pixel_f1_at_val_threshold_pooled',
+        'pixel_f1',
+    ),
+    ('Pixel IoU at 0.5', 'pixel_iou_at_half_pooled', 'pixel_iou'),
+    ('Pixel MCC at 0.5', 'pixel_mcc_at_half_pooled', 'pixel_mcc'),
+    ('Patch AUC', 'patch_auc', 'patch_auc'),
+    ('Patch accuracy', 'patch_accuracy', 'patch_accuracy'),
+)
+BASELINES = ('all_pristine', 'random', 'mean_mask')
+
+
+def scores_table(results: Sequence[dict]) -> str:
+  """Makes one table of one split, a row per score.
+
+  Args:
+    results: The JSON of that split, one per seed.
+
+  Returns:
+    Markdown: the mean over seeds with its standard deviation, and on the same
+    rows what predictors reach that look at no pixel.
+  """
+  seeds = len(results)
+  lines = [
+      f'| Score | Network ({seeds} seed{"s" * (seeds > 1)}) | '
+      + ' | '.join(f'`{name}`' for name in BASELINES)
+      + ' |',
+      '|---|---|' + '---|' * len(BASELINES),
+  ]
+  for title, key, trivial in ROWS:
+    cells = [_spread([result['scores'][key] for result in results])]
+    for name in BASELINES:
+      values = [r['trivial'].get(name, {}).get(trivial) for r in results]
+      cells.append(_spread(values))
+    lines.append(f'| {title} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
+def counts_line(result: dict) -> str:
+  """Says in one sentence which rows a score was taken on."""
+  c = result['counts']
+  patches = c['patches_pristine'] + c['patches_manipulated']
+  pixels = c['pixels_pristine'] + c['pixels_manipulated']
+  return (
+      f'Split `{result["split"]}`: {patches} patches of {c["images"]} images;'
+      f' {c["patches_manipulated"] / patches:.1%} of the patches and'
+      f' {c["pixels_manipulated"] / pixels:.1%} of the pixels are manipulated.'
+  )
+
+
+def _spread(values) -> str:
+  """`0.712 ± 0.010` of the values there are; a dash where there is none."""
+  values = [value for value in values if value is not None]
+  if not values:
+    return '–'
+  mean = statistics.fmean(values)
+  if len(values) == 1:
+    return f'{mean:.3f}'
+  deviation = statistics.stdev(values)
+  return f'{mean:.3f} ± {deviation:.3f}' if deviation else f'{mean:.3f}'

@@ -1,0 +1,170 @@
+"""The training loop."""
+
+import sys
+import time
+
+from absl import logging
+import jax
+import ml_collections
+
+from manloc_jax import checkpoint
+from manloc_jax import evaluate
+from manloc_jax import models
+from manloc_jax import parallel
+from manloc_jax import state as state_lib
+from manloc_jax import steps
+from manloc_jax import writer as writer_lib
+from manloc_jax.data import pipeline
+
+SELECTION = 'pixel_auc_pooled'  # The validation score that picks a checkpoint.
+
+
+def train(
+    config: ml_collections.ConfigDict, prepared: str, workdir: str, mesh
+) -> None:
+  """Trains to `num_steps` or until the validation score stops growing.
+
+  Everything random is a function of the seed and the step, so that a run that
+  was killed continues, from its last checkpoint, to the very parameters of an
+  unbroken run on the same machine and device count.
+
+  Args:
+    config: All settings.
+    prepared: Folder of the prepared set.
+    workdir: The run's folder.
+    mesh: Devices.
+  """
+  parallel.check_batch_size(config.batch_size, mesh)
+  model = models.JConvLSTMConv(**config.model)
+  tx, schedule = state_lib.make_optimizer(
+      num_steps=config.num_steps, **config.optim
+  )
+  create = lambda key: state_lib.create(model, tx, config.data.side, key)
+  # Born on the devices in their final sharding: no host copy, no transfer.
+  create = jax.jit(create, out_shardings=parallel.replicated(mesh))
+  train_step = steps.make_train_step(
+      model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
+  )
+  count = evaluate.make_counter(model, mesh, config, prepared)
+  is_writer = jax.process_index() == 0
+
+  with checkpoint.make_manager(
+      workdir, config.train.checkpoint_every_steps
+  ) as manager:
+    state, progress = checkpoint.restore_or(
+        manager, create(jax.random.key(config.seed))
+    )
+    first = int(state.step)
+    if progress.done:
+      logging.info('Training ended at step %d already.', first)
+      return
+    batches = pipeline.train_batches(
+        prepared,
+        batch_size=config.batch_size // jax.process_count(),
+        seed=config.seed,
+        start_step=first,
+        process=(jax.process_index(), jax.process_count()),
+    )
+    batches = parallel.prefetch(batches, mesh)
+    meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
+    with writer_lib.Writer(
+        workdir, first_step=first, enabled=is_writer
+    ) as writer:
+      for step in range(first + 1, config.num_steps + 1):
+        with meter.waiting():
+          batch = next(batches)
+        with jax.profiler.StepTraceAnnotation('train', step_num=step):
+          state, scalars = train_step(state, batch)
+        last = step == config.num_steps
+        if step % config.train.log_every_steps == 0 or last:
+          # The only place that waits for the devices between evaluations.
+          scalars = {f'train_{k}': float(v) for k, v in scalars.items()}
+          rates = meter.read(step, scalars['train_total'])
+          scalars['learning_rate'] = float(schedule(step - 1))
+          writer.write(step, {**scalars, **rates})
+        evaluated = step % config.train.eval_every_steps == 0 or last
+        if evaluated:
+          with meter.paused():
+            scores = evaluate.scores(count(state.params, 'val'))
+          writer.write(step, {f'val_{k}': v for k, v in scores.items()})
+          meter.note(f'val {SELECTION} {scores[SELECTION]:.3f}')
+          # A part with one class only has no score; NaN would win every time.
+          progress.scores[step] = max(scores[SELECTION], -1.0)
+          patience = config.train.patience_evals
+          stale = progress.evaluations_since_best
+          progress.done = last or bool(patience) and stale >= patience
+        checkpoint.save(manager, state, progress, force=evaluated)
+        if progress.done:
+          break
+        if manager.reached_preemption(step):
+          logging.warning('Preempted at step %d; saved, leaving.', step)
+          break
+    meter.close()
+
+
+class Meter:
+  """Progress on one line: step, loss, patches per second, time left.
+
+  It also knows how long the loop waited for the input pipeline, the figure
+  that tells whether the devices ever starve.
+  """
+
+  def __init__(self, first: int, num_steps: int, batch_size: int, show: bool):
+    """Starts the clock after `first` of `num_steps` updates."""
+    self._num_steps, self._batch_size = num_steps, batch_size
+    self._show = show
+    self._note = ''
+    self._waited = self._excluded = 0.0
+    self._step, self._start = first, time.monotonic()
+
+  def waiting(self):
+    """A context whose time counts as waiting for input."""
+    return _Stopwatch(lambda s: setattr(self, '_waited', self._waited + s))
+
+  def paused(self):
+    """A context whose time counts as neither training nor waiting."""
+    return _Stopwatch(lambda s: setattr(self, '_excluded', self._excluded + s))
+
+  def note(self, text: str) -> None:
+    """Shows `text` at the end of the following lines."""
+    self._note = text
+
+  def read(self, step: int, loss: float) -> dict[str, float]:
+    """Returns and shows the rates since the last reading, and resets them."""
+    seconds = max(time.monotonic() - self._start - self._excluded, 1e-9)
+    done = step - self._step
+    rates = {
+        'patches_per_s': done * self._batch_size / seconds,
+        'input_wait_share': self._waited / seconds,
+    }
+    left = (self._num_steps - step) * seconds / max(done, 1)
+    if self._show:
+      line = (
+          f'step {step}/{self._num_steps}  loss {loss:.4f}'
+          f'  {rates["patches_per_s"]:.0f} patches/s'
+          f'  {int(left) // 60}:{int(left) % 60:02d} left  {self._note}'
+      )
+      # On a terminal the line is redrawn, in a log each reading is a line.
+      end = '\r' if sys.stderr.isatty() else '\n'
+      print(f'{line:<78}', end=end, file=sys.stderr, flush=True)
+    self._waited = self._excluded = 0.0
+    self._step, self._start = step, time.monotonic()
+    return rates
+
+  def close(self) -> None:
+    """Leaves the last line standing."""
+    if self._show and sys.stderr.isatty():
+      print(file=sys.stderr)
+
+
+class _Stopwatch:
+  """Calls `report(seconds)` when its block ends."""
+
+  def __init__(self, report):
+    self._report = report
+
+  def __enter__(self):
+    self._start = time.monotonic()
+
+  def __exit__(self, *unused):
+    self._report(time.monotonic() - self._start)
