@@ -1,0 +1,30 @@
+"""A network small enough for tests, and random batches for it."""
+
+import numpy as np
+
+from manloc_jax import models
+
+SIDE = 16
+
+# 4x4 blocks of 4x4 pixels; 64 LSTM features make a 32x32 map, pooled to 16.
+MODEL = models.JConvLSTMConv(
+    conv1_filters=4,
+    conv3_filters=4,
+    conv4_filters=4,
+    grid=4,
+    lstm_hidden=(8, 8, 64),
+)
+
+
+def batch(size: int = 8, padding: int = 0, seed: int = 0):
+  """Returns a random training batch whose last `padding` rows weigh zero."""
+  rng = np.random.default_rng(seed)
+  weight = np.ones(size, np.float32)
+  weight[size - padding :] = 0
+  return {
+      'image': rng.integers(0, 256, (size, SIDE, SIDE, 3), np.uint8),
+      'mask': rng.integers(0, 2, (size, SIDE, SIDE), np.uint8),
+      'label': rng.integers(0, 2, size).astype(np.int32),
+      'weight': weight,
+      'image_index': rng.integers(0, 3, size).astype(np.int32),
+  }
