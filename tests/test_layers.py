@@ -1,0 +1,84 @@
+"""The house plan's table of who may import whom, enforced."""
+
+import ast
+import pathlib
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).parents[1] / 'manloc_jax'
+JAX = {'jax', 'flax', 'optax', 'orbax', 'chex'}
+OURS = 'manloc_jax.'
+
+# File or folder of the package -> modules it never imports.
+FORBIDDEN = {
+    'models': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
+    'losses.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
+    'metrics.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
+    'augment.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
+    'data': JAX | {'absl', OURS + 'models'},
+    'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
+    'state.py': {'tensorflow', 'ml_collections', 'absl'},
+    'steps.py': {'tensorflow', 'ml_collections', 'absl'},
+    'checkpoint.py': {'tensorflow', OURS + 'data', 'absl'},
+    'writer.py': {'tensorflow', OURS + 'data', OURS + 'models', 'absl'},
+    'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'examples.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'plots': JAX | {'tensorflow', OURS + 'models'},
+    'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+}
+# The only files that know TensorFlow.
+TENSORFLOW = {'data/records.py', 'data/pipeline.py'}
+
+
+def imports(path: pathlib.Path):
+  """Yields `(line, dotted name)` of every import anywhere in a file."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      for alias in node.names:
+        yield node.lineno, alias.name
+    elif isinstance(node, ast.ImportFrom):
+      for alias in node.names:
+        yield node.lineno, f'{node.module}.{alias.name}'
+
+
+def files(place: str):
+  path = PACKAGE / place
+  return sorted(path.rglob('*.py')) if path.is_dir() else [path]
+
+
+def is_inside(name: str, module: str) -> bool:
+  return name == module or name.startswith(module + '.')
+
+
+@pytest.mark.parametrize('place', FORBIDDEN)
+def test_rooms_stay_apart(place):
+  for path in files(place):
+    for line, name in imports(path):
+      bad = [m for m in FORBIDDEN[place] if is_inside(name, m)]
+      assert not bad, f'{path.name}:{line} imports {name}'
+
+
+def test_tensorflow_has_two_doors():
+  for path in PACKAGE.rglob('*.py'):
+    if str(path.relative_to(PACKAGE)) in TENSORFLOW:
+      continue
+    for line, name in imports(path):
+      root = name.split('.')[0]
+      assert root not in ('tensorflow', 'tensorflow_datasets'), (
+          f'{path.name}:{line} imports {name}'
+      )
+
+
+def test_nothing_imports_the_commands():
+  for path in PACKAGE.rglob('*.py'):
+    for line, name in imports(path):
+      assert not is_inside(name, 'manloc_jax.main'), f'{path.name}:{line}'
+
+
+def test_configs_do_not_import_the_package():
+  for path in (PACKAGE.parent / 'configs').glob('*.py'):
+    for line, name in imports(path):
+      assert name.split('.')[0] in ('ml_collections', 'configs'), (
+          f'{path.name}:{line} imports {name}'
+      )
