@@ -1,0 +1,260 @@
+"""Embedded demo: forgeries of photographs that come with the dependencies.
+
+Nothing is downloaded. scikit-image, scikit-learn and matplotlib ship a few
+photographs each; `manloc_jax.data.synthesis` forges them, with traces that are
+plain on purpose, so scores on this data set say that the code learns and
+nothing about forgeries in the wild.
+
+  root/version.txt   what made the tree
+  root/images/*.png  forged images
+  root/masks/*.png   255 = manipulated
+
+Training, validation and test images come from different photographs.
+"""
+
+from collections.abc import Iterator
+import concurrent.futures
+import dataclasses
+import functools
+import importlib.util
+import multiprocessing
+import os
+import pathlib
+import shutil
+import tempfile
+
+import cv2
+import numpy as np
+import tqdm
+
+from manloc_jax.data import spec
+from manloc_jax.data import synthesis
+
+VERSION = 'manloc demo 1'  # Raise it with every change of the images.
+SEED = 2017
+COUNTS = {'train': 28, 'val': 10, 'test': 20}  # Forgeries of a photograph.
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+  """A photograph inside an installed package, and the split it belongs to."""
+
+  group: str
+  split: str
+  package: str
+  path: str  # Inside the package.
+
+  @property
+  def name(self) -> str:
+    return pathlib.Path(self.path).stem
+
+
+PHOTOGRAPHS = tuple(
+    Photograph(group, split, package, path)
+    for group, split, package, path in (
+        ('astronaut', 'train', 'skimage', 'data/astronaut.png'),
+        ('brick', 'train', 'skimage', 'data/brick.png'),
+        ('camera', 'train', 'skimage', 'data/camera.png'),
+        ('coffee', 'train', 'skimage', 'data/coffee.png'),
+        ('coins', 'train', 'skimage', 'data/coins.png'),
+        ('grass', 'train', 'skimage', 'data/grass.png'),
+        ('ihc', 'train', 'skimage', 'data/ihc.png'),
+        # Two views of one scene.
+        ('motorcycle', 'train', 'skimage', 'data/motorcycle_left.png'),
+        ('motorcycle', 'train', 'skimage', 'data/motorcycle_right.png'),
+        ('retina', 'train', 'skimage', 'data/retina.jpg'),
+        ('china', 'train', 'sklearn', 'datasets/images/china.jpg'),
+        ('hubble', 'val', 'skimage', 'data/hubble_deep_field.jpg'),
+        ('moon', 'val', 'skimage', 'data/moon.png'),
+        ('rocket', 'val', 'skimage', 'data/rocket.jpg'),
+        ('chelsea', 'test', 'skimage', 'data/chelsea.png'),
+        ('gravel', 'test', 'skimage', 'data/gravel.png'),
+        ('flower', 'test', 'sklearn', 'datasets/images/flower.jpg'),
+        (
+            'grace_hopper',
+            'test',
+            'matplotlib',
+            'mpl-data/sample_data/grace_hopper.jpg',
+        ),
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """One image to make; its index seeds every random choice."""
+
+  index: int
+  host: Photograph
+  manipulation: str
+
+  @property
+  def image_id(self) -> str:
+    return f'{self.host.name}_{self.index:04d}_{self.manipulation}'
+
+
+def tasks() -> list[Task]:
+  """Lists the images of the demo, the same ones on every call."""
+  hosts = [p for p in PHOTOGRAPHS for _ in range(COUNTS[p.split])]
+  kinds = synthesis.MANIPULATIONS
+  return [Task(i, p, kinds[i % len(kinds)]) for i, p in enumerate(hosts)]
+
+
+def find_records(
+    root: pathlib.Path,
+) -> tuple[list[spec.Record], list[spec.Rejected]]:
+  """Returns the images of the demo, made first where they are missing.
+
+  Args:
+    root: Folder of the demo; made again when another version wrote it.
+
+  Raises:
+    DataError: A photograph is not installed, or `root` holds something else.
+  """
+  root = pathlib.Path(root)
+  version = root / 'version.txt'
+  if not version.exists() or version.read_text() != VERSION:
+    synthesize(root)
+  records = [
+      spec.Record(
+          image_id=task.image_id,
+          image=root / 'images' / f'{task.image_id}.png',
+          mask=root / 'masks' / f'{task.image_id}.png',
+          group=task.host.group,
+          manipulation=task.manipulation,
+          split=task.host.split,
+      )
+      for task in tasks()
+  ]
+  return records, []
+
+
+def is_manipulated(mask: np.ndarray) -> np.ndarray:
+  """Reads a mask file: uint8[h, w] to bool[h, w]."""
+  return mask > 127
+
+
+def synthesize(
+    root: pathlib.Path,
+    todo: list[Task] | None = None,
+    workers: int | None = None,
+) -> None:
+  """Writes the demo at `root`, all of it or nothing.
+
+  Args:
+    root: Folder to make; a demo of another version there is replaced.
+    todo: Images to make; all by default.
+    workers: Processes; one per core by default. The bytes do not depend on it.
+
+  Raises:
+    DataError: A photograph is not installed, or `root` holds something else.
+  """
+  _refuse_foreign(root)
+  todo = tasks() if todo is None else todo
+  for photograph in PHOTOGRAPHS:
+    locate(photograph)
+  root.parent.mkdir(parents=True, exist_ok=True)
+  with tempfile.TemporaryDirectory(dir=root.parent, prefix='.demo-') as folder:
+    fresh = pathlib.Path(folder) / 'demo'
+    (fresh / 'images').mkdir(parents=True)
+    (fresh / 'masks').mkdir()
+    for _ in tqdm.tqdm(
+        _run(todo, fresh, workers), 'forging', len(todo), unit='image'
+    ):
+      pass
+    (fresh / 'version.txt').write_text(VERSION)
+    if root.exists():
+      shutil.rmtree(root)
+    os.replace(fresh, root)
+
+
+def write(task: Task, root: pathlib.Path) -> None:
+  """Makes one image and its mask."""
+  forgery = make(task)
+  name = f'{task.image_id}.png'
+  _save(root / 'images' / name, forgery.image[..., ::-1])
+  _save(root / 'masks' / name, forgery.mask * 255)
+
+
+def make(task: Task) -> synthesis.Forgery:
+  """Forges one image, from its index alone."""
+  rng = np.random.default_rng((SEED, task.index))
+  donors = [
+      p
+      for p in PHOTOGRAPHS
+      if p.split == task.host.split and p.group != task.host.group
+  ]
+  donor = donors[rng.integers(len(donors))]
+  return synthesis.forge(load(task.host), load(donor), task.manipulation, rng)
+
+
+def locate(photograph: Photograph) -> pathlib.Path:
+  """Finds the file without importing its package.
+
+  Raises:
+    DataError: The package or the file is not installed.
+  """
+  package = importlib.util.find_spec(photograph.package)
+  if package is not None:
+    path = pathlib.Path(package.origin).parent / photograph.path
+    if path.exists():
+      return path
+  raise spec.DataError(
+      f'The demo needs {photograph.path} of the package'
+      f' {photograph.package!r}, which is not installed; install scikit-image,'
+      ' scikit-learn and matplotlib.'
+  )
+
+
+@functools.cache
+def load(photograph: Photograph) -> np.ndarray:
+  """Reads a photograph: uint8[rows, columns, 3], RGB."""
+  image = cv2.imread(str(locate(photograph)), cv2.IMREAD_COLOR)
+  return np.ascontiguousarray(image[..., ::-1])
+
+
+def _save(path: pathlib.Path, image: np.ndarray) -> None:
+  # OpenCV returns False where other libraries raise.
+  if not cv2.imwrite(str(path), image):
+    raise OSError(f'{path} could not be written; is the disk full?')
+
+
+def _run(
+    todo: list[Task], root: pathlib.Path, workers: int | None
+) -> Iterator[None]:
+  """Writes every task in turn or in processes, one item per image done."""
+  if workers == 1:
+    yield from (write(task, root) for task in todo)
+    return
+  # Forking a process that runs the threads of an accelerator may hang.
+  context = multiprocessing.get_context('spawn')
+  with concurrent.futures.ProcessPoolExecutor(
+      workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+  ) as pool:
+    yield from pool.map(
+        functools.partial(write, root=root), todo, chunksize=8
+    )
+
+
+def _refuse_foreign(root: pathlib.Path) -> None:
+  """Raises DataError where making the demo would delete other files."""
+  if root.exists() and any(root.iterdir()):
+    if not (root / 'version.txt').exists():
+      raise spec.DataError(
+          f'{root} holds files that the demo did not write; set'
+          ' --config.data.root to an empty or new folder.'
+      )
+
+
+DATASET = spec.Dataset(
+    name='demo',
+    description=(
+        'Forgeries of photographs that come with scikit-image, scikit-learn'
+        ' and matplotlib, with traces that are plain on purpose.'
+    ),
+    homepage='https://scikit-image.org/docs/stable/api/skimage.data.html',
+    citation='None: the forgeries are made by manloc_jax.data.synthesis.',
+    layout='images/*.png and masks/*.png; made on first use.',
+    find_records=find_records,
+    is_manipulated=is_manipulated,
+)
