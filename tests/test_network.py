@@ -104,13 +104,6 @@ def test_later_blocks_do_not_change_earlier_outputs():
   assert (before[:, 4:] != after[:, 4:]).any()
 
 
-def test_pool_takes_maxima_of_cells():
-  x = jnp.arange(16.0).reshape(1, 4, 4, 1)
-  np.testing.assert_array_equal(
-      network.max_pool_2x2(x)[0, :, :, 0], [[5, 7], [13, 15]]
-  )
-
-
 def test_input_norms():
   x = jnp.array([0, 255], jnp.uint8)
   np.testing.assert_array_equal(network.normalize(x, 'symmetric'), [-1, 1])

@@ -92,9 +92,12 @@ def test_outputs_and_gradients_agree_with_pytorch():
     )['total'].mean()
     return loss, out
 
-  (loss, out), grads = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(
-      params
-  )
+  # In double precision, so that only a wrong formula can make a difference.
+  with jax.enable_x64(True):
+    params = jax.tree.map(lambda p: np.asarray(p, np.float64), params)
+    (loss, out), grads = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))(
+        params
+    )
   net = torch_network(params)
   patch, mask = torch_forward(net, images)
   cross_entropy = torch.nn.functional.cross_entropy

@@ -7,8 +7,9 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
-from manloc_jax.models import blocks
 from manloc_jax.models import block_lstm
+from manloc_jax.models import blocks
+from manloc_jax.models import cells
 from manloc_jax.models import initializers
 
 INPUT_NORMS = ('symmetric', 'unit')
@@ -36,17 +37,6 @@ def normalize(images: jax.Array, how: str) -> jax.Array:
   if how == 'unit':
     return x / 255.0
   raise ValueError(f'Unknown input norm {how!r}; choose one of {INPUT_NORMS}.')
-
-
-def max_pool_2x2(x: jax.Array) -> jax.Array:
-  """Halves f32[batch, height, width, channels] by maxima of 2x2 pixels.
-
-  A maximum over reshaped axes: its gradient is a comparison, where that of a
-  windowed reduction is a scatter, the slowest part of a step on a CPU. Tied
-  pixels share the gradient.
-  """
-  b, h, w, c = x.shape
-  return x.reshape(b, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
 
 
 class JConvLSTMConv(nn.Module):
@@ -106,21 +96,21 @@ class JConvLSTMConv(nn.Module):
       ValueError: The fields do not fit each other or the patch.
     """
     side = images.shape[1]
-    x = normalize(images, self.input_norm)
-    x = nn.relu(self._conv(self.conv1_filters, self.kernel, 'conv1')(x))
-    x = self._conv(self.conv2_filters, self.kernel, 'conv2')(x)
-    if self.conv2_activation:
-      x = nn.relu(x)
+    x = cells.to_cells(normalize(images, self.input_norm))
+    x = nn.relu(self._cell_conv(self.conv1_filters, self.kernel, 'conv1')(x))
+    x = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')(x)
+    x = cells.from_cells(nn.relu(x) if self.conv2_activation else x)
+
     x = blocks.to_sequence(x, self.grid, self.block_order)
     x = block_lstm.BlockLSTM(
         self.lstm_hidden, self.forget_bias, self.lstm_dropout, name='lstm'
     )(x, train=train)
     patch_logits = nn.Dense(2, name='patch_head')(self._summary(x))
 
-    x = blocks.to_map(x, self.grid, self.block_order)
-    x = nn.relu(self._conv(self.conv3_filters, self.kernel, 'conv3')(x))
-    if self._pools(x.shape[1], side):
-      x = max_pool_2x2(x)
+    x = cells.to_cells(blocks.to_map(x, self.grid, self.block_order))
+    x = nn.relu(self._cell_conv(self.conv3_filters, self.kernel, 'conv3')(x))
+    pools = self._pools(2 * x.shape[1], side)
+    x = cells.pool(x) if pools else cells.from_cells(x)
     if x.shape[1] != side:
       raise ValueError(
           f'The LSTM makes a map that is {x.shape[1]} pixels wide after conv3'
@@ -128,17 +118,20 @@ class JConvLSTMConv(nn.Module):
           f' {(2 * side // self.grid) ** 2}, or {(side // self.grid) ** 2}'
           " with model.conv3_pool = 'none'."
       )
-    x = nn.relu(self._conv(self.conv4_filters, self.conv45_kernel, 'conv4')(x))
-    mask_logits = self._conv(2, self.conv45_kernel, 'conv5')(x)
+    kernel = self.conv45_kernel
+    x = nn.Conv(
+        self.conv4_filters,
+        (kernel, kernel),
+        kernel_init=initializers.get(self.conv_init, 'conv4'),
+        name='conv4',
+    )(x)
+    x = self._cell_conv(2, kernel, 'conv5')(cells.to_cells(nn.relu(x)))
+    mask_logits = cells.from_cells(x)
     return Outputs(patch_logits=patch_logits, mask_logits=mask_logits)
 
-  def _conv(self, filters: int, kernel: int, name: str) -> nn.Conv:
-    return nn.Conv(
-        filters,
-        (kernel, kernel),
-        kernel_init=initializers.get(self.conv_init, name),
-        name=name,
-    )
+  def _cell_conv(self, filters: int, kernel: int, name: str):
+    init = initializers.get(self.conv_init, name)
+    return cells.CellConv(filters, kernel, init, name=name)
 
   def _summary(self, outputs: jax.Array) -> jax.Array:
     """Returns what the patch classifier sees, f32[batch, features]."""

@@ -1,0 +1,91 @@
+"""Convolutions with few channels, on 2x2 cells instead of pixels.
+
+A map of side s and c channels, seen as s/2 cells a side of 4c channels each,
+turns a 5x5 convolution of c to d channels into a 3x3 convolution of 4c to 4d
+channels: the same sums in another order, in a shape that matrix units like.
+A 2x2 max pool becomes a maximum over the four pixels of a cell, whose
+gradient is a comparison where that of a pooling window is a scatter.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def to_cells(x: jax.Array) -> jax.Array:
+  """Maps [b, h, w, c] to [b, h/2, w/2, 4c]; pixels of a cell row by row."""
+  b, h, w, c = x.shape
+  x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
+  return x.reshape(b, h // 2, w // 2, 4 * c)
+
+
+def from_cells(x: jax.Array) -> jax.Array:
+  """Maps [b, h, w, 4c] to [b, 2h, 2w, c]; inverts `to_cells`."""
+  b, h, w, c = x.shape
+  x = x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
+  return x.reshape(b, 2 * h, 2 * w, c // 4)
+
+
+def pool(x: jax.Array) -> jax.Array:
+  """Maps [b, h, w, 4c] to [b, h, w, c]: the 2x2 max pool of the pixels."""
+  b, h, w, c = x.shape
+  return x.reshape(b, h, w, 4, c // 4).max(axis=3)
+
+
+def cell_kernel(kernel: jax.Array) -> jax.Array:
+  """Turns a kernel on pixels into one on cells.
+
+  The output pixel (a, b) of a cell sees the rows and columns around it, so
+  its kernel is the given one shifted by (a, b) within the pixels that the
+  cells of the result span.
+
+  Args:
+    kernel: f32[k, k, c, d], k odd.
+
+  Returns:
+    f32[n, n, 4c, 4d], n = 3 cells for k = 3 or 5.
+  """
+  k, _, c, d = kernel.shape
+  reach = (k - 1) // 2
+  n = 2 * ((reach + 1) // 2) + 1
+  before = n - 1 - reach
+  pad = lambda shift: (before + shift, 2 * n - k - before - shift)
+  shifted = [
+      jnp.pad(kernel, (pad(a), pad(b), (0, 0), (0, 0)))
+      for a in (0, 1)
+      for b in (0, 1)
+  ]
+  x = jnp.stack(shifted, axis=-2)  # [2n, 2n, c, 4, d]
+  x = x.reshape(n, 2, n, 2, c, 4, d).transpose(0, 2, 1, 3, 4, 5, 6)
+  return x.reshape(n, n, 4 * c, 4 * d)
+
+
+class CellConv(nn.Module):
+  """A convolution of pixels computed on cells; parameters as of `nn.Conv`.
+
+  Attributes:
+    features: Output channels per pixel.
+    kernel_size: Side of the kernel in pixels, odd.
+    kernel_init: Initializer of the kernel on pixels.
+  """
+
+  features: int
+  kernel_size: int = 5
+  kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps f32[b, h, w, 4c] to f32[b, h, w, 4 * features]."""
+    side = self.kernel_size
+    shape = (side, side, x.shape[-1] // 4, self.features)
+    kernel = self.param('kernel', self.kernel_init, shape)
+    bias = self.param('bias', nn.initializers.zeros, (self.features,))
+    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias)
+    x = jax.lax.conv_general_dilated(
+        x,
+        cell_kernel(kernel),
+        window_strides=(1, 1),
+        padding='SAME',
+        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+    return x + jnp.tile(bias, 4).reshape(1, 1, 1, -1)

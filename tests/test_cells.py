@@ -1,0 +1,46 @@
+import flax.linen as nn
+import jax
+import numpy as np
+import pytest
+
+from manloc_jax.models import cells
+
+
+def test_cells_are_inverted_exactly_and_hold_2x2_pixels():
+  x = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+  y = cells.to_cells(x)
+  np.testing.assert_array_equal(cells.from_cells(y), x)
+  np.testing.assert_array_equal(y[0, 1, 2], x[0, 2:4, 4:6].ravel())
+
+
+@pytest.mark.parametrize('kernel', [1, 3, 5, 7])
+def test_convolution_on_cells_is_the_convolution_on_pixels(kernel):
+  x = jax.random.normal(jax.random.key(0), (2, 12, 12, 3))
+  plain = nn.Conv(4, (kernel, kernel))
+  fast = cells.CellConv(4, kernel)
+  params = plain.init(jax.random.key(1), x)
+  params['params']['bias'] += np.arange(4.0, dtype=np.float32)
+
+  def on_pixels(params, x):
+    return plain.apply(params, x)
+
+  def on_cells(params, x):
+    return cells.from_cells(fast.apply(params, cells.to_cells(x)))
+
+  np.testing.assert_allclose(
+      on_cells(params, x), on_pixels(params, x), atol=1e-5
+  )
+  loss = lambda f: lambda p, x: (f(p, x) ** 2).sum()
+  got = jax.grad(loss(on_cells), argnums=(0, 1))(params, x)
+  want = jax.grad(loss(on_pixels), argnums=(0, 1))(params, x)
+  jax.tree.map(
+      lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-3),
+      got,
+      want,
+  )
+
+
+def test_pool_takes_the_maximum_of_each_cell():
+  x = jax.random.normal(jax.random.key(0), (1, 4, 4, 2))
+  want = nn.max_pool(x, (2, 2), (2, 2))
+  np.testing.assert_array_equal(cells.pool(cells.to_cells(x)), want)
