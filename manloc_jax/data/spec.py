@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Record:
     group: Images that share a photograph share a group; a group split keeps
       it on one side.
     manipulation: `copy-move`, `splice`, `removal` or `none`.
+    split: `train`, `val` or `test` where the dataset itself fixes it.
   """
 
   image_id: str
@@ -33,6 +35,7 @@ class Record:
   mask: pathlib.Path | None
   group: str
   manipulation: str
+  split: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,3 +63,31 @@ class Patch:
   label: int
   box: tuple[int, int, int, int]
   source: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+  """A kind of image tree: what it is, how it is read.
+
+  Attributes:
+    name: Key of the dataset in `datasets.DATASETS`.
+    description: One or two sentences for the prepared folder's metadata.
+    homepage: Where the data come from.
+    citation: Whom to cite.
+    layout: One sentence that says where the files must lie under the root.
+    find_records: Lists the images under a root and the files left out, from
+      names alone: no image is decoded. Raises `DataError` if the tree is not
+      there.
+    is_manipulated: The polarity of the mask files. Takes grey values
+      uint8[h, w], returns bool[h, w].
+  """
+
+  name: str
+  description: str
+  homepage: str
+  citation: str
+  layout: str
+  find_records: Callable[
+      [pathlib.Path], tuple[list[Record], list[Rejected]]
+  ]
+  is_manipulated: Callable[[np.ndarray], np.ndarray]

@@ -1,0 +1,1 @@
+"""From image trees to batches of patches."""

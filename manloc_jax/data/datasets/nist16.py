@@ -1,0 +1,160 @@
+"""NIST Nimble Challenge 2016, the paper's first dataset.
+
+NIST's own reference table says which probe is forged, how, from which base
+photograph and with which mask. NIST hands the images out on request; they may
+not be passed on.
+"""
+
+import csv
+import pathlib
+
+from manloc_jax.data import spec
+
+_TABLE = 'reference/manipulation/*manipulation-ref.csv'
+_YES = ('y', 'yes', 'true', '1')
+_MANIPULATION = {
+    'IsManipulationTypeRemoval': 'removal',
+    'IsManipulationTypeSplice': 'splice',
+    'IsManipulationTypeCopyClone': 'copy-move',
+}
+_LAYOUT = (
+    "NIST's data must lie as <root>/NC2016_Test0601/probe/*.jpg and "
+    '<root>/NC2016_Test0601/reference/manipulation/ with the reference table '
+    '(*-manipulation-ref.csv) and mask/*.png'
+)
+
+
+def _find_table(root: pathlib.Path) -> pathlib.Path:
+  # Releases differ in the name of the top folder, so it is found by content.
+  tables = [
+      path
+      for prefix in ('', '*/', '*/*/')
+      for path in sorted(root.glob(prefix + _TABLE))
+      if not path.name.startswith('.')
+  ]
+  if not tables:
+    raise spec.DataError(
+        f'There is no {_TABLE} under {root}: {_LAYOUT}; '
+        'set --config.data.root=<root>.'
+    )
+  if len(tables) > 1:
+    raise spec.DataError(
+        f'There are {len(tables)} releases under {root}, among them '
+        f'{tables[0]} and {tables[1]}; set --config.data.root= to one of them.'
+    )
+  return tables[0]
+
+
+def _read_table(path: pathlib.Path) -> list[dict[str, str]]:
+  # Copies with commas, semicolons or quotes go round.
+  with open(path, newline='', encoding='utf-8-sig') as file:
+    header = file.readline()
+    delimiter = max('|,;\t', key=header.count)
+    file.seek(0)
+    rows = list(csv.DictReader(file, delimiter=delimiter))
+  needed = {'ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName'}
+  missing = needed.union(_MANIPULATION).difference(rows[0] if rows else ())
+  if missing:
+    raise spec.DataError(
+        f'{path} lacks the columns {", ".join(sorted(missing))}: use the '
+        'reference table that NIST ships with the images.'
+    )
+  return rows
+
+
+def _is_yes(cell: str | None) -> bool:
+  return (cell or '').strip().lower() in _YES
+
+
+def _manipulation(row: dict[str, str]) -> str:
+  for column, name in _MANIPULATION.items():
+    if _is_yes(row[column]):
+      return name
+  return 'unknown'
+
+
+def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
+  """Maps each probe to its base photograph.
+
+  The table leaves the base of a genuine probe empty. If the probe is the
+  control of some forgeries it shows their scene and gets their base; any
+  other genuine probe stands alone.
+  """
+  groups = {row['ProbeFileName']: row['ProbeFileName'] for row in rows}
+  for row in rows:
+    base = row['BaseFileName']
+    if base:
+      groups[row['ProbeFileName']] = base
+      control = row.get('CorrespondingControlFileName')
+      if control:
+        groups[control] = base
+  return groups
+
+
+def find_records(
+    root: pathlib.Path,
+) -> tuple[list[spec.Record], list[spec.Rejected]]:
+  """Lists the probes of Nimble 2016 as the reference table pairs them.
+
+  Args:
+    root: Folder of the release, or up to two levels above it.
+
+  Returns:
+    Forged probes (564 in the full release) and genuine ones, and the files
+    left out. The group is the base photograph.
+
+  Raises:
+    DataError: The table is missing, lacks columns, or none of the forged
+      probes that it names is there with its mask.
+  """
+  table = _find_table(root)
+  release = table.parents[2]
+  rows = _read_table(table)
+  groups = _groups(rows)
+  records, rejected = [], []
+  forged = 0
+  for row in rows:
+    probe = row['ProbeFileName']
+    image, mask = release / probe, None
+    if not image.is_file():
+      reason = 'the reference table names it, but there is no such file'
+      rejected.append(spec.Rejected(str(image), reason))
+      continue
+    manipulation = 'none'
+    if _is_yes(row['IsTarget']):
+      manipulation = _manipulation(row)
+      mask = release / row['ProbeMaskFileName']
+      if not mask.is_file():
+        rejected.append(spec.Rejected(str(image), f'there is no mask {mask}'))
+        continue
+      forged += 1
+    records.append(
+        spec.Record(image.stem, image, mask, groups[probe], manipulation)
+    )
+  if not forged:
+    raise spec.DataError(
+        f'{table} names forged probes, but none lies in {release / "probe"} '
+        f'with its mask: {_LAYOUT}; set --config.data.root=<root>.'
+    )
+  return records, rejected
+
+
+def is_manipulated(grey):
+  """Reads black as forged, the polarity of NIST's own scorer."""
+  return grey < 128
+
+
+DATASET = spec.Dataset(
+    name='nist16',
+    description=(
+        'NIST Nimble Challenge 2016: 564 photographs forged by splicing, '
+        'copy-clone and removal, from 69 base photographs.'
+    ),
+    homepage='https://www.nist.gov/itl/iad/mig/nimble-challenge',
+    citation=(
+        'NIST: Nimble Challenge 2016 evaluation, dataset NC2016_Test0601.'
+    ),
+    layout=_LAYOUT,
+    find_records=find_records,
+    is_manipulated=is_manipulated,
+)
