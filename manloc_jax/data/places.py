@@ -1,0 +1,119 @@
+"""Where patches lie: native windows, boxes around regions, slid boxes.
+
+A place is `(top, left, height, width)` in pixels of the source image.
+"""
+
+import cv2
+import numpy as np
+
+from manloc_jax.data import spec
+
+
+def windows(height: int, width: int, stride: int) -> np.ndarray:
+  """Places native windows on a lattice over the whole image.
+
+  The last row and column are moved inside the image, so that they may overlap
+  their neighbours but no pixel is left out.
+
+  Returns:
+    int32[n, 4] boxes, row by row; none if the image is smaller than a patch.
+  """
+  if min(height, width) < spec.SIDE:
+    return np.zeros((0, 4), np.int32)
+  tops, lefts = (
+      np.unique(np.append(np.arange(0, last, stride), last))
+      for last in (height - spec.SIDE, width - spec.SIDE)
+  )
+  tops, lefts = (grid.ravel() for grid in np.meshgrid(
+      tops, lefts, indexing='ij'
+  ))
+  sides = np.full_like(tops, spec.SIDE)
+  return np.stack([tops, lefts, sides, sides], axis=1).astype(np.int32)
+
+
+def boxes(
+    mask: np.ndarray, *, box_per: str, min_area: float, enlarge: float
+) -> np.ndarray:
+  """Puts an enlarged box around each manipulated region.
+
+  Args:
+    mask: uint8[h, w], 1 = manipulated.
+    box_per: `component`, or `union` for one box around all of them.
+    min_area: Smallest contour area in pixels.
+    enlarge: Side of the box over side of the region.
+
+  Returns:
+    int32[n, 4], inside the image: a box that hangs out is shifted inside, so
+    that it keeps its scale, and only a box larger than the image is clipped.
+  """
+  # Paper: boxes may be of any size, the network's input is 64x64. Here: a box
+  # has at least 64 pixels per side, because blowing a crop up would add the
+  # very resampling traces that the network looks for.
+  contours, _ = cv2.findContours(
+      mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+  )
+  # One hundredth of the outline follows the region to a few pixels.
+  contours = [
+      cv2.approxPolyDP(contour, 0.01 * cv2.arcLength(contour, True), True)
+      for contour in contours
+      if cv2.contourArea(contour) >= min_area
+  ]
+  if box_per == 'union' and contours:
+    contours = [np.concatenate(contours)]
+  if not contours:
+    return np.zeros((0, 4), np.int32)
+  left, top, width, height = np.array(
+      [cv2.boundingRect(contour) for contour in contours]
+  ).T
+  new_height, new_width = (
+      np.maximum(np.ceil(enlarge * side), spec.SIDE) for side in (height, width)
+  )
+  placed = np.stack([
+      top + (height - new_height) / 2,
+      left + (width - new_width) / 2,
+      new_height,
+      new_width,
+  ], axis=1)
+  return _move_inside(placed, mask.shape)
+
+
+def slid(
+    placed: np.ndarray, slides: tuple[float, ...], shape: tuple[int, int]
+) -> np.ndarray:
+  """Slides each box up, down, left and right by shares of its own sides.
+
+  Args:
+    placed: int32[n, 4] boxes.
+    slides: Shares of the side.
+    shape: Height and width of the image.
+
+  Returns:
+    int32[4 * n * len(slides), 4], inside the image.
+  """
+  height, width = placed[:, 2], placed[:, 3]
+  moved = [placed[:0]]
+  for share in slides:
+    for down, right in ((-share, 0), (share, 0), (0, -share), (0, share)):
+      offset = np.stack(
+          [down * height, right * width, 0 * height, 0 * width], axis=1
+      )
+      moved.append(_move_inside(placed + offset, shape))
+  return np.concatenate(moved)
+
+
+def manipulated_pixels(mask: np.ndarray, placed: np.ndarray) -> np.ndarray:
+  """Counts the manipulated pixels in each box: int32[n]."""
+  table = cv2.integral(mask)
+  top, left, height, width = placed.T
+  bottom, right = top + height, left + width
+  return (
+      table[bottom, right] - table[top, right]
+      - table[bottom, left] + table[top, left]
+  )
+
+
+def _move_inside(placed: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  corner, size = np.rint(placed[:, :2]), np.rint(placed[:, 2:])
+  size = np.minimum(size, shape)
+  corner = np.clip(corner, 0, np.array(shape) - size)
+  return np.concatenate([corner, size], axis=1).astype(np.int32)
