@@ -1,0 +1,161 @@
+"""The manifest of a prepared folder: how it was made and what is in it."""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from manloc_jax.data import extract
+from manloc_jax.data import spec
+from manloc_jax.data import splits
+
+FILE = 'manifest.json'
+# Raised when the same settings and files would give other bytes.
+FORMAT_VERSION = 1
+
+_PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
+
+
+def fingerprint(
+    settings: dict,
+    found: list[spec.Record],
+    rejected: list[spec.Rejected],
+    root: pathlib.Path,
+) -> str:
+  """Hashes everything that the bytes of a prepared folder follow from.
+
+  That is the settings and the name, size and time of every file. Names count
+  from `root`, so that a tree can be moved.
+  """
+  listing = []
+  for record in found:
+    for path in filter(None, (record.image, record.mask)):
+      stat = path.stat()
+      relative = os.path.relpath(path, root)
+      listing.append([relative, stat.st_size, stat.st_mtime_ns])
+    listing.append([record.group, record.manipulation, record.split])
+  left_out = [os.path.relpath(one.path, root) for one in rejected]
+  text = json.dumps([FORMAT_VERSION, settings, listing, left_out])
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write(
+    folder: pathlib.Path,
+    *,
+    root: pathlib.Path,
+    settings: dict,
+    split: dict[str, list[str]],
+    examined: Iterable[extract.Examined],
+    rejected: list[spec.Rejected],
+    parts: dict[str, dict],
+) -> None:
+  """Writes the manifest.
+
+  Args:
+    folder: The prepared folder.
+    root: The image tree; paths of images are relative to it.
+    settings: Keyword arguments of `prepare`.
+    split: Image ids of train, val and test.
+    examined: Every image that was decoded.
+    rejected: Files left out.
+    parts: What is known of each part: counts, shards, images.
+  """
+  examined = list(examined)
+  content = {
+      'format_version': FORMAT_VERSION,
+      'dataset': settings['dataset'],
+      'root': str(root),
+      'settings': settings,
+      'versions': _versions(),
+      'split_digest': splits.digest(split),
+      'warnings': _warnings(examined),
+      'rejected': [dataclasses.asdict(one) for one in rejected],
+      'converted': [
+          {'image_id': one.image_id, 'note': one.note}
+          for one in examined
+          if one.note
+      ],
+      'splits': parts,
+  }
+  (folder / FILE).write_text(json.dumps(content, indent=1) + '\n')
+
+
+def describe(
+    records: list[spec.Record],
+    examined: dict[str, extract.Examined],
+    root: pathlib.Path,
+) -> dict:
+  """Describes the images of a part so that they can be found and read again.
+
+  `image_index` of a patch counts in `images`.
+  """
+  ids = [record.image_id for record in records]
+  return {
+      'digest': splits.digest({'': ids}),
+      'groups': len({record.group for record in records}),
+      'images': [
+          {
+              'image_id': record.image_id,
+              'image': os.path.relpath(record.image, root),
+              'mask': record.mask and os.path.relpath(record.mask, root),
+              'group': record.group,
+              'manipulation': record.manipulation,
+              'size': examined[record.image_id].size,
+              'manipulated': examined[record.image_id].manipulated,
+          }
+          for record in records
+      ],
+  }
+
+
+def read(folder: str | pathlib.Path) -> dict:
+  """Reads the manifest of a prepared folder.
+
+  Raises:
+    DataError: The folder is not a prepared one.
+  """
+  try:
+    return json.loads((pathlib.Path(folder) / FILE).read_text())
+  except (FileNotFoundError, NotADirectoryError, ValueError):
+    raise spec.DataError(
+        f'{folder} has no readable {FILE}; it is no prepared folder, '
+        'run the preparation again.'
+    ) from None
+
+
+def part(folder: str | pathlib.Path, split: str) -> dict:
+  """Reads what the manifest says of one part.
+
+  Raises:
+    DataError: The folder is not a prepared one or has no such part.
+  """
+  parts = read(folder)['splits']
+  if split not in parts:
+    raise spec.DataError(
+        f'{folder} has no part {split!r}; choose one of {", ".join(parts)}.'
+    )
+  return parts[split]
+
+
+def _warnings(examined: list[extract.Examined]) -> list[str]:
+  shares = [one.manipulated for one in examined if one.manipulated]
+  if not shares or np.mean(shares) <= 0.5:
+    return []
+  return [
+      'More than half of all pixels count as manipulated: the masks may have '
+      'the other polarity.'
+  ]
+
+
+def _versions() -> dict[str, str]:
+  found = {}
+  for name in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      found[name] = importlib.metadata.version(name)
+  return found

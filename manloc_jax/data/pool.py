@@ -1,0 +1,56 @@
+"""An ordered map over worker processes that never runs far ahead."""
+
+import collections
+import concurrent.futures
+import contextlib
+import functools
+import multiprocessing
+import os
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+import cv2
+
+from manloc_jax.data import spec
+
+Map = Callable[[Callable, Iterable], Iterator]
+
+
+@contextlib.contextmanager
+def ordered_map(workers: int | None) -> Iterator[Map]:
+  """Yields a `map` over processes; results come in the order of the items.
+
+  Args:
+    workers: Processes; None for one per core. With one, the work is done in
+      this process.
+
+  Raises:
+    DataError: A worker was killed.
+  """
+  workers = workers or os.cpu_count()
+  if workers == 1:
+    yield map
+    return
+  # Forking a process in which TensorFlow or JAX runs threads may hang.
+  context = multiprocessing.get_context('spawn')
+  try:
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+      yield functools.partial(_bounded_map, pool, 4 * workers)
+  except concurrent.futures.process.BrokenProcessPool as error:
+    raise spec.DataError(
+        'A worker process was killed, most likely for lack of memory; '
+        'prepare with fewer workers.'
+    ) from error
+
+
+def _bounded_map(pool, ahead: int, function: Callable, items: Iterable):
+  waiting = collections.deque()
+  for item in items:
+    waiting.append(pool.submit(function, item))
+    if len(waiting) >= ahead:
+      yield waiting.popleft().result()
+  while waiting:
+    yield waiting.popleft().result()

@@ -1,0 +1,265 @@
+"""Image tree to shards and a manifest: split, sample, write, once.
+
+Two passes over the images, so that memory stays bounded and no patch is
+written twice: the first decodes everything and counts candidates, the second
+draws what the balance of each part allows.
+"""
+
+import collections
+import dataclasses
+import functools
+import logging
+import pathlib
+from collections.abc import Iterable
+
+import numpy as np
+import tqdm
+
+from manloc_jax.data import datasets
+from manloc_jax.data import extract
+from manloc_jax.data import folders
+from manloc_jax.data import manifest
+from manloc_jax.data import patches
+from manloc_jax.data import pool
+from manloc_jax.data import spec
+from manloc_jax.data import splits
+
+_DRAWN_SPLITS = {
+    'random': splits.random_split,
+    'group': splits.group_split,
+}
+SPLIT_RULES = (*_DRAWN_SPLITS, 'given')
+
+
+def prepare(
+    *,
+    dataset: str,
+    root: str | pathlib.Path,
+    out: str | pathlib.Path,
+    seed: int,
+    split_rule: str = 'group',
+    fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
+    sampler: patches.Sampler | None = None,
+    use_pristine: bool = False,
+    size_mismatch: str = 'skip',
+    num_shards: int = 4,
+    workers: int | None = None,
+) -> pathlib.Path:
+  """Prepares a dataset for training and evaluation, unless that is done.
+
+  The result is a folder with the parts `train`, `val` and `test`, drawn by
+  the paper's sampler, and `test_grid`: every native window of the test
+  images, 64 pixels apart, at its natural prevalence. It holds the same bytes
+  for any number of workers, and appears complete or not at all.
+
+  Args:
+    dataset: Key of `datasets.DATASETS`.
+    root: Folder of the image tree.
+    out: Folder under which the prepared folder is made. Its name holds a hash
+      of the settings and of the names, sizes and times of the image files.
+    seed: Fixes the split and the patches.
+    split_rule: `random` by image (paper), `group` by photograph, or `given`
+      by the dataset itself.
+    fractions: Shares of train, val and test; `given` ignores them.
+    sampler: How patches are drawn; None for the defaults.
+    use_pristine: Whether images without a mask give pristine patches.
+    size_mismatch: `skip`, `resize` or `error`; see `extract.Job`.
+    num_shards: Files per part.
+    workers: Processes; one per core by default.
+
+  Returns:
+    The prepared folder.
+
+  Raises:
+    DataError: No images, unusable settings, or a full disk.
+  """
+  root, out = pathlib.Path(root), pathlib.Path(out)
+  if split_rule not in SPLIT_RULES:
+    raise spec.DataError(
+        f'--config.data.split_rule is {split_rule!r}; choose one of '
+        f'{", ".join(SPLIT_RULES)}.'
+    )
+  sampler = sampler or patches.Sampler()
+  job = extract.Job(dataset, sampler, size_mismatch, seed)
+  settings = {
+      **dataclasses.asdict(job),
+      'split_rule': split_rule,
+      'fractions': tuple(fractions),
+      'use_pristine': use_pristine,
+      'num_shards': num_shards,
+  }
+  records, rejected = datasets.get(dataset).find_records(root)
+  if not use_pristine:
+    records = [record for record in records if record.mask is not None]
+  records = sorted(records, key=lambda record: record.image_id)
+  _check_ids(records)
+  key = manifest.fingerprint(settings, records, rejected, root)
+  folder = out / f'{dataset}-{split_rule}-{key[:12]}'
+  if folder.exists():
+    logging.info('%s is up to date.', folder)
+    return folder
+  try:
+    with folders.atomic(folder) as partial, pool.ordered_map(workers) as run:
+      _build(partial, root, records, rejected, settings, job, run)
+  except OSError as error:
+    if not folders.is_disk_full(error):
+      raise
+    raise spec.DataError(
+        f'The disk of {out} is full; free some space or choose another folder '
+        'in --config.data.prepared, nothing half-written was left.'
+    ) from error
+  return folder
+
+
+def _build(
+    folder: pathlib.Path,
+    root: pathlib.Path,
+    found: list[spec.Record],
+    rejected: list[spec.Rejected],
+    settings: dict,
+    job: extract.Job,
+    run: pool.Map,
+) -> None:
+  """Fills an empty folder."""
+  # TensorFlow takes seconds to import, and a finished folder needs none of it.
+  from manloc_jax.data import records
+
+  look = functools.partial(extract.examine, job=job)
+  examined = {
+      one.image_id: one
+      for one in _progress('examining', run(look, found), len(found))
+  }
+  usable = [r for r in found if not examined[r.image_id].reason]
+  rejected = rejected + [
+      spec.Rejected(str(r.image), examined[r.image_id].reason)
+      for r in found
+      if examined[r.image_id].reason
+  ]
+  _check_any(usable, rejected, root)
+  split = _split(usable, settings)
+  by_id = {record.image_id: record for record in usable}
+  draw = functools.partial(extract.draw, job=job)
+  parts = {}
+  for name, ids in (*split.items(), ('test_grid', split['test'])):
+    members = [by_id[image_id] for image_id in ids]
+    orders = _orders(name, members, examined, job)
+    drawn = _progress(name, run(draw, orders), len(orders))
+    with records.SplitWriter(
+        folder, job.dataset, name, settings['num_shards']
+    ) as writer:
+      counts = _write(writer, orders, drawn, ids)
+    parts[name] = {
+        **counts,
+        **manifest.describe(members, examined, root),
+        'shards': writer.shards,
+    }
+  records.write_metadata(
+      folder,
+      datasets.get(job.dataset),
+      {name: part['shards'] for name, part in parts.items()},
+  )
+  manifest.write(
+      folder,
+      root=root,
+      settings=settings,
+      split=split,
+      examined=examined.values(),
+      rejected=rejected,
+      parts=parts,
+  )
+
+
+def _split(
+    usable: list[spec.Record], settings: dict
+) -> dict[str, list[str]]:
+  if settings['split_rule'] == 'given':
+    return splits.given_split(usable)
+  rule = _DRAWN_SPLITS[settings['split_rule']]
+  return rule(usable, settings['seed'], settings['fractions'])
+
+
+def _orders(
+    name: str,
+    members: list[spec.Record],
+    examined: dict[str, extract.Examined],
+    job: extract.Job,
+) -> list[extract.Draw]:
+  """Says how many patches of each label each image of a part gives."""
+  if name == 'test_grid':
+    return [extract.Draw(record, None, True) for record in members]
+  is_test = name != 'train'
+  seen = [examined[record.image_id] for record in members]
+  counts = np.array([one.test if is_test else one.train for one in seen])
+  positives, negatives = patches.balance(*counts.T, job.sampler)
+  orders = [
+      extract.Draw(record, quota, is_test)
+      for record, *quota in zip(
+          members, positives.tolist(), negatives.tolist(), strict=True
+      )
+  ]
+  if not is_test:
+    # On disk in random order, so that even a shuffle buffer smaller than the
+    # part mixes images from all over it.
+    order = np.random.default_rng(job.seed).permutation(len(orders))
+    orders = [orders[i] for i in order]
+  return orders
+
+
+def _write(writer, orders, drawn, ids: list[str]) -> dict:
+  """Writes the patches of a part and counts them."""
+  index = {image_id: i for i, image_id in enumerate(ids)}
+  by_source = {source: [0, 0] for source in patches.SOURCES}
+  manipulated_pixels, without = 0, []
+  for order, found in zip(orders, drawn, strict=True):
+    image_id = order.record.image_id
+    if not found:
+      without.append(image_id)
+    for patch in found:
+      writer.write(patch, image_id, index[image_id])
+      by_source[patch.source][patch.label] += 1
+      manipulated_pixels += int(patch.mask.sum())
+  pristine, manipulated = np.sum(list(by_source.values()), axis=0).tolist()
+  total = pristine + manipulated
+  return {
+      'num_images': len(ids),
+      'num_patches': total,
+      'pristine': pristine,
+      'manipulated': manipulated,
+      'by_source': {
+          source: {'pristine': counts[0], 'manipulated': counts[1]}
+          for source, counts in by_source.items()
+      },
+      'manipulated_pixel_share': manipulated_pixels
+      / max(total * spec.SIDE**2, 1),
+      'images_without_patches': without,
+  }
+
+
+def _check_any(
+    usable: list[spec.Record],
+    rejected: list[spec.Rejected],
+    root: pathlib.Path,
+) -> None:
+  if not usable and rejected:
+    raise spec.DataError(
+        f'All {len(rejected)} images under {root} had to be left out; the '
+        f'first is {rejected[0].path}: {rejected[0].reason}'
+    )
+  if not usable:
+    raise spec.DataError(
+        f'There are no images under {root}; check --config.data.root.'
+    )
+
+
+def _check_ids(found: list[spec.Record]) -> None:
+  counts = collections.Counter(record.image_id for record in found)
+  name, count = max(counts.items(), key=lambda item: item[1], default=('', 1))
+  if count > 1:
+    raise spec.DataError(
+        f'{count} images are called {name}; rename all but one.'
+    )
+
+
+def _progress(name: str, items: Iterable, total: int) -> Iterable:
+  # Without a terminal (`None`) a bar would fill the log.
+  return tqdm.tqdm(items, name, total, unit='image', disable=None)
