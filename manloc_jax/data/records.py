@@ -7,7 +7,6 @@ shards says how it was made and what is in it.
 
 import contextlib
 import errno
-import os
 import pathlib
 
 import numpy as np
@@ -148,14 +147,10 @@ class SplitWriter:
     with _plain_disk_errors():
       for writer in self._writers:
         writer.close()
-    for path, count in zip(self._paths, self._counts, strict=True):
-      with open(path, 'rb') as file:
-        os.fsync(file.fileno())
-      self.shards.append({
-          'name': path.name,
-          'examples': count,
-          'bytes': path.stat().st_size,
-      })
+    self.shards = [
+        {'name': path.name, 'examples': count, 'bytes': path.stat().st_size}
+        for path, count in zip(self._paths, self._counts, strict=True)
+    ]
 
 
 def write_metadata(

@@ -1,0 +1,112 @@
+"""NIST16: the reference table, its dialects and the real one."""
+
+import collections
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import trees
+
+from manloc_jax.data import datasets
+from manloc_jax.data import spec
+
+
+def find(root):
+  return datasets.get('nist16').find_records(root)
+
+
+def rows(yes='Y', no='N'):
+  """Two forgeries of one base, their control, and a stranger."""
+  kinds = {'Removal': 0, 'Splice': 1}
+  found = []
+  for probe, kind, base, control in (
+      ('0001', 'Removal', 'world/b.jpg', 'probe/0003.jpg'),
+      ('0002', 'Splice', 'world/b.jpg', ''),
+      ('0003', '', '', ''),
+      ('0004', '', '', ''),
+  ):
+    mask = f'reference/manipulation/mask/{probe}.png' if kind else ''
+    found.append({
+        'ProbeFileName': f'probe/{probe}.jpg',
+        'ProbeMaskFileName': mask,
+        'IsTarget': yes if kind else no,
+        **{
+            f'IsManipulationType{name}': yes if name == kind else no
+            for name in (*kinds, 'CopyClone')
+        },
+        'BaseFileName': base,
+        'CorrespondingControlFileName': control,
+    })
+  return found
+
+
+@pytest.mark.parametrize(
+    'dialect',
+    [
+        {},
+        {'delimiter': ','},
+        {'quoting': csv.QUOTE_ALL},
+    ],
+)
+@pytest.mark.parametrize('words', [('Y', 'N'), ('True', 'False')])
+def test_dialects_of_the_table(tmp_path, dialect, words):
+  trees.nist16(tmp_path / 'NC2016_Test0613', rows(*words), **dialect)
+  records, rejected = find(tmp_path)
+  assert not rejected
+  assert [record.manipulation for record in records] == [
+      'removal', 'splice', 'none', 'none'
+  ]
+  assert [record.mask is None for record in records] == [0, 0, 1, 1]
+  assert [record.group for record in records] == [
+      'world/b.jpg', 'world/b.jpg', 'world/b.jpg', 'probe/0004.jpg'
+  ]
+
+
+def test_a_missing_file_is_listed(tmp_path):
+  root = trees.nist16(tmp_path / 'nist', rows())
+  (root / 'probe/0001.jpg').unlink()
+  records, rejected = find(root)
+  assert len(records) == 3 and len(rejected) == 1
+
+
+@pytest.mark.parametrize('gone', ['reference', 'probe'])
+def test_an_incomplete_tree_is_refused(tmp_path, gone):
+  root = trees.nist16(tmp_path / 'nist', rows())
+  shutil.rmtree(root / gone)
+  with pytest.raises(spec.DataError, match='NC2016_Test0601.*--config'):
+    find(root)
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path):
+  short = [{**row} for row in rows()]
+  for row in short:
+    del row['BaseFileName']
+  with pytest.raises(spec.DataError, match='BaseFileName'):
+    find(trees.nist16(tmp_path / 'nist', short))
+
+
+def test_polarity():
+  grey = np.array([[0, 255]], np.uint8)
+  read = datasets.get('nist16').is_manipulated(grey)
+  np.testing.assert_array_equal(read, [[True, False]])
+
+
+def test_the_real_table(test_data, tmp_path):
+  """Empty files stand in for the probes, which may not be passed on."""
+  table = 'reference/manipulation/NC2016-manipulation-ref.csv'
+  (tmp_path / 'probe').mkdir()
+  (tmp_path / 'reference/manipulation/mask').mkdir(parents=True)
+  shutil.copy(test_data / 'nc2016' / table, tmp_path / table)
+  with open(tmp_path / table, newline='') as file:
+    for row in csv.DictReader(file, delimiter='|'):
+      (tmp_path / row['ProbeFileName']).touch()
+      if row['ProbeMaskFileName']:
+        (tmp_path / row['ProbeMaskFileName']).touch()
+  records, rejected = find(tmp_path)
+  forged = [record for record in records if record.mask]
+  kinds = collections.Counter(record.manipulation for record in forged)
+  assert not rejected and len(records) == 1124
+  assert kinds == {'splice': 288, 'removal': 208, 'copy-move': 68}
+  assert len({record.mask for record in forged}) == 282
+  assert len({record.group for record in forged}) == 69
