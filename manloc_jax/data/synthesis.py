@@ -95,10 +95,11 @@ def forge(
 
 
 def view(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Returns a random crop, reduced so that older JPEG traces fade.
+  """Returns a random crop of a photograph at a random scale, perhaps mirrored.
 
-  The short side is one of `SHORT_SIDES`, the longer one at most 512; a
-  photograph is never enlarged by more than the smallest of them asks for.
+  The short side is one of `SHORT_SIDES`, the long one at most 512. The
+  photograph is reduced, so that older JPEG traces fade, unless it is too
+  small: then it is brought to the size that just fits.
   """
   short = int(rng.choice(SHORT_SIDES))
   height, width = short, min(512, round(short * rng.choice(ASPECTS)))
