@@ -32,6 +32,7 @@ def get_config() -> ml_collections.ConfigDict:
   evaluation.splits = ('test', 'test_grid')  # Scored after training.
   evaluation.batch_size = 64  # Patches over all devices.
   evaluation.bins = 4096  # Of the score histograms; even.
+  evaluation.examples = 6  # Test images in the contact sheet.
   return config
 
 
@@ -53,7 +54,7 @@ def _model() -> ml_collections.ConfigDict:
   model.forget_bias = 1.0  # Unstated; what TensorFlow adds by default.
   model.head = 'last'  # 'last', 'mean' or 'concat' outputs. Unstated.
   model.input_norm = 'symmetric'  # [-1, 1], or 'unit' for [0, 1]. Unstated.
-  model.conv_init = 'glorot'  # See models/initializers.py. Unstated.
+  model.conv_init = 'glorot'  # Or 'residual': models/initializers.py. Unstated.
   return model
 
 
@@ -78,8 +79,30 @@ def _optim() -> ml_collections.ConfigDict:
 
 def _data() -> ml_collections.ConfigDict:
   data = ml_collections.ConfigDict()
-  data.name = ''  # A key of manloc_jax.data.datasets.DATASETS.
-  data.root = ''  # Folder of the dataset as it was published.
+  data.name = ml_collections.config_dict.placeholder(str)  # 'casia1', ...
+  # Folder of the dataset as it was published.
+  data.root = ml_collections.config_dict.placeholder(str)
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
   data.side = 64  # Patch side in pixels (section 3.1.1).
+  data.seed = 0  # Draws the split and the patches.
+  data.split_rule = 'random'  # By image as in section 4, or 'group', 'given'.
+  data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
+  data.use_pristine = False  # Patches of images without a mask. Unstated.
+  data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.
+  data.num_shards = 4  # Files of each part.
+
+  # Section 4 describes the sampler in words only: its numbers are unstated.
+  data.sampler = sampler = ml_collections.ConfigDict()
+  # Native windows, boxes around contours of the mask, and these boxes slid.
+  sampler.sources = ('window', 'box', 'slide')
+  sampler.stride = 32  # Pixels between windows for training.
+  sampler.test_stride = 64  # Pixels between windows for validation and test.
+  sampler.box_per = 'component'  # Of the mask, or 'union' of all.
+  sampler.min_area = 64.0  # Pixels; a smaller region has no box.
+  sampler.enlarge = 2.0  # Side of a box over side of its region.
+  sampler.slides = (0.25, 0.5)  # Shares of the box's side, in 4 directions.
+  sampler.label_rule = 'area'  # Or 'iou', 'coverage'.
+  sampler.label_threshold = 0.125  # A patch above it is manipulated.
+  sampler.neg_per_pos = 1.0  # Pristine patches per manipulated one.
+  sampler.max_per_image = 256  # Patches.
   return data

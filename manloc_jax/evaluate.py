@@ -12,7 +12,9 @@ import jax
 import ml_collections
 import numpy as np
 
+import manloc_jax
 from manloc_jax import checkpoint
+from manloc_jax import examples
 from manloc_jax import metrics
 from manloc_jax import models
 from manloc_jax import parallel
@@ -149,11 +151,12 @@ def evaluate(
   Args:
     config: The run's settings.
     prepared: Folder of the prepared set.
-    workdir: The run's folder; `results/<split>.json` are written there.
+    workdir: The run's folder; `results/<split>.json` and
+      `results/examples.npz`, a few images for pictures, are written there.
     mesh: Devices.
 
   Returns:
-    The files written.
+    The JSON files written.
   """
   run = checkpoint.load(workdir)
   model = models.JConvLSTMConv(**config.model)
@@ -194,6 +197,16 @@ def evaluate(
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write_text(path, json.dumps(_plain(result), indent=1))
     written.append(path)
+  examples.save(
+      pathlib.Path(workdir) / 'results' / 'examples.npz',
+      model=model,
+      params=params,
+      mesh=mesh,
+      prepared=prepared,
+      split='test_grid',
+      images=config.eval.examples,
+      batch_size=config.eval.batch_size,
+  )
   return written
 
 
@@ -228,7 +241,7 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
           json.dumps(json.loads(config.to_json()), sort_keys=True).encode()
       ).hexdigest(),
       'versions': {
-          'manloc_jax': importlib.metadata.version('manloc_jax'),
+          'manloc_jax': manloc_jax.__version__,
           **{name: _version(name) for name in PACKAGES},
       },
       'device': jax.devices()[0].device_kind,

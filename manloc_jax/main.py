@@ -14,6 +14,7 @@ from absl import app
 from absl import flags
 from absl import logging
 import jax
+import ml_collections
 from ml_collections import config_flags
 
 from manloc_jax import checkpoint
@@ -22,6 +23,8 @@ from manloc_jax import evaluate
 from manloc_jax import parallel
 from manloc_jax import report
 from manloc_jax import train
+from manloc_jax.data import datasets
+from manloc_jax.data import patches
 from manloc_jax.data import prepare
 
 _CONFIG = config_flags.DEFINE_config_file('config', lock_config=True)
@@ -50,7 +53,7 @@ def main(argv: list[str]) -> None:
   if mode == 'report':
     print(report.report(workdir))
     return
-  prepared = prepare.prepare(config.data, seed=config.seed)
+  prepared = _prepare(config.data)
   if mode == 'prepare':
     print(prepared)
     return
@@ -64,6 +67,29 @@ def main(argv: list[str]) -> None:
     path = report.report(workdir)
     print(path.read_text())
     print(f'Report and figures: {path}')
+
+
+def _prepare(data: ml_collections.ConfigDict) -> str:
+  """Returns the folder of the prepared set, made where it is missing."""
+  if not data.root:
+    layout = datasets.get(data.name).layout
+    raise errors.UserError(
+        f'The dataset {data.name} has no folder: {layout}; set'
+        ' --config.data.root=<root>.'
+    )
+  folder = prepare.prepare(
+      dataset=data.name,
+      root=data.root,
+      out=data.prepared,
+      seed=data.seed,
+      split_rule=data.split_rule,
+      fractions=data.fractions,
+      sampler=patches.Sampler(**data.sampler),
+      use_pristine=data.use_pristine,
+      size_mismatch=data.size_mismatch,
+      num_shards=data.num_shards,
+  )
+  return str(folder)
 
 
 def _default_workdir() -> str:
@@ -101,7 +127,8 @@ def run() -> None:
         'jax_compilation_cache_dir',
         os.path.expanduser('~/.cache/manloc_jax/xla'),
     )
-  logging.set_verbosity(logging.INFO)
+  # Orbax tells of every file it opens; progress has a line of its own.
+  logging.set_verbosity(logging.WARNING)
   flags.mark_flags_as_required(['config'])
   app.run(_guarded_main, flags_parser=_parse_flags)
 

@@ -56,8 +56,7 @@ def train(
     )
     first = int(state.step)
     if progress.done:
-      logging.info('Training ended at step %d already.', first)
-      return
+      return  # A finished run stays as it is.
     batches = pipeline.train_batches(
         prepared,
         batch_size=config.batch_size // jax.process_count(),

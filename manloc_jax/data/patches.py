@@ -56,18 +56,18 @@ class Sampler:
     ):
       if getattr(self, field) not in known:
         raise spec.DataError(
-            f'--config.data.{field} is {getattr(self, field)!r}; '
+            f'--config.data.sampler.{field} is {getattr(self, field)!r}; '
             f'choose one of {", ".join(known)}.'
         )
     if not self.sources or set(self.sources) - set(SOURCES):
       raise spec.DataError(
-          f'--config.data.sources is {self.sources}; '
+          f'--config.data.sampler.sources is {self.sources}; '
           f'choose some of {", ".join(SOURCES)}.'
       )
     if min(self.stride, self.test_stride) < 1 or self.enlarge < 1:
       raise spec.DataError(
           f'Strides {self.stride} and {self.test_stride} and enlarge '
-          f'{self.enlarge} must be at least 1; set them in --config.data.'
+          f'{self.enlarge} must be at least 1; set them in --config.data.sampler.'
       )
 
   def for_test(self) -> 'Sampler':

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
   context = multiprocessing.get_context('spawn')
   try:
     with concurrent.futures.ProcessPoolExecutor(
-        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+        workers, context, initializer=_start_worker
     ) as pool:
       yield functools.partial(_bounded_map, pool, 4 * workers)
   except concurrent.futures.process.BrokenProcessPool as error:
@@ -44,6 +45,17 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
         'A worker process was killed, most likely for lack of memory; '
         'prepare with fewer workers.'
     ) from error
+
+
+def _start_worker() -> None:
+  cv2.setNumThreads(1)  # The processes share the cores already.
+  threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+  # A killed parent cannot tell its workers, which would wait for ever.
+  multiprocessing.parent_process().join()
+  os._exit(1)
 
 
 def _bounded_map(pool, ahead: int, function: Callable, items: Iterable):
