@@ -67,7 +67,7 @@ class Sampler:
     if min(self.stride, self.test_stride) < 1 or self.enlarge < 1:
       raise spec.DataError(
           f'Strides {self.stride} and {self.test_stride} and enlarge '
-          f'{self.enlarge} must be at least 1; set them in --config.data.sampler.'
+          f'{self.enlarge} must be at least 1; see --config.data.sampler.'
       )
 
   def for_test(self) -> 'Sampler':
