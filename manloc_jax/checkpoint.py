@@ -253,7 +253,7 @@ def load(workdir: str, step: int | None = None) -> Run:
             state=ocp.args.StandardRestore(fallback_sharding=here)
         ),
     )['state']
-  params = tree.get('params')
+  params = jax.device_put(tree.get('params'), here)
   side = config.data.side
   expected = jax.eval_shape(
       model.init,
@@ -263,8 +263,8 @@ def load(workdir: str, step: int | None = None) -> Run:
   shapes = lambda tree: jax.tree.map(lambda x: x.shape, tree)
   if shapes(params) != shapes(expected):
     raise _other_model(_directory(workdir), step)
-  apply = jax.jit(lambda params, images: model.apply({'params': params}, images))
-  return Run(config=config, params=params, step=step, apply=apply)
+  apply = lambda params, images: model.apply({'params': params}, images)
+  return Run(config=config, params=params, step=step, apply=jax.jit(apply))
 
 
 def _no_checkpoint(workdir, step, steps) -> errors.UserError:

@@ -33,6 +33,7 @@ def make_counter(
   It compiles once for all splits with equally many images. The pixel scores
   take 8 bytes per bin and image on each device.
   """
+  parallel.check_batch_size(config.eval.batch_size, mesh)
   step = steps.make_eval_step(model, mesh)
   process = (jax.process_index(), jax.process_count())
 
@@ -44,7 +45,10 @@ def make_counter(
         side=config.data.side,
     )
     batches = pipeline.eval_batches(
-        prepared, split, batch_size=config.eval.batch_size, process=process
+        prepared,
+        split,
+        batch_size=config.eval.batch_size // jax.process_count(),
+        process=process,
     )
     for batch in parallel.prefetch(batches, mesh):
       totals = step(params, totals, batch)
@@ -68,8 +72,6 @@ def scores(totals: steps.Totals) -> Scores:
   """
   patches, images = totals.patches[0], totals.pixels
   pixels = images.sum(axis=0, dtype=np.int64)
-  by_image = [metrics.auc(counts) for counts in images]
-  both = [value for value in by_image if not math.isnan(value)]
   half = metrics.at_half
   patch_loss, mask_loss, weight = totals.loss
   return {
@@ -79,7 +81,7 @@ def scores(totals: steps.Totals) -> Scores:
       'pixel_accuracy': half(pixels)['accuracy'],
       'pixel_accuracy_balanced': half(pixels)['accuracy_balanced'],
       'pixel_auc_pooled': metrics.auc(pixels),
-      'pixel_auc_image_mean': float(np.mean(both)) if both else math.nan,
+      'pixel_auc_image_mean': _mean_auc(images),
       'pixel_average_precision_pooled': metrics.average_precision(pixels),
       'pixel_f1_at_half_pooled': half(pixels)['f1'],
       'pixel_f1_at_half_image_mean': _mean_f1(images),
@@ -89,6 +91,13 @@ def scores(totals: steps.Totals) -> Scores:
       'patch_loss': float(patch_loss / weight),
       'mask_loss': float(mask_loss / weight),
   }
+
+
+def _mean_auc(images: np.ndarray) -> float:
+  """Mean AUC over the images that hold both classes."""
+  values = [metrics.auc(counts) for counts in images]
+  values = [value for value in values if not math.isnan(value)]
+  return float(np.mean(values)) if values else math.nan
 
 
 def _mean_f1(images: np.ndarray) -> float:
@@ -134,6 +143,25 @@ def trivial_scores(totals: steps.Totals, prior: np.ndarray | None) -> dict:
   return result
 
 
+def by_manipulation(totals: steps.Totals, kinds: list[str]) -> dict:
+  """Pixel scores over the images of each kind of manipulation.
+
+  Args:
+    totals: Sums over the split.
+    kinds: The kind of each image, in the order of `totals.pixels`.
+  """
+  kinds = np.array(kinds)
+  result = {}
+  for kind in sorted(set(kinds)):
+    images = totals.pixels[kinds == kind]
+    result[kind] = {
+        'images': len(images),
+        'pixel_auc_pooled': metrics.auc(images.sum(axis=0, dtype=np.int64)),
+        'pixel_auc_image_mean': _mean_auc(images),
+    }
+  return result
+
+
 def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
   """Returns the mean mask of a split, f64[side, side]."""
   total, count = 0.0, 0
@@ -169,6 +197,7 @@ def evaluate(
   written = []
   for split in config.eval.splits:
     totals = count(params, split)
+    part = manifest['splits'][split]
     pixels = totals.pixels.sum(axis=0, dtype=np.int64)
     result = {
         'split': split,
@@ -179,6 +208,9 @@ def evaluate(
             ),
         },
         'trivial': trivial_scores(totals, prior),
+        'by_manipulation': by_manipulation(
+            totals, [image['manipulation'] for image in part['images']]
+        ),
         'counts': _counts(totals),
         'auc_bound': {
             'patch': metrics.auc_bound(totals.patches[0]),

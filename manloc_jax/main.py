@@ -20,6 +20,7 @@ from ml_collections import config_flags
 from manloc_jax import checkpoint
 from manloc_jax import errors
 from manloc_jax import evaluate
+from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import report
 from manloc_jax import train
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> None:
   if mode == 'report':
     print(report.report(workdir))
     return
+  _check_model(config)
   prepared = _prepare(config.data)
   if mode == 'prepare':
     print(prepared)
@@ -67,6 +69,19 @@ def main(argv: list[str]) -> None:
     path = report.report(workdir)
     print(path.read_text())
     print(f'Report and figures: {path}')
+
+
+def _check_model(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError where the fields of the network contradict each other."""
+  side = config.data.side
+  image = jax.ShapeDtypeStruct((1, side, side, 3), 'uint8')
+  try:
+    model = models.JConvLSTMConv(**config.model)
+    jax.eval_shape(model.init, jax.random.key(0), image)
+  except ValueError as error:
+    raise errors.UserError(
+        f'The settings --config.model do not fit together: {error}'
+    ) from error
 
 
 def _prepare(data: ml_collections.ConfigDict) -> str:
@@ -98,12 +113,20 @@ def _default_workdir() -> str:
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
-  """Parses the command line; a misspelt setting is one sentence, not a trace."""
+  """Parses the command line; what cannot be used gets one sentence."""
   try:
-    return flags.FLAGS(argv)
-  except (flags.Error, AttributeError, TypeError, ValueError, OSError) as error:
-    message = ' '.join(str(error).split())
+    left = flags.FLAGS(argv)
+    _CONFIG.value  # noqa: B018, a missing config file only shows here.
+    return left
+  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as e:
+    message = ' '.join(str(e.args[0] if e.args else e).split())
     _refuse(f'The command line cannot be used: {message}')
+  except OSError:
+    path = config_flags.get_config_filename(flags.FLAGS['config'])
+    _refuse(
+        f'There is no config file {path!r}; run from the project\'s folder and'
+        ' choose one of configs/*.py.'
+    )
 
 
 def _guarded_main(argv: list[str]) -> None:

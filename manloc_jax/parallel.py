@@ -7,6 +7,8 @@ from typing import Any
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from manloc_jax import errors
+
 DATA = 'data'  # The one mesh axis: examples.
 
 
@@ -49,9 +51,10 @@ def prefetch(batches: Iterable, mesh: Mesh, ahead: int = 2) -> Iterator:
 
 
 def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-  """Raises ValueError unless the global batch splits evenly over the mesh."""
+  """Raises UserError unless the global batch splits evenly over the mesh."""
   if batch_size % mesh.size:
-    raise ValueError(
-        f'A batch of {batch_size} does not split over {mesh.size} devices;'
-        ' choose a multiple with --config.batch_size.'
+    raise errors.UserError(
+        f'A batch of {batch_size} does not split over {mesh.size} devices; set'
+        ' --config.batch_size and --config.eval.batch_size to multiples of'
+        f' {mesh.size}.'
     )

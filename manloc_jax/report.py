@@ -45,6 +45,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         '',
         tables.scores_table([result]),
         '',
+        tables.kinds_table([result]),
+        '',
     ]
   text += ['![ROC curves](figures/roc.png)', '']
   text += ['![Learning curve](figures/learning_curve.png)', '']
@@ -125,9 +127,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     temporary = path.with_suffix('.tmp')
     temporary.write_text(json.dumps(summary, indent=1))
     os.replace(temporary, path)
-    for split, part in summary.items():
+    for part in summary.values():
       print(f'\n{tables.counts_line(part["runs"][0])}\n')
       print(tables.scores_table(part['runs']))
+      print(f'\n{tables.kinds_table(part["runs"])}')
 
 
 if __name__ == '__main__':

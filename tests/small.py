@@ -1,5 +1,6 @@
 """A network small enough for tests, and random batches for it."""
 
+from configs import default
 import numpy as np
 
 from manloc_jax import models
@@ -28,3 +29,27 @@ def batch(size: int = 8, padding: int = 0, seed: int = 0):
       'weight': weight,
       'image_index': rng.integers(0, 3, size).astype(np.int32),
   }
+
+
+def config(**changes):
+  """Returns settings of a run that takes seconds, on 64x64 patches."""
+  config = default.get_config()
+  config.batch_size = 8
+  config.num_steps = 6
+  config.model.update(
+      conv1_filters=4,
+      conv3_filters=4,
+      conv4_filters=4,
+      lstm_hidden=(8, 8, 64),
+  )
+  config.optim.learning_rate = 1e-3
+  config.data.name = 'casia1'
+  config.train.update(
+      symmetries=True,
+      log_every_steps=2,
+      eval_every_steps=3,
+      checkpoint_every_steps=1,
+  )
+  config.eval.update(batch_size=16, bins=64, examples=2)
+  config.update_from_flattened_dict(changes)
+  return config

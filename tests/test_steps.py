@@ -46,6 +46,19 @@ def test_step_is_plain_gradient_descent_on_any_devices(n_devices):
   assert int(state.step) == 1
 
 
+def test_steps_on_one_batch_fit_it():
+  tx, _ = state_lib.make_optimizer(learning_rate=1e-2, num_steps=40)
+  mesh = parallel.make_mesh(jax.devices()[:1])
+  step = steps.make_train_step(MODEL, tx, mesh)
+  state = new_state(tx, mesh)
+  data = parallel.put_batch(batch(8), mesh)
+  losses_seen = []
+  for _ in range(40):
+    state, scalars = step(state, data)
+    losses_seen.append(float(scalars['patch']))
+  assert losses_seen[-1] < 0.5 * losses_seen[0]
+
+
 @contextlib.contextmanager
 def no_compilation():
   """Fails if XLA compiles anything inside the block."""

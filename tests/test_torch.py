@@ -123,6 +123,6 @@ def test_outputs_and_gradients_agree_with_pytorch():
         (layer['input']['bias'], peer.bias_ih_l0.grad),
     ):
       assert relative_error(ours, theirs) < 1e-4, name
-  head = net['patch_head']
-  assert relative_error(grads['patch_head']['kernel'], head.weight.grad.T) < 1e-4
-  assert relative_error(grads['patch_head']['bias'], head.bias.grad) < 1e-4
+  ours, theirs = grads['patch_head'], net['patch_head']
+  assert relative_error(ours['kernel'], theirs.weight.grad.T) < 1e-4
+  assert relative_error(ours['bias'], theirs.bias.grad) < 1e-4

@@ -1,7 +1,6 @@
 """A square map as a sequence of blocks, and back (paper, section 3.1.2)."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 ORDERS = ('row', 'column', 'hilbert')

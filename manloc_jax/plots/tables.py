@@ -58,6 +58,25 @@ def scores_table(results: Sequence[dict]) -> str:
   return '\n'.join(lines)
 
 
+def kinds_table(results: Sequence[dict]) -> str:
+  """Makes a table of pixel AUC by kind of manipulation, in Markdown.
+
+  Args:
+    results: The JSON of one split, one per seed.
+  """
+  lines = [
+      '| Manipulation | Images | Pixel AUC, pooled | Mean over images |',
+      '|---|---|---|---|',
+  ]
+  for kind, scores in results[0]['by_manipulation'].items():
+    cells = [
+        _spread([result['by_manipulation'][kind][key] for result in results])
+        for key in ('pixel_auc_pooled', 'pixel_auc_image_mean')
+    ]
+    lines.append(f'| {kind} | {scores["images"]} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
 def counts_line(result: dict) -> str:
   """Says in one sentence which rows a score was taken on."""
   c = result['counts']
