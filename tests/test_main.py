@@ -1,0 +1,79 @@
+"""The command line: every refusal is one sentence and exit code 2."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import trees
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def run(*arguments, cwd=ROOT):
+  return subprocess.run(
+      [sys.executable, '-m', 'manloc_jax.main', *arguments],
+      cwd=cwd,
+      env={
+          **os.environ,
+          'JAX_PLATFORMS': 'cpu',
+          'TF_CPP_MIN_LOG_LEVEL': '3',
+          'PYTHONPATH': str(ROOT),
+      },
+      capture_output=True,
+      text=True,
+  )
+
+
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (['--config=configs/nist.py'], ['NC2016_Test0601', 'data.root']),
+        (
+            ['--config=configs/nist.py', '--config.data.root=/nowhere'],
+            ['/nowhere', 'data.root'],
+        ),
+        (
+            ['--config=configs/demo.py', '--config.model.conv1_filter=8'],
+            ['conv1_filter', 'Did you mean "conv1_filters"'],
+        ),
+        (
+            ['--config=configs/demo.py', '--config.batch_size=many'],
+            ['batch_size', 'many'],
+        ),
+        (['--config=configs/missing.py'], ['configs/missing.py']),
+        (
+            ['--config=configs/demo.py', '--config.model.head=first'],
+            ['head', 'first', 'last'],
+        ),
+        (['--config=configs/demo.py', '--mode=guess'], ['mode', 'guess']),
+    ],
+)
+def test_bad_command_lines(arguments, words):
+  done = run(*arguments)
+  assert done.returncode == 2, done.stderr
+  last = done.stderr.strip().splitlines()[-1]
+  assert all(word in last for word in words), last
+  assert 'Traceback' not in done.stderr
+
+
+def test_damaged_shard_is_refused_and_nothing_is_written(tmp_path):
+  tree = trees.casia1(tmp_path / 'casia')
+  arguments = (
+      '--config=configs/casia.py',
+      f'--config.data.root={tree}',
+      f'--config.data.prepared={tmp_path}/prepared',
+      '--config.model.lstm_hidden=(8, 8, 64)',
+      '--config.batch_size=8',
+      f'--workdir={tmp_path}/run',
+  )
+  done = run(*arguments, '--mode=prepare')
+  assert done.returncode == 0, done.stderr
+  shard = next((tmp_path / 'prepared').rglob('*train.tfrecord-00000*'))
+  shard.write_bytes(shard.read_bytes()[:-100])
+  done = run(*arguments)
+  assert done.returncode == 2, done.stderr
+  assert shard.name in done.stderr.strip().splitlines()[-1]
+  assert not list((tmp_path / 'run').glob('checkpoints/[0-9]*'))
+  assert not list((tmp_path / 'run').rglob('*.tmp'))
