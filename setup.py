@@ -41,6 +41,6 @@ setuptools.setup(
     extras_require={
         'cuda12': ['jax[cuda12]>=0.9'],
         'tensorboard': ['tensorboard>=2.18'],
-        'test': ['pytest>=8.0', 'ruff>=0.8'],
+        'test': ['pytest>=8.0', 'ruff>=0.8', 'tensorboard>=2.18'],
     },
 )

@@ -1,4 +1,6 @@
-"""The one error a user is meant to read."""
+"""What a user is meant to read when something cannot go on."""
+
+import errno
 
 
 class UserError(ValueError):
@@ -7,3 +9,18 @@ class UserError(ValueError):
   It names what was seen, what was expected and what to do. Commands print it
   without a traceback and exit with code 2.
   """
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+  """Tells a full disk or quota from other errors, also behind a wrapper.
+
+  Libraries that write in the background raise errors of their own, with the
+  system's only in their text or among their causes.
+  """
+  while error is not None:
+    if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
+      return True
+    if 'No space left on device' in str(error):
+      return True
+    error = error.__cause__ or error.__context__
+  return False

@@ -19,6 +19,7 @@ from manloc_jax import metrics
 from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import steps
+from manloc_jax import writer
 from manloc_jax.data import pipeline
 
 Scores = dict[str, float]
@@ -223,6 +224,7 @@ def evaluate(
         },
         'data': _data_facts(manifest, split),
         'step': run.step,
+        'training': _rates(workdir),
         **provenance(config),
     }
     path = pathlib.Path(workdir) / 'results' / f'{split}.json'
@@ -254,6 +256,15 @@ def _counts(totals: steps.Totals) -> dict[str, int]:
       'pixels_pristine': int(negatives),
       'pixels_manipulated': int(positives),
   }
+
+
+def _rates(workdir: str) -> dict[str, float]:
+  """Median speed of training, and the share of it spent waiting for input."""
+  lines = [x for x in writer.read(workdir) if 'patches_per_s' in x]
+  keys = ('patches_per_s', 'input_wait_share')
+  return {
+      key: float(np.median([line[key] for line in lines])) for key in keys
+  } if lines else {}
 
 
 def _data_facts(manifest: dict, split: str) -> dict:

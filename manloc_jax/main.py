@@ -134,6 +134,14 @@ def _guarded_main(argv: list[str]) -> None:
     main(argv)
   except errors.UserError as error:
     _refuse(str(error))
+  except Exception as error:
+    if not errors.is_disk_full(error):
+      raise
+    _refuse(
+        f'The disk of {_WORKDIR.value or _default_workdir()!r} is full; free'
+        ' some space and run the same command again: it continues from the'
+        ' last checkpoint.'
+    )
 
 
 def _refuse(message: str):

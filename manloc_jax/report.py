@@ -1,10 +1,14 @@
 """Finished runs to pictures and tables: files in, files out.
 
   python -m manloc_jax.report runs/demo
-  python -m manloc_jax.report runs/demo-0 runs/demo-1 --json demo.json
+  python -m manloc_jax.report runs/demo-0 runs/demo-1 --summary demo.json
+  python -m manloc_jax.report runs/a runs/b --compare trials.json
+  python -m manloc_jax.report --readme README.md
 
-The first writes `report.md` and `figures/` into the run; the second also
-writes the scores of all seeds, with their mean and spread, into one JSON file.
+The first writes `report.md` and `figures/` into each run. `--summary` puts the
+scores of several seeds, with mean and spread, into one file, `--compare` those
+of several settings. `--readme` writes the tables of all files committed under
+`manloc_jax/results/` between the two marks of a README.
 """
 
 import argparse
@@ -13,10 +17,14 @@ import json
 import os
 import pathlib
 import statistics
+import sys
 
 from manloc_jax import errors
 from manloc_jax import writer
 from manloc_jax.plots import tables
+
+RESULTS = pathlib.Path(__file__).parent / 'results'
+MARKS = ('<!-- results:begin -->', '<!-- results:end -->')
 
 
 def report(workdir: str | pathlib.Path) -> pathlib.Path:
@@ -111,26 +119,119 @@ def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
   return summary
 
 
+def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
+  """Collects runs of different settings.
+
+  Returns:
+    By the run's folder: `settings`, those in which the runs are not all
+    alike, and `scores` by split.
+
+  Raises:
+    UserError: A run has no results.
+  """
+  runs = {
+      pathlib.Path(workdir).name: read_results(pathlib.Path(workdir))
+      for workdir in workdirs
+  }
+  configs = {
+      name: dict(_flat(next(iter(results.values()))['config']))
+      for name, results in runs.items()
+  }
+  keys = sorted(set().union(*configs.values()))
+  differing = [
+      key
+      for key in keys
+      if len({repr(config.get(key)) for config in configs.values()}) > 1
+  ]
+  return {
+      name: {
+          'settings': {key: configs[name].get(key) for key in differing},
+          'scores': {split: r['scores'] for split, r in results.items()},
+      }
+      for name, results in runs.items()
+  }
+
+
+def _flat(tree: dict, prefix: str = ''):
+  """Yields `('a.b', value)` of every leaf."""
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      yield from _flat(value, f'{prefix}{key}.')
+    else:
+      yield f'{prefix}{key}', value
+
+
+def readme_block() -> str:
+  """Makes the README's results from the files under `results/`."""
+  text = []
+  for path in sorted(RESULTS.glob('*.json')):
+    content = json.loads(path.read_text())
+    text += [f'### `results/{path.name}`', '']
+    if 'test' not in content:
+      text += [tables.trials_table(content), '']
+      continue
+    for part in content.values():
+      first = part['runs'][0]
+      text += [
+          f'{tables.counts_line(first)} Configuration'
+          f' `{first["config_sha256"][:12]}`, device {first["device"]}.',
+          '',
+          tables.scores_table(part['runs']),
+          '',
+          tables.kinds_table(part['runs']),
+          '',
+      ]
+    text += [tables.rates_line(content['test']['runs']), '']
+  return '\n'.join(text)
+
+
+def update_readme(path: pathlib.Path) -> None:
+  """Replaces what stands between the marks of a README.
+
+  Raises:
+    UserError: The marks are missing.
+  """
+  text = path.read_text()
+  begin, end = MARKS
+  if begin not in text or end not in text:
+    raise errors.UserError(
+        f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
+        ' where the results belong.'
+    )
+  head, rest = text.split(begin, 1)
+  tail = rest.split(end, 1)[1]
+  path.write_text(f'{head}{begin}\n{readme_block()}{end}{tail}')
+
+
+def _write_json(path: str, content: dict) -> None:
+  target = pathlib.Path(path)
+  temporary = target.with_name(f'{target.name}.tmp')
+  temporary.write_text(json.dumps(content, indent=1) + '\n')
+  os.replace(temporary, target)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
   """Parses the command line."""
   parser = argparse.ArgumentParser(
       prog='python -m manloc_jax.report', description=__doc__.split('\n')[0]
   )
-  parser.add_argument('workdirs', nargs='+', help='run folders')
-  parser.add_argument('--json', help='also write a summary over all runs here')
+  parser.add_argument('workdirs', nargs='*', help='run folders')
+  parser.add_argument('--summary', help='JSON of the seeds of one setting')
+  parser.add_argument('--compare', help='JSON of runs of several settings')
+  parser.add_argument('--readme', help='README to update from results/')
   args = parser.parse_args(argv)
-  for workdir in args.workdirs:
-    print(report(workdir))
-  if args.json:
-    summary = summarize(args.workdirs)
-    path = pathlib.Path(args.json)
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(json.dumps(summary, indent=1))
-    os.replace(temporary, path)
-    for part in summary.values():
-      print(f'\n{tables.counts_line(part["runs"][0])}\n')
-      print(tables.scores_table(part['runs']))
-      print(f'\n{tables.kinds_table(part["runs"])}')
+  try:
+    for workdir in args.workdirs:
+      print(report(workdir))
+    if args.summary:
+      _write_json(args.summary, summarize(args.workdirs))
+    if args.compare:
+      _write_json(args.compare, compare(args.workdirs))
+    if args.readme:
+      update_readme(pathlib.Path(args.readme))
+  except errors.UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == '__main__':

@@ -1,3 +1,5 @@
+import pytest
+
 from manloc_jax import writer
 
 
@@ -20,3 +22,10 @@ def test_other_processes_write_nothing(tmp_path):
   with writer.Writer(str(tmp_path), first_step=0, enabled=False) as out:
     out.write(1, {'loss': 1})
   assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_events_where_it_is_installed(tmp_path):
+  pytest.importorskip('tensorboard', reason='TensorBoard is not installed.')
+  with writer.Writer(str(tmp_path), first_step=0) as out:
+    out.write(1, {'loss': 0.5})
+  assert list(tmp_path.glob('events.out.tfevents.*'))

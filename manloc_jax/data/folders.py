@@ -9,14 +9,6 @@ import shutil
 import socket
 from collections.abc import Iterator
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-def is_disk_full(error: OSError) -> bool:
-  """Tells a full disk or quota from other errors."""
-  return error.errno in _FULL
-
-
 @contextlib.contextmanager
 def atomic(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields an empty sibling folder that becomes `folder` at the end.

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 import tqdm
 
+from manloc_jax import errors
 from manloc_jax.data import datasets
 from manloc_jax.data import extract
 from manloc_jax.data import folders
@@ -102,7 +103,7 @@ def prepare(
     with folders.atomic(folder) as partial, pool.ordered_map(workers) as run:
       _build(partial, root, records, rejected, settings, job, run)
   except OSError as error:
-    if not folders.is_disk_full(error):
+    if not errors.is_disk_full(error):
       raise
     raise spec.DataError(
         f'The disk of {out} is full; free some space or choose another folder '

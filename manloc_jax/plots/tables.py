@@ -77,6 +77,38 @@ def kinds_table(results: Sequence[dict]) -> str:
   return '\n'.join(lines)
 
 
+def trials_table(trials: dict[str, dict]) -> str:
+  """Makes a table of runs of several settings, in Markdown.
+
+  Args:
+    trials: The JSON of `report.compare`.
+  """
+  columns = (
+      ('val', 'pixel_auc_pooled'),
+      ('val', 'patch_auc'),
+      ('test', 'pixel_auc_pooled'),
+      ('test', 'patch_auc'),
+      ('test_grid', 'pixel_auc_pooled'),
+      ('test_grid', 'patch_auc'),
+  )
+  lines = [
+      '| Run | Settings | '
+      + ' | '.join(f'{split} `{key}`' for split, key in columns)
+      + ' |',
+      '|---|---|' + '---|' * len(columns),
+  ]
+  for name, trial in trials.items():
+    settings = ' '.join(
+        f'`--config.{k}={v}`' for k, v in trial['settings'].items()
+    )
+    cells = [
+        _spread([trial['scores'].get(split, {}).get(key)])
+        for split, key in columns
+    ]
+    lines.append(f'| {name} | {settings} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
 def counts_line(result: dict) -> str:
   """Says in one sentence which rows a score was taken on."""
   c = result['counts']
@@ -89,13 +121,23 @@ def counts_line(result: dict) -> str:
   )
 
 
-def _spread(values) -> str:
+def rates_line(results: Sequence[dict]) -> str:
+  """Says how fast the runs trained and whether input kept up."""
+  speed = _spread([r['training'].get('patches_per_s') for r in results], '.0f')
+  shares = [r['training'].get('input_wait_share') for r in results]
+  return (
+      f'Trained at {speed} patches/s on {results[0]["devices"]}'
+      f' {results[0]["device"]}; {_spread(shares, ".2%")} of the time went to'
+      ' waiting for input.'
+  )
+
+
+def _spread(values, form: str = '.3f') -> str:
   """`0.712 ± 0.010` of the values there are; a dash where there is none."""
   values = [value for value in values if value is not None]
   if not values:
     return '–'
   mean = statistics.fmean(values)
-  if len(values) == 1:
-    return f'{mean:.3f}'
-  deviation = statistics.stdev(values)
-  return f'{mean:.3f} ± {deviation:.3f}' if deviation else f'{mean:.3f}'
+  deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+  text = f'{mean:{form}}'
+  return f'{text} ± {deviation:{form}}' if deviation else text
