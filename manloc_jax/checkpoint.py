@@ -56,7 +56,37 @@ def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
           keep.BestN(get_metric_fn=lambda m: m['score'], n=1),
       ]),
   )
-  return ocp.CheckpointManager(_directory(workdir), options=options)
+  return _open(workdir, options)
+
+
+def _open(
+    workdir: str, options: ocp.CheckpointManagerOptions | None = None
+) -> ocp.CheckpointManager:
+  return ocp.CheckpointManager(
+      _directory(workdir),
+      options=options,
+      # Named so that shapes can be looked at before anything is read.
+      item_handlers={
+          'state': ocp.StandardCheckpointHandler(),
+          'progress': ocp.JsonCheckpointHandler(),
+      },
+  )
+
+
+def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
+  """Raises UserError unless the saved parameters have the shapes of `params`.
+
+  Only the description of the arrays is read, so that a checkpoint from a
+  stranger cannot fill the memory.
+  """
+  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
+  saved = manager.item_metadata(step)['state']
+  if saved is None or shapes(saved.tree.get('params')) != shapes(params):
+    raise errors.UserError(
+        f'Checkpoint {step} in {str(manager.directory)!r} does not hold the'
+        f' model that {CONFIG} describes; choose the --workdir of a run of'
+        ' this model.'
+    )
 
 
 def save(
@@ -93,30 +123,21 @@ def restore_or(
   step = manager.latest_step()
   if step is None:
     return state, Progress()
+  _check_model(manager, step, state.params)
   abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-  try:
-    saved = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardRestore(abstract),
-            progress=ocp.args.JsonRestore(),
-        ),
-    )
-  except (ValueError, KeyError, TypeError) as error:
-    raise _other_model(manager.directory, step) from error
+  saved = manager.restore(
+      step,
+      args=ocp.args.Composite(
+          state=ocp.args.StandardRestore(abstract),
+          progress=ocp.args.JsonRestore(),
+      ),
+  )
   return saved['state'], _progress(saved['progress'])
 
 
 def _progress(saved: dict[str, Any]) -> Progress:
   scores = {int(step): score for step, score in saved['scores'].items()}
   return Progress(scores=scores, done=saved['done'])
-
-
-def _other_model(directory, step: int) -> errors.UserError:
-  return errors.UserError(
-      f'Checkpoint {step} in {str(directory)!r} does not hold the model that'
-      f' {CONFIG} describes; choose the --workdir of a run of this model.'
-  )
 
 
 def _directory(workdir: str) -> pathlib.Path:
@@ -238,7 +259,7 @@ def load(workdir: str, step: int | None = None) -> Run:
   # The run may have had eight GPUs and this machine none: without a fallback
   # orbax refuses a topology it does not know.
   here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  with ocp.CheckpointManager(_directory(workdir)) as manager:
+  with _open(workdir) as manager:
     latest = manager.latest_step()
     if step is None and latest is not None:
       saved = manager.restore(
@@ -247,22 +268,17 @@ def load(workdir: str, step: int | None = None) -> Run:
       step = _progress(saved['progress']).best_step or latest
     if step is None or step not in manager.all_steps():
       raise _no_checkpoint(workdir, step, manager.all_steps())
+    side = config.data.side
+    image = jax.ShapeDtypeStruct((1, side, side, 3), 'uint8')
+    expected = jax.eval_shape(model.init, jax.random.key(0), image)
+    _check_model(manager, step, expected['params'])
     tree = manager.restore(
         step,
         args=ocp.args.Composite(
             state=ocp.args.StandardRestore(fallback_sharding=here)
         ),
     )['state']
-  params = jax.device_put(tree.get('params'), here)
-  side = config.data.side
-  expected = jax.eval_shape(
-      model.init,
-      jax.random.key(0),
-      jax.ShapeDtypeStruct((1, side, side, 3), 'uint8'),
-  )['params']
-  shapes = lambda tree: jax.tree.map(lambda x: x.shape, tree)
-  if shapes(params) != shapes(expected):
-    raise _other_model(_directory(workdir), step)
+  params = jax.device_put(tree['params'], here)
   apply = lambda params, images: model.apply({'params': params}, images)
   return Run(config=config, params=params, step=step, apply=jax.jit(apply))
 

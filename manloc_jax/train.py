@@ -11,6 +11,7 @@ from manloc_jax import checkpoint
 from manloc_jax import evaluate
 from manloc_jax import models
 from manloc_jax import parallel
+from manloc_jax import scores
 from manloc_jax import state as state_lib
 from manloc_jax import steps
 from manloc_jax import writer as writer_lib
@@ -84,11 +85,11 @@ def train(
         evaluated = step % config.train.eval_every_steps == 0 or last
         if evaluated:
           with meter.paused():
-            scores = evaluate.scores(count(state.params, 'val'))
-          writer.write(step, {f'val_{k}': v for k, v in scores.items()})
-          meter.note(f'val {SELECTION} {scores[SELECTION]:.3f}')
-          # A part with one class only has no score; NaN would win every time.
-          progress.scores[step] = max(scores[SELECTION], -1.0)
+            validation = scores.network(count(state.params, 'val'))
+          writer.write(step, {f'val_{k}': v for k, v in validation.items()})
+          meter.note(f'val {SELECTION} {validation[SELECTION]:.3f}')
+          # NaN, of a part with one class only, compares with nothing.
+          progress.scores[step] = max(-1.0, validation[SELECTION])
           patience = config.train.patience_evals
           stale = progress.evaluations_since_best
           progress.done = last or bool(patience) and stale >= patience

@@ -16,6 +16,7 @@ FORBIDDEN = {
     'metrics.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'augment.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'data': JAX | {'absl', OURS + 'models'},
+    'scores.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
     'state.py': {'tensorflow', 'ml_collections', 'absl'},
     'steps.py': {'tensorflow', 'ml_collections', 'absl'},

@@ -14,8 +14,10 @@ from manloc_jax import errors
 from manloc_jax import evaluate
 from manloc_jax import parallel
 from manloc_jax import report
+from manloc_jax import scores
 from manloc_jax import train
 from manloc_jax import writer
+from manloc_jax.data import pipeline
 
 
 @pytest.fixture(scope='module')
@@ -93,7 +95,7 @@ def test_training_stops_when_validation_does_not_grow(
 ):
   falling = iter(np.linspace(0.9, 0.1, 50))
   monkeypatch.setattr(
-      evaluate, 'scores', lambda totals: {train.SELECTION: next(falling)}
+      scores, 'network', lambda totals: {train.SELECTION: next(falling)}
   )
   config = small.config(**{
       'num_steps': 50,
@@ -114,7 +116,7 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     patches = counts['patches_pristine'] + counts['patches_manipulated']
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
-    assert patches == evaluate.pipeline.count(prepared, split)
+    assert patches == pipeline.count(prepared, split)
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)
