@@ -90,14 +90,25 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
 
 
 def save(
-    manager: ocp.CheckpointManager, state, progress: Progress, *, force: bool
+    manager: ocp.CheckpointManager,
+    step: int,
+    state,
+    progress: Progress,
+    *,
+    force: bool,
 ) -> None:
   """Saves `state` if the policy says so or `force` does.
 
   The write is asynchronous and atomic: a killed run leaves either a whole
   checkpoint or a temporary folder that the next run removes.
+
+  Args:
+    manager: Of `make_manager`.
+    step: `state.step`, which the host knows without waiting for the devices.
+    state: The training state.
+    progress: Saved beside it.
+    force: Whether to save off the schedule.
   """
-  step = int(state.step)
   if manager.latest_step() == step:
     return
   manager.save(
@@ -145,33 +156,44 @@ def _directory(workdir: str) -> pathlib.Path:
 
 
 def claim(workdir: str, config: ml_collections.ConfigDict) -> None:
-  """Writes `config.json`, or checks that the run there has the same settings.
-
-  The section `eval` may change between runs: it moves no parameter.
+  """Writes `config.json`, or checks that the run there has these settings.
 
   Raises:
     UserError: The folder belongs to a run with other settings.
   """
   path = pathlib.Path(workdir) / CONFIG
   if path.exists():
-    ours, theirs = _flat(config), _flat(read_config(workdir))
-    changed = sorted(
-        key
-        for key in ours.keys() | theirs.keys()
-        if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
-    )
-    if changed:
-      raise errors.UserError(
-          f'The run in {workdir!r} has other settings: '
-          + ', '.join(
-              f'{k} is {theirs.get(k)!r} there and {ours.get(k)!r} here'
-              for k in changed[:3]
-          )
-          + ('' if len(changed) <= 3 else f' and {len(changed) - 3} more')
-          + '; choose another --workdir, or delete that folder.'
-      )
+    check_settings(workdir, config)
+    return
   path.parent.mkdir(parents=True, exist_ok=True)
   write_text(path, config.to_json(indent=2))
+
+
+def check_settings(workdir: str, config: ml_collections.ConfigDict) -> None:
+  """Checks that the run in `workdir` was made with `config`.
+
+  The section `eval` may differ: it moves no parameter.
+
+  Raises:
+    UserError: There is no run, or it has other settings.
+  """
+  ours, theirs = _flat(config), _flat(read_config(workdir))
+  changed = sorted(
+      key
+      for key in ours.keys() | theirs.keys()
+      if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
+  )
+  if not changed:
+    return
+  shown = ', '.join(
+      f'{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here'
+      for key in changed[:3]
+  )
+  more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
+  raise errors.UserError(
+      f'The run in {workdir!r} has other settings: {shown}{more}; choose'
+      ' another --workdir, or delete that folder.'
+  )
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -64,7 +64,9 @@ def main(argv: list[str]) -> None:
     checkpoint.claim(workdir, config)
     train.train(config, prepared, workdir, mesh)
   if mode in ('all', 'evaluate'):
-    evaluate.evaluate(config, prepared, workdir, mesh)
+    checkpoint.check_settings(workdir, config)
+    for path in evaluate.evaluate(config, prepared, workdir, mesh):
+      print(path)
   if mode == 'all':
     path = report.report(workdir)
     print(path.read_text())

@@ -93,7 +93,7 @@ def train(
           patience = config.train.patience_evals
           stale = progress.evaluations_since_best
           progress.done = last or bool(patience) and stale >= patience
-        checkpoint.save(manager, state, progress, force=evaluated)
+        checkpoint.save(manager, step, state, progress, force=evaluated)
         if progress.done:
           break
         if manager.reached_preemption(step):

@@ -55,10 +55,10 @@ def test_broken_run_ends_like_an_unbroken_one(
   config = small.config()
   save = checkpoint.save
 
-  def save_then_die(manager, state, *args, **kwargs):
-    save(manager, state, *args, **kwargs)
+  def save_then_die(manager, at, *args, **kwargs):
+    save(manager, at, *args, **kwargs)
     manager.wait_until_finished()
-    if int(state.step) == step:
+    if at == step:
       raise Killed
 
   checkpoint.claim(workdir, config)
