@@ -13,20 +13,13 @@ import sys
 from absl import app
 from absl import flags
 from absl import logging
-import jax
 import ml_collections
 from ml_collections import config_flags
 
-from manloc_jax import checkpoint
 from manloc_jax import errors
-from manloc_jax import evaluate
-from manloc_jax import models
-from manloc_jax import parallel
-from manloc_jax import report
-from manloc_jax import train
-from manloc_jax.data import datasets
-from manloc_jax.data import patches
-from manloc_jax.data import prepare
+
+# JAX, TensorFlow and all that stands on them are imported where they are used:
+# the worker processes that prepare data import this module anew.
 
 _CONFIG = config_flags.DEFINE_config_file('config', lock_config=True)
 _WORKDIR = flags.DEFINE_string(
@@ -47,34 +40,39 @@ def main(argv: list[str]) -> None:
   """Runs the stages that `--mode` names."""
   if len(argv) > 1:
     raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
-  if _DISTRIBUTED.value:
-    jax.distributed.initialize()  # Before anything asks JAX for devices.
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
-  if mode == 'report':
-    print(report.report(workdir))
-    return
-  _check_model(config)
-  prepared = _prepare(config.data)
-  if mode == 'prepare':
-    print(prepared)
-    return
-  mesh = parallel.make_mesh()
+  if mode in ('all', 'train', 'evaluate'):
+    _start_jax()
+    _check_model(config)
+  if mode != 'report':
+    prepared = _prepare(config.data)
+    print(f'Prepared set: {prepared}')
   if mode in ('all', 'train'):
-    checkpoint.claim(workdir, config)
-    train.train(config, prepared, workdir, mesh)
+    _train(config, prepared, workdir)
   if mode in ('all', 'evaluate'):
-    checkpoint.check_settings(workdir, config)
-    for path in evaluate.evaluate(config, prepared, workdir, mesh):
-      print(path)
-  if mode == 'all':
-    path = report.report(workdir)
-    print(path.read_text())
-    print(f'Report and figures: {path}')
+    _evaluate(config, prepared, workdir)
+  if mode in ('all', 'report'):
+    _report(workdir)
+
+
+def _start_jax() -> None:
+  import jax
+
+  if _DISTRIBUTED.value:
+    jax.distributed.initialize()  # Before anything asks JAX for devices.
+  # Programs compiled by an earlier run are loaded, not compiled again.
+  if jax.config.jax_compilation_cache_dir is None:
+    cache = os.path.expanduser('~/.cache/manloc_jax/xla')
+    jax.config.update('jax_compilation_cache_dir', cache)
 
 
 def _check_model(config: ml_collections.ConfigDict) -> None:
   """Raises UserError where the fields of the network contradict each other."""
+  import jax
+
+  from manloc_jax import models
+
   side = config.data.side
   image = jax.ShapeDtypeStruct((1, side, side, 3), 'uint8')
   try:
@@ -88,6 +86,10 @@ def _check_model(config: ml_collections.ConfigDict) -> None:
 
 def _prepare(data: ml_collections.ConfigDict) -> str:
   """Returns the folder of the prepared set, made where it is missing."""
+  from manloc_jax.data import datasets
+  from manloc_jax.data import patches
+  from manloc_jax.data import prepare
+
   if not data.root:
     layout = datasets.get(data.name).layout
     raise errors.UserError(
@@ -109,6 +111,34 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
   return str(folder)
 
 
+def _train(config, prepared: str, workdir: str) -> None:
+  from manloc_jax import checkpoint
+  from manloc_jax import parallel
+  from manloc_jax import train
+
+  checkpoint.claim(workdir, config)
+  train.train(config, prepared, workdir, parallel.make_mesh())
+
+
+def _evaluate(config, prepared: str, workdir: str) -> None:
+  from manloc_jax import checkpoint
+  from manloc_jax import evaluate
+  from manloc_jax import parallel
+
+  checkpoint.check_settings(workdir, config)
+  mesh = parallel.make_mesh()
+  for path in evaluate.evaluate(config, prepared, workdir, mesh):
+    print(f'Scores: {path}')
+
+
+def _report(workdir: str) -> None:
+  from manloc_jax import report
+
+  path = report.report(workdir)
+  print(path.read_text())
+  print(f'Report and figures: {path}')
+
+
 def _default_workdir() -> str:
   path = config_flags.get_config_filename(flags.FLAGS['config'])
   return os.path.join('runs', pathlib.Path(path.split(':')[0]).stem)
@@ -118,7 +148,8 @@ def _parse_flags(argv: list[str]) -> list[str]:
   """Parses the command line; what cannot be used gets one sentence."""
   try:
     left = flags.FLAGS(argv)
-    _CONFIG.value  # noqa: B018, a missing config file only shows here.
+    # A config file that cannot be loaded only shows at the first look inside.
+    _CONFIG.value.is_locked  # noqa: B018
     return left
   except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as e:
     message = ' '.join(str(e.args[0] if e.args else e).split())
@@ -126,7 +157,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
   except OSError:
     path = config_flags.get_config_filename(flags.FLAGS['config'])
     _refuse(
-        f'There is no config file {path!r}; run from the project\'s folder and'
+        f"There is no config file {path!r}; run from the project's folder and"
         ' choose one of configs/*.py.'
     )
 
@@ -154,12 +185,6 @@ def _refuse(message: str):
 
 def run() -> None:
   """Entry point."""
-  # Programs compiled by an earlier run are loaded, not compiled again.
-  if jax.config.jax_compilation_cache_dir is None:
-    jax.config.update(
-        'jax_compilation_cache_dir',
-        os.path.expanduser('~/.cache/manloc_jax/xla'),
-    )
   # Orbax tells of every file it opens; progress has a line of its own.
   logging.set_verbosity(logging.WARNING)
   flags.mark_flags_as_required(['config'])

@@ -12,12 +12,9 @@ nothing about forgeries in the wild.
 Training, validation and test images come from different photographs.
 """
 
-from collections.abc import Iterator
-import concurrent.futures
 import dataclasses
 import functools
 import importlib.util
-import multiprocessing
 import os
 import pathlib
 import shutil
@@ -27,6 +24,7 @@ import cv2
 import numpy as np
 import tqdm
 
+from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
 
@@ -158,10 +156,12 @@ def synthesize(
     fresh = pathlib.Path(folder) / 'demo'
     (fresh / 'images').mkdir(parents=True)
     (fresh / 'masks').mkdir()
-    for _ in tqdm.tqdm(
-        _run(todo, fresh, workers), 'forging', len(todo), unit='image'
-    ):
-      pass
+    with pool.ordered_map(workers) as run:
+      done = run(functools.partial(write, root=fresh), todo)
+      for _ in tqdm.tqdm(
+          done, 'forging', len(todo), unit='image', disable=None
+      ):
+        pass
     (fresh / 'version.txt').write_text(VERSION)
     if root.exists():
       shutil.rmtree(root)
@@ -217,23 +217,6 @@ def _save(path: pathlib.Path, image: np.ndarray) -> None:
   # OpenCV returns False where other libraries raise.
   if not cv2.imwrite(str(path), image):
     raise OSError(f'{path} could not be written; is the disk full?')
-
-
-def _run(
-    todo: list[Task], root: pathlib.Path, workers: int | None
-) -> Iterator[None]:
-  """Writes every task in turn or in processes, one item per image done."""
-  if workers == 1:
-    yield from (write(task, root) for task in todo)
-    return
-  # Forking a process that runs the threads of an accelerator may hang.
-  context = multiprocessing.get_context('spawn')
-  with concurrent.futures.ProcessPoolExecutor(
-      workers, context, initializer=cv2.setNumThreads, initargs=(1,)
-  ) as pool:
-    yield from pool.map(
-        functools.partial(write, root=root), todo, chunksize=8
-    )
 
 
 def _refuse_foreign(root: pathlib.Path) -> None:
