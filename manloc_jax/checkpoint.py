@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import jax
@@ -121,6 +122,12 @@ def save(
       metrics={'score': progress.scores.get(step, -1.0)},
       force=force,
   )
+
+
+def remove_unfinished(workdir: str) -> None:
+  """Removes what a failed save left; finished checkpoints stay."""
+  for path in _directory(workdir).glob('*.orbax-checkpoint-tmp'):
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def restore_or(

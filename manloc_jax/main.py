@@ -170,10 +170,13 @@ def _guarded_main(argv: list[str]) -> None:
   except Exception as error:
     if not errors.is_disk_full(error):
       raise
+    from manloc_jax import checkpoint
+
+    workdir = _WORKDIR.value or _default_workdir()
+    checkpoint.remove_unfinished(workdir)
     _refuse(
-        f'The disk of {_WORKDIR.value or _default_workdir()!r} is full; free'
-        ' some space and run the same command again: it continues from the'
-        ' last checkpoint.'
+        f'The disk of {workdir!r} is full; free some space and run the same'
+        ' command again: it continues from the last checkpoint.'
     )
 
 

@@ -1,0 +1,26 @@
+import errno
+
+from manloc_jax import checkpoint
+from manloc_jax import errors
+
+
+def test_full_disk_is_recognized_behind_wrappers():
+  assert errors.is_disk_full(OSError(errno.ENOSPC, 'No space'))
+  assert errors.is_disk_full(OSError(errno.EDQUOT, 'Quota'))
+  try:
+    try:
+      raise OSError(errno.ENOSPC, 'No space')
+    except OSError as error:
+      raise RuntimeError('saving failed') from error
+  except RuntimeError as wrapped:
+    assert errors.is_disk_full(wrapped)
+  text = 'RESOURCE_EXHAUSTED: write failed: No space left on device'
+  assert errors.is_disk_full(ValueError(text))
+  assert not errors.is_disk_full(OSError(errno.EACCES, 'Denied'))
+
+
+def test_only_unfinished_checkpoints_are_removed(tmp_path):
+  for name in ('5', '10.orbax-checkpoint-tmp'):
+    (tmp_path / 'checkpoints' / name).mkdir(parents=True)
+  checkpoint.remove_unfinished(str(tmp_path))
+  assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['5']
