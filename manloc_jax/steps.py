@@ -5,7 +5,6 @@ is a visible `psum`.
 """
 
 from collections.abc import Mapping
-import functools
 
 from flax import struct
 import jax
@@ -91,13 +90,9 @@ def make_train_step(
   return jax.jit(mapped, donate_argnums=0)
 
 
-def _scores(model, params, images):
-  """Probability of manipulation: f32[batch] and f32[batch, side, side]."""
-  out = model.apply({'params': params}, images)
-  return (
-      jax.nn.softmax(out.patch_logits)[..., 1],
-      jax.nn.softmax(out.mask_logits)[..., 1],
-  )
+def _score(logits: jax.Array) -> jax.Array:
+  """Probability of manipulation from [..., 2] logits."""
+  return jax.nn.softmax(logits)[..., 1]
 
 
 def make_predict_step(model, mesh: Mesh):
@@ -106,8 +101,13 @@ def make_predict_step(model, mesh: Mesh):
   Images are uint8[batch, side, side, 3]; scores are probabilities of
   manipulation, f32[batch] and f32[batch, side, side], sharded like the images.
   """
+
+  def local_step(params, images):
+    out = model.apply({'params': params}, images)
+    return _score(out.patch_logits), _score(out.mask_logits)
+
   mapped = jax.shard_map(
-      functools.partial(_scores, model),
+      local_step,
       mesh=mesh,
       in_specs=(P(), P(parallel.DATA)),
       out_specs=(P(parallel.DATA), P(parallel.DATA)),
@@ -153,8 +153,7 @@ def make_eval_step(model, mesh: Mesh):
 
   def local_step(params, totals: Totals, batch):
     out = model.apply({'params': params}, batch['image'])
-    patch = jax.nn.softmax(out.patch_logits)[..., 1]
-    pixel = jax.nn.softmax(out.mask_logits)[..., 1]
+    patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
     masks = batch['mask'].astype(jnp.int32)
     counted = batch['weight'] > 0
     terms = losses.joint_loss(
