@@ -11,7 +11,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
   """Returns J-Conv-LSTM-Conv as the paper describes it."""
   config = ml_collections.ConfigDict()
-  config.seed = 0  # Initialization, order of the patches, splits.
+  config.seed = 0  # Initialization and order; data.seed draws the patches.
   config.batch_size = 64  # Patches over all devices. Unstated.
   config.num_steps = 20_000  # Updates. Unstated.
 
@@ -83,7 +83,6 @@ def _data() -> ml_collections.ConfigDict:
   # Folder of the dataset as it was published.
   data.root = ml_collections.config_dict.placeholder(str)
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
-  data.side = 64  # Patch side in pixels (section 3.1.1).
   data.seed = 0  # Draws the split and the patches.
   data.split_rule = 'random'  # By image as in section 4, or 'group', 'given'.
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
@@ -98,11 +97,11 @@ def _data() -> ml_collections.ConfigDict:
   sampler.stride = 32  # Pixels between windows for training.
   sampler.test_stride = 64  # Pixels between windows for validation and test.
   sampler.box_per = 'component'  # Of the mask, or 'union' of all.
-  sampler.min_area = 64.0  # Pixels; a smaller region has no box.
+  sampler.min_area = 64.0  # Pixels in the outline of a region with a box.
   sampler.enlarge = 2.0  # Side of a box over side of its region.
   sampler.slides = (0.25, 0.5)  # Shares of the box's side, in 4 directions.
   sampler.label_rule = 'area'  # Or 'iou', 'coverage'.
   sampler.label_threshold = 0.125  # A patch above it is manipulated.
-  sampler.neg_per_pos = 1.0  # Pristine patches per manipulated one.
-  sampler.max_per_image = 256  # Patches.
+  sampler.neg_per_pos = 1.0  # Pristine patches per manipulated one; 0: all.
+  sampler.max_per_image = 256  # Patches; 0: all.
   return data

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 from typing import Any
@@ -15,9 +14,12 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
 from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
 
 from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax import models
+from manloc_jax import settings
 
 CONFIG = 'config.json'
+SPLIT = 'split.txt'
 
 
 @dataclasses.dataclass
@@ -54,10 +56,18 @@ def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
       ]),
       preservation_policy=keep.AnyPreservationPolicy([
           keep.LatestN(2),
-          keep.BestN(get_metric_fn=lambda m: m['score'], n=1),
+          keep.BestN(get_metric_fn=_score, n=1),
       ]),
+      # Also makes orbax write the scores down: a resumed run must know them
+      # to let go of older checkpoints.
+      best_fn=_score,
+      cleanup_tmp_directories=True,
   )
   return _open(workdir, options)
+
+
+def _score(metrics: dict[str, float]) -> float:
+  return metrics['score']
 
 
 def _open(
@@ -162,35 +172,57 @@ def _directory(workdir: str) -> pathlib.Path:
   return pathlib.Path(workdir).absolute() / 'checkpoints'
 
 
-def claim(workdir: str, config: ml_collections.ConfigDict) -> None:
-  """Writes `config.json`, or checks that the run there has these settings.
+def claim(
+    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+) -> None:
+  """Writes down what a run is made of, or checks that it is the same.
+
+  Args:
+    workdir: The run's folder.
+    config: Its settings, written as `config.json`.
+    split_digest: Names the images of train, val and test; written as
+      `split.txt`. Images that come or go redraw the split, and a run scored on
+      another one may have trained on its test images.
 
   Raises:
-    UserError: The folder belongs to a run with other settings.
+    UserError: The folder belongs to a run of other settings or another split.
   """
   path = pathlib.Path(workdir) / CONFIG
   if path.exists():
-    check_settings(workdir, config)
+    check(workdir, config, split_digest)
     return
   path.parent.mkdir(parents=True, exist_ok=True)
-  write_text(path, config.to_json(indent=2))
+  # First, so that a run with settings always has it.
+  files.write_text(path.with_name(SPLIT), split_digest)
+  files.write_text(path, config.to_json(indent=2))
 
 
-def check_settings(workdir: str, config: ml_collections.ConfigDict) -> None:
-  """Checks that the run in `workdir` was made with `config`.
+def check(
+    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+) -> None:
+  """Checks that the run in `workdir` was made with these settings and images.
 
   The section `eval` may differ: it moves no parameter.
 
   Raises:
-    UserError: There is no run, or it has other settings.
+    UserError: There is no run, or it is of other settings or another split.
   """
-  ours, theirs = _flat(config), _flat(read_config(workdir))
+  # Through JSON, which knows no tuples.
+  ours = settings.flatten(json.loads(config.to_json()))
+  theirs = settings.flatten(json.loads(read_config(workdir).to_json()))
   changed = sorted(
       key
       for key in ours.keys() | theirs.keys()
       if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
   )
   if not changed:
+    path = pathlib.Path(workdir) / SPLIT
+    if path.exists() and path.read_text() != split_digest:
+      raise errors.UserError(
+          f'The run in {workdir!r} was trained on another split of the images:'
+          ' files have come or gone under --config.data.root; restore them, or'
+          ' choose another --workdir and train anew.'
+      )
     return
   shown = ', '.join(
       f'{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here'
@@ -203,16 +235,6 @@ def check_settings(workdir: str, config: ml_collections.ConfigDict) -> None:
   )
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a text file whole or not at all."""
-  temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-  try:
-    temporary.write_text(text)
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
-
-
 def read_config(workdir: str) -> ml_collections.ConfigDict:
   """Reads the settings of the run in `workdir`.
 
@@ -221,7 +243,10 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
   """
   path = pathlib.Path(workdir) / CONFIG
   try:
-    return ml_collections.ConfigDict(json.loads(path.read_text()))
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or 'model' not in content:
+      raise ValueError('there is no section "model"')
+    return ml_collections.ConfigDict(content)
   except FileNotFoundError as error:
     raise errors.UserError(
         f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
@@ -232,21 +257,6 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
         f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
         ' it or start the run anew in another --workdir.'
     ) from error
-
-
-def _flat(config) -> dict[str, Any]:
-  """Returns `{'a.b': value}` with values as JSON gives them back."""
-  flat = {}
-
-  def walk(node, prefix):
-    for key, value in node.items():
-      if isinstance(value, dict):
-        walk(value, f'{prefix}{key}.')
-      else:
-        flat[f'{prefix}{key}'] = value
-
-  walk(json.loads(config.to_json()), '')
-  return flat
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,7 +291,13 @@ def load(workdir: str, step: int | None = None) -> Run:
     UserError: There is no such run or checkpoint, or it is of another model.
   """
   config = read_config(workdir)
-  model = models.JConvLSTMConv(**config.model)
+  try:
+    model = models.JConvLSTMConv(**config.model)
+  except TypeError as error:
+    raise errors.UserError(
+        f'The run in {workdir!r} is of another network ({error}); load it with'
+        ' the version of manloc_jax that trained it.'
+    ) from error
   # Orbax would create the folder it is to read.
   if not _directory(workdir).is_dir():
     raise _no_checkpoint(workdir, step, [])
@@ -297,10 +313,7 @@ def load(workdir: str, step: int | None = None) -> Run:
       step = _progress(saved['progress']).best_step or latest
     if step is None or step not in manager.all_steps():
       raise _no_checkpoint(workdir, step, manager.all_steps())
-    side = config.data.side
-    image = jax.ShapeDtypeStruct((1, side, side, 3), 'uint8')
-    expected = jax.eval_shape(model.init, jax.random.key(0), image)
-    _check_model(manager, step, expected['params'])
+    _check_model(manager, step, models.abstract_params(model))
     tree = manager.restore(
         step,
         args=ocp.args.Composite(

@@ -17,7 +17,9 @@ def is_disk_full(error: BaseException | None) -> bool:
   Libraries that write in the background raise errors of their own, with the
   system's only in their text or among their causes.
   """
-  while error is not None:
+  seen = set()  # A chain of causes may be a ring.
+  while error is not None and id(error) not in seen:
+    seen.add(id(error))
     if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
       return True
     if 'No space left on device' in str(error):

@@ -14,13 +14,16 @@ import numpy as np
 
 import manloc_jax
 from manloc_jax import checkpoint
+from manloc_jax import errors
 from manloc_jax import examples
+from manloc_jax import files
 from manloc_jax import metrics
 from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import scores
 from manloc_jax import steps
 from manloc_jax import writer
+from manloc_jax.data import manifest
 from manloc_jax.data import pipeline
 
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
@@ -33,18 +36,23 @@ def make_counter(
 
   It compiles once for all splits with equally many images. The pixel scores
   take 8 bytes per bin and image on each device.
+
+  Raises:
+    UserError: `eval.bins` is odd, or the batch does not split.
   """
   parallel.check_batch_size(config.eval.batch_size, mesh)
+  if config.eval.bins % 2:
+    raise errors.UserError(
+        f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
+        ' even --config.eval.bins.'
+    )
+  zeros = steps.make_zero_totals(mesh, bins=config.eval.bins, side=models.SIDE)
   step = steps.make_eval_step(model, mesh)
+  add = steps.make_sum_totals(mesh)
   process = (jax.process_index(), jax.process_count())
 
   def count(params, split: str) -> steps.Totals:
-    totals = steps.zero_totals(
-        mesh,
-        images=len(pipeline.image_ids(prepared, split)),
-        bins=config.eval.bins,
-        side=config.data.side,
-    )
+    totals = zeros(len(pipeline.image_ids(prepared, split)))
     batches = pipeline.eval_batches(
         prepared,
         split,
@@ -53,7 +61,7 @@ def make_counter(
     )
     for batch in parallel.prefetch(batches, mesh):
       totals = step(params, totals, batch)
-    return jax.device_get(steps.sum_totals(totals, mesh))
+    return jax.device_get(add(totals))
 
   return count
 
@@ -84,7 +92,12 @@ def evaluate(
     left as they are.
   """
   run = checkpoint.load(workdir)
-  origin = {'step': run.step, **provenance(config)}
+  content = manifest.read(prepared)
+  origin = {
+      'step': run.step,
+      'prepared': content['split_digest'],
+      **provenance(config),
+  }
   folder = pathlib.Path(workdir) / 'results'
   written = [folder / f'{split}.json' for split in config.eval.splits]
   if all(_is_current(path, origin) for path in written):
@@ -92,14 +105,25 @@ def evaluate(
   folder.mkdir(parents=True, exist_ok=True)
   model = models.JConvLSTMConv(**config.model)
   params = jax.device_put(run.params, parallel.replicated(mesh))
+  for old in folder.glob('*.json'):
+    old.unlink()  # Of another checkpoint, or of a split no longer asked for.
+  examples.save(
+      folder / 'examples.npz',
+      model=model,
+      params=params,
+      mesh=mesh,
+      prepared=prepared,
+      split='test_grid',
+      images=config.eval.examples,
+      batch_size=config.eval.batch_size,
+  )
   count = make_counter(model, mesh, config, prepared)
-  manifest = pipeline.read_manifest(prepared)
   prior = mean_mask(prepared)
   validation = count(params, 'val').pixels.sum(axis=0, dtype=np.int64)
   edge = int(metrics.f1_curve(validation).argmax())
   for split, path in zip(config.eval.splits, written, strict=True):
     totals = count(params, split)
-    part = manifest['splits'][split]
+    part = content['splits'][split]
     pixels = totals.pixels.sum(axis=0, dtype=np.int64)
     result = {
         'split': split,
@@ -123,21 +147,11 @@ def evaluate(
             'patch': scores.thinned(metrics.roc(totals.patches[0])),
             'pixel': scores.thinned(metrics.roc(pixels)),
         },
-        'data': _data_facts(manifest, split),
+        'data': _data_facts(content, split),
         'training': _rates(workdir),
         **origin,
     }
-    checkpoint.write_text(path, json.dumps(_plain(result), indent=1))
-  examples.save(
-      folder / 'examples.npz',
-      model=model,
-      params=params,
-      mesh=mesh,
-      prepared=prepared,
-      split='test_grid',
-      images=config.eval.examples,
-      batch_size=config.eval.batch_size,
-  )
+    files.write_text(path, json.dumps(_plain(result), indent=1))
   return written
 
 
@@ -160,12 +174,12 @@ def _rates(workdir: str) -> dict[str, float]:
   } if lines else {}
 
 
-def _data_facts(manifest: dict, split: str) -> dict:
+def _data_facts(content: dict, split: str) -> dict:
   """What of the manifest says which rows these are."""
   return {
-      'dataset': manifest['dataset'],
-      'settings': manifest['settings'],
-      'split_digest': manifest['splits'][split]['digest'],
+      'dataset': content['dataset'],
+      'settings': content['settings'],
+      'split_digest': content['splits'][split]['digest'],
   }
 
 

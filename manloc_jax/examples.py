@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from manloc_jax import files
 from manloc_jax import parallel
 from manloc_jax import steps
 from manloc_jax.data import pipeline
@@ -57,8 +58,8 @@ def save(
   for index, patches in found.items():
     for key, whole in _assemble(patches).items():
       arrays[f'{index}/{key}'] = whole
-  path.parent.mkdir(parents=True, exist_ok=True)
-  np.savez_compressed(path, **arrays)
+  with files.replacing(path) as temporary, temporary.open('wb') as file:
+    np.savez_compressed(file, **arrays)
 
 
 def _assemble(patches) -> dict[str, np.ndarray]:

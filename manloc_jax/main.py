@@ -17,6 +17,7 @@ import ml_collections
 from ml_collections import config_flags
 
 from manloc_jax import errors
+from manloc_jax import settings
 
 # JAX, TensorFlow and all that stands on them are imported where they are used:
 # the worker processes that prepare data import this module anew.
@@ -31,8 +32,17 @@ _MODE = flags.DEFINE_enum(
     ['all', 'prepare', 'train', 'evaluate', 'report'],
     'Which stage to run; `all` runs those that are not done.',
 )
-_DISTRIBUTED = flags.DEFINE_bool(
-    'distributed', False, 'Join the other processes of a cluster launch.'
+# Settings that count something.
+_POSITIVE = (
+    'batch_size',
+    'num_steps',
+    'train.log_every_steps',
+    'train.eval_every_steps',
+    'train.checkpoint_every_steps',
+    'eval.batch_size',
+    'eval.bins',
+    'eval.examples',
+    'data.num_shards',
 )
 
 
@@ -42,14 +52,13 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
-  if mode in ('all', 'train', 'evaluate'):
-    _start_jax()
-    _check_model(config)
   if mode != 'report':
+    _start_jax()
+    _check(config)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared}')
-  if mode in ('all', 'train'):
-    _train(config, prepared, workdir)
+  if mode in ('all', 'train') and not _train(config, prepared, workdir):
+    return  # The cluster wants its machine back; the next start goes on.
   if mode in ('all', 'evaluate'):
     _evaluate(config, prepared, workdir)
   if mode in ('all', 'report'):
@@ -59,29 +68,32 @@ def main(argv: list[str]) -> None:
 def _start_jax() -> None:
   import jax
 
-  if _DISTRIBUTED.value:
-    jax.distributed.initialize()  # Before anything asks JAX for devices.
   # Programs compiled by an earlier run are loaded, not compiled again.
   if jax.config.jax_compilation_cache_dir is None:
     cache = os.path.expanduser('~/.cache/manloc_jax/xla')
     jax.config.update('jax_compilation_cache_dir', cache)
 
 
-def _check_model(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError where the fields of the network contradict each other."""
-  import jax
-
+def _check(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError where settings contradict each other or make no sense."""
   from manloc_jax import models
 
-  side = config.data.side
-  image = jax.ShapeDtypeStruct((1, side, side, 3), 'uint8')
   try:
-    model = models.JConvLSTMConv(**config.model)
-    jax.eval_shape(model.init, jax.random.key(0), image)
-  except ValueError as error:
+    models.abstract_params(models.JConvLSTMConv(**config.model))
+  except (TypeError, ValueError, ZeroDivisionError) as error:
     raise errors.UserError(
         f'The settings --config.model do not fit together: {error}'
     ) from error
+  positive = {
+      key: value
+      for key, value in settings.flatten(config.to_dict()).items()
+      if key in _POSITIVE and value < 1
+  }
+  if positive:
+    raise errors.UserError(
+        f'These settings must be at least 1: {positive}; set them with'
+        ' --config.NAME=VALUE.'
+    )
 
 
 def _prepare(data: ml_collections.ConfigDict) -> str:
@@ -111,21 +123,26 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
   return str(folder)
 
 
-def _train(config, prepared: str, workdir: str) -> None:
+def _train(config, prepared: str, workdir: str) -> bool:
+  """Trains; returns whether training has ended."""
   from manloc_jax import checkpoint
   from manloc_jax import parallel
   from manloc_jax import train
+  from manloc_jax.data import manifest
 
-  checkpoint.claim(workdir, config)
-  train.train(config, prepared, workdir, parallel.make_mesh())
+  digest = manifest.read(prepared)['split_digest']
+  checkpoint.claim(workdir, config, digest)
+  return train.train(config, prepared, workdir, parallel.make_mesh())
 
 
 def _evaluate(config, prepared: str, workdir: str) -> None:
   from manloc_jax import checkpoint
   from manloc_jax import evaluate
   from manloc_jax import parallel
+  from manloc_jax.data import manifest
 
-  checkpoint.check_settings(workdir, config)
+  digest = manifest.read(prepared)['split_digest']
+  checkpoint.check(workdir, config, digest)
   mesh = parallel.make_mesh()
   for path in evaluate.evaluate(config, prepared, workdir, mesh):
     print(f'Scores: {path}')
@@ -168,16 +185,25 @@ def _guarded_main(argv: list[str]) -> None:
   except errors.UserError as error:
     _refuse(str(error))
   except Exception as error:
-    if not errors.is_disk_full(error):
+    if errors.is_disk_full(error):
+      _refuse_full_disk()
+    if not isinstance(error, OSError) or not error.filename:
       raise
-    from manloc_jax import checkpoint
-
-    workdir = _WORKDIR.value or _default_workdir()
-    checkpoint.remove_unfinished(workdir)
     _refuse(
-        f'The disk of {workdir!r} is full; free some space and run the same'
-        ' command again: it continues from the last checkpoint.'
+        f'{error.filename}: {error.strerror}; check --workdir,'
+        ' --config.data.root and --config.data.prepared.'
     )
+
+
+def _refuse_full_disk() -> None:
+  from manloc_jax import checkpoint
+
+  workdir = _WORKDIR.value or _default_workdir()
+  checkpoint.remove_unfinished(workdir)
+  _refuse(
+      f'The disk of {workdir!r} is full; free some space and run the same'
+      ' command again: it continues from the last checkpoint.'
+  )
 
 
 def _refuse(message: str):

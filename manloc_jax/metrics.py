@@ -101,7 +101,8 @@ def at_half(counts: np.ndarray) -> dict[str, float]:
 
   Returns:
     `accuracy`, `accuracy_balanced` (mean of the classes' recalls), `f1`,
-    `iou` and `mcc`; NaN where a denominator is zero.
+    `iou` and `mcc`; NaN where a denominator is zero, but for `mcc`, which is
+    then zero.
   """
   edge = counts.shape[1] // 2
   tn, fn = counts[:, :edge].sum(axis=1, dtype=np.float64)
@@ -117,7 +118,8 @@ def _confusion_scores(tp, fp, fn, tn) -> dict[str, float]:
       'accuracy_balanced': (ratio(tp, tp + fn) + ratio(tn, tn + fp)) / 2,
       'f1': ratio(2 * tp, 2 * tp + fp + fn),
       'iou': ratio(tp, tp + fp + fn),
-      'mcc': ratio(tp * tn - fp * fn, margins),
+      # As is the convention where one class is never predicted.
+      'mcc': ratio(tp * tn - fp * fn, margins) if margins else 0.0,
   }
 
 

@@ -14,12 +14,13 @@ of several settings. `--readme` writes the tables of all files committed under
 import argparse
 from collections.abc import Sequence
 import json
-import os
 import pathlib
 import statistics
 import sys
 
 from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax import settings
 from manloc_jax import writer
 from manloc_jax.plots import tables
 
@@ -66,7 +67,7 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
     )
     text += ['![Examples](figures/examples.png)', '']
   path = workdir / 'report.md'
-  path.write_text('\n'.join(text))
+  files.write_text(path, '\n'.join(text))
   return path
 
 
@@ -96,11 +97,16 @@ def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
     UserError: A run has no results, or the runs differ in more than the seed.
   """
   runs = [read_results(pathlib.Path(workdir)) for workdir in workdirs]
+  if not runs or any(run.keys() != runs[0].keys() for run in runs):
+    raise errors.UserError(
+        f'The runs {[str(w) for w in workdirs]} were not all evaluated on the'
+        ' same splits; evaluate them alike, with --mode=evaluate.'
+    )
   summary = {}
   for split in runs[0]:
     results = [{**run[split], 'roc': None} for run in runs]
-    settings = [{**r['config'], 'seed': None} for r in results]
-    if any(other != settings[0] for other in settings):
+    seedless = [{**r['config'], 'seed': None} for r in results]
+    if any(other != seedless[0] for other in seedless):
       raise errors.UserError(
           f'The runs {[str(w) for w in workdirs]} differ in more than their'
           ' seed; summarize runs of one configuration.'
@@ -134,7 +140,7 @@ def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
       for workdir in workdirs
   }
   configs = {
-      name: dict(_flat(next(iter(results.values()))['config']))
+      name: settings.flatten(next(iter(results.values()))['config'])
       for name, results in runs.items()
   }
   keys = sorted(set().union(*configs.values()))
@@ -150,15 +156,6 @@ def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
       }
       for name, results in runs.items()
   }
-
-
-def _flat(tree: dict, prefix: str = ''):
-  """Yields `('a.b', value)` of every leaf."""
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      yield from _flat(value, f'{prefix}{key}.')
-    else:
-      yield f'{prefix}{key}', value
 
 
 def readme_block() -> str:
@@ -200,14 +197,11 @@ def update_readme(path: pathlib.Path) -> None:
     )
   head, rest = text.split(begin, 1)
   tail = rest.split(end, 1)[1]
-  path.write_text(f'{head}{begin}\n{readme_block()}{end}{tail}')
+  files.write_text(path, f'{head}{begin}\n{readme_block()}{end}{tail}')
 
 
 def _write_json(path: str, content: dict) -> None:
-  target = pathlib.Path(path)
-  temporary = target.with_name(f'{target.name}.tmp')
-  temporary.write_text(json.dumps(content, indent=1) + '\n')
-  os.replace(temporary, target)
+  files.write_text(path, json.dumps(content, indent=1) + '\n')
 
 
 def main(argv: Sequence[str] | None = None) -> None:

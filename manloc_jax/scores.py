@@ -85,14 +85,14 @@ def trivial(totals: steps.Totals, prior: np.ndarray | None) -> dict:
       for name in patch
   }
   if prior is not None:
-    # Each position is a score of its own: bins in the order of the prior.
-    order = np.argsort(prior, axis=None)
-    hits = totals.positives.ravel()[order].astype(np.int64)
+    # Each value of the prior is a bin; positions of one value are tied.
+    _, rank = np.unique(prior, return_inverse=True)
+    hits = np.bincount(rank.ravel(), totals.positives.ravel())
     patches = patch_negatives + patch_positives
-    counts = np.stack([patches - hits, hits])
+    binned = np.stack([patches * np.bincount(rank.ravel()) - hits, hits])
     result['mean_mask'] = {
-        'pixel_auc': metrics.auc(counts),
-        'pixel_average_precision': metrics.average_precision(counts),
+        'pixel_auc': metrics.auc(binned),
+        'pixel_average_precision': metrics.average_precision(binned),
     }
   return result
 

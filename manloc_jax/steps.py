@@ -132,16 +132,21 @@ class Totals:
   loss: jax.Array
 
 
-def zero_totals(mesh: Mesh, *, images: int, bins: int, side: int) -> Totals:
-  """Returns empty sums, each device's share on that device."""
+def make_zero_totals(mesh: Mesh, *, bins: int, side: int):
+  """Returns `zeros(images) -> Totals`: empty sums, a share on each device."""
   n = mesh.size
-  make = lambda: Totals(
-      patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
-      pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
-      positives=jnp.zeros((n, side, side), jnp.int32),
-      loss=jnp.zeros((n, 3), jnp.float32),
+
+  def zeros(images: int) -> Totals:
+    return Totals(
+        patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
+        pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
+        positives=jnp.zeros((n, side, side), jnp.int32),
+        loss=jnp.zeros((n, 3), jnp.float32),
+    )
+
+  return jax.jit(
+      zeros, static_argnums=0, out_shardings=parallel.sharded(mesh)
   )
-  return jax.jit(make, out_shardings=parallel.sharded(mesh))()
 
 
 def make_eval_step(model, mesh: Mesh):
@@ -195,10 +200,10 @@ def make_eval_step(model, mesh: Mesh):
   return jax.jit(mapped, donate_argnums=1)
 
 
-def sum_totals(totals: Totals, mesh: Mesh) -> Totals:
-  """Sums over the devices: the same arrays without their first axis."""
+def make_sum_totals(mesh: Mesh):
+  """Returns `add(totals) -> totals`: sums over the devices, whose axis goes."""
   add = lambda t: jax.tree.map(lambda x: jax.lax.psum(x[0], parallel.DATA), t)
   mapped = jax.shard_map(
       add, mesh=mesh, in_specs=P(parallel.DATA), out_specs=P()
   )
-  return jax.jit(mapped)(totals)
+  return jax.jit(mapped)

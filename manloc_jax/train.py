@@ -1,5 +1,6 @@
 """The training loop."""
 
+import math
 import sys
 import time
 
@@ -8,6 +9,7 @@ import jax
 import ml_collections
 
 from manloc_jax import checkpoint
+from manloc_jax import errors
 from manloc_jax import evaluate
 from manloc_jax import models
 from manloc_jax import parallel
@@ -22,7 +24,7 @@ SELECTION = 'pixel_auc_pooled'  # The validation score that picks a checkpoint.
 
 def train(
     config: ml_collections.ConfigDict, prepared: str, workdir: str, mesh
-) -> None:
+) -> bool:
   """Trains to `num_steps` or until the validation score stops growing.
 
   Everything random is a function of the seed and the step, so that a run that
@@ -34,13 +36,19 @@ def train(
     prepared: Folder of the prepared set.
     workdir: The run's folder.
     mesh: Devices.
+
+  Returns:
+    Whether training has ended; false if the cluster asked it to leave.
+
+  Raises:
+    UserError: Settings do not fit, the network is dead, or it diverges.
   """
   parallel.check_batch_size(config.batch_size, mesh)
   model = models.JConvLSTMConv(**config.model)
   tx, schedule = state_lib.make_optimizer(
       num_steps=config.num_steps, **config.optim
   )
-  create = lambda key: state_lib.create(model, tx, config.data.side, key)
+  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
   # Born on the devices in their final sharding: no host copy, no transfer.
   create = jax.jit(create, out_shardings=parallel.replicated(mesh))
   train_step = steps.make_train_step(
@@ -57,7 +65,7 @@ def train(
     )
     first = int(state.step)
     if progress.done:
-      return  # A finished run stays as it is.
+      return True  # A finished run stays as it is.
     batches = pipeline.train_batches(
         prepared,
         batch_size=config.batch_size // jax.process_count(),
@@ -73,12 +81,15 @@ def train(
       for step in range(first + 1, config.num_steps + 1):
         with meter.waiting():
           batch = next(batches)
+        if step == 1:
+          _check_alive(model, state.params, batch['image'])
         with jax.profiler.StepTraceAnnotation('train', step_num=step):
           state, scalars = train_step(state, batch)
         last = step == config.num_steps
         if step % config.train.log_every_steps == 0 or last:
           # The only place that waits for the devices between evaluations.
           scalars = {f'train_{k}': float(v) for k, v in scalars.items()}
+          _check_finite(scalars['train_total'], step)
           rates = meter.read(step, scalars['train_total'])
           scalars['learning_rate'] = float(schedule(step - 1))
           writer.write(step, {**scalars, **rates})
@@ -100,6 +111,33 @@ def train(
           logging.warning('Preempted at step %d; saved, leaving.', step)
           break
     meter.close()
+  return progress.done
+
+
+def _check_finite(loss: float, step: int) -> None:
+  if not math.isfinite(loss):
+    raise errors.UserError(
+        f'The loss is {loss} at step {step}; choose a smaller'
+        ' --config.optim.learning_rate or a --config.optim.clip_norm, and'
+        ' another --workdir.'
+    )
+
+
+def _check_alive(model, params, images: jax.Array) -> None:
+  """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
+  _, seen = model.apply(
+      {'params': params},
+      images,
+      capture_intermediates=lambda module, _: module.name == 'conv2',
+      mutable='intermediates',
+  )
+  (conv2,) = seen['intermediates']['conv2']['__call__']
+  if model.conv2_activation and not bool((conv2 > 0).any()):
+    raise errors.UserError(
+        'No value of conv2 is positive at the start, so its ReLU passes'
+        ' nothing and no gradient returns; choose another --config.seed or a'
+        ' larger --config.model.conv2_filters.'
+    )
 
 
 class Meter:

@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
-import os
+import math
 import pathlib
 import time
+
+from manloc_jax import files
 
 
 class Writer:
@@ -29,9 +31,7 @@ class Writer:
     path = pathlib.Path(workdir) / 'metrics.jsonl'
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = [line for line in read(workdir) if line['step'] <= first_step]
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))
-    os.replace(temporary, path)
+    files.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
     self._file = path.open('a')
     self._board = _open_tensorboard(workdir)
 
@@ -40,7 +40,9 @@ class Writer:
     if self._file is None:
       return
     scalars = {key: float(value) for key, value in scalars.items()}
-    self._file.write(json.dumps({'step': step, **scalars}) + '\n')
+    # JSON knows no NaN.
+    known = {k: v if math.isfinite(v) else None for k, v in scalars.items()}
+    self._file.write(json.dumps({'step': step, **known}) + '\n')
     self._file.flush()
     if self._board is not None:
       self._board(step, scalars)
@@ -53,8 +55,8 @@ class Writer:
       self._file.close()
 
 
-def read(workdir: str) -> list[dict[str, float]]:
-  """Returns the lines written so far, but for a half-written last one."""
+def read(workdir: str) -> list[dict[str, float | None]]:
+  """Returns the lines so far, but for a half-written one; None is NaN."""
   path = pathlib.Path(workdir) / 'metrics.jsonl'
   lines = []
   if path.exists():

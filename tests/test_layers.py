@@ -2,6 +2,8 @@
 
 import ast
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -20,6 +22,7 @@ FORBIDDEN = {
     'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
     'state.py': {'tensorflow', 'ml_collections', 'absl'},
     'steps.py': {'tensorflow', 'ml_collections', 'absl'},
+    # It may import `models`: `load` gives a network ready to run.
     'checkpoint.py': {'tensorflow', OURS + 'data', 'absl'},
     'writer.py': {'tensorflow', OURS + 'data', OURS + 'models', 'absl'},
     'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
@@ -83,3 +86,11 @@ def test_configs_do_not_import_the_package():
       assert name.split('.')[0] in ('ml_collections', 'configs'), (
           f'{path.name}:{line} imports {name}'
       )
+
+
+def test_reports_are_made_without_jax():
+  code = (
+      'import sys; from manloc_jax import report; from manloc_jax.plots import'
+      ' curves, masks; assert "jax" not in sys.modules'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)

@@ -125,7 +125,7 @@ def test_balance_meets_the_ratio_over_the_part():
 def test_balance_without_positives_or_ratio():
   none, many = np.zeros(2, int), np.array([7, 300])
   assert patches.balance(none, many, patches.Sampler())[1].sum() == 0
-  plain = patches.Sampler(neg_per_pos=None, max_per_image=None)
+  plain = patches.Sampler(neg_per_pos=0, max_per_image=0)
   np.testing.assert_array_equal(patches.balance(none, many, plain)[1], many)
 
 

@@ -83,15 +83,18 @@ def test_steps_compile_once():
   step = steps.make_train_step(MODEL, tx, mesh, symmetries=True)
   count = steps.make_eval_step(MODEL, mesh)
   state = new_state(tx, mesh)
-  totals = steps.zero_totals(mesh, images=3, bins=8, side=SIDE)
+  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)
+  add = steps.make_sum_totals(mesh)
+  totals = zeros(3)
   batches = [parallel.put_batch(batch(8, seed=s), mesh) for s in range(3)]
   state, _ = step(state, batches[0])
-  totals = count(state.params, totals, batches[0])
+  add(count(state.params, totals, batches[0]))
   with no_compilation():
     for data in batches[1:]:
       state, _ = step(state, data)
-      totals = count(state.params, totals, data)
-    jax.block_until_ready((state, totals))
+      totals = count(state.params, zeros(3), data)
+      summed = add(totals)
+    jax.block_until_ready((state, summed))
 
 
 @pytest.mark.parametrize('n_devices', [1, 4])
@@ -100,10 +103,10 @@ def test_totals_count_each_example_once(n_devices):
   state = new_state(optax.sgd(0.1), mesh)
   data = [batch(8, seed=1), batch(8, padding=3, seed=2)]
   step = steps.make_eval_step(MODEL, mesh)
-  totals = steps.zero_totals(mesh, images=3, bins=64, side=SIDE)
+  totals = steps.make_zero_totals(mesh, bins=64, side=SIDE)(3)
   for part in data:
     totals = step(state.params, totals, parallel.put_batch(part, mesh))
-  totals = jax.device_get(steps.sum_totals(totals, mesh))
+  totals = jax.device_get(steps.make_sum_totals(mesh)(totals))
 
   whole = {
       k: np.concatenate([data[0][k], data[1][k][:5]]) for k in data[0]

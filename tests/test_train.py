@@ -12,9 +12,11 @@ import trees
 from manloc_jax import checkpoint
 from manloc_jax import errors
 from manloc_jax import evaluate
+from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import report
 from manloc_jax import scores
+from manloc_jax import steps
 from manloc_jax import train
 from manloc_jax import writer
 from manloc_jax.data import pipeline
@@ -37,7 +39,7 @@ def finished(prepared, mesh, tmp_path_factory):
   """A run that was trained without a break, and evaluated."""
   workdir = str(tmp_path_factory.mktemp('run'))
   config = small.config()
-  checkpoint.claim(workdir, config)
+  checkpoint.claim(workdir, config, 'split')
   train.train(config, prepared, workdir, mesh)
   evaluate.evaluate(config, prepared, workdir, mesh)
   return workdir
@@ -61,7 +63,7 @@ def test_broken_run_ends_like_an_unbroken_one(
     if at == step:
       raise Killed
 
-  checkpoint.claim(workdir, config)
+  checkpoint.claim(workdir, config, 'split')
   monkeypatch.setattr(checkpoint, 'save', save_then_die)
   with pytest.raises(Killed):
     train.train(config, prepared, workdir, mesh)
@@ -150,26 +152,81 @@ def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
   assert summary['deviation']['patch_auc'] == pytest.approx(0.1 / 2**0.5)
 
 
-def test_load_gives_a_working_network_on_one_device(finished):
+def test_load_gives_the_same_network_on_one_device(finished, mesh):
   run = checkpoint.load(finished)
-  images = np.zeros((3, 64, 64, 3), np.uint8)
-  assert run.apply(run.params, images).mask_logits.shape == (3, 64, 64, 2)
+  images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+  model = models.JConvLSTMConv(**run.config.model)
+  predict = steps.make_predict_step(model, mesh)
+  _, want = predict(
+      jax.device_put(run.params, parallel.replicated(mesh)),
+      parallel.put_batch(images, mesh),
+  )
+  got = jax.nn.softmax(run.apply(run.params, images).mask_logits)[..., 1]
+  np.testing.assert_allclose(got, want, atol=1e-5)
   assert all(
       len(leaf.sharding.device_set) == 1 for leaf in jax.tree.leaves(run.params)
   )
 
 
 def test_other_settings_do_not_share_a_folder(finished):
-  checkpoint.claim(finished, small.config(**{'eval.bins': 32}))
+  checkpoint.claim(finished, small.config(**{'eval.bins': 32}), 'split')
   with pytest.raises(errors.UserError, match='conv1_filters is 4 there and 5'):
-    checkpoint.claim(finished, small.config(**{'model.conv1_filters': 5}))
+    checkpoint.claim(
+        finished, small.config(**{'model.conv1_filters': 5}), 'split'
+    )
+
+
+def test_another_split_of_the_images_is_refused(finished):
+  with pytest.raises(errors.UserError, match='another split'):
+    checkpoint.check(finished, small.config(), 'other')
+
+
+def test_resumed_runs_keep_no_more_than_the_last_and_the_best(tmp_path):
+  state = {'step': np.arange(3)}
+  for step, score in ((5, 0.5), (10, 0.9), (15, 0.6), (20, 0.7), (25, 0.8)):
+    with checkpoint.make_manager(str(tmp_path)) as manager:
+      progress = checkpoint.Progress({step: score})
+      checkpoint.save(manager, step, state, progress, force=True)
+  with checkpoint.make_manager(str(tmp_path)) as manager:
+    assert sorted(manager.all_steps()) == [10, 20, 25]
+
+
+def test_training_and_scoring_compile_nothing_twice(prepared, mesh, tmp_path):
+  compiled = []
+
+  def note(name, seconds, **unused):
+    if name == '/jax/core/compile/backend_compile_duration':
+      compiled.append(len(writer.read(str(tmp_path))))
+
+  jax.monitoring.register_event_duration_secs_listener(note)
+  try:
+    config = small.config(**{'num_steps': 12})
+    train.train(config, prepared, str(tmp_path), mesh)
+  finally:
+    jax.monitoring.unregister_event_duration_listener(note)
+  # Lines are written at steps 2, 3 and 3 (validation), 4, 6, ...: all programs
+  # exist once the first validation has been written.
+  assert compiled and max(compiled) <= 2
+
+
+def test_divergence_and_dead_starts_are_named(
+    prepared, mesh, tmp_path, monkeypatch
+):
+  config = small.config(**{'optim.learning_rate': 1e30})
+  with pytest.raises(errors.UserError, match='learning_rate'):
+    train.train(config, prepared, str(tmp_path / 'a'), mesh)
+  config = small.config(**{'model.conv2_filters': 1})
+  zeros = lambda *args: jax.nn.initializers.constant(-1.0)
+  monkeypatch.setattr(train.models.network.initializers, 'get', zeros)
+  with pytest.raises(errors.UserError, match='conv2'):
+    train.train(config, prepared, str(tmp_path / 'b'), mesh)
 
 
 def test_checkpoint_of_another_model_is_refused(
     finished, prepared, mesh, tmp_path
 ):
   config = small.config(**{'model.conv3_filters': 6})
-  checkpoint.claim(str(tmp_path), config)
+  checkpoint.claim(str(tmp_path), config, 'split')
   (tmp_path / 'checkpoints').symlink_to(f'{finished}/checkpoints')
   with pytest.raises(errors.UserError, match='does not hold the model'):
     checkpoint.load(str(tmp_path))
@@ -182,7 +239,7 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='no checkpoint of step 99'):
     checkpoint.load(finished, 99)
-  checkpoint.claim(str(tmp_path), small.config())
+  checkpoint.claim(str(tmp_path), small.config(), 'split')
   with pytest.raises(errors.UserError, match='train first'):
     checkpoint.load(str(tmp_path))
   (tmp_path / 'config.json').write_text('{"model": ')

@@ -148,7 +148,8 @@ def _load(
     if job.size_mismatch != 'resize':
       raise SizeMismatch(
           f'{record.image} has {_text(size)} pixels and {text}; correct the '
-          'files or set --config.data.size_mismatch=skip or resize.'
+          'files, or set --config.data.size_mismatch to skip (which leaves '
+          'such images out) or resize.'
       )
     mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     notes.append(f'{text} and was resized')

@@ -28,9 +28,10 @@ def fingerprint(
     rejected: list[spec.Rejected],
     root: pathlib.Path,
 ) -> str:
-  """Hashes everything that the bytes of a prepared folder follow from.
+  """Hashes what a prepared folder is made from.
 
-  That is the settings and the name, size and time of every file. Names count
+  That is the settings and the name, size and time of every file, but not the
+  versions of the image libraries, which the manifest holds. Names count
   from `root`, so that a tree can be moved.
   """
   listing = []

@@ -33,7 +33,7 @@ class Sampler:
   test_stride: int = 64
   # One box per connected region, or one for their union.
   box_per: str = 'component'
-  # Regions below this area in pixels get no box: they are specks of the mask.
+  # Regions whose outline encloses fewer pixels get no box: they are specks.
   min_area: float = 64.0
   # Side of the box over side of the region, the region in the middle.
   enlarge: float = 2.0
@@ -44,10 +44,10 @@ class Sampler:
   # The measure: manipulated pixels over the patch (`area`), over patch and
   # regions together (`iou`), or over the regions alone (`coverage`).
   label_rule: str = 'area'
-  # Pristine patches per manipulated one; None keeps all.
-  neg_per_pos: float | None = 1.0
-  # Patches of one image; None keeps all. Boxes go before windows.
-  max_per_image: int | None = 256
+  # Pristine patches per manipulated one; 0 keeps all.
+  neg_per_pos: float = 1.0
+  # Patches of one image; 0 keeps all. Boxes go before windows.
+  max_per_image: int = 256
 
   def __post_init__(self):
     for field, known in (
@@ -63,6 +63,12 @@ class Sampler:
       raise spec.DataError(
           f'--config.data.sampler.sources is {self.sources}; '
           f'choose some of {", ".join(SOURCES)}.'
+      )
+    if min(self.neg_per_pos, self.max_per_image) < 0:
+      raise spec.DataError(
+          f'neg_per_pos {self.neg_per_pos} and max_per_image '
+          f'{self.max_per_image} must not be negative; see '
+          '--config.data.sampler.'
       )
     if min(self.stride, self.test_stride) < 1 or self.enlarge < 1:
       raise spec.DataError(
@@ -139,7 +145,7 @@ def balance(
   """
   cap = sampler.max_per_image or np.inf
   ratio = sampler.neg_per_pos
-  if ratio is None:
+  if not ratio:
     share = np.minimum(1, cap / np.maximum(positives + negatives, 1))
     return (positives * share).astype(int), (negatives * share).astype(int)
   positives = np.minimum(positives, np.floor(cap / (1 + ratio)))

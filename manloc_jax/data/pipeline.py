@@ -13,14 +13,9 @@ from manloc_jax.data import manifest
 from manloc_jax.data import records
 from manloc_jax.data import spec
 
-# TensorFlow only reads files here; the accelerators belong to JAX.
-tf.config.set_visible_devices([], 'GPU')
-
 # Records of the shuffle buffer, about 1.1 GB when full. A part that fits is
 # shuffled as a whole; images of a larger one lie in random order on disk.
 SHUFFLE_RECORDS = 65_536
-
-read_manifest = manifest.read
 
 Batch = dict[str, np.ndarray]
 
@@ -166,4 +161,7 @@ def _iterate(
   try:
     yield from ds.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
   except failure as error:
-    raise records.damage(folder, split, error) from error
+    found = records.damage(folder, split, error)
+    if found is error:
+      raise
+    raise found from error

@@ -39,7 +39,8 @@ def boxes(
   Args:
     mask: uint8[h, w], 1 = manipulated.
     box_per: `component`, or `union` for one box around all of them.
-    min_area: Smallest contour area in pixels.
+    min_area: Smallest area, in pixels, inside an outline that runs through the
+      centres of the region's outermost pixels.
     enlarge: Side of the box over side of the region.
 
   Returns:

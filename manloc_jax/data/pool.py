@@ -29,7 +29,8 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
   Raises:
     DataError: A worker was killed.
   """
-  workers = workers or os.cpu_count()
+  # Not `cpu_count`: a scheduler may have given us some of them only.
+  workers = workers or len(os.sched_getaffinity(0))
   if workers == 1:
     yield map
     return
@@ -42,8 +43,8 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
       yield functools.partial(_bounded_map, pool, 4 * workers)
   except concurrent.futures.process.BrokenProcessPool as error:
     raise spec.DataError(
-        'A worker process was killed, most likely for lack of memory; '
-        'prepare with fewer workers.'
+        'A worker process was killed, most likely for lack of memory; free '
+        'some and run the same command again.'
     ) from error
 
 

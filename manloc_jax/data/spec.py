@@ -26,7 +26,7 @@ class Record:
     mask: Path of the ground-truth mask; None for a pristine image.
     group: Images that share a photograph share a group; a group split keeps
       it on one side.
-    manipulation: `copy-move`, `splice`, `removal` or `none`.
+    manipulation: `copy-move`, `splice`, `removal`, `unknown` or `none`.
     split: `train`, `val` or `test` where the dataset itself fixes it.
   """
 

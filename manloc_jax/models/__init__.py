@@ -2,5 +2,7 @@
 
 from manloc_jax.models.network import JConvLSTMConv
 from manloc_jax.models.network import Outputs
+from manloc_jax.models.network import SIDE
+from manloc_jax.models.network import abstract_params
 
-__all__ = ['JConvLSTMConv', 'Outputs']
+__all__ = ['SIDE', 'JConvLSTMConv', 'Outputs', 'abstract_params']

@@ -44,8 +44,15 @@ def cell_kernel(kernel: jax.Array) -> jax.Array:
 
   Returns:
     f32[n, n, 4c, 4d], n = 3 cells for k = 3 or 5.
+
+  Raises:
+    ValueError: k is even.
   """
   k, _, c, d = kernel.shape
+  if k % 2 == 0:
+    raise ValueError(
+        f'A kernel of {k} pixels has no centre; choose an odd model.kernel.'
+    )
   reach = (k - 1) // 2
   n = 2 * ((reach + 1) // 2) + 1
   before = n - 1 - reach

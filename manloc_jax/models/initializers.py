@@ -49,8 +49,16 @@ def residual_filters(key, shape, dtype=jnp.float32) -> jax.Array:
     key: Random key.
     shape: `(height, width, inputs, outputs)`.
     dtype: Of the result.
+
+  Raises:
+    ValueError: The kernel is too small to tell residuals from content.
   """
   height, width, *_ = shape
+  if height * width <= 6:
+    raise ValueError(
+        f'A {height}x{width} kernel has no residual left; choose a larger'
+        " model.kernel, or model.conv_init = 'glorot'."
+    )
   y, x = np.mgrid[:height, :width].reshape(2, -1)
   smooth = np.stack([x**0, x, y, x * y, x**2, y**2], axis=1)
   basis, _ = np.linalg.qr(smooth.astype(np.float64))

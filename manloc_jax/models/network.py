@@ -12,6 +12,7 @@ from manloc_jax.models import blocks
 from manloc_jax.models import cells
 from manloc_jax.models import initializers
 
+SIDE = 64  # Patch side in pixels (section 3.1.1).
 INPUT_NORMS = ('symmetric', 'unit')
 HEADS = ('last', 'mean', 'concat')
 POOLS = ('auto', 'max', 'none')
@@ -153,3 +154,17 @@ class JConvLSTMConv(nn.Module):
     if self.conv3_pool == 'auto':
       return map_side == 2 * patch_side
     return self.conv3_pool == 'max'
+
+
+def abstract_params(model: JConvLSTMConv, side: int = SIDE):
+  """Returns the shapes of a network's parameters; nothing is computed.
+
+  Args:
+    model: The network.
+    side: Patch side in pixels.
+
+  Raises:
+    ValueError: The fields do not fit each other or the patch.
+  """
+  image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
+  return jax.eval_shape(model.init, jax.random.key(0), image)['params']

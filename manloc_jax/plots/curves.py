@@ -66,7 +66,11 @@ def learning_curve(
   }
   for axis, names in series.items():
     for key, legend in names.items():
-      points = [(x['step'], x[key]) for x in lines if key in x]
+      points = [
+          (line['step'], line[key])
+          for line in lines
+          if line.get(key) is not None
+      ]
       if points:
         axis.plot(*zip(*points, strict=True), label=legend)
     axis.set_xlabel('Step')

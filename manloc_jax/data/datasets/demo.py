@@ -15,15 +15,14 @@ Training, validation and test images come from different photographs.
 import dataclasses
 import functools
 import importlib.util
-import os
 import pathlib
 import shutil
-import tempfile
 
 import cv2
 import numpy as np
 import tqdm
 
+from manloc_jax.data import folders
 from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
@@ -151,21 +150,15 @@ def synthesize(
   todo = tasks() if todo is None else todo
   for photograph in PHOTOGRAPHS:
     locate(photograph)
-  root.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.TemporaryDirectory(dir=root.parent, prefix='.demo-') as folder:
-    fresh = pathlib.Path(folder) / 'demo'
-    (fresh / 'images').mkdir(parents=True)
-    (fresh / 'masks').mkdir()
-    with pool.ordered_map(workers) as run:
-      done = run(functools.partial(write, root=fresh), todo)
-      for _ in tqdm.tqdm(
-          done, 'forging', len(todo), unit='image', disable=None
-      ):
-        pass
+  if root.exists():
+    shutil.rmtree(root)
+  with folders.atomic(root) as fresh, pool.ordered_map(workers) as run:
+    for name in ('images', 'masks'):
+      (fresh / name).mkdir()
+    done = run(functools.partial(write, root=fresh), todo)
+    for _ in tqdm.tqdm(done, 'forging', len(todo), unit='image', disable=None):
+      pass
     (fresh / 'version.txt').write_text(VERSION)
-    if root.exists():
-      shutil.rmtree(root)
-    os.replace(fresh, root)
 
 
 def write(task: Task, root: pathlib.Path) -> None:
@@ -214,14 +207,14 @@ def load(photograph: Photograph) -> np.ndarray:
 
 
 def _save(path: pathlib.Path, image: np.ndarray) -> None:
-  # OpenCV returns False where other libraries raise.
-  if not cv2.imwrite(str(path), image):
-    raise OSError(f'{path} could not be written; is the disk full?')
+  # Not cv2.imwrite, which does not tell why it failed.
+  _, code = cv2.imencode('.png', image)
+  path.write_bytes(code)
 
 
 def _refuse_foreign(root: pathlib.Path) -> None:
   """Raises DataError where making the demo would delete other files."""
-  if root.exists() and any(root.iterdir()):
+  if root.is_file() or root.is_dir() and any(root.iterdir()):
     if not (root / 'version.txt').exists():
       raise spec.DataError(
           f'{root} holds files that the demo did not write; set'
