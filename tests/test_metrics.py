@@ -79,7 +79,7 @@ def test_one_class_has_no_auc():
   assert math.isnan(metrics.auc(counts))
   assert math.isnan(metrics.auc_bound(counts))
   assert math.isnan(metrics.average_precision(counts))
-  assert math.isnan(metrics.at_half(counts)['f1'])
+  assert math.isnan(metrics.at_half(counts)['accuracy_balanced'])
 
 
 def test_trivial_predictors_score_what_scikit_learn_says():
