@@ -122,37 +122,47 @@ def evaluate(
   validation = count(params, 'val').pixels.sum(axis=0, dtype=np.int64)
   edge = int(metrics.f1_curve(validation).argmax())
   for split, path in zip(config.eval.splits, written, strict=True):
-    totals = count(params, split)
-    part = content['splits'][split]
-    pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+    kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
         'split': split,
-        'scores': {
-            **scores.network(totals),
-            'pixel_f1_at_val_threshold_pooled': float(
-                metrics.f1_curve(pixels)[edge]
-            ),
-        },
-        'trivial': scores.trivial(totals, prior),
-        'by_manipulation': scores.by_manipulation(
-            totals, [image['manipulation'] for image in part['images']]
-        ),
-        'counts': scores.counts(totals),
-        'auc_bound': {
-            'patch': metrics.auc_bound(totals.patches[0]),
-            'pixel_pooled': metrics.auc_bound(pixels),
-        },
-        'val_threshold': edge / config.eval.bins,
-        'roc': {
-            'patch': scores.thinned(metrics.roc(totals.patches[0])),
-            'pixel': scores.thinned(metrics.roc(pixels)),
-        },
+        **_split_scores(count(params, split), kinds, prior, edge),
         'data': _data_facts(content, split),
         'training': _rates(workdir),
         **origin,
     }
     files.write_text(path, json.dumps(_plain(result), indent=1))
   return written
+
+
+def _split_scores(
+    totals: steps.Totals, kinds: list[str], prior: np.ndarray, edge: int
+) -> dict[str, Any]:
+  """Everything that a result file says of the sums over a split.
+
+  Args:
+    totals: The sums.
+    kinds: Manipulation of each image of the split.
+    prior: f64[side, side], the mean training mask.
+    edge: The bin edge with the best F1 on the validation part.
+  """
+  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+  network = scores.network(totals)
+  at_edge = float(metrics.f1_curve(pixels)[edge])
+  return {
+      'scores': {**network, 'pixel_f1_at_val_threshold_pooled': at_edge},
+      'trivial': scores.trivial(totals, prior),
+      'by_manipulation': scores.by_manipulation(totals, kinds),
+      'counts': scores.counts(totals),
+      'auc_bound': {
+          'patch': metrics.auc_bound(totals.patches[0]),
+          'pixel_pooled': metrics.auc_bound(pixels),
+      },
+      'val_threshold': edge / pixels.shape[1],
+      'roc': {
+          'patch': scores.thinned(metrics.roc(totals.patches[0])),
+          'pixel': scores.thinned(metrics.roc(pixels)),
+      },
+  }
 
 
 def _is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:

@@ -6,9 +6,10 @@
   python -m manloc_jax.report --readme README.md
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
-scores of several seeds, with mean and spread, into one file, `--compare` those
-of several settings. `--readme` writes the tables of all files committed under
-`manloc_jax/results/` between the two marks of a README.
+scores of several seeds, with mean and spread, into one file and draws their
+learning curves beside it; `--compare` collects the scores of several settings.
+`--readme` writes the tables of all files committed under `manloc_jax/results/`
+between the two marks of a README.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   figures = workdir / 'figures'
   curves.roc_curves(results, figures / 'roc.png')
   curves.learning_curve(
-      writer.read(str(workdir)), figures / 'learning_curve.png'
+      [writer.read(str(workdir))], figures / 'learning_curve.png'
   )
   text = [f'# {workdir.name}', '']
   for result in results.values():
@@ -179,6 +180,9 @@ def readme_block() -> str:
           '',
       ]
     text += [tables.rates_line(content['test']['runs']), '']
+    if path.with_name(f'{path.stem}_learning_curve.png').exists():
+      picture = f'manloc_jax/results/{path.stem}_learning_curve.png'
+      text += [f'![Learning curves]({picture})', '']
   return '\n'.join(text)
 
 
@@ -204,6 +208,14 @@ def _write_json(path: str, content: dict) -> None:
   files.write_text(path, json.dumps(content, indent=1) + '\n')
 
 
+def _draw_learning_curves(workdirs, summary: pathlib.Path) -> None:
+  from manloc_jax.plots import curves
+
+  lines = [writer.read(workdir) for workdir in workdirs]
+  path = summary.with_name(f'{summary.stem}_learning_curve.png')
+  curves.learning_curve(lines, path)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
   """Parses the command line."""
   parser = argparse.ArgumentParser(
@@ -219,6 +231,7 @@ def main(argv: Sequence[str] | None = None) -> None:
       print(report(workdir))
     if args.summary:
       _write_json(args.summary, summarize(args.workdirs))
+      _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
     if args.compare:
       _write_json(args.compare, compare(args.workdirs))
     if args.readme:

@@ -41,12 +41,12 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
 
 
 def learning_curve(
-    lines: Sequence[Mapping[str, float]], path: pathlib.Path
+    runs: Sequence[Sequence[Mapping[str, float]]], path: pathlib.Path
 ) -> None:
   """Draws losses and validation AUC over the steps.
 
   Args:
-    lines: The lines of `metrics.jsonl`.
+    runs: The lines of `metrics.jsonl` of each run; runs share their colours.
     path: The PNG to write.
   """
   figure, (left, right) = plt.subplots(
@@ -65,14 +65,17 @@ def learning_curve(
       },
   }
   for axis, names in series.items():
-    for key, legend in names.items():
-      points = [
-          (line['step'], line[key])
-          for line in lines
-          if line.get(key) is not None
-      ]
-      if points:
-        axis.plot(*zip(*points, strict=True), label=legend)
+    for i, (key, legend) in enumerate(names.items()):
+      for lines in runs:
+        points = [
+            (line['step'], line[key])
+            for line in lines
+            if line.get(key) is not None
+        ]
+        if points:
+          x, y = zip(*points, strict=True)
+          axis.plot(x, y, color=f'C{i}', label=legend)
+          legend = None  # Once for all runs.
     axis.set_xlabel('Step')
     axis.grid(alpha=0.3)
     axis.legend(fontsize='small')
