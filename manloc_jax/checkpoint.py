@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 import dataclasses
-import json
 import pathlib
 import shutil
 from typing import Any
@@ -14,12 +13,8 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
 from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
 
 from manloc_jax import errors
-from manloc_jax import files
 from manloc_jax import models
 from manloc_jax import settings
-
-CONFIG = 'config.json'
-SPLIT = 'split.txt'
 
 
 @dataclasses.dataclass
@@ -95,8 +90,8 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
   if saved is None or shapes(saved.tree.get('params')) != shapes(params):
     raise errors.UserError(
         f'Checkpoint {step} in {str(manager.directory)!r} does not hold the'
-        f' model that {CONFIG} describes; choose the --workdir of a run of'
-        ' this model.'
+        f' model that {settings.CONFIG} describes; choose the --workdir of a'
+        ' run of this model.'
     )
 
 
@@ -172,93 +167,6 @@ def _directory(workdir: str) -> pathlib.Path:
   return pathlib.Path(workdir).absolute() / 'checkpoints'
 
 
-def claim(
-    workdir: str, config: ml_collections.ConfigDict, split_digest: str
-) -> None:
-  """Writes down what a run is made of, or checks that it is the same.
-
-  Args:
-    workdir: The run's folder.
-    config: Its settings, written as `config.json`.
-    split_digest: Names the images of train, val and test; written as
-      `split.txt`. Images that come or go redraw the split, and a run scored on
-      another one may have trained on its test images.
-
-  Raises:
-    UserError: The folder belongs to a run of other settings or another split.
-  """
-  path = pathlib.Path(workdir) / CONFIG
-  if path.exists():
-    check(workdir, config, split_digest)
-    return
-  path.parent.mkdir(parents=True, exist_ok=True)
-  # First, so that a run with settings always has it.
-  files.write_text(path.with_name(SPLIT), split_digest)
-  files.write_text(path, config.to_json(indent=2))
-
-
-def check(
-    workdir: str, config: ml_collections.ConfigDict, split_digest: str
-) -> None:
-  """Checks that the run in `workdir` was made with these settings and images.
-
-  The section `eval` may differ: it moves no parameter.
-
-  Raises:
-    UserError: There is no run, or it is of other settings or another split.
-  """
-  # Through JSON, which knows no tuples.
-  ours = settings.flatten(json.loads(config.to_json()))
-  theirs = settings.flatten(json.loads(read_config(workdir).to_json()))
-  changed = sorted(
-      key
-      for key in ours.keys() | theirs.keys()
-      if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
-  )
-  if not changed:
-    path = pathlib.Path(workdir) / SPLIT
-    if path.exists() and path.read_text() != split_digest:
-      raise errors.UserError(
-          f'The run in {workdir!r} was trained on another split of the images:'
-          ' files have come or gone under --config.data.root; restore them, or'
-          ' choose another --workdir and train anew.'
-      )
-    return
-  shown = ', '.join(
-      f'{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here'
-      for key in changed[:3]
-  )
-  more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
-  raise errors.UserError(
-      f'The run in {workdir!r} has other settings: {shown}{more}; choose'
-      ' another --workdir, or delete that folder.'
-  )
-
-
-def read_config(workdir: str) -> ml_collections.ConfigDict:
-  """Reads the settings of the run in `workdir`.
-
-  Raises:
-    UserError: There is no run, or its `config.json` is damaged.
-  """
-  path = pathlib.Path(workdir) / CONFIG
-  try:
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or 'model' not in content:
-      raise ValueError('there is no section "model"')
-    return ml_collections.ConfigDict(content)
-  except FileNotFoundError as error:
-    raise errors.UserError(
-        f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
-        ' first, or give the --workdir of a finished run.'
-    ) from error
-  except ValueError as error:
-    raise errors.UserError(
-        f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
-        ' it or start the run anew in another --workdir.'
-    ) from error
-
-
 @dataclasses.dataclass(frozen=True)
 class Run:
   """A trained network, ready for analysis.
@@ -290,7 +198,7 @@ def load(workdir: str, step: int | None = None) -> Run:
   Raises:
     UserError: There is no such run or checkpoint, or it is of another model.
   """
-  config = read_config(workdir)
+  config = settings.read(workdir)
   try:
     model = models.JConvLSTMConv(**config.model)
   except TypeError as error:

@@ -125,24 +125,22 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
 
 def _train(config, prepared: str, workdir: str) -> bool:
   """Trains; returns whether training has ended."""
-  from manloc_jax import checkpoint
   from manloc_jax import parallel
   from manloc_jax import train
   from manloc_jax.data import manifest
 
   digest = manifest.read(prepared)['split_digest']
-  checkpoint.claim(workdir, config, digest)
+  settings.claim(workdir, config, digest)
   return train.train(config, prepared, workdir, parallel.make_mesh())
 
 
 def _evaluate(config, prepared: str, workdir: str) -> None:
-  from manloc_jax import checkpoint
   from manloc_jax import evaluate
   from manloc_jax import parallel
   from manloc_jax.data import manifest
 
   digest = manifest.read(prepared)['split_digest']
-  checkpoint.check(workdir, config, digest)
+  settings.check(workdir, config, digest)
   mesh = parallel.make_mesh()
   for path in evaluate.evaluate(config, prepared, workdir, mesh):
     print(f'Scores: {path}')

@@ -1,7 +1,104 @@
-"""Settings as flat dictionaries, for comparing runs."""
+"""What a run is made of: its settings and its split of the images."""
 
 from collections.abc import Mapping
+import json
+import pathlib
 from typing import Any
+
+import ml_collections
+
+from manloc_jax import errors
+from manloc_jax import files
+
+CONFIG = 'config.json'
+SPLIT = 'split.txt'
+
+
+def claim(
+    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+) -> None:
+  """Writes down what a run is made of, or checks that it is the same.
+
+  Args:
+    workdir: The run's folder.
+    config: Its settings, written as `config.json`.
+    split_digest: Names the images of train, val and test; written as
+      `split.txt`. Images that come or go redraw the split, and a run scored on
+      another one may have trained on its test images.
+
+  Raises:
+    UserError: The folder belongs to a run of other settings or another split.
+  """
+  path = pathlib.Path(workdir) / CONFIG
+  if path.exists():
+    check(workdir, config, split_digest)
+    return
+  path.parent.mkdir(parents=True, exist_ok=True)
+  # First, so that a run with settings always has it.
+  files.write_text(path.with_name(SPLIT), split_digest)
+  files.write_text(path, config.to_json(indent=2))
+
+
+def check(
+    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+) -> None:
+  """Checks that the run in `workdir` was made with these settings and images.
+
+  The section `eval` may differ: it moves no parameter.
+
+  Raises:
+    UserError: There is no run, or it is of other settings or another split.
+  """
+  # Through JSON, which knows no tuples.
+  ours = flatten(json.loads(config.to_json()))
+  theirs = flatten(json.loads(read(workdir).to_json()))
+  changed = sorted(
+      key
+      for key in ours.keys() | theirs.keys()
+      if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
+  )
+  if not changed:
+    path = pathlib.Path(workdir) / SPLIT
+    if path.exists() and path.read_text() != split_digest:
+      raise errors.UserError(
+          f'The run in {workdir!r} was trained on another split of the images:'
+          ' files have come or gone under --config.data.root; restore them, or'
+          ' choose another --workdir and train anew.'
+      )
+    return
+  shown = ', '.join(
+      f'{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here'
+      for key in changed[:3]
+  )
+  more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
+  raise errors.UserError(
+      f'The run in {workdir!r} has other settings: {shown}{more}; choose'
+      ' another --workdir, or delete that folder.'
+  )
+
+
+def read(workdir: str) -> ml_collections.ConfigDict:
+  """Reads the settings of the run in `workdir`.
+
+  Raises:
+    UserError: There is no run, or its `config.json` is damaged.
+  """
+  path = pathlib.Path(workdir) / CONFIG
+  try:
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or 'model' not in content:
+      raise ValueError('there is no section "model"')
+    return ml_collections.ConfigDict(content)
+  except FileNotFoundError as error:
+    raise errors.UserError(
+        f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
+        ' first, or give the --workdir of a finished run.'
+    ) from error
+  except ValueError as error:
+    raise errors.UserError(
+        f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
+        ' it or start the run anew in another --workdir.'
+    ) from error
 
 
 def flatten(tree: Mapping, prefix: str = '') -> dict[str, Any]:

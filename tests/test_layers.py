@@ -24,6 +24,7 @@ FORBIDDEN = {
     'steps.py': {'tensorflow', 'ml_collections', 'absl'},
     # It may import `models`: `load` gives a network ready to run.
     'checkpoint.py': {'tensorflow', OURS + 'data', 'absl'},
+    'settings.py': JAX | {'tensorflow', OURS + 'data', 'absl'},
     'writer.py': {'tensorflow', OURS + 'data', OURS + 'models', 'absl'},
     'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},

@@ -16,6 +16,7 @@ from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import report
 from manloc_jax import scores
+from manloc_jax import settings
 from manloc_jax import steps
 from manloc_jax import train
 from manloc_jax import writer
@@ -39,7 +40,7 @@ def finished(prepared, mesh, tmp_path_factory):
   """A run that was trained without a break, and evaluated."""
   workdir = str(tmp_path_factory.mktemp('run'))
   config = small.config()
-  checkpoint.claim(workdir, config, 'split')
+  settings.claim(workdir, config, 'split')
   train.train(config, prepared, workdir, mesh)
   evaluate.evaluate(config, prepared, workdir, mesh)
   return workdir
@@ -63,7 +64,7 @@ def test_broken_run_ends_like_an_unbroken_one(
     if at == step:
       raise Killed
 
-  checkpoint.claim(workdir, config, 'split')
+  settings.claim(workdir, config, 'split')
   monkeypatch.setattr(checkpoint, 'save', save_then_die)
   with pytest.raises(Killed):
     train.train(config, prepared, workdir, mesh)
@@ -169,16 +170,16 @@ def test_load_gives_the_same_network_on_one_device(finished, mesh):
 
 
 def test_other_settings_do_not_share_a_folder(finished):
-  checkpoint.claim(finished, small.config(**{'eval.bins': 32}), 'split')
+  settings.claim(finished, small.config(**{'eval.bins': 32}), 'split')
   with pytest.raises(errors.UserError, match='conv1_filters is 4 there and 5'):
-    checkpoint.claim(
+    settings.claim(
         finished, small.config(**{'model.conv1_filters': 5}), 'split'
     )
 
 
 def test_another_split_of_the_images_is_refused(finished):
   with pytest.raises(errors.UserError, match='another split'):
-    checkpoint.check(finished, small.config(), 'other')
+    settings.check(finished, small.config(), 'other')
 
 
 def test_resumed_runs_keep_no_more_than_the_last_and_the_best(tmp_path):
@@ -226,7 +227,7 @@ def test_checkpoint_of_another_model_is_refused(
     finished, prepared, mesh, tmp_path
 ):
   config = small.config(**{'model.conv3_filters': 6})
-  checkpoint.claim(str(tmp_path), config, 'split')
+  settings.claim(str(tmp_path), config, 'split')
   (tmp_path / 'checkpoints').symlink_to(f'{finished}/checkpoints')
   with pytest.raises(errors.UserError, match='does not hold the model'):
     checkpoint.load(str(tmp_path))
@@ -239,7 +240,7 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='no checkpoint of step 99'):
     checkpoint.load(finished, 99)
-  checkpoint.claim(str(tmp_path), small.config(), 'split')
+  settings.claim(str(tmp_path), small.config(), 'split')
   with pytest.raises(errors.UserError, match='train first'):
     checkpoint.load(str(tmp_path))
   (tmp_path / 'config.json').write_text('{"model": ')
