@@ -21,6 +21,7 @@ from manloc_jax import metrics
 from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import scores
+from manloc_jax import settings
 from manloc_jax import steps
 from manloc_jax import writer
 from manloc_jax.data import manifest
@@ -194,11 +195,15 @@ def _data_facts(content: dict, split: str) -> dict:
 
 
 def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Which settings, packages and device made a result."""
+  """Which settings, packages and device made a result.
+
+  Folders are left out: they say where a result was made and not what it is.
+  """
+  content = settings.plain(config)
   return {
-      'config': json.loads(config.to_json()),
+      'config': content,
       'config_sha256': hashlib.sha256(
-          json.dumps(json.loads(config.to_json()), sort_keys=True).encode()
+          json.dumps(content, sort_keys=True).encode()
       ).hexdigest(),
       'versions': {
           'manloc_jax': manloc_jax.__version__,

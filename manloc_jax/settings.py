@@ -12,6 +12,7 @@ from manloc_jax import files
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
+FOLDERS = ('root', 'prepared')  # Of the section `data`.
 
 
 def claim(
@@ -44,14 +45,13 @@ def check(
 ) -> None:
   """Checks that the run in `workdir` was made with these settings and images.
 
-  The section `eval` may differ: it moves no parameter.
+  The section `eval` may differ, for it moves no parameter, and so may the
+  folders that the data lies in.
 
   Raises:
     UserError: There is no run, or it is of other settings or another split.
   """
-  # Through JSON, which knows no tuples.
-  ours = flatten(json.loads(config.to_json()))
-  theirs = flatten(json.loads(read(workdir).to_json()))
+  ours, theirs = flatten(plain(config)), flatten(plain(read(workdir)))
   changed = sorted(
       key
       for key in ours.keys() | theirs.keys()
@@ -86,8 +86,8 @@ def read(workdir: str) -> ml_collections.ConfigDict:
   path = pathlib.Path(workdir) / CONFIG
   try:
     content = json.loads(path.read_text())
-    if not isinstance(content, dict) or 'model' not in content:
-      raise ValueError('there is no section "model"')
+    if not isinstance(content, dict) or not {'model', 'data'} <= content.keys():
+      raise ValueError('there are no sections "model" and "data"')
     return ml_collections.ConfigDict(content)
   except FileNotFoundError as error:
     raise errors.UserError(
@@ -99,6 +99,14 @@ def read(workdir: str) -> ml_collections.ConfigDict:
         f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
         ' it or start the run anew in another --workdir.'
     ) from error
+
+
+def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """Returns settings as JSON holds them, without the folders of a machine."""
+  content = json.loads(config.to_json())
+  for key in FOLDERS:
+    content['data'].pop(key, None)
+  return content
 
 
 def flatten(tree: Mapping, prefix: str = '') -> dict[str, Any]:
