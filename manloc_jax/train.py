@@ -48,9 +48,6 @@ def train(
   tx, schedule = state_lib.make_optimizer(
       num_steps=config.num_steps, **config.optim
   )
-  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
-  # Born on the devices in their final sharding: no host copy, no transfer.
-  create = jax.jit(create, out_shardings=parallel.replicated(mesh))
   train_step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
   )
@@ -61,19 +58,12 @@ def train(
       workdir, config.train.checkpoint_every_steps
   ) as manager:
     state, progress = checkpoint.restore_or(
-        manager, create(jax.random.key(config.seed))
+        manager, _new_state(model, tx, mesh, config.seed)
     )
     first = int(state.step)
     if progress.done:
       return True  # A finished run stays as it is.
-    batches = pipeline.train_batches(
-        prepared,
-        batch_size=config.batch_size // jax.process_count(),
-        seed=config.seed,
-        start_step=first,
-        process=(jax.process_index(), jax.process_count()),
-    )
-    batches = parallel.prefetch(batches, mesh)
+    batches = _batches(config, prepared, mesh, first)
     meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
     with writer_lib.Writer(
         workdir, first_step=first, enabled=is_writer
@@ -112,6 +102,25 @@ def train(
           break
     meter.close()
   return progress.done
+
+
+def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
+  """Makes the initial state on the devices: no host copy, no transfer."""
+  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
+  create = jax.jit(create, out_shardings=parallel.replicated(mesh))
+  return create(jax.random.key(seed))
+
+
+def _batches(config, prepared: str, mesh, start_step: int):
+  """Yields the batches after `start_step` on the devices."""
+  batches = pipeline.train_batches(
+      prepared,
+      batch_size=config.batch_size // jax.process_count(),
+      seed=config.seed,
+      start_step=start_step,
+      process=(jax.process_index(), jax.process_count()),
+  )
+  return parallel.prefetch(batches, mesh)
 
 
 def _check_finite(loss: float, step: int) -> None:
