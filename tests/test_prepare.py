@@ -117,7 +117,7 @@ def test_policies_for_masks_of_another_size(tree, tmp_path):
   resized = trees.prepared(tree, tmp_path / 'out', size_mismatch='resize')
   (note,) = manifest.read(resized)['converted']
   assert note['image_id'] == stem and 'was resized' in note['note']
-  with pytest.raises(spec.DataError, match='size_mismatch=skip'):
+  with pytest.raises(spec.DataError, match='size_mismatch to skip'):
     trees.prepared(tree, tmp_path / 'out', size_mismatch='error')
 
 
