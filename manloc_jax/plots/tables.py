@@ -91,6 +91,11 @@ def trials_table(trials: dict[str, dict]) -> str:
       ('test_grid', 'pixel_auc_pooled'),
       ('test_grid', 'patch_auc'),
   )
+  columns = [
+      (split, key)
+      for split, key in columns
+      if any(split in trial['scores'] for trial in trials.values())
+  ]
   lines = [
       '| Run | Settings | '
       + ' | '.join(f'{split} `{key}`' for split, key in columns)
