@@ -152,8 +152,8 @@ def _check_alive(model, params, images: jax.Array) -> None:
 class Meter:
   """Progress on one line: step, loss, patches per second, time left.
 
-  It also knows how long the loop waited for the input pipeline, the figure
-  that tells whether the devices ever starve.
+  It also knows how long the loop waited for the input pipeline: the most that
+  the devices can have starved, for they are a step behind the loop.
   """
 
   def __init__(self, first: int, num_steps: int, batch_size: int, show: bool):

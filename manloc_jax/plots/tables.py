@@ -132,8 +132,9 @@ def rates_line(results: Sequence[dict]) -> str:
   shares = [r['training'].get('input_wait_share') for r in results]
   return (
       f'Trained at {speed} patches/s on {results[0]["devices"]}'
-      f' {results[0]["device"]}; {_spread(shares, ".2%")} of the time went to'
-      ' waiting for input.'
+      f' {results[0]["device"]}; fetching input took the host'
+      f' {_spread(shares, ".2%")} of the time, while the device was at work on'
+      ' the step before.'
   )
 
 
