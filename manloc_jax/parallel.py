@@ -2,6 +2,8 @@
 
 import collections
 from collections.abc import Iterable, Iterator
+import math
+import os
 from typing import Any
 
 import jax
@@ -10,6 +12,26 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from manloc_jax import errors
 
 DATA = 'data'  # The one mesh axis: examples.
+
+# On a CPU; fewer are not worth a device of their own.
+_LEAST_PATCHES_PER_CORE = 8
+
+
+def use_cpu_cores(*batch_sizes: int) -> None:
+  """Makes each core of a CPU a device of its own; call before JAX starts.
+
+  Many operations of a step are too small to be worth splitting over cores, and
+  one device would leave most of them idle. Where JAX computes on accelerators
+  this changes nothing.
+
+  Args:
+    *batch_sizes: Each must split evenly over the devices, which limits their
+      number.
+  """
+  size = math.gcd(*batch_sizes)
+  cores = min(len(os.sched_getaffinity(0)), size // _LEAST_PATCHES_PER_CORE)
+  fitting = [n for n in range(1, cores + 1) if size % n == 0]
+  jax.config.update('jax_num_cpu_devices', max(fitting, default=1))
 
 
 def make_mesh(devices=None) -> Mesh:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from manloc_jax import augment
+from manloc_jax import chunks
 from manloc_jax import losses
 from manloc_jax import metrics
 from manloc_jax import parallel
@@ -26,6 +27,7 @@ def make_train_step(
     *,
     loss: Mapping | None = None,
     symmetries: bool = False,
+    chunk: int | None = None,
 ):
   """Returns `step(state, batch) -> (state, scalars)`; donates `state`.
 
@@ -35,6 +37,8 @@ def make_train_step(
     mesh: Devices the batch is split over.
     loss: Weights of `losses.joint_loss`.
     symmetries: Whether patches are flipped and rotated at random.
+    chunk: Patches that a device works on at once, 0 for all, by default what
+      is fastest there. The gradient is the same sum.
 
   Returns:
     A compiled function. A batch holds `image` uint8[b, side, side, 3], `mask`
@@ -42,26 +46,30 @@ def make_train_step(
     weight zero is padding. Scalars are means over the weights.
   """
   loss = dict(loss or {})
+  chunk = chunks.suited_to(mesh) if chunk is None else chunk
 
   def local_step(state: state_lib.TrainState, batch):
     key = jax.random.fold_in(state.rng, state.step)
     key = jax.random.fold_in(key, jax.lax.axis_index(parallel.DATA))
     symmetry_key, dropout_key = jax.random.split(key)
-    images, masks = batch['image'], batch['mask']
     if symmetries:
-      images, masks = augment.random_symmetry(images, masks, symmetry_key)
+      images, masks = augment.random_symmetry(
+          batch['image'], batch['mask'], symmetry_key
+      )
+      batch = {**batch, 'image': images, 'mask': masks}
     # Weights of the whole batch, so that padding never biases the mean.
     total = jax.lax.psum(batch['weight'].sum(), parallel.DATA)
+    examples = jnp.arange(batch['weight'].size)
 
-    def loss_fn(params):
+    def loss_fn(params, batch, key):
       out = model.apply(
-          {'params': params}, images, train=True, rngs={'dropout': dropout_key}
+          {'params': params}, batch['image'], train=True, rngs={'dropout': key}
       )
       terms = losses.joint_loss(
           patch_logits=out.patch_logits,
           mask_logits=out.mask_logits,
           labels=batch['label'],
-          masks=masks.astype(jnp.int32),
+          masks=batch['mask'].astype(jnp.int32),
           **loss,
       )
       terms = {k: (v * batch['weight']).sum() / total for k, v in terms.items()}
@@ -70,8 +78,16 @@ def make_train_step(
     # Without the cast, autodiff sums the gradient over devices by itself and
     # the psum below would count it once per device.
     params = jax.lax.pcast(state.params, parallel.DATA, to='varying')
-    grads, terms = jax.grad(loss_fn, has_aux=True)(params)
-    grads, terms = jax.lax.psum((grads, terms), parallel.DATA)
+
+    def grads_and_terms(chunk):
+      batch, examples = chunk
+      key = jax.random.fold_in(dropout_key, examples[0])
+      return jax.grad(loss_fn, has_aux=True)(params, batch, key)
+
+    grads, terms = jax.lax.psum(
+        chunks.sum_over(grads_and_terms, (batch, examples), chunk),
+        parallel.DATA,
+    )
 
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     new_state = state.replace(
@@ -95,16 +111,21 @@ def _score(logits: jax.Array) -> jax.Array:
   return jax.nn.softmax(logits)[..., 1]
 
 
-def make_predict_step(model, mesh: Mesh):
+def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
   """Returns `predict(params, images) -> (patch scores, pixel scores)`.
 
   Images are uint8[batch, side, side, 3]; scores are probabilities of
   manipulation, f32[batch] and f32[batch, side, side], sharded like the images.
+  `chunk` is as for training.
   """
+  chunk = chunks.suited_to(mesh) if chunk is None else chunk
 
   def local_step(params, images):
-    out = model.apply({'params': params}, images)
-    return _score(out.patch_logits), _score(out.mask_logits)
+    def predict(images):
+      out = model.apply({'params': params}, images)
+      return _score(out.patch_logits), _score(out.mask_logits)
+
+    return chunks.map_over(predict, images, chunk)
 
   mapped = jax.shard_map(
       local_step,
@@ -149,15 +170,17 @@ def make_zero_totals(mesh: Mesh, *, bins: int, side: int):
   )
 
 
-def make_eval_step(model, mesh: Mesh):
+def make_eval_step(model, mesh: Mesh, *, chunk: int | None = None):
   """Returns `step(params, totals, batch) -> totals`; donates `totals`.
 
   A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere.
+  patch in `Totals.pixels`. Padding counts nowhere. `chunk` is as for training.
   """
+  chunk = chunks.suited_to(mesh) if chunk is None else chunk
 
   def local_step(params, totals: Totals, batch):
-    out = model.apply({'params': params}, batch['image'])
+    forward = lambda images: model.apply({'params': params}, images)
+    out = chunks.map_over(forward, batch['image'], chunk)
     patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
     masks = batch['mask'].astype(jnp.int32)
     counted = batch['weight'] > 0

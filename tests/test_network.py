@@ -76,22 +76,35 @@ def test_fields_that_do_not_fit_are_named(change, match):
 def test_lstm_step_is_equations_1_and_2():
   rng = np.random.default_rng(0)
   x, cell, output = rng.normal(size=(3, 5, 4)).astype(np.float32)
-  module = block_lstm.LSTMCell(4, forget_bias=1.0)
-  variables = module.init(jax.random.key(0), (cell, output), x)
-  (new_cell, new_output), _ = module.apply(variables, (cell, output), x)
-
-  p = variables['params']
-  gates = (
-      x @ p['input']['kernel']
-      + np.asarray(p['input']['bias'])[None]
-      + output @ p['recurrent']['kernel']
+  kernel = rng.normal(size=(8, 16)).astype(np.float32)
+  bias = rng.normal(size=16).astype(np.float32)
+  (new_cell, new_output), gates = block_lstm.cell_step(
+      kernel, bias, (cell, output), x
   )
-  i, f, g, o = np.split(gates, 4, axis=-1)
+
+  i, f, g, o = np.split(x @ kernel[:4] + output @ kernel[4:] + bias, 4, axis=-1)
   sigmoid = lambda v: 1 / (1 + np.exp(-v))
-  want_cell = sigmoid(f + 1.0) * cell + sigmoid(i) * np.tanh(g)
+  want_cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
   np.testing.assert_allclose(new_cell, want_cell, rtol=1e-5, atol=1e-6)
   want_output = sigmoid(o) * np.tanh(want_cell)
   np.testing.assert_allclose(new_output, want_output, rtol=1e-5, atol=1e-6)
+  want_gates = [sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)]
+  np.testing.assert_allclose(
+      gates, np.concatenate(want_gates, axis=1), rtol=1e-5, atol=1e-6
+  )
+
+
+def test_forget_bias_is_added_to_the_forget_gate_alone():
+  x = jax.random.normal(jax.random.key(0), (6, 2, 4))
+  biased = block_lstm.LSTM(3, forget_bias=2.0)
+  variables = biased.init(jax.random.key(1), x)
+  moved = jax.tree.map(jnp.copy, variables)
+  moved['params']['input']['bias'] += jnp.repeat(jnp.array([0.0, 2, 0, 0]), 3)
+  np.testing.assert_allclose(
+      biased.apply(variables, x),
+      block_lstm.LSTM(3, forget_bias=0.0).apply(moved, x),
+      rtol=1e-6,
+  )
 
 
 def test_later_blocks_do_not_change_earlier_outputs():

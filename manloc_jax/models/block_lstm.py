@@ -9,39 +9,169 @@ import jax.numpy as jnp
 Carry = tuple[jax.Array, jax.Array]  # Cell state C and output z of a step.
 
 
-class LSTMCell(nn.Module):
-  """One LSTM step with fused gates, in the order input, forget, cell, output.
+def cell_step(
+    kernel: jax.Array, bias: jax.Array, carry: Carry, x: jax.Array
+) -> tuple[Carry, jax.Array]:
+  """One LSTM step; a single product makes all gates from input and output.
 
-  Flax's own cells start every gate bias at zero and cannot add a forget bias.
+  Args:
+    kernel: f32[inputs + hidden, 4 * hidden]; gates in the order input, forget,
+      cell, output.
+    bias: f32[4 * hidden].
+    carry: Cell state and output of the step before, f32[batch, hidden] each.
+    x: f32[batch, inputs].
+
+  Returns:
+    The new carry, and the four gates f32[batch, 4 * hidden] that made it.
+  """
+  cell, output = carry
+  gates = jnp.concatenate([x, output], axis=-1) @ kernel + bias[None]
+  i, f, g, o = jnp.split(gates, 4, axis=-1)
+  i, f, g, o = nn.sigmoid(i), nn.sigmoid(f), jnp.tanh(g), nn.sigmoid(o)
+  cell = f * cell + i * g  # Eq. 1.
+  output = o * jnp.tanh(cell)  # Eq. 2.
+  return (cell, output), jnp.concatenate([i, f, g, o], axis=-1)
+
+
+def cell_step_gradient(
+    recurrent: jax.Array, carry: Carry, step: tuple[jax.Array, ...]
+) -> tuple[Carry, jax.Array]:
+  """Steps backward through `cell_step`, leaving the weights for later.
+
+  Args:
+    recurrent: f32[hidden, 4 * hidden], the rows of the kernel that see the
+      output of the step before.
+    carry: Gradients of the step's cell state and output from later steps.
+    step: Of this step: the gradient of its output from above, the cell state,
+      the cell state before, and the gates.
+
+  Returns:
+    The carry of the step before, and the gradient f32[batch, 4 * hidden] of
+    the gates before their activations.
+  """
+  grad_cell, grad_output = carry
+  grad_above, cell, cell_before, gates = step
+  i, f, g, o = jnp.split(gates, 4, axis=-1)
+  squashed = jnp.tanh(cell)
+  grad_output += grad_above
+  grad_cell += grad_output * o * (1 - squashed**2)
+  grad_gates = jnp.concatenate(
+      [
+          grad_cell * g * i * (1 - i),
+          grad_cell * cell_before * f * (1 - f),
+          grad_cell * i * (1 - g**2),
+          grad_output * squashed * o * (1 - o),
+      ],
+      axis=-1,
+  )
+  return (grad_cell * f, grad_gates @ recurrent.T), grad_gates
+
+
+@jax.custom_vjp
+def lstm(kernel: jax.Array, bias: jax.Array, x: jax.Array) -> jax.Array:
+  """Runs one LSTM over a sequence from a zero state.
+
+  Its gradient defers the weights: the backward scan yields the gradients of
+  the gates alone, and sum_t [x_t, z_{t-1}]^T dgates_t is then a single product
+  over all steps, instead of a small one added up in each.
+
+  Args:
+    kernel: f32[inputs + hidden, 4 * hidden], see `cell_step`.
+    bias: f32[4 * hidden].
+    x: f32[steps, batch, inputs].
+
+  Returns:
+    f32[steps, batch, hidden], the output of every step.
+  """
+
+  def step(carry, x):
+    carry, _ = cell_step(kernel, bias, carry, x)
+    return carry, carry[1]
+
+  return jax.lax.scan(step, _zero_carry(kernel, x), x)[1]
+
+
+def _lstm_forward(kernel, bias, x):
+  def step(carry, x):
+    carry, gates = cell_step(kernel, bias, carry, x)
+    return carry, (*carry, gates)
+
+  cells, outputs, gates = jax.lax.scan(step, _zero_carry(kernel, x), x)[1]
+  return outputs, (kernel, x, cells, outputs, gates)
+
+
+def _lstm_backward(saved, grad):
+  kernel, x, cells, outputs, gates = saved
+  inputs = x.shape[-1]
+  recurrent = kernel[inputs:]
+  before = lambda y: jnp.concatenate([jnp.zeros_like(y[:1]), y[:-1]])
+
+  def step(carry, step):
+    return cell_step_gradient(recurrent, carry, step)
+
+  _, grad_gates = jax.lax.scan(
+      step,
+      _zero_carry(kernel, x),
+      (grad, cells, before(cells), gates),
+      reverse=True,
+  )
+  seen = jnp.concatenate([x, before(outputs)], axis=-1)
+  return (
+      jnp.einsum('tbi,tbo->io', seen, grad_gates),
+      grad_gates.sum(axis=(0, 1)),
+      grad_gates @ kernel[:inputs].T,
+  )
+
+
+lstm.defvjp(_lstm_forward, _lstm_backward)
+
+
+def _zero_carry(kernel: jax.Array, x: jax.Array) -> Carry:
+  # Taken from `x`, not from zeros of its own: the carry then varies over the
+  # devices like the batch, which `scan` under `shard_map` insists on.
+  zeros = jnp.zeros_like(x[0, :, :1])
+  zeros = jnp.broadcast_to(zeros, (x.shape[1], kernel.shape[1] // 4))
+  return zeros, zeros
+
+
+class _Weights(nn.Module):
+  """Declares the parameters of an `nn.Dense` without applying it."""
+
+  shape: tuple[int, int]
+  kernel_init: Callable
+  use_bias: bool = True
+
+  @nn.compact
+  def __call__(self) -> tuple[jax.Array, ...]:
+    kernel = self.param('kernel', self.kernel_init, self.shape)
+    if not self.use_bias:
+      return (kernel,)
+    return kernel, self.param('bias', nn.initializers.zeros, self.shape[1:])
+
+
+class LSTM(nn.Module):
+  """One LSTM over a sequence.
 
   Attributes:
     hidden: Width of the cell state and of the output.
     forget_bias: Added to the forget gate before its sigmoid; no parameter.
-    kernel_init: Initializer of the input weights.
   """
 
   hidden: int
   forget_bias: float = 1.0
-  kernel_init: Callable = nn.initializers.glorot_uniform()
 
   @nn.compact
-  def __call__(self, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
-    """Maps f32[batch, features] to f32[batch, hidden]; both in the carry."""
-    cell, output = carry
-    gates = nn.Dense(
-        4 * self.hidden, kernel_init=self.kernel_init, name='input'
-    )(x)
-    gates += nn.Dense(
-        4 * self.hidden,
-        use_bias=False,
-        kernel_init=_orthogonal_per_gate,
-        name='recurrent',
-    )(output)
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    cell = nn.sigmoid(f + self.forget_bias) * cell  # Eq. 1.
-    cell += nn.sigmoid(i) * jnp.tanh(g)
-    output = nn.sigmoid(o) * jnp.tanh(cell)  # Eq. 2.
-    return (cell, output), output
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps f32[steps, batch, inputs] to f32[steps, batch, hidden]."""
+    width = 4 * self.hidden
+    init = nn.initializers.glorot_uniform()
+    kernel, bias = _Weights((x.shape[-1], width), init, name='input')()
+    (recurrent,) = _Weights(
+        (self.hidden, width), _orthogonal_per_gate, False, name='recurrent'
+    )()
+    forget = jnp.array([0, self.forget_bias, 0, 0], bias.dtype)
+    bias += jnp.repeat(forget, self.hidden)
+    return lstm(jnp.concatenate([kernel, recurrent]), bias, x)
 
 
 def _orthogonal_per_gate(key, shape, dtype=jnp.float32):
@@ -57,7 +187,7 @@ class BlockLSTM(nn.Module):
 
   Attributes:
     hidden: Width of each layer, first to last; the paper stacks three.
-    forget_bias: See `LSTMCell`.
+    forget_bias: See `LSTM`.
     dropout: Rate of dropout between layers.
   """
 
@@ -68,22 +198,9 @@ class BlockLSTM(nn.Module):
   @nn.compact
   def __call__(self, blocks: jax.Array, *, train: bool = False) -> jax.Array:
     """Maps f32[batch, steps, features] to f32[batch, steps, hidden[-1]]."""
-    scan = nn.scan(
-        LSTMCell,
-        variable_broadcast='params',
-        split_rngs={'params': False},
-        in_axes=1,
-        out_axes=1,
-    )
-    x = blocks
+    x = blocks.swapaxes(0, 1)
     for i, width in enumerate(self.hidden):
       if i:
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-      # Taken from `x`, not from zeros of its own: the carry then varies over
-      # the devices like the batch, which `scan` under `shard_map` insists on.
-      zeros = jnp.broadcast_to(
-          jnp.zeros_like(x[:, 0, :1]), (x.shape[0], width)
-      )
-      cell = scan(width, self.forget_bias, name=f'layer{i + 1}')
-      _, x = cell((zeros, zeros), x)
-    return x
+      x = LSTM(width, self.forget_bias, name=f'layer{i + 1}')(x)
+    return x.swapaxes(0, 1)

@@ -11,6 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from manloc_jax.models import convolution
+
 
 def to_cells(x: jax.Array) -> jax.Array:
   """Maps [b, h, w, c] to [b, h/2, w/2, 4c]; pixels of a cell row by row."""
@@ -88,11 +90,5 @@ class CellConv(nn.Module):
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
     x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias)
-    x = jax.lax.conv_general_dilated(
-        x,
-        cell_kernel(kernel),
-        window_strides=(1, 1),
-        padding='SAME',
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    )
+    x = convolution.convolve(x, cell_kernel(kernel))
     return x + jnp.tile(bias, 4).reshape(1, 1, 1, -1)

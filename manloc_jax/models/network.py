@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from manloc_jax.models import block_lstm
 from manloc_jax.models import blocks
 from manloc_jax.models import cells
+from manloc_jax.models import convolution
 from manloc_jax.models import initializers
 
 SIDE = 64  # Patch side in pixels (section 3.1.1).
@@ -82,7 +83,21 @@ class JConvLSTMConv(nn.Module):
   input_norm: str = 'symmetric'
   conv_init: str = 'glorot'
 
-  @nn.compact
+  def setup(self):
+    self.conv1 = self._cell_conv(self.conv1_filters, self.kernel, 'conv1')
+    self.conv2 = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')
+    self.lstm = block_lstm.BlockLSTM(
+        self.lstm_hidden, self.forget_bias, self.lstm_dropout
+    )
+    self.patch_head = nn.Dense(2)
+    self.conv3 = self._cell_conv(self.conv3_filters, self.kernel, 'conv3')
+    self.conv4 = convolution.Conv(
+        self.conv4_filters,
+        self.conv45_kernel,
+        initializers.get(self.conv_init, 'conv4'),
+    )
+    self.conv5 = self._cell_conv(2, self.conv45_kernel, 'conv5')
+
   def __call__(self, images: jax.Array, *, train: bool = False) -> Outputs:
     """Scores patches.
 
@@ -96,20 +111,41 @@ class JConvLSTMConv(nn.Module):
     Raises:
       ValueError: The fields do not fit each other or the patch.
     """
-    side = images.shape[1]
+    outputs = self.lstm(self.read_blocks(images), train=train)
+    return Outputs(
+        patch_logits=self.patch_head(self._summary(outputs)),
+        mask_logits=self.decode(outputs, side=images.shape[1]),
+    )
+
+  def read_blocks(self, images: jax.Array) -> jax.Array:
+    """Convolves patches and cuts the map into blocks (conv1, conv2).
+
+    Args:
+      images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
+
+    Returns:
+      f32[batch, grid**2, features], the blocks in `block_order`.
+    """
     x = cells.to_cells(normalize(images, self.input_norm))
-    x = nn.relu(self._cell_conv(self.conv1_filters, self.kernel, 'conv1')(x))
-    x = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')(x)
+    x = self.conv2(nn.relu(self.conv1(x)))
     x = cells.from_cells(nn.relu(x) if self.conv2_activation else x)
+    return blocks.to_sequence(x, self.grid, self.block_order)
 
-    x = blocks.to_sequence(x, self.grid, self.block_order)
-    x = block_lstm.BlockLSTM(
-        self.lstm_hidden, self.forget_bias, self.lstm_dropout, name='lstm'
-    )(x, train=train)
-    patch_logits = nn.Dense(2, name='patch_head')(self._summary(x))
+  def decode(self, outputs: jax.Array, side: int = SIDE) -> jax.Array:
+    """Turns the LSTM's outputs into a mask (conv3, conv4, conv5).
 
-    x = cells.to_cells(blocks.to_map(x, self.grid, self.block_order))
-    x = nn.relu(self._cell_conv(self.conv3_filters, self.kernel, 'conv3')(x))
+    Args:
+      outputs: f32[batch, grid**2, features], in `block_order`.
+      side: Of the patch, in pixels.
+
+    Returns:
+      f32[batch, side, side, 2], logits.
+
+    Raises:
+      ValueError: The map that the blocks make does not fit the patch.
+    """
+    x = cells.to_cells(blocks.to_map(outputs, self.grid, self.block_order))
+    x = nn.relu(self.conv3(x))
     pools = self._pools(2 * x.shape[1], side)
     x = cells.pool(x) if pools else cells.from_cells(x)
     if x.shape[1] != side:
@@ -119,20 +155,12 @@ class JConvLSTMConv(nn.Module):
           f' {(2 * side // self.grid) ** 2}, or {(side // self.grid) ** 2}'
           " with model.conv3_pool = 'none'."
       )
-    kernel = self.conv45_kernel
-    x = nn.Conv(
-        self.conv4_filters,
-        (kernel, kernel),
-        kernel_init=initializers.get(self.conv_init, 'conv4'),
-        name='conv4',
-    )(x)
-    x = self._cell_conv(2, kernel, 'conv5')(cells.to_cells(nn.relu(x)))
-    mask_logits = cells.from_cells(x)
-    return Outputs(patch_logits=patch_logits, mask_logits=mask_logits)
+    x = nn.relu(self.conv4(x))
+    return cells.from_cells(self.conv5(cells.to_cells(x)))
 
-  def _cell_conv(self, filters: int, kernel: int, name: str):
-    init = initializers.get(self.conv_init, name)
-    return cells.CellConv(filters, kernel, init, name=name)
+  def _cell_conv(self, filters: int, kernel: int, layer: str):
+    init = initializers.get(self.conv_init, layer)
+    return cells.CellConv(filters, kernel, init)
 
   def _summary(self, outputs: jax.Array) -> jax.Array:
     """Returns what the patch classifier sees, f32[batch, features]."""

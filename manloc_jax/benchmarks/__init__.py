@@ -1,0 +1,1 @@
+"""Speed, as commands that race this package against a peer and print ratios."""

@@ -1,0 +1,164 @@
+"""What this package puts into a race; each runs in a process of its own."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
+import ml_collections
+
+from manloc_jax import chunks
+from manloc_jax import models
+from manloc_jax import parallel
+from manloc_jax import state as state_lib
+from manloc_jax import steps
+from manloc_jax.benchmarks import plain
+from manloc_jax.benchmarks import workload
+
+NETWORKS = {'manloc_jax': models.JConvLSTMConv, 'plain': plain.PlainNetwork}
+PRECISIONS = ('float32', 'tensorfloat32', 'bfloat16')
+
+Run = Callable[[int], None]  # Does something so many times, and waits for it.
+
+
+def make_step(
+    config: ml_collections.ConfigDict,
+    mode: str,
+    *,
+    precision: str,
+    chunk: int | None,
+    network: str = 'manloc_jax',
+) -> Run:
+  """Makes a train step or a forward pass of a whole batch.
+
+  Args:
+    config: Settings of the network, the optimizer and the batch.
+    mode: `train` or `forward`.
+    precision: One of `PRECISIONS`, of the products.
+    chunk: See `steps.make_train_step`.
+    network: Key of `NETWORKS`.
+  """
+  mesh = _start(config, precision)
+  model = NETWORKS[network](**config.model)
+  tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
+  state = state_lib.create(model, tx, models.SIDE, jax.random.key(0))
+  state = jax.device_put(state, parallel.replicated(mesh))
+  batch = parallel.put_batch(workload.random_batch(config.batch_size), mesh)
+  if mode == 'forward':
+    predict = steps.make_predict_step(model, mesh, chunk=chunk)
+    return _repeat(lambda: predict(state.params, batch['image']))
+  step = steps.make_train_step(model, tx, mesh, loss=config.loss, chunk=chunk)
+
+  def train():
+    nonlocal state
+    state, scalars = step(state, batch)
+    return scalars
+
+  return _repeat(train)
+
+
+def make_part(
+    config: ml_collections.ConfigDict,
+    mode: str,
+    part: str,
+    *,
+    precision: str,
+    chunk: int | None,
+    network: str = 'manloc_jax',
+) -> Run:
+  """Makes one part of the network on a batch, alone, with its gradients.
+
+  Args:
+    config: See `make_step`.
+    mode: See `make_step`.
+    part: One of `workload.PARTS`.
+    precision: See `make_step`.
+    chunk: See `make_step`.
+    network: See `make_step`.
+  """
+  mesh = _start(config, precision)
+  model = NETWORKS[network](**config.model)
+  chunk = chunks.suited_to(mesh) if chunk is None else chunk
+  images = workload.random_batch(config.batch_size)['image']
+  params = model.init(jax.random.key(0), images[:1])['params']
+  methods = {
+      'convolutions': (model.read_blocks, images),
+      'lstm': (_lstm, _noise(params['lstm']['layer1'], images, model)),
+      'decoder': (model.decode, _noise(params['patch_head'], images, model)),
+  }
+  method, inputs = methods[part]
+  wanted = (0,) if part == 'convolutions' else (0, 1)
+
+  def total(params, x):
+    return model.apply({'params': params}, x, method=method).sum()
+
+  def work(params, x):
+    if mode == 'forward':
+      return total(params, x)
+    grads = jax.grad(total, wanted)(params, x)
+    # The sum keeps the gradient of the input from being left out.
+    return grads[0], *(grad.sum() for grad in grads[1:])
+
+  def local(params, x):
+    params = jax.lax.pcast(params, parallel.DATA, to='varying')
+    sums = chunks.sum_over(lambda x: work(params, x), x, chunk)
+    return jax.tree.map(lambda total: total[None], sums)
+
+  mapped = jax.jit(
+      jax.shard_map(
+          local,
+          mesh=mesh,
+          in_specs=(P(), P(parallel.DATA)),
+          out_specs=P(parallel.DATA),
+      )
+  )
+  params = jax.device_put(params, parallel.replicated(mesh))
+  inputs = parallel.put_batch(inputs, mesh)
+  return _repeat(lambda: mapped(params, inputs))
+
+
+def _lstm(module, x):
+  return module.lstm(x)
+
+
+def _noise(parameters, images, model):
+  """Makes inputs of a part: a sequence as wide as its first kernel is high."""
+  kernel = parameters.get('input', parameters)['kernel']
+  shape = (len(images), model.grid**2, kernel.shape[0])
+  return 0.1 * jax.random.normal(jax.random.key(1), shape)
+
+
+def make_peak(config: ml_collections.ConfigDict, precision: str) -> Run:
+  """Makes a product of large square matrices, the most a device can do."""
+  _start(config, precision)
+  dtype = jnp.bfloat16 if precision == 'bfloat16' else jnp.float32
+  side = peak_side(jax.default_backend())
+  matrix = jnp.ones((side, side), dtype) / side
+  product = jax.jit(jnp.matmul)
+  return _repeat(lambda: product(matrix, matrix))
+
+
+def peak_side(platform: str) -> int:
+  """Returns the side of the matrices of `make_peak` on a kind of device."""
+  return 2048 if platform == 'cpu' else 8192
+
+
+def _start(config: ml_collections.ConfigDict, precision: str):
+  """Sets up JAX as a run does; returns the mesh."""
+  jax.config.update(
+      'jax_default_matmul_precision',
+      'float32' if precision == 'bfloat16' else precision,
+  )
+  if precision == 'bfloat16':
+    config.model.dtype = 'bfloat16'
+  parallel.use_cpu_cores(config.batch_size)
+  return parallel.make_mesh()
+
+
+def _repeat(function: Callable) -> Run:
+  def run(repeats: int) -> None:
+    for _ in range(repeats):
+      result = function()
+    jax.block_until_ready(result)
+
+  return run

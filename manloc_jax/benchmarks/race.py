@@ -1,0 +1,171 @@
+"""Contestants in processes of their own, that take turns on one machine.
+
+A shared machine is faster in one minute and slower in the next, so that two
+times taken one after the other say little. Here each contestant runs a little
+in every round, and what is reported is the ratio within a round: its median
+over the rounds, and its spread.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import resource
+import sys
+import time
+import traceback
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+  """Something to time.
+
+  Attributes:
+    name: Shown in the results.
+    make: Builds everything and returns `run(repeats)`, which returns when the
+      work is done; called in the contestant's process, so it must pickle.
+    environment: Environment variables of that process.
+  """
+
+  name: str
+  make: Callable[[], Callable[[int], Any]]
+  environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+  """What a contestant did.
+
+  Attributes:
+    seconds: Per repeat, one figure for each round.
+    first_seconds: Of the first run, compilation included.
+    peak_bytes: Largest resident memory of its process.
+  """
+
+  seconds: list[float]
+  first_seconds: float
+  peak_bytes: int
+
+  def summary(self) -> dict[str, float]:
+    """Returns median, least and most milliseconds, and the two others."""
+    milliseconds = 1e3 * np.array(self.seconds)
+    return {
+        'milliseconds': float(np.median(milliseconds)),
+        'least_milliseconds': float(milliseconds.min()),
+        'most_milliseconds': float(milliseconds.max()),
+        'first_seconds': self.first_seconds,
+        'peak_mib': self.peak_bytes / 2**20,
+    }
+
+
+def race(
+    contestants: Sequence[Contestant], *, rounds: int, turn_seconds: float
+) -> dict[str, Times]:
+  """Times contestants in turns.
+
+  Args:
+    contestants: At least one; their names differ.
+    rounds: Turns of each.
+    turn_seconds: About how long a turn lasts; at least one repeat.
+
+  Returns:
+    The times by name. Round i of one contestant is next to round i of another.
+
+  Raises:
+    RuntimeError: A contestant failed; its trace is on standard error.
+  """
+  with contextlib.ExitStack() as stack:
+    runners = [stack.enter_context(_Runner(c)) for c in contestants]
+    repeats = [
+        max(1, round(turn_seconds / runner.ask(1))) for runner in runners
+    ]
+    seconds = [[] for _ in runners]
+    for number in range(rounds):
+      for runner, times, count in zip(runners, seconds, repeats, strict=True):
+        times.append(runner.ask(count))
+      print(f'round {number + 1}/{rounds}', end='\r', file=sys.stderr)
+    print(file=sys.stderr)
+    return {
+        c.name: Times(times, runner.first_seconds, runner.close())
+        for c, runner, times in zip(contestants, runners, seconds, strict=True)
+    }
+
+
+def ratio(times: Times, other: Times) -> dict[str, float]:
+  """Returns how many times faster `times` is than `other`, round by round."""
+  ratios = np.array(other.seconds) / np.array(times.seconds)
+  return {
+      'median': float(np.median(ratios)),
+      'least': float(ratios.min()),
+      'most': float(ratios.max()),
+  }
+
+
+class _Runner:
+  """A contestant's process, warmed up on entry."""
+
+  def __init__(self, contestant: Contestant):
+    self._contestant = contestant
+    self.first_seconds = 0.0
+
+  def __enter__(self):
+    context = multiprocessing.get_context('spawn')
+    self._pipe, theirs = context.Pipe()
+    self._process = context.Process(
+        target=_serve,
+        args=(theirs, self._contestant.make),
+        daemon=True,
+    )
+    before = dict(os.environ)
+    # Some variables are read when the process starts, before any Python.
+    os.environ.update(self._contestant.environment)
+    try:
+      self._process.start()
+    finally:
+      os.environ.clear()
+      os.environ.update(before)
+    theirs.close()
+    self.first_seconds = self.ask(1)
+    self.ask(1)
+    return self
+
+  def ask(self, repeats: int) -> float:
+    """Runs `repeats` times; returns the seconds of one."""
+    return self._exchange(repeats)
+
+  def close(self) -> int:
+    """Ends the process; returns its peak memory in bytes."""
+    return self._exchange(0)
+
+  def _exchange(self, message: int):
+    try:
+      self._pipe.send(message)
+      return self._pipe.recv()
+    except (EOFError, OSError) as error:
+      name = self._contestant.name
+      raise RuntimeError(
+          f'The contestant {name!r} failed; its trace is above.'
+      ) from error
+
+  def __exit__(self, *unused):
+    self._process.kill()
+    self._process.join()
+
+
+def _serve(pipe, make) -> None:
+  """Runs a contestant as often as it is asked to, until it is asked for 0."""
+  try:
+    run = make()
+    while repeats := pipe.recv():
+      start = time.perf_counter()
+      run(repeats)
+      pipe.send((time.perf_counter() - start) / repeats)
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pipe.send(1024 * kibibytes)
+  except Exception:
+    traceback.print_exc()
+    sys.exit(1)

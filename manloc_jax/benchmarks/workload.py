@@ -1,0 +1,57 @@
+"""What the contestants work on, and how much work it is."""
+
+import numpy as np
+
+from manloc_jax import models
+
+PARTS = ('convolutions', 'lstm', 'decoder')
+
+
+def random_batch(size: int) -> dict[str, np.ndarray]:
+  """Returns a training batch of noise, see `data.pipeline.train_batches`."""
+  rng = np.random.default_rng(0)
+  shape = (size, models.SIDE, models.SIDE)
+  return {
+      'image': rng.integers(0, 256, (*shape, 3), np.uint8),
+      'mask': rng.integers(0, 2, shape, np.uint8),
+      'label': rng.integers(0, 2, size, np.int32),
+      'weight': np.ones(size, np.float32),
+  }
+
+
+def flops(model: models.JConvLSTMConv, mode: str) -> dict[str, float]:
+  """Counts the operations of the products of one patch, by part.
+
+  A multiplication and an addition are two. Activations and the optimizer are
+  left out, and so are the zeros that an arrangement may multiply.
+
+  Args:
+    model: The network.
+    mode: `forward`, or `train`, which adds the gradients of the weights and,
+      except for conv1, of the input of each product.
+
+  Returns:
+    FLOPs of each of `PARTS`.
+  """
+  pixels = models.SIDE**2
+  area, area45 = model.kernel**2, model.conv45_kernel**2
+  conv1 = pixels * area * 3 * model.conv1_filters
+  conv2 = pixels * area * model.conv1_filters * model.conv2_filters
+  inputs = pixels // model.grid**2 * model.conv2_filters
+  lstm = 0
+  for width in model.lstm_hidden:
+    lstm += model.grid**2 * (inputs + width) * 4 * width
+    inputs = width
+  conv3 = model.grid**2 * inputs * area * model.conv3_filters
+  conv4 = pixels * area45 * model.conv3_filters * model.conv4_filters
+  conv5 = pixels * area45 * model.conv4_filters * 2
+  forward = {
+      'convolutions': conv1 + conv2,
+      'lstm': lstm,
+      'decoder': conv3 + conv4 + conv5,
+  }
+  if mode == 'forward':
+    return {part: 2.0 * count for part, count in forward.items()}
+  train = {part: 3 * count for part, count in forward.items()}
+  train['convolutions'] -= conv1
+  return {part: 2.0 * count for part, count in train.items()}

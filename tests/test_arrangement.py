@@ -1,0 +1,111 @@
+"""The fast network is the plain one: same parameters, values and gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from manloc_jax import chunks
+from manloc_jax import losses
+from manloc_jax import models
+from manloc_jax import parallel
+from manloc_jax.benchmarks import plain
+from manloc_jax.models import convolution
+
+FIELDS = [
+    {},
+    {'lstm_hidden': (64, 64, 64), 'conv2_filters': 4, 'head': 'mean'},
+    {'lstm_hidden': (32, 64), 'conv45_kernel': 1, 'block_order': 'hilbert'},
+]
+
+
+def networks(fields):
+  small = {'conv3_filters': 8, 'conv4_filters': 8, **fields}
+  return models.JConvLSTMConv(**small), plain.PlainNetwork(**small)
+
+
+def batch(seed=0):
+  rng = np.random.default_rng(seed)
+  images = rng.integers(0, 256, (4, 64, 64, 3), np.uint8)
+  masks = rng.integers(0, 2, (4, 64, 64), np.int32)
+  return images, masks, rng.integers(0, 2, 4, np.int32)
+
+
+def parameters(model):
+  """Returns parameters without the zeros of fresh biases."""
+  params = model.init(jax.random.key(0), batch()[0])['params']
+  rng = np.random.default_rng(1)
+  return jax.tree.map(
+      lambda p: p + rng.normal(scale=0.05, size=p.shape).astype(p.dtype), params
+  )
+
+
+def loss(model, params):
+  images, masks, labels = batch()
+  out = model.apply({'params': params}, images)
+  terms = losses.joint_loss(
+      patch_logits=out.patch_logits,
+      mask_logits=out.mask_logits,
+      labels=labels,
+      masks=masks,
+  )
+  return terms['total'].mean(), out
+
+
+def relative_error(got, want) -> float:
+  got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+  return np.linalg.norm(got - want) / np.linalg.norm(want)
+
+
+@pytest.mark.parametrize('fields', FIELDS)
+def test_values_and_gradients_are_those_of_the_plain_network(fields):
+  fast, slow = networks(fields)
+  params = parameters(fast)
+  shapes = functools.partial(jax.tree.map, jnp.shape)
+  assert shapes(params) == shapes(parameters(slow))
+  run = lambda model: jax.jit(
+      jax.value_and_grad(functools.partial(loss, model), has_aux=True)
+  )(params)
+  (got_loss, got), got_grads = run(fast)
+  (want_loss, want), want_grads = run(slow)
+  assert relative_error(got_loss, want_loss) < 1e-5
+  assert relative_error(got.patch_logits, want.patch_logits) < 1e-5
+  assert relative_error(got.mask_logits, want.mask_logits) < 1e-5
+  errors = jax.tree.map(relative_error, got_grads, want_grads)
+  assert max(jax.tree.leaves(errors)) < 1e-5, errors
+
+
+@pytest.mark.parametrize('channels', [(3, 5), (5, 3)])
+def test_gradients_of_a_convolution_are_those_of_autodiff(channels):
+  inputs, outputs = channels
+  keys = jax.random.split(jax.random.key(0), 3)
+  x = jax.random.normal(keys[0], (2, 6, 8, inputs))
+  kernel = jax.random.normal(keys[1], (5, 5, inputs, outputs))
+  grad = jax.random.normal(keys[2], (2, 6, 8, outputs))
+  plain_conv = lambda x, kernel: jax.lax.conv_general_dilated(
+      x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+  )
+  want_x, want_kernel = jax.vjp(plain_conv, x, kernel)[1](grad)
+  got_x = convolution.input_gradient(grad, kernel)
+  got_kernel = convolution.kernel_gradient(x, grad, 5)
+  np.testing.assert_allclose(got_x, want_x, rtol=1e-5, atol=1e-4)
+  np.testing.assert_allclose(got_kernel, want_kernel, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize('size', [0, 1, 4, 5, 100])
+def test_chunks_change_neither_sums_nor_maps(size):
+  x = np.arange(24.0, dtype=np.float32).reshape(12, 2)
+  mesh = parallel.make_mesh(jax.devices()[:2])
+
+  def local(x):
+    total = chunks.sum_over(lambda x: (x**2).sum(axis=0), x, size)
+    return total[None], chunks.map_over(lambda x: x + 1, x, size)
+
+  spec = jax.sharding.PartitionSpec(parallel.DATA)
+  totals, moved = jax.jit(
+      jax.shard_map(local, mesh=mesh, in_specs=spec, out_specs=(spec, spec))
+  )(x)
+  np.testing.assert_array_equal(totals.sum(axis=0), (x**2).sum(axis=0))
+  np.testing.assert_array_equal(moved, x + 1)
