@@ -53,7 +53,7 @@ def make_counter(
   process = (jax.process_index(), jax.process_count())
 
   def count(params, split: str) -> steps.Totals:
-    totals = zeros(len(pipeline.image_ids(prepared, split)))
+    totals = zeros(len(manifest.image_ids(prepared, split)))
     batches = pipeline.eval_batches(
         prepared,
         split,

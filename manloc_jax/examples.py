@@ -8,6 +8,7 @@ import numpy as np
 from manloc_jax import files
 from manloc_jax import parallel
 from manloc_jax import steps
+from manloc_jax.data import manifest
 from manloc_jax.data import pipeline
 
 
@@ -37,7 +38,7 @@ def save(
     images: How many images.
     batch_size: Patches over all devices.
   """
-  total = len(pipeline.image_ids(prepared, split))
+  total = len(manifest.image_ids(prepared, split))
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   predict = steps.make_predict_step(model, mesh)
   found = {index: [] for index in sorted(chosen)}
