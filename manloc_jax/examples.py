@@ -9,7 +9,7 @@ from manloc_jax import files
 from manloc_jax import parallel
 from manloc_jax import steps
 from manloc_jax.data import manifest
-from manloc_jax.data import pipeline
+from manloc_jax.data import source
 
 
 def save(
@@ -42,7 +42,7 @@ def save(
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   predict = steps.make_predict_step(model, mesh)
   found = {index: [] for index in sorted(chosen)}
-  for batch in pipeline.eval_batches(prepared, split, batch_size=batch_size):
+  for batch in source.eval_batches(prepared, split, batch_size=batch_size):
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
       continue
