@@ -88,7 +88,9 @@ def _data() -> ml_collections.ConfigDict:
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
   data.use_pristine = False  # Patches of images without a mask. Unstated.
   data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.
-  data.num_shards = 4  # Files of each part.
+  # Or 'resident': in the devices' memory for training, and no TensorFlow.
+  data.source = 'tfrecord'
+  data.num_shards = 4  # Files of each part; of 'tfrecord' only.
 
   # Section 4 describes the sampler in words only: its numbers are unstated.
   data.sampler = sampler = ml_collections.ConfigDict()

@@ -25,7 +25,7 @@ from manloc_jax import settings
 from manloc_jax import steps
 from manloc_jax import writer
 from manloc_jax.data import manifest
-from manloc_jax.data import pipeline
+from manloc_jax.data import source
 
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
 
@@ -53,8 +53,8 @@ def make_counter(
   process = (jax.process_index(), jax.process_count())
 
   def count(params, split: str) -> steps.Totals:
-    totals = zeros(len(pipeline.image_ids(prepared, split)))
-    batches = pipeline.eval_batches(
+    totals = zeros(len(manifest.image_ids(prepared, split)))
+    batches = source.eval_batches(
         prepared,
         split,
         batch_size=config.eval.batch_size // jax.process_count(),
@@ -70,7 +70,7 @@ def make_counter(
 def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
   """Returns the mean mask of a split, f64[side, side]."""
   total, count = 0.0, 0
-  for batch in pipeline.eval_batches(prepared, split, batch_size=256):
+  for batch in source.eval_batches(prepared, split, batch_size=256):
     seen = batch['mask'][batch['weight'] > 0]
     total, count = total + seen.sum(axis=0, dtype=np.int64), count + len(seen)
   return np.asarray(total / max(count, 1), np.float64)

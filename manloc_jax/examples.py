@@ -8,7 +8,8 @@ import numpy as np
 from manloc_jax import files
 from manloc_jax import parallel
 from manloc_jax import steps
-from manloc_jax.data import pipeline
+from manloc_jax.data import manifest
+from manloc_jax.data import source
 
 
 def save(
@@ -37,11 +38,11 @@ def save(
     images: How many images.
     batch_size: Patches over all devices.
   """
-  total = len(pipeline.image_ids(prepared, split))
+  total = len(manifest.image_ids(prepared, split))
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   predict = steps.make_predict_step(model, mesh)
   found = {index: [] for index in sorted(chosen)}
-  for batch in pipeline.eval_batches(prepared, split, batch_size=batch_size):
+  for batch in source.eval_batches(prepared, split, batch_size=batch_size):
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
       continue

@@ -121,6 +121,7 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
       sampler=patches.Sampler(**data.sampler),
       use_pristine=data.use_pristine,
       size_mismatch=data.size_mismatch,
+      source=data.source,
       num_shards=data.num_shards,
   )
   return str(folder)

@@ -13,11 +13,12 @@ from manloc_jax import errors
 from manloc_jax import evaluate
 from manloc_jax import models
 from manloc_jax import parallel
+from manloc_jax import resident
 from manloc_jax import scores
 from manloc_jax import state as state_lib
 from manloc_jax import steps
 from manloc_jax import writer as writer_lib
-from manloc_jax.data import pipeline
+from manloc_jax.data import source
 
 SELECTION = 'pixel_auc_pooled'  # The validation score that picks a checkpoint.
 
@@ -112,13 +113,19 @@ def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
 
 
 def _batches(config, prepared: str, mesh, start_step: int):
-  """Yields the batches after `start_step` on the devices."""
+  """Returns the batches after `start_step`, on the devices."""
+  order = {'seed': config.seed, 'start_step': start_step}
+  if source.is_resident(prepared):
+    return resident.train_batches(
+        prepared, mesh, batch_size=config.batch_size, **order
+    )
+  from manloc_jax.data import pipeline  # With TensorFlow.
+
   batches = pipeline.train_batches(
       prepared,
       batch_size=config.batch_size // jax.process_count(),
-      seed=config.seed,
-      start_step=start_step,
       process=(jax.process_index(), jax.process_count()),
+      **order,
   )
   return parallel.prefetch(batches, mesh)
 

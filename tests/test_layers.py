@@ -18,8 +18,17 @@ FORBIDDEN = {
     'metrics.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'augment.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'data': JAX | {'absl', OURS + 'models'},
+    'data/arrays.py': {OURS + 'data.records', OURS + 'data.pipeline'},
+    'data/manifest.py': {OURS + 'data.records', OURS + 'data.pipeline'},
     'scores.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
+    'resident.py': {
+        'tensorflow',
+        'ml_collections',
+        'absl',
+        OURS + 'data.records',
+        OURS + 'data.pipeline',
+    },
     'state.py': {'tensorflow', 'ml_collections', 'absl'},
     'steps.py': {'tensorflow', 'ml_collections', 'absl'},
     # It may import `models`: `load` gives a network ready to run.
@@ -73,6 +82,14 @@ def test_tensorflow_has_two_doors():
       assert root not in ('tensorflow', 'tensorflow_datasets'), (
           f'{path.name}:{line} imports {name}'
       )
+
+
+def test_tensorflow_waits_behind_its_doors():
+  code = (
+      'import sys; from manloc_jax import evaluate, resident, train; from'
+      ' manloc_jax.data import prepare; assert "tensorflow" not in sys.modules'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
 
 
 def test_nothing_imports_the_commands():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import trees
 
+from manloc_jax.data import manifest
 from manloc_jax.data import pipeline
 from manloc_jax.data import spec
 
@@ -47,7 +48,7 @@ def test_shapes_and_dtypes(folder):
 
 @pytest.mark.parametrize('process', [(0, 1), (1, 2)])
 def test_a_resumed_stream_equals_the_unbroken_one(folder, process):
-  steps = pipeline.count(folder, 'train') // process[1] // BATCH
+  steps = manifest.count(folder, 'train') // process[1] // BATCH
   whole = take(folder, 2 * steps + 2, process=process)
   for start in (1, steps, steps + 1):
     rest = take(
@@ -57,7 +58,7 @@ def test_a_resumed_stream_equals_the_unbroken_one(folder, process):
 
 
 def test_epochs_and_seeds_differ(folder):
-  steps = pipeline.count(folder, 'train') // BATCH
+  steps = manifest.count(folder, 'train') // BATCH
   batches = take(folder, 2 * steps)
   epochs = [
       sum(map(key, part), []) for part in (batches[:steps], batches[steps:])
@@ -69,7 +70,7 @@ def test_epochs_and_seeds_differ(folder):
 
 
 def test_processes_share_an_epoch(folder):
-  steps = pipeline.count(folder, 'train') // 2 // BATCH
+  steps = manifest.count(folder, 'train') // 2 // BATCH
   seen = [
       set(sum(map(key, take(folder, steps, process=(i, 2))), []))
       for i in range(2)
@@ -80,7 +81,7 @@ def test_processes_share_an_epoch(folder):
 @pytest.mark.parametrize('processes', [1, 2, 3])
 @pytest.mark.parametrize('batch_size', [7, 1000])
 def test_evaluation_sees_every_example_once(folder, processes, batch_size):
-  total = pipeline.count(folder, 'test')
+  total = manifest.count(folder, 'test')
   runs = [
       list(
           pipeline.eval_batches(
@@ -100,7 +101,7 @@ def test_evaluation_sees_every_example_once(folder, processes, batch_size):
 
 
 def test_a_process_without_examples_still_steps(folder):
-  total = pipeline.count(folder, 'test')
+  total = manifest.count(folder, 'test')
   process = (total, total + 1)
   (batch,) = pipeline.eval_batches(
       folder, 'test', batch_size=2, process=process

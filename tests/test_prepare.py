@@ -130,7 +130,7 @@ def test_pristine_images_give_pristine_patches(tree, tmp_path):
       sampler=patches.Sampler(),
   )
   part = manifest.read(folder)['splits']
-  ids = sum((pipeline.image_ids(folder, name) for name in spec.SPLITS), [])
+  ids = sum((manifest.image_ids(folder, name) for name in spec.SPLITS), [])
   assert sum(name.startswith('Au_') for name in ids) == 2
   assert part['train']['pristine'] == part['train']['manipulated']
 

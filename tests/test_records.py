@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 import trees
 
+from manloc_jax.data import manifest
 from manloc_jax.data import patches
 from manloc_jax.data import pipeline
 from manloc_jax.data import records
@@ -43,12 +44,12 @@ def test_round_trip():
 
 def test_tensorflow_datasets_opens_the_folder(folder):
   builder = tfds.builder_from_directory(folder)
-  assert builder.info.splits['train'].num_examples == pipeline.count(
+  assert builder.info.splits['train'].num_examples == manifest.count(
       folder, 'train'
   )
   found = list(tfds.as_numpy(builder.as_dataset(split='test_grid')))
-  ids = pipeline.image_ids(folder, 'test_grid')
-  assert len(found) == pipeline.count(folder, 'test_grid')
+  ids = manifest.image_ids(folder, 'test_grid')
+  assert len(found) == manifest.count(folder, 'test_grid')
   for example in found:
     assert ids[example['image_index']] == example['image_id'].decode()
     assert example['image'].shape == (64, 64, 3)
@@ -83,12 +84,12 @@ def test_flipped_bytes_are_refused(folder, tmp_path):
 
 def test_a_foreign_folder_is_refused(tmp_path):
   with pytest.raises(spec.DataError, match='no prepared folder'):
-    pipeline.count(tmp_path, 'train')
+    manifest.count(tmp_path, 'train')
 
 
 def test_an_unknown_part_is_refused(folder):
   with pytest.raises(spec.DataError, match="no part 'tset'"):
-    pipeline.count(folder, 'tset')
+    manifest.count(folder, 'tset')
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):

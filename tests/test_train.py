@@ -20,7 +20,7 @@ from manloc_jax import settings
 from manloc_jax import steps
 from manloc_jax import train
 from manloc_jax import writer
-from manloc_jax.data import pipeline
+from manloc_jax.data import manifest
 
 
 @pytest.fixture(scope='module')
@@ -119,7 +119,7 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     patches = counts['patches_pristine'] + counts['patches_manipulated']
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
-    assert patches == pipeline.count(prepared, split)
+    assert patches == manifest.count(prepared, split)
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)

@@ -144,6 +144,62 @@ def part(folder: str | pathlib.Path, split: str) -> dict:
   return parts[split]
 
 
+def count(folder: str | pathlib.Path, split: str) -> int:
+  """Returns the number of patches of a part."""
+  return part(folder, split)['num_patches']
+
+
+def image_ids(folder: str | pathlib.Path, split: str) -> list[str]:
+  """Lists the images of a part; a patch's `image_index` counts in it."""
+  return [image['image_id'] for image in part(folder, split)['images']]
+
+
+def epoch_steps(
+    folder: str | pathlib.Path, split: str, batch_size: int, processes: int
+) -> int:
+  """Returns the number of full batches in one pass over a part.
+
+  Args:
+    folder: The prepared folder.
+    split: The part.
+    batch_size: Patches per batch of one process.
+    processes: Processes that share the part.
+
+  Raises:
+    DataError: There is not even one.
+  """
+  total = count(folder, split)
+  steps = total // processes // batch_size
+  if not steps:
+    raise spec.DataError(
+        f'The part {split} of {folder} has {total} patches, fewer than one '
+        f'batch of {batch_size} for each of {processes} processes; lower '
+        '--config.batch_size.'
+    )
+  return steps
+
+
+def shard_paths(folder: str | pathlib.Path, split: str) -> list[pathlib.Path]:
+  """Lists the data files of a part, in the order they were written down.
+
+  Raises:
+    DataError: There is no such part, or a file is missing or has another size
+      than was written.
+  """
+  paths = []
+  for shard in part(folder, split)['shards']:
+    path = pathlib.Path(folder) / shard['name']
+    size = path.stat().st_size if path.is_file() else None
+    if size != shard['bytes']:
+      seen = 'is missing' if size is None else f'has {size} bytes'
+      raise spec.DataError(
+          f'The file {path} {seen} and should have {shard["bytes"]} bytes; '
+          f'delete {folder} and run the preparation again.'
+      )
+    paths.append(path)
+  return paths
+
+
 def _warnings(examined: list[extract.Examined]) -> list[str]:
   shares = [one.manipulated for one in examined if one.manipulated]
   if not shares or np.mean(shares) <= 0.5:

@@ -11,24 +11,12 @@ import tensorflow as tf
 
 from manloc_jax.data import manifest
 from manloc_jax.data import records
-from manloc_jax.data import spec
 
 # Records of the shuffle buffer, about 1.1 GB when full. A part that fits is
 # shuffled as a whole; images of a larger one lie in random order on disk.
 SHUFFLE_RECORDS = 65_536
 
 Batch = dict[str, np.ndarray]
-
-
-def count(folder: str | pathlib.Path, split: str) -> int:
-  """Returns the number of patches of a part."""
-  return manifest.part(folder, split)['num_patches']
-
-
-def image_ids(folder: str | pathlib.Path, split: str) -> list[str]:
-  """Lists the images of a part; a patch's `image_index` counts in it."""
-  images = manifest.part(folder, split)['images']
-  return [image['image_id'] for image in images]
 
 
 def train_batches(
@@ -62,16 +50,9 @@ def train_batches(
     DataError: There are too few patches, or a shard is damaged.
   """
   index, processes = process
-  paths = records.shard_paths(folder, split)
-  total = count(folder, split)
-  steps = total // processes // batch_size
-  if not steps:
-    raise spec.DataError(
-        f'The part {split} of {folder} has {total} patches, fewer than one '
-        f'batch of {batch_size} for each of {processes} processes; lower '
-        '--config.batch_size.'
-    )
-
+  paths = _paths(folder, split)
+  total = manifest.count(folder, split)
+  steps = manifest.epoch_steps(folder, split, batch_size, processes)
   first = start_step // steps
 
   def epoch_of(epoch):
@@ -120,12 +101,12 @@ def eval_batches(
     DataError: A shard is damaged.
   """
   index, processes = process
-  total = count(folder, split)
+  total = manifest.count(folder, split)
   own = len(range(index, total, processes))
   # Process 0 has the largest share; all fill up to it.
   longest = len(range(0, total, processes))
   padding = -(-longest // batch_size) * batch_size - own
-  ds = tf.data.TFRecordDataset(records.shard_paths(folder, split))
+  ds = tf.data.TFRecordDataset(_paths(folder, split))
   ds = ds.shard(processes, index)
   blank = tf.data.Dataset.from_tensors(records.BLANK).repeat(padding)
   ds = tf.data.Dataset.zip(
@@ -134,6 +115,10 @@ def eval_batches(
   )
   ds = ds.batch(batch_size).map(_eval_example, tf.data.AUTOTUNE)
   yield from _iterate(ds, folder, split)
+
+
+def _paths(folder: str | pathlib.Path, split: str) -> list[str]:
+  return [str(path) for path in manifest.shard_paths(folder, split)]
 
 
 def _train_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:

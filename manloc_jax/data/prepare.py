@@ -1,4 +1,4 @@
-"""Image tree to shards and a manifest: split, sample, write, once.
+"""Image tree to data files and a manifest: split, sample, write, once.
 
 Two passes over the images, so that memory stays bounded and no patch is
 written twice: the first decodes everything and counts candidates, the second
@@ -22,6 +22,7 @@ from manloc_jax.data import folders
 from manloc_jax.data import manifest
 from manloc_jax.data import patches
 from manloc_jax.data import pool
+from manloc_jax.data import source as source_lib
 from manloc_jax.data import spec
 from manloc_jax.data import splits
 
@@ -43,6 +44,7 @@ def prepare(
     sampler: patches.Sampler | None = None,
     use_pristine: bool = False,
     size_mismatch: str = 'skip',
+    source: str = 'tfrecord',
     num_shards: int = 4,
     workers: int | None = None,
 ) -> pathlib.Path:
@@ -65,7 +67,8 @@ def prepare(
     sampler: How patches are drawn; None for the defaults.
     use_pristine: Whether images without a mask give pristine patches.
     size_mismatch: `skip`, `resize` or `error`; see `extract.Job`.
-    num_shards: Files per part.
+    source: Format of the files, `tfrecord` or `resident`; see `source.py`.
+    num_shards: Files per part; `resident` has one per field instead.
     workers: Processes; one per core by default.
 
   Returns:
@@ -80,6 +83,11 @@ def prepare(
         f'--config.data.split_rule is {split_rule!r}; choose one of '
         f'{", ".join(SPLIT_RULES)}.'
     )
+  if source not in source_lib.SOURCES:
+    raise spec.DataError(
+        f'--config.data.source is {source!r}; choose one of '
+        f'{", ".join(source_lib.SOURCES)}.'
+    )
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {
@@ -87,6 +95,7 @@ def prepare(
       'split_rule': split_rule,
       'fractions': tuple(fractions),
       'use_pristine': use_pristine,
+      'source': source,
       'num_shards': num_shards,
   }
   records, rejected = datasets.get(dataset).find_records(root)
@@ -122,9 +131,6 @@ def _build(
     run: pool.Map,
 ) -> None:
   """Fills an empty folder."""
-  # TensorFlow takes seconds to import, and a finished folder needs none of it.
-  from manloc_jax.data import records
-
   look = functools.partial(extract.examine, job=job)
   examined = {
       one.image_id: one
@@ -145,19 +151,15 @@ def _build(
     members = [by_id[image_id] for image_id in ids]
     orders = _orders(name, members, examined, job)
     drawn = _progress(name, run(draw, orders), len(orders))
-    with records.SplitWriter(
-        folder, job.dataset, name, settings['num_shards']
-    ) as writer:
+    with source_lib.split_writer(folder, name, settings) as writer:
       counts = _write(writer, orders, drawn, ids)
     parts[name] = {
         **counts,
         **manifest.describe(members, examined, root),
         'shards': writer.shards,
     }
-  records.write_metadata(
-      folder,
-      datasets.get(job.dataset),
-      {name: part['shards'] for name, part in parts.items()},
+  source_lib.write_metadata(
+      folder, datasets.get(job.dataset), parts, settings
   )
   manifest.write(
       folder,

@@ -187,27 +187,6 @@ def write_metadata(
     )
 
 
-def shard_paths(folder: pathlib.Path, split: str) -> list[str]:
-  """Lists the shards of a part, checked against the sizes in the manifest.
-
-  Raises:
-    DataError: There is no such part, or a shard is missing or has another
-      size than was written.
-  """
-  paths = []
-  for shard in manifest.part(folder, split)['shards']:
-    path = pathlib.Path(folder) / shard['name']
-    size = path.stat().st_size if path.is_file() else None
-    if size != shard['bytes']:
-      seen = 'is missing' if size is None else f'has {size} bytes'
-      raise spec.DataError(
-          f'The shard {path} {seen} and should have {shard["bytes"]} bytes; '
-          f'delete {folder} and run the preparation again.'
-      )
-    paths.append(str(path))
-  return paths
-
-
 def damage(folder: pathlib.Path, split: str, error: Exception) -> Exception:
   """Names the shard behind a reading error, by reading each to its end.
 
@@ -216,9 +195,9 @@ def damage(folder: pathlib.Path, split: str, error: Exception) -> Exception:
     split: The part whose reading failed.
     error: What TensorFlow said; it does not always say in which file.
   """
-  for path in shard_paths(folder, split):
+  for path in manifest.shard_paths(folder, split):
     try:
-      for batch in tf.data.TFRecordDataset(path).batch(256):
+      for batch in tf.data.TFRecordDataset(str(path)).batch(256):
         parse(batch)
     except tf.errors.OpError as found:
       return spec.DataError(

@@ -1,0 +1,77 @@
+"""How a set is prepared and read: `--config.data.source`.
+
+`tfrecord` is shards that TensorFlow writes and reads. `resident` is NumPy
+arrays, which training holds in the memory of the devices. TensorFlow takes
+seconds to import and not every machine has it: here, it is imported for shards
+alone.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from manloc_jax.data import arrays
+from manloc_jax.data import manifest
+from manloc_jax.data import spec
+
+SOURCES = ('tfrecord', 'resident')
+
+
+def is_resident(folder: str | pathlib.Path) -> bool:
+  """Tells what a prepared folder holds: arrays, or else shards."""
+  # Folders older than the setting hold shards.
+  return manifest.read(folder)['settings'].get('source') == 'resident'
+
+
+def split_writer(
+    folder: pathlib.Path, split: str, settings: dict
+) -> contextlib.AbstractContextManager:
+  """Returns the `SplitWriter` of a format.
+
+  Args:
+    folder: The folder to write to.
+    split: The part.
+    settings: What the manifest will hold as `settings`.
+  """
+  if settings['source'] == 'resident':
+    return arrays.SplitWriter(folder, split)
+  from manloc_jax.data import records
+
+  return records.SplitWriter(
+      folder, settings['dataset'], split, settings['num_shards']
+  )
+
+
+def write_metadata(
+    folder: pathlib.Path,
+    dataset: spec.Dataset,
+    parts: dict[str, dict],
+    settings: dict,
+) -> None:
+  """Writes what readers other than ours want to know; arrays say it all."""
+  if settings['source'] == 'resident':
+    return
+  from manloc_jax.data import records
+
+  shards = {name: part['shards'] for name, part in parts.items()}
+  records.write_metadata(folder, dataset, shards)
+
+
+def eval_batches(
+    folder: str | pathlib.Path,
+    split: str,
+    *,
+    batch_size: int,
+    process: tuple[int, int] = (0, 1),
+) -> Iterator[dict[str, np.ndarray]]:
+  """Yields every patch of a part once; see `pipeline.eval_batches`."""
+  if is_resident(folder):
+    reader = arrays
+  else:
+    from manloc_jax.data import pipeline as reader
+
+  return reader.eval_batches(
+      folder, split, batch_size=batch_size, process=process
+  )
