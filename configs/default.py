@@ -55,6 +55,7 @@ def _model() -> ml_collections.ConfigDict:
   model.head = 'last'  # 'last', 'mean' or 'concat' outputs. Unstated.
   model.input_norm = 'symmetric'  # [-1, 1], or 'unit' for [0, 1]. Unstated.
   model.conv_init = 'glorot'  # Or 'residual': models/initializers.py. Unstated.
+  model.dtype = 'float32'  # Of the products; 'bfloat16' for accelerators.
   return model
 
 

@@ -77,6 +77,24 @@ def test_values_and_gradients_are_those_of_the_plain_network(fields):
   assert max(jax.tree.leaves(errors)) < 1e-5, errors
 
 
+def test_bfloat16_is_close_and_keeps_parameters_in_float32():
+  full = models.JConvLSTMConv(conv3_filters=8, conv4_filters=8)
+  half = full.clone(dtype='bfloat16')
+  params = parameters(full)
+  run = lambda model: jax.jit(
+      jax.value_and_grad(functools.partial(loss, model), has_aux=True)
+  )(params)
+  (_, want), want_grads = run(full)
+  (_, got), got_grads = run(half)
+  assert got.mask_logits.dtype == got.patch_logits.dtype == jnp.float32
+  assert 1e-5 < relative_error(got.mask_logits, want.mask_logits) < 0.02
+  assert {g.dtype for g in jax.tree.leaves(got_grads)} == {jnp.dtype('float32')}
+  # Gradients of biases are sums that nearly cancel.
+  kernels = lambda grads: [g for g in jax.tree.leaves(grads) if g.ndim > 1]
+  errors = map(relative_error, kernels(got_grads), kernels(want_grads))
+  assert max(errors) < 0.1
+
+
 @pytest.mark.parametrize('channels', [(3, 5), (5, 3)])
 def test_gradients_of_a_convolution_are_those_of_autodiff(channels):
   inputs, outputs = channels

@@ -15,22 +15,25 @@ def cell_step(
   """One LSTM step; a single product makes all gates from input and output.
 
   Args:
-    kernel: f32[inputs + hidden, 4 * hidden]; gates in the order input, forget,
-      cell, output.
+    kernel: [inputs + hidden, 4 * hidden], of the dtype of `x`; gates in the
+      order input, forget, cell, output.
     bias: f32[4 * hidden].
-    carry: Cell state and output of the step before, f32[batch, hidden] each.
-    x: f32[batch, inputs].
+    carry: Cell state f32[batch, hidden] and output [batch, hidden] of the step
+      before.
+    x: [batch, inputs]; its dtype is that of the product, which adds up in f32.
 
   Returns:
-    The new carry, and the four gates f32[batch, 4 * hidden] that made it.
+    The new carry, and the four gates [batch, 4 * hidden] that made it.
   """
   cell, output = carry
-  gates = jnp.concatenate([x, output], axis=-1) @ kernel + bias[None]
+  seen = jnp.concatenate([x, output], axis=-1)
+  gates = jnp.dot(seen, kernel, preferred_element_type=bias.dtype) + bias[None]
   i, f, g, o = jnp.split(gates, 4, axis=-1)
   i, f, g, o = nn.sigmoid(i), nn.sigmoid(f), jnp.tanh(g), nn.sigmoid(o)
   cell = f * cell + i * g  # Eq. 1.
   output = o * jnp.tanh(cell)  # Eq. 2.
-  return (cell, output), jnp.concatenate([i, f, g, o], axis=-1)
+  gates = jnp.concatenate([i, f, g, o], axis=-1)
+  return (cell, output.astype(x.dtype)), gates.astype(x.dtype)
 
 
 def cell_step_gradient(
@@ -39,15 +42,16 @@ def cell_step_gradient(
   """Steps backward through `cell_step`, leaving the weights for later.
 
   Args:
-    recurrent: f32[hidden, 4 * hidden], the rows of the kernel that see the
-      output of the step before.
-    carry: Gradients of the step's cell state and output from later steps.
+    recurrent: [4 * hidden, hidden], transpose of the rows of the kernel that
+      see the output of the step before.
+    carry: Gradients of the step's cell state and output from later steps,
+      f32[batch, hidden] each.
     step: Of this step: the gradient of its output from above, the cell state,
       the cell state before, and the gates.
 
   Returns:
-    The carry of the step before, and the gradient f32[batch, 4 * hidden] of
-    the gates before their activations.
+    The carry of the step before, and the gradient [batch, 4 * hidden] of the
+    gates before their activations.
   """
   grad_cell, grad_output = carry
   grad_above, cell, cell_before, gates = step
@@ -63,8 +67,11 @@ def cell_step_gradient(
           grad_output * squashed * o * (1 - o),
       ],
       axis=-1,
+  ).astype(gates.dtype)
+  grad_before = jnp.dot(
+      grad_gates, recurrent, preferred_element_type=cell.dtype
   )
-  return (grad_cell * f, grad_gates @ recurrent.T), grad_gates
+  return (grad_cell * f, grad_before), grad_gates
 
 
 @jax.custom_vjp
@@ -78,47 +85,50 @@ def lstm(kernel: jax.Array, bias: jax.Array, x: jax.Array) -> jax.Array:
   Args:
     kernel: f32[inputs + hidden, 4 * hidden], see `cell_step`.
     bias: f32[4 * hidden].
-    x: f32[steps, batch, inputs].
+    x: [steps, batch, inputs]; its dtype is that of the products.
 
   Returns:
-    f32[steps, batch, hidden], the output of every step.
+    [steps, batch, hidden], the output of every step, of the dtype of `x`.
   """
+  kernel = kernel.astype(x.dtype)
 
   def step(carry, x):
     carry, _ = cell_step(kernel, bias, carry, x)
     return carry, carry[1]
 
-  return jax.lax.scan(step, _zero_carry(kernel, x), x)[1]
+  return jax.lax.scan(step, _zero_carry(bias, x), x)[1]
 
 
 def _lstm_forward(kernel, bias, x):
+  kernel = kernel.astype(x.dtype)
+
   def step(carry, x):
     carry, gates = cell_step(kernel, bias, carry, x)
     return carry, (*carry, gates)
 
-  cells, outputs, gates = jax.lax.scan(step, _zero_carry(kernel, x), x)[1]
-  return outputs, (kernel, x, cells, outputs, gates)
+  cells, outputs, gates = jax.lax.scan(step, _zero_carry(bias, x), x)[1]
+  return outputs, (kernel, bias, x, cells, outputs, gates)
 
 
 def _lstm_backward(saved, grad):
-  kernel, x, cells, outputs, gates = saved
+  kernel, bias, x, cells, outputs, gates = saved
   inputs = x.shape[-1]
-  recurrent = kernel[inputs:]
+  recurrent = kernel[inputs:].T
   before = lambda y: jnp.concatenate([jnp.zeros_like(y[:1]), y[:-1]])
 
   def step(carry, step):
     return cell_step_gradient(recurrent, carry, step)
 
+  zeros, _ = _zero_carry(bias, x)
   _, grad_gates = jax.lax.scan(
-      step,
-      _zero_carry(kernel, x),
-      (grad, cells, before(cells), gates),
-      reverse=True,
+      step, (zeros, zeros), (grad, cells, before(cells), gates), reverse=True
   )
   seen = jnp.concatenate([x, before(outputs)], axis=-1)
   return (
-      jnp.einsum('tbi,tbo->io', seen, grad_gates),
-      grad_gates.sum(axis=(0, 1)),
+      jnp.einsum(
+          'tbi,tbo->io', seen, grad_gates, preferred_element_type=bias.dtype
+      ),
+      grad_gates.sum(axis=(0, 1), dtype=bias.dtype),
       grad_gates @ kernel[:inputs].T,
   )
 
@@ -126,12 +136,12 @@ def _lstm_backward(saved, grad):
 lstm.defvjp(_lstm_forward, _lstm_backward)
 
 
-def _zero_carry(kernel: jax.Array, x: jax.Array) -> Carry:
-  # Taken from `x`, not from zeros of its own: the carry then varies over the
+def _zero_carry(bias: jax.Array, x: jax.Array) -> Carry:
+  # Taken from `x`, not from zeros of their own: the carry then varies over the
   # devices like the batch, which `scan` under `shard_map` insists on.
   zeros = jnp.zeros_like(x[0, :, :1])
-  zeros = jnp.broadcast_to(zeros, (x.shape[1], kernel.shape[1] // 4))
-  return zeros, zeros
+  zeros = jnp.broadcast_to(zeros, (x.shape[1], bias.size // 4))
+  return zeros.astype(bias.dtype), zeros
 
 
 class _Weights(nn.Module):
@@ -162,7 +172,7 @@ class LSTM(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps f32[steps, batch, inputs] to f32[steps, batch, hidden]."""
+    """Maps [steps, batch, inputs] to [steps, batch, hidden], same dtype."""
     width = 4 * self.hidden
     init = nn.initializers.glorot_uniform()
     kernel, bias = _Weights((x.shape[-1], width), init, name='input')()
@@ -197,7 +207,7 @@ class BlockLSTM(nn.Module):
 
   @nn.compact
   def __call__(self, blocks: jax.Array, *, train: bool = False) -> jax.Array:
-    """Maps f32[batch, steps, features] to f32[batch, steps, hidden[-1]]."""
+    """Maps [batch, steps, features] to [batch, steps, hidden[-1]]."""
     x = blocks.swapaxes(0, 1)
     for i, width in enumerate(self.hidden):
       if i:

@@ -84,11 +84,10 @@ class CellConv(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps f32[b, h, w, 4c] to f32[b, h, w, 4 * features]."""
+    """Maps [b, h, w, 4c] to [b, h, w, 4 * features] of the same dtype."""
     side = self.kernel_size
     shape = (side, side, x.shape[-1] // 4, self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
-    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias)
-    x = convolution.convolve(x, cell_kernel(kernel))
-    return x + jnp.tile(bias, 4).reshape(1, 1, 1, -1)
+    bias = jnp.tile(bias, 4).astype(x.dtype).reshape(1, 1, 1, -1)
+    return convolution.convolve(x, cell_kernel(kernel)) + bias

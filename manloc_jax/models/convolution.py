@@ -3,19 +3,24 @@
 import flax.linen as nn
 import jax
 from jax import lax
+import jax.numpy as jnp
 
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 
 
 def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   return lax.conv_general_dilated(
-      x, kernel, (1, 1), 'SAME', dimension_numbers=_DIMENSIONS
+      x,
+      kernel.astype(x.dtype),
+      window_strides=(1, 1),
+      padding='SAME',
+      dimension_numbers=_DIMENSIONS,
   )
 
 
 @jax.custom_vjp
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Convolves with zeros beyond the borders.
+  """Convolves with zeros beyond the borders, in the dtype of `x`.
 
   XLA's compiler for CPUs brings the operands of a gradient into the order that
   its convolution is made for, but not inside loops, where it falls back to one
@@ -46,7 +51,8 @@ convolve.defvjp(_forward, _backward)
 
 
 def _written_out(x, kernel, grad):
-  return input_gradient(grad, kernel), kernel_gradient(x, grad, len(kernel))
+  kernel_grad = kernel_gradient(x, grad, len(kernel)).astype(kernel.dtype)
+  return input_gradient(grad, kernel), kernel_grad
 
 
 def _by_autodiff(x, kernel, grad):
@@ -83,7 +89,7 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
     side: k, odd.
 
   Returns:
-    [k, k, inputs, outputs].
+    [k, k, inputs, outputs], at least f32.
   """
   if grad.shape[-1] < x.shape[-1]:
     return _transpose(kernel_gradient(grad, x, side))
@@ -91,9 +97,10 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
   result = lax.conv_general_dilated(
       x.transpose(3, 1, 2, 0),  # [inputs, height, width, batch]
       grad.transpose(1, 2, 0, 3),  # [height, width, batch, outputs]
-      (1, 1),
-      ((margin, margin), (margin, margin)),
+      window_strides=(1, 1),
+      padding=((margin, margin), (margin, margin)),
       dimension_numbers=_DIMENSIONS,
+      preferred_element_type=jnp.promote_types(x.dtype, jnp.float32),
   )  # [inputs, k, k, outputs]
   return result.transpose(1, 2, 0, 3)
 
@@ -118,10 +125,9 @@ class Conv(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps f32[b, h, w, c] to f32[b, h, w, features]."""
+    """Maps [b, h, w, c] to [b, h, w, features] of the same dtype."""
     side = self.kernel_size
     shape = (side, side, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
-    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias)
-    return convolve(x, kernel) + bias.reshape(1, 1, 1, -1)
+    return convolve(x, kernel) + bias.astype(x.dtype).reshape(1, 1, 1, -1)

@@ -64,6 +64,8 @@ class JConvLSTMConv(nn.Module):
       at the `mean` of all, or at their concatenation (`concat`).
     input_norm: `symmetric` or `unit`, see `normalize`.
     conv_init: Initializers of the convolutions, see `initializers.get`.
+    dtype: Of the products from conv2 on, such as `bfloat16`; parameters, cell
+      states and logits are f32 in any case.
   """
 
   conv1_filters: int = 16
@@ -82,6 +84,7 @@ class JConvLSTMConv(nn.Module):
   head: str = 'last'
   input_norm: str = 'symmetric'
   conv_init: str = 'glorot'
+  dtype: str = 'float32'
 
   def setup(self):
     self.conv1 = self._cell_conv(self.conv1_filters, self.kernel, 'conv1')
@@ -124,10 +127,14 @@ class JConvLSTMConv(nn.Module):
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
 
     Returns:
-      f32[batch, grid**2, features], the blocks in `block_order`.
+      [batch, grid**2, features] of `dtype`, the blocks in `block_order`.
     """
     x = cells.to_cells(normalize(images, self.input_norm))
-    x = self.conv2(nn.relu(self.conv1(x)))
+    # Traces lie at a hundredth of the image's scale, the eighth and last bit
+    # of a bfloat16: conv1, which separates the two, is not computed in less
+    # than f32.
+    x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
+    x = self.conv2(nn.relu(x).astype(self.dtype))
     x = cells.from_cells(nn.relu(x) if self.conv2_activation else x)
     return blocks.to_sequence(x, self.grid, self.block_order)
 
@@ -135,7 +142,7 @@ class JConvLSTMConv(nn.Module):
     """Turns the LSTM's outputs into a mask (conv3, conv4, conv5).
 
     Args:
-      outputs: f32[batch, grid**2, features], in `block_order`.
+      outputs: [batch, grid**2, features], in `block_order`.
       side: Of the patch, in pixels.
 
     Returns:
@@ -156,7 +163,8 @@ class JConvLSTMConv(nn.Module):
           " with model.conv3_pool = 'none'."
       )
     x = nn.relu(self.conv4(x))
-    return cells.from_cells(self.conv5(cells.to_cells(x)))
+    x = cells.from_cells(self.conv5(cells.to_cells(x)))
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
   def _cell_conv(self, filters: int, kernel: int, layer: str):
     init = initializers.get(self.conv_init, layer)
