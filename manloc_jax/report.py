@@ -9,7 +9,7 @@ The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and spread, into one file and draws their
 learning curves beside it; `--compare` collects the scores of several settings.
 `--readme` writes the tables of all files committed under `manloc_jax/results/`
-between the two marks of a README.
+between the marks of a README, scores and speed each between its own.
 """
 
 import argparse
@@ -23,10 +23,11 @@ from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import settings
 from manloc_jax import writer
+from manloc_jax.plots import speed
 from manloc_jax.plots import tables
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
-MARKS = ('<!-- results:begin -->', '<!-- results:end -->')
+BENCHMARKS = RESULTS / 'benchmarks'
 
 
 def report(workdir: str | pathlib.Path) -> pathlib.Path:
@@ -159,8 +160,8 @@ def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
   }
 
 
-def readme_block() -> str:
-  """Makes the README's results from the files under `results/`."""
+def scores_block() -> str:
+  """Makes the README's scores from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
     content = json.loads(path.read_text())
@@ -186,6 +187,25 @@ def readme_block() -> str:
   return '\n'.join(text)
 
 
+def speed_block() -> str:
+  """Makes the README's benchmarks from the files of each device."""
+  text = []
+  for folder in sorted(path for path in BENCHMARKS.glob('*') if path.is_dir()):
+    found = [json.loads(path.read_text()) for path in folder.glob('*.json')]
+    found.sort(key=lambda result: (result['benchmark'], result['summary']))
+    steps = [r for r in found if r['benchmark'] == 'train_step']
+    others = [r for r in found if r['benchmark'] != 'train_step']
+    text += [f'### {found[0]["device"]}', '', speed.step_table(steps), '']
+    lines = [line for result in (*steps, *others) for line in result['summary']]
+    text += ['<details><summary>All figures</summary>', '', '```text', *lines]
+    text += ['```', '', '</details>', '']
+  return '\n'.join(text)
+
+
+# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a README.
+_BLOCKS = {'results': scores_block, 'speed': speed_block}
+
+
 def update_readme(path: pathlib.Path) -> None:
   """Replaces what stands between the marks of a README.
 
@@ -193,15 +213,17 @@ def update_readme(path: pathlib.Path) -> None:
     UserError: The marks are missing.
   """
   text = path.read_text()
-  begin, end = MARKS
-  if begin not in text or end not in text:
-    raise errors.UserError(
-        f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
-        ' where the results belong.'
-    )
-  head, rest = text.split(begin, 1)
-  tail = rest.split(end, 1)[1]
-  files.write_text(path, f'{head}{begin}\n{readme_block()}{end}{tail}')
+  for name, make in _BLOCKS.items():
+    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
+    if begin not in text or end not in text:
+      raise errors.UserError(
+          f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
+          f' where the {name} belongs.'
+      )
+    head, rest = text.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    text = f'{head}{begin}\n{make()}{end}{tail}'
+  files.write_text(path, text)
 
 
 def _write_json(path: str, content: dict) -> None:

@@ -59,22 +59,39 @@ class BlockLSTM(nn.Module):
 
 
 class PlainNetwork(models.JConvLSTMConv):
-  """`models.JConvLSTMConv` in plain layers; the same fields."""
+  """`models.JConvLSTMConv` in plain layers; the same fields, and which parts.
 
-  def setup(self):
-    conv = lambda filters, side: nn.Conv(filters, (side, side))
-    self.conv1 = conv(self.conv1_filters, self.kernel)
-    self.conv2 = conv(self.conv2_filters, self.kernel)
+  Attributes:
+    plain_convolutions: Whether the convolutions and the max pool are plain.
+    plain_lstm: Whether the LSTM is.
+  """
+
+  plain_convolutions: bool = True
+  plain_lstm: bool = True
+
+  def _set_up_lstm(self):
+    if not self.plain_lstm:
+      super()._set_up_lstm()
+      return
     self.lstm = BlockLSTM(
         tuple(self.lstm_hidden), self.forget_bias, self.lstm_dropout
     )
-    self.patch_head = nn.Dense(2)
+
+  def _set_up_convolutions(self):
+    if not self.plain_convolutions:
+      super()._set_up_convolutions()
+      return
+    conv = lambda filters, side: nn.Conv(filters, (side, side))
+    self.conv1 = conv(self.conv1_filters, self.kernel)
+    self.conv2 = conv(self.conv2_filters, self.kernel)
     self.conv3 = conv(self.conv3_filters, self.kernel)
     self.conv4 = conv(self.conv4_filters, self.conv45_kernel)
     self.conv5 = conv(2, self.conv45_kernel)
 
   def read_blocks(self, images: jax.Array) -> jax.Array:
     """Convolves patches and cuts the map into blocks."""
+    if not self.plain_convolutions:
+      return super().read_blocks(images)
     x = nn.relu(self.conv1(network.normalize(images, self.input_norm)))
     x = self.conv2(x)
     x = nn.relu(x) if self.conv2_activation else x
@@ -82,6 +99,8 @@ class PlainNetwork(models.JConvLSTMConv):
 
   def decode(self, outputs: jax.Array, side: int = models.SIDE) -> jax.Array:
     """Turns the LSTM's outputs into the logits of a mask."""
+    if not self.plain_convolutions:
+      return super().decode(outputs, side)
     x = blocks.to_map(outputs, self.grid, self.block_order)
     x = nn.relu(self.conv3(x))
     if self._pools(x.shape[1], side):

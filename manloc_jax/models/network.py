@@ -87,12 +87,18 @@ class JConvLSTMConv(nn.Module):
   dtype: str = 'float32'
 
   def setup(self):
-    self.conv1 = self._cell_conv(self.conv1_filters, self.kernel, 'conv1')
-    self.conv2 = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')
+    self._set_up_convolutions()
+    self._set_up_lstm()
+    self.patch_head = nn.Dense(2)
+
+  def _set_up_lstm(self):
     self.lstm = block_lstm.BlockLSTM(
         self.lstm_hidden, self.forget_bias, self.lstm_dropout
     )
-    self.patch_head = nn.Dense(2)
+
+  def _set_up_convolutions(self):
+    self.conv1 = self._cell_conv(self.conv1_filters, self.kernel, 'conv1')
+    self.conv2 = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')
     self.conv3 = self._cell_conv(self.conv3_filters, self.kernel, 'conv3')
     self.conv4 = convolution.Conv(
         self.conv4_filters,

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs every benchmark that this machine allows and keeps its results; a GPU
+# gets other batches and precisions than a CPU.
+#
+#   bash launch/benchmarks.sh [FOLDER]
+#
+# FOLDER is manloc_jax/results/benchmarks/<device> by default. Nothing else
+# should run meanwhile. Afterwards: python -m manloc_jax.report --readme README.md
+#   MANLOC_PYTHON   an environment with manloc_jax, by default one is installed
+set -euo pipefail
+
+if [ -z "${MANLOC_PYTHON:-}" ]; then
+  source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" benchmarks
+  MANLOC_PYTHON=python
+fi
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+platform="$("$MANLOC_PYTHON" -c 'import jax; print(jax.default_backend())')"
+folder="${1:-manloc_jax/results/benchmarks/$platform}"
+mkdir -p "$folder"
+
+# run NAME COMMAND [ARGUMENTS]: skips what is there already.
+run() {
+  local name="$1" command="$2"
+  shift 2
+  if [ ! -e "$folder/$name.json" ]; then
+    echo "== $name" >&2
+    "$MANLOC_PYTHON" -m "manloc_jax.benchmarks.$command" \
+      --json="$folder/$name.json" "$@"
+  fi
+}
+
+# steps ARGUMENTS: trains and predicts against every peer.
+steps() {
+  local peers="$1" name="$2"
+  shift 2
+  for mode in train forward; do
+    run "${mode}_$name" train_step --mode="$mode" $peers --parts "$@"
+  done
+}
+
+torch="--peer=torch --peer=torch-channels-last --peer=torch-compile"
+if [ "$platform" = cpu ]; then
+  # The decoder of 16 filters that published timings of this network have, and
+  # the default one.
+  narrow="--config.model.conv3_filters=16 --config.model.conv4_filters=16"
+  for batch in 16 64 256; do
+    steps "$torch --peer=plain" "narrow_$batch" --batch_size=$batch $narrow
+  done
+  for batch in 64 256; do
+    steps "$torch" "narrow_${batch}_tuned" --batch_size=$batch $narrow \
+      --tuned_allocator
+  done
+  steps "$torch" default_64 --batch_size=64
+  run memory memory --batches=16,64,256,1024
+  run lstm lstm
+  small="--config=configs/small.py --batch_size=8"
+  run endurance_tfrecord endurance $small --source=tfrecord
+else
+  for precision in float32 tensorfloat32 bfloat16; do
+    for batch in 64 256 1024 4096; do
+      steps "$torch" "${precision}_$batch" --precision=$precision \
+        --batch_size=$batch
+    done
+  done
+  run memory memory --batches=64,256,1024,4096
+  for batch in 64 1024; do
+    run "lstm_$batch" lstm --batch_size=$batch --peer=cudnn --peer=plain
+  done
+  run endurance_resident endurance --batch_size=256 --source=resident
+fi
