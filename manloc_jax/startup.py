@@ -2,6 +2,8 @@
 
 import time
 
+FIRST_STEP = 'First step after'  # Begins the line that a run shows.
+
 
 def process_start() -> float:
   """Returns about when this process started, on `time.monotonic`.

@@ -95,7 +95,7 @@ def train(
         if step == first + 1 and is_writer:
           jax.block_until_ready(scalars)
           stages.begin(None)
-          print(f'First step after {stages}', file=sys.stderr)
+          print(f'{startup.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
         last = step == config.num_steps
         if step % config.train.log_every_steps == 0 or last:
           # The only place that waits for the devices between evaluations.
