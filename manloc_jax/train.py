@@ -128,7 +128,12 @@ def train(
 def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
   """Makes the initial state on the devices: no host copy, no transfer."""
   create = lambda key: state_lib.create(model, tx, models.SIDE, key)
-  create = jax.jit(create, out_shardings=parallel.replicated(mesh))
+  create = jax.jit(
+      create,
+      out_shardings=parallel.replicated(mesh),
+      # It runs once: what counts is the time to compile it.
+      compiler_options={'xla_backend_optimization_level': 1},
+  )
   return create(jax.random.key(seed))
 
 

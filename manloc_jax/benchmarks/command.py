@@ -27,14 +27,22 @@ Times = Mapping[str, race_lib.Times]
 def define_peers(peers: Sequence[str], default: Sequence[str]):
   """Defines `--peer`, whom to race."""
   return flags.DEFINE_multi_enum(
-      'peer', default, peers, 'Whom to race; the first is `ratio_to_peer`.'
+      'peer',
+      default,
+      peers,
+      'Whom to race; the first is `ratio_to_peer`.',
+      allow_override=True,  # Tests import several commands at once.
   )
 
 
 def define_patches(default: int):
   """Defines `--patches`, the size of a set of noise."""
   return flags.DEFINE_integer(
-      'patches', default, 'In a set of noise.', lower_bound=1
+      'patches',
+      default,
+      'In a set of noise.',
+      lower_bound=1,
+      allow_override=True,  # See above.
   )
 
 

@@ -85,7 +85,7 @@ def parse(line: str) -> dict[str, float]:
   _, stages = line.split(': ')
   return {
       name: float(seconds)
-      for name, seconds in re.findall(r'([a-z ]+) ([\d.]+)', stages)
+      for name, seconds in re.findall(r'(\w[\w ]*) ([\d.]+)', stages)
   }
 
 
