@@ -18,6 +18,9 @@ from ml_collections import config_flags
 
 from manloc_jax import errors
 from manloc_jax import settings
+from manloc_jax import startup
+
+_STAGES = startup.Stages('imports', startup.process_start())
 
 # JAX, TensorFlow and all that stands on them are imported where they are used:
 # the worker processes that prepare data import this module anew.
@@ -54,6 +57,7 @@ def main(argv: list[str]) -> None:
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
     _start_jax(config)
+    _STAGES.begin('settings and set')
     _check(config)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared}')
@@ -129,13 +133,16 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
 
 def _train(config, prepared: str, workdir: str) -> bool:
   """Trains; returns whether training has ended."""
+  _STAGES.begin('imports')
   from manloc_jax import parallel
   from manloc_jax import train
   from manloc_jax.data import manifest
 
+  _STAGES.begin('restore')
   digest = manifest.read(prepared)['split_digest']
   settings.claim(workdir, config, digest)
-  return train.train(config, prepared, workdir, parallel.make_mesh())
+  mesh = parallel.make_mesh()
+  return train.train(config, prepared, workdir, mesh, _STAGES)
 
 
 def _evaluate(config, prepared: str, workdir: str) -> None:

@@ -1,5 +1,7 @@
 """The training loop."""
 
+import functools
+import itertools
 import math
 import sys
 import time
@@ -15,6 +17,7 @@ from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import resident
 from manloc_jax import scores
+from manloc_jax import startup
 from manloc_jax import state as state_lib
 from manloc_jax import steps
 from manloc_jax import writer as writer_lib
@@ -24,7 +27,11 @@ SELECTION = 'pixel_auc_pooled'  # The validation score that picks a checkpoint.
 
 
 def train(
-    config: ml_collections.ConfigDict, prepared: str, workdir: str, mesh
+    config: ml_collections.ConfigDict,
+    prepared: str,
+    workdir: str,
+    mesh,
+    stages: startup.Stages | None = None,
 ) -> bool:
   """Trains to `num_steps` or until the validation score stops growing.
 
@@ -37,6 +44,8 @@ def train(
     prepared: Folder of the prepared set.
     workdir: The run's folder.
     mesh: Devices.
+    stages: Stopwatch of the start, shown after the first update; by default
+      a new one.
 
   Returns:
     Whether training has ended; false if the cluster asked it to leave.
@@ -44,6 +53,7 @@ def train(
   Raises:
     UserError: Settings do not fit, the network is dead, or it diverges.
   """
+  stages = stages or startup.Stages('restore')
   parallel.check_batch_size(config.batch_size, mesh)
   model = models.JConvLSTMConv(**config.model)
   tx, schedule = state_lib.make_optimizer(
@@ -64,7 +74,15 @@ def train(
     first = int(state.step)
     if progress.done:
       return True  # A finished run stays as it is.
-    batches = _batches(config, prepared, mesh, first)
+    batches = _batches(config, prepared, mesh, first, stages)
+    stages.begin('input')
+    batch = next(batches)
+    stages.begin('program')
+    if first == 0:
+      _check_alive(model, state.params, batch['image'])
+    train_step = train_step.lower(state, batch).compile()
+    stages.begin('first step')
+    batches = itertools.chain([batch], batches)
     meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
     with writer_lib.Writer(
         workdir, first_step=first, enabled=is_writer
@@ -72,10 +90,12 @@ def train(
       for step in range(first + 1, config.num_steps + 1):
         with meter.waiting():
           batch = next(batches)
-        if step == 1:
-          _check_alive(model, state.params, batch['image'])
         with jax.profiler.StepTraceAnnotation('train', step_num=step):
           state, scalars = train_step(state, batch)
+        if step == first + 1 and is_writer:
+          jax.block_until_ready(scalars)
+          stages.begin(None)
+          print(f'{startup.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
         last = step == config.num_steps
         if step % config.train.log_every_steps == 0 or last:
           # The only place that waits for the devices between evaluations.
@@ -108,17 +128,24 @@ def train(
 def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
   """Makes the initial state on the devices: no host copy, no transfer."""
   create = lambda key: state_lib.create(model, tx, models.SIDE, key)
-  create = jax.jit(create, out_shardings=parallel.replicated(mesh))
+  create = jax.jit(
+      create,
+      out_shardings=parallel.replicated(mesh),
+      # It runs once: what counts is the time to compile it.
+      compiler_options={'xla_backend_optimization_level': 1},
+  )
   return create(jax.random.key(seed))
 
 
-def _batches(config, prepared: str, mesh, start_step: int):
+def _batches(config, prepared: str, mesh, start_step: int, stages):
   """Returns the batches after `start_step`, on the devices."""
+  stages.begin('input')
   order = {'seed': config.seed, 'start_step': start_step}
   if source.is_resident(prepared):
     return resident.train_batches(
         prepared, mesh, batch_size=config.batch_size, **order
     )
+  stages.begin('imports')
   from manloc_jax.data import pipeline  # With TensorFlow.
 
   batches = pipeline.train_batches(
@@ -141,14 +168,10 @@ def _check_finite(loss: float, step: int) -> None:
 
 def _check_alive(model, params, images: jax.Array) -> None:
   """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
-  _, seen = model.apply(
-      {'params': params},
-      images,
-      capture_intermediates=lambda module, _: module.name == 'conv2',
-      mutable='intermediates',
-  )
-  (conv2,) = seen['intermediates']['conv2']['__call__']
-  if model.conv2_activation and not bool((conv2 > 0).any()):
+  # Compiled as one: operation by operation takes seconds.
+  read_blocks = jax.jit(functools.partial(model.apply, method='read_blocks'))
+  blocks = read_blocks({'params': params}, images)
+  if model.conv2_activation and not bool((blocks > 0).any()):
     raise errors.UserError(
         'No value of conv2 is positive at the start, so its ReLU passes'
         ' nothing and no gradient returns; choose another --config.seed or a'

@@ -17,6 +17,7 @@ from manloc_jax import parallel
 from manloc_jax import report
 from manloc_jax import scores
 from manloc_jax import settings
+from manloc_jax import startup
 from manloc_jax import steps
 from manloc_jax import train
 from manloc_jax import writer
@@ -52,7 +53,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize('step', [3, 5])
 def test_broken_run_ends_like_an_unbroken_one(
-    step, finished, prepared, mesh, tmp_path, monkeypatch
+    step, finished, prepared, mesh, tmp_path, monkeypatch, capsys
 ):
   workdir = str(tmp_path)
   config = small.config()
@@ -70,6 +71,8 @@ def test_broken_run_ends_like_an_unbroken_one(
     train.train(config, prepared, workdir, mesh)
   monkeypatch.setattr(checkpoint, 'save', save)
   train.train(config, prepared, workdir, mesh)
+  shown = capsys.readouterr().err
+  assert shown.count(startup.FIRST_STEP) == 2  # Of both starts.
 
   assert checkpoint.load(workdir).step == checkpoint.load(finished).step
   last = config.num_steps

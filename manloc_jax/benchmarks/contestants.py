@@ -57,6 +57,27 @@ def make_step(
   return _repeat(train)
 
 
+def make_predict(config: ml_collections.ConfigDict, precision: str):
+  """Makes `predict(images)`, as `steps.make_predict_step`, from the host.
+
+  Args:
+    config: See `make_step`.
+    precision: See `make_step`.
+  """
+  params, model, mesh = make_network(config, precision)
+  predict = steps.make_predict_step(model, mesh)
+  return lambda images: predict(params, parallel.put_batch(images, mesh))
+
+
+def make_network(config: ml_collections.ConfigDict, precision: str):
+  """Makes fresh parameters on all devices, their module and the mesh."""
+  mesh = _start(config, precision)
+  model = models.JConvLSTMConv(**config.model)
+  shape = (1, models.SIDE, models.SIDE, 3)
+  params = model.init(jax.random.key(0), jnp.zeros(shape))['params']
+  return jax.device_put(params, parallel.replicated(mesh)), model, mesh
+
+
 def make_part(
     config: ml_collections.ConfigDict,
     mode: str,

@@ -19,7 +19,10 @@ _PACKAGES = ('jax', 'jaxlib', 'torch', 'tensorflow-cpu')
 def define_json_flag():
   """Defines `--json`, where a benchmark writes its result."""
   return flags.DEFINE_string(
-      'json', None, 'File for the result; - is standard output.'
+      'json',
+      None,
+      'File for the result; - is standard output.',
+      allow_override=True,  # Tests import several commands at once.
   )
 
 

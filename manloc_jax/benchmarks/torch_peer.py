@@ -123,14 +123,7 @@ def make_step(
     compiled: Whether `torch.compile` gets the network.
     precision: `float32`, `tensorfloat32`, or `bfloat16` by autocast.
   """
-  device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-  fast = precision == 'tensorfloat32'
-  torch.backends.cuda.matmul.allow_tf32 = fast
-  torch.backends.cudnn.allow_tf32 = fast
-  torch.backends.cudnn.benchmark = True
-  model = models.JConvLSTMConv(**config.model)
-  network = Network(model, channels_last)
-  network = network.to(device, memory_format=network.layout)
+  network, device, autocast = _start(config, channels_last, precision)
   if compiled:
     network = torch.compile(network)
   optimizer = torch.optim.Adam(
@@ -141,9 +134,6 @@ def make_step(
       for key, value in workload.random_batch(config.batch_size).items()
   }
   cross_entropy = nn.functional.cross_entropy
-  autocast = torch.autocast(
-      device.type, torch.bfloat16, enabled=precision == 'bfloat16'
-  )
 
   def train():
     with autocast:
@@ -167,3 +157,38 @@ def make_step(
       torch.cuda.synchronize()
 
   return run
+
+
+def make_predict(
+    config: ml_collections.ConfigDict, precision: str
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+  """Returns `predict(images)`, as `steps.make_predict_step`, channels last.
+
+  Args:
+    config: Settings of the network.
+    precision: See `make_step`.
+  """
+  network, device, autocast = _start(config, True, precision)
+  score = lambda logits: torch.softmax(logits.float(), 1)[:, 1].cpu().numpy()
+
+  def predict(images):
+    with torch.inference_mode(), autocast:
+      patch_logits, mask_logits = network(torch.tensor(images, device=device))
+      return score(patch_logits), score(mask_logits)
+
+  return predict
+
+
+def _start(config, channels_last: bool, precision: str):
+  """Sets up PyTorch; returns a network, its device and its precision."""
+  device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+  fast = precision == 'tensorfloat32'
+  torch.backends.cuda.matmul.allow_tf32 = fast
+  torch.backends.cudnn.allow_tf32 = fast
+  torch.backends.cudnn.benchmark = True
+  network = Network(models.JConvLSTMConv(**config.model), channels_last)
+  network = network.to(device, memory_format=network.layout)
+  autocast = torch.autocast(
+      device.type, torch.bfloat16, enabled=precision == 'bfloat16'
+  )
+  return network, device, autocast

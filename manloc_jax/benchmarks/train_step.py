@@ -7,6 +7,7 @@ Peers: `torch` (PyTorch eager), `torch-channels-last`, `torch-compile` (with
 channels last) and `plain`, the same network in plain Linen layers.
 """
 
+from collections.abc import Callable
 import functools
 from typing import Any
 
@@ -14,12 +15,11 @@ from absl import app
 from absl import flags
 import jax
 import numpy as np
-from ml_collections import config_flags
 
 from manloc_jax import models
+from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import race
-from manloc_jax.benchmarks import results
 from manloc_jax.benchmarks import workload
 
 PEERS = ('torch', 'torch-channels-last', 'torch-compile', 'plain')
@@ -34,71 +34,48 @@ TUNED_ALLOCATOR = {
     )
 }
 
-_CONFIG = config_flags.DEFINE_config_file('config', 'configs/default.py')
-_PEERS = flags.DEFINE_multi_enum(
-    'peer', ['torch'], PEERS, 'Whom to race; the first is `ratio_to_peer`.'
-)
+_PEERS = command.define_peers(PEERS, ['torch'])
 _MODE = flags.DEFINE_enum('mode', 'train', ['train', 'forward'], 'What to do.')
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 64, 'Patches.', lower_bound=1)
 _CHUNK = flags.DEFINE_integer(
     'chunk', None, 'Patches that a device works on at once; 0: all.'
-)
-_PRECISION = flags.DEFINE_enum(
-    'precision', 'float32', contestants.PRECISIONS, 'Of the products.'
 )
 _PARTS = flags.DEFINE_bool('parts', False, 'Times the parts as well.')
 _TUNED = flags.DEFINE_bool(
     'tuned_allocator', False, 'Best settings of the allocator, for all.'
 )
-_ROUNDS = flags.DEFINE_integer('rounds', 7, 'Turns of each.', lower_bound=1)
-_TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a turn.')
-_JSON = results.define_json_flag()
 
 
 def main(argv: list[str]) -> None:
   """Races, prints a line each and writes JSON."""
   del argv
-  config, mode = _CONFIG.value, _MODE.value
-  config.batch_size = _BATCH_SIZE.value
-  times = race.race(
-      _contestants(config, mode),
-      rounds=_ROUNDS.value,
-      turn_seconds=_TURN_SECONDS.value,
+  config, mode = command.config(), _MODE.value
+  times = command.race(
+      _contestants(config, mode), TUNED_ALLOCATOR if _TUNED.value else None
   )
   model = models.JConvLSTMConv(**config.model)
-  result = summarize(times, workload.flops(model, mode), config.batch_size)
-  device = jax.devices()[0]
   result = {
-      'benchmark': 'train_step',
-      **results.origin(device.platform, device.device_kind),
       'mode': mode,
-      'batch_size': config.batch_size,
       'chunk': _CHUNK.value,
-      'precision': _PRECISION.value,
       'tuned_allocator': _TUNED.value,
-      'model': config.model.to_dict(),
-      'rounds': _ROUNDS.value,
-      **result,
+      **summarize(times, workload.flops(model, mode), config.batch_size),
   }
-  for line in lines(result):
-    results.say(line)
-  results.write(result, _JSON.value)
+  command.finish('train_step', result, lines)
 
 
-def _contestants(config, mode: str) -> list[race.Contestant]:
-  settings = {'precision': _PRECISION.value, 'chunk': _CHUNK.value}
+def _contestants(config, mode: str) -> dict[str, Callable]:
+  precision = command.PRECISION.value
+  settings = {'precision': precision, 'chunk': _CHUNK.value}
   make = functools.partial
   made = {
       OURS: make(contestants.make_step, config, mode, **settings),
-      PEAK: make(contestants.make_peak, config, _PRECISION.value),
+      PEAK: make(contestants.make_peak, config, precision),
   }
   for peer in _PEERS.value:
     made[peer] = make(_make_peer, peer, config, mode, settings)
   if _PARTS.value:
     for part in workload.PARTS:
       made[part] = make(contestants.make_part, config, mode, part, **settings)
-  environment = TUNED_ALLOCATOR if _TUNED.value else {}
-  return [race.Contestant(*item, environment) for item in made.items()]
+  return made
 
 
 def _make_peer(peer: str, config, mode: str, settings) -> contestants.Run:
@@ -134,7 +111,6 @@ def summarize(
       race.Times([s / (count * batch_size) for s in t.seconds], 0, 0), peak
   )
   peers = [name for name in times if name in PEERS]
-  ratios = {peer: race.ratio(ours, times[peer]) for peer in peers}
   parts = {
       part: {
           **times[part].summary(),
@@ -146,21 +122,12 @@ def summarize(
       if part in times
   }
   return {
-      'ratio_to_peer': ratios[peers[0]]['median'] if peers else None,
-      'patches_per_s': 1e3 * batch_size / ours.summary()['milliseconds'],
+      **command.compare(
+          {name: times[name] for name in (OURS, *peers)}, batch_size
+      ),
       'share_of_peak': share(ours, sum(flops.values()))['median'],
       'gflop_per_patch': sum(flops.values()) / 1e9,
       'peak_gflop_per_s': 1 / np.median(peak.seconds) / 1e9,
-      'ratios': ratios,
-      'contestants': {
-          name: {
-              **times[name].summary(),
-              'patches_per_s': 1e3
-              * batch_size
-              / times[name].summary()['milliseconds'],
-          }
-          for name in (OURS, *peers)
-      },
       'parts': parts,
   }
 
@@ -169,16 +136,7 @@ def lines(result: dict[str, Any]) -> list[str]:
   """Renders a result for a terminal."""
   what = f'{result["mode"]}, batch {result["batch_size"]}'
   out = [f'{what}, {result["precision"]}, {result["device"]}']
-  for name, row in result['contestants'].items():
-    ratio = result['ratios'].get(name)
-    text = f'  {name:<20} {row["milliseconds"]:9.1f} ms'
-    text += f' {row["patches_per_s"]:9.1f} patches/s {row["peak_mib"]:7.0f} MiB'
-    if ratio:
-      text += (
-          f'   ours is {ratio["median"]:.2f} times as fast'
-          f' ({ratio["least"]:.2f} to {ratio["most"]:.2f})'
-      )
-    out.append(text)
+  out += command.lines(result)
   out.append(
       f'  roofline: {result["gflop_per_patch"]:.2f} GFLOP a patch, peak'
       f' {result["peak_gflop_per_s"]:.0f} GFLOP/s measured,'

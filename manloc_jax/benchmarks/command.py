@@ -1,0 +1,127 @@
+"""What the commands that race have in common: flags, and how they end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+import jax
+from ml_collections import config_flags
+
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import race as race_lib
+from manloc_jax.benchmarks import results
+
+CONFIG = config_flags.DEFINE_config_file('config', 'configs/default.py')
+BATCH_SIZE = flags.DEFINE_integer('batch_size', 64, 'Patches.', lower_bound=1)
+PRECISION = flags.DEFINE_enum(
+    'precision', 'float32', contestants.PRECISIONS, 'Of the products.'
+)
+_ROUNDS = flags.DEFINE_integer('rounds', 7, 'Turns of each.', lower_bound=1)
+_TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a turn.')
+_JSON = results.define_json_flag()
+
+Result = dict[str, Any]
+Times = Mapping[str, race_lib.Times]
+
+
+def define_peers(peers: Sequence[str], default: Sequence[str]):
+  """Defines `--peer`, whom to race."""
+  return flags.DEFINE_multi_enum(
+      'peer',
+      default,
+      peers,
+      'Whom to race; the first is `ratio_to_peer`.',
+      allow_override=True,  # Tests import several commands at once.
+  )
+
+
+def define_patches(default: int):
+  """Defines `--patches`, the size of a set of noise."""
+  return flags.DEFINE_integer(
+      'patches',
+      default,
+      'In a set of noise.',
+      lower_bound=1,
+      allow_override=True,  # See above.
+  )
+
+
+def config():
+  """Returns the settings, with `--batch_size` for training and evaluation."""
+  config = CONFIG.value
+  config.batch_size = config.eval.batch_size = BATCH_SIZE.value
+  return config
+
+
+def race(
+    made: Mapping[str, Callable[[], contestants.Run]],
+    environment: Mapping[str, str] | None = None,
+) -> Times:
+  """Races contestants, each with its `make`; see `race.race`."""
+  return race_lib.race(
+      [race_lib.Contestant(*item, environment or {}) for item in made.items()],
+      rounds=_ROUNDS.value,
+      turn_seconds=_TURN_SECONDS.value,
+  )
+
+
+def compare(times: Times, patches: int) -> Result:
+  """Returns the speed of each, and the ratios of the first to the others.
+
+  Args:
+    times: By contestant; ours comes first, then whom it is compared with.
+    patches: Of one repeat.
+  """
+  ours, *peers = times
+  rows = {name: one.summary() for name, one in times.items()}
+  for row in rows.values():
+    row['patches_per_s'] = 1e3 * patches / row['milliseconds']
+  ratios = {peer: race_lib.ratio(times[ours], times[peer]) for peer in peers}
+  return {
+      'ratio_to_peer': ratios[peers[0]]['median'] if peers else None,
+      'patches_per_s': rows[ours]['patches_per_s'],
+      'ratios': ratios,
+      'contestants': rows,
+  }
+
+
+def lines(result: Result) -> list[str]:
+  """Renders what `compare` says, a line for each contestant."""
+  out = []
+  for name, row in result['contestants'].items():
+    text = f'  {name:<20} {row["milliseconds"]:9.1f} ms'
+    text += f' {row["patches_per_s"]:9.1f} patches/s {row["peak_mib"]:7.0f} MiB'
+    if ratio := result['ratios'].get(name):
+      text += (
+          f'   ours is {ratio["median"]:.2f} times as fast'
+          f' ({ratio["least"]:.2f} to {ratio["most"]:.2f})'
+      )
+    out.append(text)
+  return out
+
+
+def finish(
+    benchmark: str,
+    result: Result,
+    render: Callable[[Result], Sequence[str]],
+) -> None:
+  """Prints a result for people and writes it as JSON.
+
+  Args:
+    benchmark: Name of the command.
+    result: What it found out.
+    render: Turns the result, with the flags and the machine, into lines.
+  """
+  device = jax.devices()[0]
+  result = {
+      'benchmark': benchmark,
+      **results.origin(device.platform, device.device_kind),
+      'batch_size': BATCH_SIZE.value,
+      'precision': PRECISION.value,
+      'model': CONFIG.value.model.to_dict(),
+      'rounds': _ROUNDS.value,
+      **result,
+  }
+  for line in render(result):
+    results.say(line)
+  results.write(result, _JSON.value)

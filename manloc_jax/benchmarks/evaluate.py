@@ -1,0 +1,151 @@
+r"""Evaluation of a prepared set, reading included, against peers.
+
+  python -m manloc_jax.benchmarks.evaluate --json=-
+  python -m manloc_jax.benchmarks.evaluate --peer=forward --batch_size=256
+
+A repeat is one pass over a set of noise. Peers: `torch` (PyTorch with channels
+last, histograms in NumPy) and `forward`, our own network without the metrics,
+which says what they cost. Both read the same files.
+"""
+
+import functools
+import pathlib
+import tempfile
+
+from absl import app
+import jax
+import numpy as np
+
+from manloc_jax import evaluate
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import noise
+from manloc_jax.data import manifest
+from manloc_jax.data import source
+
+OURS = 'manloc_jax'
+PEERS = ('torch', 'forward')
+SPLIT = 'val'
+
+_PEERS = command.define_peers(PEERS, PEERS)
+_PATCHES = command.define_patches(512)
+
+
+def main(argv: list[str]) -> None:
+  """Races, prints a line each and writes JSON."""
+  del argv
+  config = command.config()
+  with tempfile.TemporaryDirectory() as scratch:
+    folder = noise.write(
+        pathlib.Path(scratch) / 'set',
+        SPLIT,
+        patches=_PATCHES.value,
+        source=config.data.source,
+        num_shards=config.data.num_shards,
+    )
+    makers = {OURS: make_ours, 'torch': make_torch, 'forward': make_forward}
+    times = command.race({
+        name: functools.partial(
+            makers[name], config, folder, command.PRECISION.value
+        )
+        for name in (OURS, *_PEERS.value)
+    })
+  result = summarize(times, _PATCHES.value)
+  command.finish(
+      'evaluate', {**result, 'source': config.data.source}, lines
+  )
+
+
+def make_ours(config, folder: pathlib.Path, precision: str) -> contestants.Run:
+  """Makes passes over a set that end with its sums."""
+  params, model, mesh = contestants.make_network(config, precision)
+  count = evaluate.make_counter(model, mesh, config, folder)
+  return _repeat(lambda: count(params, SPLIT))
+
+
+def make_forward(
+    config, folder: pathlib.Path, precision: str
+) -> contestants.Run:
+  """Makes passes over a set that leave the scores on the devices."""
+  predict = contestants.make_predict(config, precision)
+
+  def scores():
+    found = [predict(batch['image']) for batch in _batches(config, folder)]
+    jax.block_until_ready(found)
+
+  return _repeat(scores)
+
+
+def make_torch(config, folder: pathlib.Path, precision: str) -> contestants.Run:
+  """Makes passes over a set with PyTorch and NumPy."""
+  from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
+
+  predict = torch_peer.make_predict(config, precision)
+  images, bins = len(manifest.image_ids(folder, SPLIT)), config.eval.bins
+
+  def count():
+    patches = np.zeros((1, 2, bins), np.int64)
+    pixels = np.zeros((images, 2, bins), np.int64)
+    for batch in _batches(config, folder):
+      patch, pixel = predict(batch['image'])
+      real = batch['weight'] > 0
+      rows = batch['image_index'][real]
+      patches += histogram(
+          patch[real], batch['label'][real], 0 * rows, patches.shape
+      )
+      pixels += histogram(
+          pixel[real], batch['mask'][real], rows[:, None, None], pixels.shape
+      )
+
+  return _repeat(count)
+
+
+def histogram(
+    scores: np.ndarray, truth: np.ndarray, row: np.ndarray, shape
+) -> np.ndarray:
+  """Counts scores in NumPy; see `metrics.histogram`."""
+  rows, _, bins = shape
+  index = np.clip((scores * bins).astype(np.int64), 0, bins - 1)
+  flat = (row * 2 + truth) * bins + index
+  return np.bincount(flat.ravel(), minlength=rows * 2 * bins).reshape(shape)
+
+
+def _batches(config, folder: pathlib.Path):
+  return source.eval_batches(folder, SPLIT, batch_size=config.eval.batch_size)
+
+
+def _repeat(function) -> contestants.Run:
+  def run(repeats: int) -> None:
+    for _ in range(repeats):
+      function()
+
+  return run
+
+
+def summarize(times: command.Times, patches: int) -> command.Result:
+  """Returns speeds, ratios and what the metrics cost.
+
+  Args:
+    times: By contestant; `OURS`, then peers.
+    patches: In the set.
+  """
+  result = command.compare(times, patches)
+  forward = result['ratios'].get('forward')
+  # Of our time, what is left when the forward pass is taken away.
+  share = 1 - forward['median'] if forward else None
+  return {**result, 'metrics_share': share}
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders a result for a terminal."""
+  out = [
+      f'evaluation, batch {result["batch_size"]}, {result["device"]}',
+      *command.lines(result),
+  ]
+  if result['metrics_share'] is not None:
+    out.append(f'  the metrics take {result["metrics_share"]:.0%} of the time')
+  return out
+
+
+if __name__ == '__main__':
+  app.run(main)

@@ -1,0 +1,172 @@
+r"""A whole image by the plain loop over its windows, against a peer.
+
+  python -m manloc_jax.benchmarks.localize --json=-
+  python -m manloc_jax.benchmarks.localize --megapixels=24 --stride=16
+
+Every 64x64 window at the stride goes through the network, a batch at a time,
+and the scores of a pixel are averaged over its windows on the host. Memory is
+bounded by the batch and the map; no work is shared between windows. It is what
+a localizer of whole images is measured against. Peer: `torch`, the same loop
+around PyTorch with channels last.
+
+The race runs over a strip of the image, and `extrapolated_seconds` is what the
+whole image would take at the speed of the strip.
+"""
+
+import functools
+import math
+
+from absl import app
+from absl import flags
+import numpy as np
+
+from manloc_jax import models
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+
+OURS = 'manloc_jax'
+PEERS = ('torch',)
+
+_PEERS = command.define_peers(PEERS, PEERS)
+_MEGAPIXELS = flags.DEFINE_float(
+    'megapixels', 12.0, 'Of the whole image, 4:3.', lower_bound=0.1
+)
+_STRIDE = flags.DEFINE_integer(
+    'stride', 32, 'Pixels between windows.', lower_bound=1
+)
+_STRIP = flags.DEFINE_integer(
+    'strip', 2, 'Rows of windows that are timed.', lower_bound=1
+)
+
+
+def main(argv: list[str]) -> None:
+  """Races, prints a line each and writes JSON."""
+  del argv
+  config, stride = command.config(), _STRIDE.value
+  height, width = image_size(_MEGAPIXELS.value)
+  strip = models.SIDE + (_STRIP.value - 1) * stride
+  makers = {OURS: make_ours, 'torch': make_torch}
+  times = command.race({
+      name: functools.partial(
+          makers[name], config, command.PRECISION.value, (strip, width), stride
+      )
+      for name in (OURS, *_PEERS.value)
+  })
+  timed = len(windows(strip, width, stride))
+  total = len(windows(height, width, stride))
+  result = {
+      'megapixels': height * width / 1e6,
+      'stride': stride,
+      **summarize(times, timed, total),
+  }
+  command.finish('localize', result, lines)
+
+
+def image_size(megapixels: float) -> tuple[int, int]:
+  """Returns height and width of a 4:3 image."""
+  height = math.sqrt(megapixels * 1e6 * 3 / 4)
+  return round(height), round(height * 4 / 3)
+
+
+def windows(height: int, width: int, stride: int) -> list[tuple[int, int]]:
+  """Lists the top left corners of all windows; the last ones touch the edge."""
+  tops, lefts = (
+      [*range(0, length - models.SIDE, stride), length - models.SIDE]
+      for length in (height, width)
+  )
+  return [(top, left) for top in tops for left in lefts]
+
+
+def localize(predict, image: np.ndarray, stride: int, batch_size: int):
+  """Returns the mean score of each pixel over the windows that see it.
+
+  Args:
+    predict: Maps uint8[batch_size, 64, 64, 3] to scores of patches and pixels.
+    image: uint8[height, width, 3].
+    stride: Pixels between windows.
+    batch_size: Windows at once.
+
+  Returns:
+    f32[height, width].
+  """
+  side = models.SIDE
+  total = np.zeros(image.shape[:2], np.float32)
+  seen = np.zeros(image.shape[:2], np.float32)
+  corners = windows(*image.shape[:2], stride)
+  # One shape for all batches, or the last would be compiled anew.
+  batch = np.zeros((batch_size, side, side, 3), np.uint8)
+  for start in range(0, len(corners), batch_size):
+    places = [
+        (slice(top, top + side), slice(left, left + side))
+        for top, left in corners[start : start + batch_size]
+    ]
+    for window, place in zip(batch, places, strict=False):
+      window[:] = image[place]
+    _, scores = predict(batch)
+    for place, score in zip(places, np.asarray(scores), strict=False):
+      total[place] += score
+      seen[place] += 1
+  return total / seen
+
+
+def make_ours(config, precision: str, size, stride: int) -> contestants.Run:
+  """Makes the loop over an image of `size` with our network."""
+  predict = contestants.make_predict(config, precision)
+  return _make_loop(predict, size, stride, config.batch_size)
+
+
+def make_torch(config, precision: str, size, stride: int) -> contestants.Run:
+  """Makes the loop over an image of `size` with PyTorch."""
+  from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
+
+  predict = torch_peer.make_predict(config, precision)
+  return _make_loop(predict, size, stride, config.batch_size)
+
+
+def _make_loop(predict, size, stride: int, batch_size: int) -> contestants.Run:
+  image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+
+  def run(repeats: int) -> None:
+    for _ in range(repeats):
+      localize(predict, image, stride, batch_size)
+
+  return run
+
+
+def summarize(times: command.Times, timed: int, total: int) -> command.Result:
+  """Returns speeds and ratios, and the seconds of the whole image.
+
+  Args:
+    times: By contestant; `OURS`, then peers.
+    timed: Windows of the strip.
+    total: Windows of the image.
+  """
+  result = command.compare(times, timed)
+  return {
+      **result,
+      'windows': total,
+      'timed_windows': timed,
+      'extrapolated_seconds': {
+          name: total / row['patches_per_s']
+          for name, row in result['contestants'].items()
+      },
+  }
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders a result for a terminal; a patch is a window."""
+  out = [
+      f'windows of 64x64 pixels, batch {result["batch_size"]},'
+      f' {result["device"]}',
+      *command.lines(result),
+      f'  extrapolated from {result["timed_windows"]} to all'
+      f' {result["windows"]} windows of {result["megapixels"]:.1f} megapixels'
+      f' at stride {result["stride"]}:',
+  ]
+  for name, seconds in result['extrapolated_seconds'].items():
+    out.append(f'  {name:<20} {seconds:9.1f} s')
+  return out
+
+
+if __name__ == '__main__':
+  app.run(main)

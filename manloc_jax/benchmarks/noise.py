@@ -1,0 +1,60 @@
+"""A prepared set of noise, written by the real writers."""
+
+import pathlib
+
+import numpy as np
+
+from manloc_jax.data import manifest
+from manloc_jax.data import source as source_lib
+from manloc_jax.data import spec
+
+_IMAGES = 16  # That the patches claim to come from.
+
+
+def write(
+    folder: pathlib.Path,
+    split: str,
+    *,
+    patches: int,
+    source: str,
+    num_shards: int,
+) -> pathlib.Path:
+  """Writes a prepared folder with one part; returns it.
+
+  Args:
+    folder: The folder, made here.
+    split: Name of the part.
+    patches: In the part.
+    source: Format, see `data.source`.
+    num_shards: Files of the part; `resident` has one per field instead.
+  """
+  folder.mkdir()
+  settings = {'dataset': 'noise', 'source': source, 'num_shards': num_shards}
+  rng = np.random.default_rng(0)
+  images = [f'noise{i}' for i in range(_IMAGES)]
+  with source_lib.split_writer(folder, split, settings) as writer:
+    for i in range(patches):
+      image = rng.integers(0, 256, (spec.SIDE, spec.SIDE, 3), np.uint8)
+      patch = spec.Patch(
+          image=image,
+          mask=image[..., 0] & 1,
+          label=i % 2,
+          box=(0, 0, spec.SIDE, spec.SIDE),
+          source='window',
+      )
+      writer.write(patch, images[i % _IMAGES], i % _IMAGES)
+  part = {
+      'num_patches': patches,
+      'images': [{'image_id': image} for image in images],
+      'shards': writer.shards,
+  }
+  manifest.write(
+      folder,
+      root=folder,
+      settings=settings,
+      split={split: images},
+      examined=[],
+      rejected=[],
+      parts={split: part},
+  )
+  return folder

@@ -1,0 +1,136 @@
+r"""Input against the train step that consumes it, in the same run.
+
+  python -m manloc_jax.benchmarks.pipeline --json=-
+  python -m manloc_jax.benchmarks.pipeline --prepared=data/demo-given-...
+
+A repeat is one batch, on the devices as training gets it. Without `--prepared`
+sets of noise are written to a temporary folder, in both formats, and the
+stream reads one for each number of `--shards`; the first counts.
+`ratio_to_peer` is how many times faster input is than the train step.
+"""
+
+import functools
+import pathlib
+import tempfile
+
+from absl import app
+from absl import flags
+import jax
+
+from manloc_jax import parallel
+from manloc_jax import resident
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import noise
+from manloc_jax.data import manifest
+from manloc_jax.data import source
+
+STEP = 'train step'
+
+_PREPARED = flags.DEFINE_string('prepared', None, 'Folder of a prepared set.')
+_PATCHES = command.define_patches(20_000)
+_SHARDS = flags.DEFINE_multi_integer(
+    'shards', [4, 1, 16], 'In sets of noise.', lower_bound=1
+)
+
+
+def main(argv: list[str]) -> None:
+  """Races, prints a line each and writes JSON."""
+  del argv
+  config = command.config()
+  with tempfile.TemporaryDirectory() as scratch:
+    first, *others = _sets(pathlib.Path(scratch))
+    made = {
+        name(first): functools.partial(make_input, config, first),
+        STEP: functools.partial(
+            contestants.make_step,
+            config,
+            'train',
+            precision=command.PRECISION.value,
+            chunk=None,
+        ),
+        **{
+            name(folder): functools.partial(make_input, config, folder)
+            for folder in others
+        },
+    }
+    times = command.race(made)
+    shards = {
+        name(folder): len(manifest.shard_paths(folder, 'train'))
+        for folder in (first, *others)
+        if not source.is_resident(folder)
+    }
+  result = summarize(times, shards, config.batch_size)
+  command.finish('pipeline', result, lines)
+
+
+def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the prepared folders to read."""
+  if _PREPARED.value:
+    return [pathlib.Path(_PREPARED.value)]
+  write = functools.partial(noise.write, split='train', patches=_PATCHES.value)
+  streams = [
+      write(scratch / f'{shards}', source='tfrecord', num_shards=shards)
+      for shards in _SHARDS.value
+  ]
+  arrays = write(scratch / 'resident', source='resident', num_shards=1)
+  return [*streams, arrays]
+
+
+def name(folder: pathlib.Path) -> str:
+  """Says how a prepared folder is read."""
+  if source.is_resident(folder):
+    return 'resident'
+  return f'stream, shards: {len(manifest.shard_paths(folder, "train"))}'
+
+
+def make_input(config, folder: pathlib.Path) -> contestants.Run:
+  """Makes the batches of a prepared folder."""
+  parallel.use_cpu_cores(config.batch_size)
+  mesh = parallel.make_mesh()
+  order = {'batch_size': config.batch_size, 'seed': config.seed}
+  if source.is_resident(folder):
+    batches = resident.train_batches(folder, mesh, **order)
+  else:
+    from manloc_jax.data import pipeline  # With TensorFlow.
+
+    stream = pipeline.train_batches(folder, **order)
+    batches = parallel.prefetch(stream, mesh)
+
+  def run(repeats: int) -> None:
+    for _ in range(repeats):
+      jax.block_until_ready(next(batches))
+
+  return run
+
+
+def summarize(
+    times: command.Times, shards: dict[str, int], batch_size: int
+) -> command.Result:
+  """Returns speeds, ratios and the time of a batch by number of shards.
+
+  Args:
+    times: By contestant; input comes first, then `STEP`, then other input.
+    shards: Of the contestants that read shards.
+    batch_size: Patches.
+  """
+  result = command.compare(times, batch_size)
+  rows = result['contestants']
+  return {
+      **result,
+      'milliseconds_by_shards': {
+          count: rows[name]['milliseconds'] for name, count in shards.items()
+      },
+  }
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders a result for a terminal."""
+  return [
+      f'input, batch {result["batch_size"]}, {result["device"]}',
+      *command.lines(result),
+  ]
+
+
+if __name__ == '__main__':
+  app.run(main)

@@ -1,0 +1,133 @@
+r"""Start of a run, from the command to the first finished training step.
+
+  python -m manloc_jax.benchmarks.startup --config=configs/demo.py
+  python -m manloc_jax.benchmarks.startup --json=- --config=configs/demo.py \
+      --config.data.root=FOLDER
+
+Flags that are not its own go to `manloc_jax.main`, which is started with an
+empty cache of compiled programs (cold) and then with what that start has left
+there (warm), each time in a new run folder, and stopped after its first step.
+The set is prepared before. `ratio_to_peer` is cold over warm.
+"""
+
+from collections.abc import Mapping, Sequence
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from absl import app
+from absl import flags
+import jax
+import numpy as np
+
+from manloc_jax import startup
+from manloc_jax.benchmarks import results
+
+_STARTS = flags.DEFINE_integer(
+    'starts', 3, 'Of each kind, in turns.', lower_bound=1
+)
+_JSON = results.define_json_flag()
+
+KINDS = ('cold', 'warm')
+
+
+def main(argv: list[str]) -> None:
+  """Starts runs, prints where their time goes and writes JSON."""
+  command = [sys.executable, '-m', 'manloc_jax.main', *argv[1:]]
+  prepare = [*command, '--mode=prepare']
+  subprocess.run(prepare, check=True, stdout=sys.stderr)
+  starts = {kind: [] for kind in KINDS}
+  for _ in range(_STARTS.value):
+    with tempfile.TemporaryDirectory() as cache:
+      for kind in KINDS:
+        starts[kind].append(_start(command, cache))
+  device = jax.devices()[0]
+  result = {
+      'benchmark': 'startup',
+      **results.origin(device.platform, device.device_kind),
+      'arguments': argv[1:],
+      **summarize(starts),
+  }
+  for line in lines(result):
+    results.say(line)
+  results.write(result, _JSON.value)
+
+
+def _start(command: Sequence[str], cache: str) -> tuple[float, dict]:
+  """Starts a run; returns the seconds to its first step, and its stages."""
+  environment = {**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache}
+  with tempfile.TemporaryDirectory() as scratch:
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        [*command, '--mode=train', f'--workdir={scratch}/run'],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+      seen = []
+      for line in process.stderr:
+        if line.startswith(startup.FIRST_STEP):
+          seconds = time.monotonic() - begin
+          process.kill()
+          return seconds, parse(line)
+        seen.append(line)
+  raise RuntimeError('The run ended before a step:\n' + ''.join(seen))
+
+
+def parse(line: str) -> dict[str, float]:
+  """Reads the seconds of each stage from the line of a run."""
+  _, stages = line.split(': ')
+  return {
+      name: float(seconds)
+      for name, seconds in re.findall(r'(\w[\w ]*) ([\d.]+)', stages)
+  }
+
+
+def summarize(
+    starts: Mapping[str, Sequence[tuple[float, dict[str, float]]]],
+) -> dict[str, Any]:
+  """Returns the seconds of each kind of start, as medians.
+
+  Args:
+    starts: For each of `KINDS`, seconds and stages of each start.
+  """
+  rows = {}
+  for kind, found in starts.items():
+    seconds = [total for total, _ in found]
+    stages = [one for _, one in found]
+    rows[kind] = {
+        'seconds': float(np.median(seconds)),
+        'least_seconds': min(seconds),
+        'most_seconds': max(seconds),
+        'stages': {
+            name: float(np.median([one[name] for one in stages]))
+            for name in stages[0]
+        },
+    }
+  ratio = rows['cold']['seconds'] / rows['warm']['seconds']
+  return {'ratio_to_peer': ratio, **rows}
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+  """Renders a result for a terminal."""
+  out = [f'first step of a run, {result["device"]}']
+  for kind in KINDS:
+    row = result[kind]
+    stages = ', '.join(f'{k} {v:.1f}' for k, v in row['stages'].items())
+    out.append(
+        f'  {kind} {row["seconds"]:6.1f} s ({row["least_seconds"]:.1f} to'
+        f' {row["most_seconds"]:.1f}): {stages}'
+    )
+  return out
+
+
+if __name__ == '__main__':
+  app.run(
+      main, flags_parser=lambda argv: flags.FLAGS(argv, known_only=True)
+  )

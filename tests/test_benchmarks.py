@@ -1,0 +1,253 @@
+"""Races of sleepers, counts of operations, and what the commands report."""
+
+import functools
+import json
+import os
+import pathlib
+
+from absl import flags
+from absl.testing import flagsaver
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import racers
+
+from manloc_jax import metrics
+from manloc_jax import models
+from manloc_jax import startup as startup_lib
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import evaluate
+from manloc_jax.benchmarks import localize
+from manloc_jax.benchmarks import noise
+from manloc_jax.benchmarks import pipeline
+from manloc_jax.benchmarks import plain
+from manloc_jax.benchmarks import race
+from manloc_jax.benchmarks import startup
+from manloc_jax.benchmarks import train_step
+from manloc_jax.benchmarks import workload
+from manloc_jax.data import source
+
+CONFIG = pathlib.Path(__file__).parents[1] / 'configs/default.py'
+FIELDS = {
+    'conv1_filters': 4,
+    'conv3_filters': 4,
+    'conv4_filters': 4,
+    'lstm_hidden': (8, 8, 64),
+}
+SETTINGS = {'rounds': 3, 'turn_seconds': 0.05}
+
+
+def contestant(name, make, *args, **environment):
+  return race.Contestant(name, functools.partial(make, *args), environment)
+
+
+def times(*seconds: float) -> race.Times:
+  return race.Times(list(seconds), first_seconds=1.0, peak_bytes=2**20)
+
+
+def test_a_longer_sleeper_is_as_much_slower():
+  found = race.race(
+      [
+          contestant('short', racers.make_sleeper, 0.01),
+          contestant('long', racers.make_sleeper, 0.03),
+      ],
+      **SETTINGS,
+  )
+  assert [len(one.seconds) for one in found.values()] == [3, 3]
+  ratio = race.ratio(found['short'], found['long'])
+  assert ratio['median'] == pytest.approx(3, rel=0.3)
+  assert ratio['least'] <= ratio['median'] <= ratio['most']
+  assert found['long'].summary()['milliseconds'] == pytest.approx(30, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    'make', [racers.make_failure, racers.make_late_failure]
+)
+def test_a_failing_contestant_is_named(make):
+  with pytest.raises(RuntimeError, match="'unlucky'"):
+    race.race([contestant('unlucky', make)], **SETTINGS)
+
+
+def test_environment_reaches_its_process_alone():
+  name = 'MANLOC_TEST_VARIABLE'
+  race.race(
+      [
+          contestant('with', racers.make_reader, name, 'on', **{name: 'on'}),
+          contestant('without', racers.make_reader, name, None),
+      ],
+      **SETTINGS,
+  )
+  assert name not in os.environ
+
+
+def test_flops_of_convolutions_are_what_xla_counts():
+  model = plain.PlainNetwork(**FIELDS)
+  shape = (1, models.SIDE, models.SIDE, 3)
+  image = jax.ShapeDtypeStruct(shape, jnp.float32)
+  params = jax.eval_shape(model.init, jax.random.key(0), image)
+  outputs = jax.ShapeDtypeStruct((1, 64, 64), jnp.float32)
+  inputs = {'convolutions': image, 'decoder': outputs}
+  methods = {'convolutions': model.read_blocks, 'decoder': model.decode}
+  ours = workload.flops(model, 'forward')
+  for part, method in methods.items():
+    apply = jax.jit(functools.partial(model.apply, method=method))
+    cost = apply.lower(params, inputs[part]).cost_analysis()
+    # XLA leaves out products with the padding and counts activations.
+    assert ours[part] == pytest.approx(cost['flops'], rel=0.06), part
+
+
+def test_flops_of_the_lstm_are_those_of_its_kernels():
+  model = models.JConvLSTMConv(**FIELDS)
+  layers = models.abstract_params(model)['lstm'].values()
+  weights = sum(
+      layer[name]['kernel'].size
+      for layer in layers
+      for name in ('input', 'recurrent')
+  )
+  steps = model.grid**2
+  assert workload.flops(model, 'forward')['lstm'] == 2 * steps * weights
+
+
+def test_flops_of_training():
+  model = models.JConvLSTMConv(**FIELDS)
+  forward, train = (workload.flops(model, m) for m in ('forward', 'train'))
+  conv1 = 2 * models.SIDE**2 * 5 * 5 * 3 * model.conv1_filters
+  for part in workload.PARTS:
+    less = conv1 if part == 'convolutions' else 0  # Images have no gradient.
+    assert train[part] == 3 * forward[part] - less
+
+
+@pytest.mark.parametrize('kind', source.SOURCES)
+def test_noise_is_a_prepared_set(kind, tmp_path):
+  folder = noise.write(
+      tmp_path / 'set', 'val', patches=5, source=kind, num_shards=2
+  )
+  batches = list(source.eval_batches(folder, 'val', batch_size=4))
+  assert [batch['weight'].sum() for batch in batches] == [4, 1]
+  assert len(np.unique(batches[0]['image'])) > 200
+
+
+def test_histogram_is_that_of_the_metrics():
+  rng = np.random.default_rng(0)
+  scores = rng.random(100, np.float32)
+  truth, row = rng.integers(0, 2, 100), rng.integers(0, 3, 100)
+  np.testing.assert_array_equal(
+      evaluate.histogram(scores, truth, row, (3, 2, 8)),
+      metrics.histogram(scores, truth, row, (3, 8)),
+  )
+
+
+def test_every_pixel_is_the_mean_of_its_windows():
+  size = (70, 150, 3)
+  image = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+  sizes = []
+
+  def predict(windows):
+    sizes.append(len(windows))
+    return None, windows[..., 0].astype(np.float32)
+
+  found = localize.localize(predict, image, stride=32, batch_size=4)
+  np.testing.assert_allclose(found, image[..., 0], rtol=1e-6)
+  assert set(sizes) == {4}
+
+
+def test_image_size():
+  height, width = localize.image_size(12)
+  assert (height, width) == (3000, 4000)
+  assert len(localize.windows(height, width, 32)) == 93 * 124
+
+
+def summary_of_train_step():
+  flops = {part: 1e9 for part in workload.PARTS}
+  return train_step.summarize(
+      {
+          train_step.OURS: times(0.5, 0.5),
+          train_step.PEAK: times(0.1, 0.1),
+          'torch': times(1.0, 1.0),
+          'lstm': times(0.25, 0.25),
+      },
+      flops,
+      batch_size=50,
+  )
+
+
+def summary_of_pipeline():
+  stream = 'stream, shards: 4'
+  return pipeline.summarize(
+      {stream: times(0.5, 0.5), pipeline.STEP: times(1.0, 1.0)},
+      {stream: 4},
+      batch_size=50,
+  )
+
+
+def summary_of_evaluate():
+  return evaluate.summarize(
+      {
+          evaluate.OURS: times(0.5, 0.5),
+          'torch': times(1.0, 1.0),
+          'forward': times(0.25, 0.25),
+      },
+      patches=50,
+  )
+
+
+def summary_of_localize():
+  return localize.summarize(
+      {localize.OURS: times(0.5, 0.5), 'torch': times(1.0, 1.0)},
+      timed=50,
+      total=1000,
+  )
+
+
+@pytest.mark.parametrize(
+    'module, summary, more',
+    [
+        (
+            train_step,
+            summary_of_train_step(),
+            {
+                'gflop_per_patch': 3.0,
+                'peak_gflop_per_s': pytest.approx(2 * 2.048**3 / 0.1),
+            },
+        ),
+        (pipeline, summary_of_pipeline(), {'milliseconds_by_shards': {4: 500}}),
+        (evaluate, summary_of_evaluate(), {'metrics_share': 0.5}),
+        (
+            localize,
+            summary_of_localize(),
+            {
+                'windows': 1000,
+                'timed_windows': 50,
+                'extrapolated_seconds': {'manloc_jax': 10, 'torch': 20},
+            },
+        ),
+    ],
+)
+def test_races_report(module, summary, more, capsys):
+  with flagsaver.flagsaver():
+    flags.FLAGS([module.__name__, f'--config={CONFIG}', '--json=-'])
+    given = {'mode': 'train', 'megapixels': 12.0, 'stride': 32}
+    command.finish('some', {**given, **summary}, module.lines)
+  out, err = capsys.readouterr()
+  result = json.loads(out)
+  assert result['benchmark'] == 'some'
+  assert result['ratio_to_peer'] == 2
+  assert result['patches_per_s'] == 100
+  assert {'device', 'versions', 'model', 'rounds', 'contestants'} <= set(result)
+  assert {key: summary[key] for key in more} == more
+  assert 'ours is 2.00 times as fast' in err
+
+
+def test_startup_reports():
+  stages = startup_lib.Stages('settings and set', since=0.0)
+  stages.begin(None)
+  found = startup.parse(f'{startup_lib.FIRST_STEP} {stages}\n')
+  assert found == pytest.approx(stages.seconds, abs=0.06)
+  result = startup.summarize({
+      'cold': [(20.0, {'program': 9.0}), (30.0, {'program': 11.0})],
+      'warm': [(4.0, {'program': 1.0}), (6.0, {'program': 1.0})],
+  })
+  assert result['ratio_to_peer'] == 5
+  assert result['cold']['stages'] == {'program': 10}
+  assert any('warm' in line for line in startup.lines({'device': '', **result}))
