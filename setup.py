@@ -19,7 +19,7 @@ setuptools.setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
-    package_data={'manloc_jax': ['results/*.json']},
+    package_data={'manloc_jax': ['results/*.json', 'results/*/*/*.json']},
     install_requires=[
         'absl-py>=2.1',
         'chex>=0.1.90',
@@ -39,6 +39,7 @@ setuptools.setup(
         'tqdm>=4.66',
     ],
     extras_require={
+        'benchmarks': ['torch>=2.6'],
         'cuda12': ['jax[cuda12]>=0.9'],
         'tensorboard': ['tensorboard>=2.18'],
         'test': ['pytest>=8.0', 'ruff>=0.8', 'tensorboard>=2.18'],

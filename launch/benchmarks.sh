@@ -9,11 +9,15 @@
 #   MANLOC_PYTHON   an environment with manloc_jax, by default one is installed
 set -euo pipefail
 
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [ -z "${MANLOC_PYTHON:-}" ]; then
-  source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" benchmarks
+  extras=benchmarks
+  if command -v nvidia-smi > /dev/null && nvidia-smi > /dev/null 2>&1; then
+    extras=cuda12,benchmarks
+  fi
+  source launch/environment.sh "$extras"
   MANLOC_PYTHON=python
 fi
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
 platform="$("$MANLOC_PYTHON" -c 'import jax; print(jax.default_backend())')"
 folder="${1:-manloc_jax/results/benchmarks/$platform}"
 mkdir -p "$folder"
@@ -29,16 +33,16 @@ run() {
   fi
 }
 
-# steps ARGUMENTS: trains and predicts against every peer.
+# steps PEERS NAME [ARGUMENTS]: trains and predicts.
 steps() {
   local peers="$1" name="$2"
   shift 2
   for mode in train forward; do
-    run "${mode}_$name" train_step --mode="$mode" $peers --parts "$@"
+    run "${mode}_$name" train_step --mode="$mode" $peers "$@"
   done
 }
 
-torch="--peer=torch --peer=torch-channels-last --peer=torch-compile"
+torch="--parts --peer=torch --peer=torch-channels-last --peer=torch-compile"
 if [ "$platform" = cpu ]; then
   # The decoder of 16 filters that published timings of this network have, and
   # the default one.
@@ -51,10 +55,18 @@ if [ "$platform" = cpu ]; then
       --tuned_allocator
   done
   steps "$torch" default_64 --batch_size=64
+  steps "--peer=plain --peer=plain-lstm --peer=plain-convolutions
+    --peer=unchunked --peer=one-device" arrangements_64 --batch_size=64 $narrow
+  for mode in train forward; do
+    run "lstm_$mode" lstm --mode=$mode
+  done
   run memory memory --batches=16,64,256,1024
-  run lstm lstm
+  run pipeline pipeline
+  run evaluate evaluate
+  run localize localize
+  run startup startup --config=configs/demo.py
   small="--config=configs/small.py --batch_size=8"
-  run endurance_tfrecord endurance $small --source=tfrecord
+  run endurance endurance $small
 else
   for precision in float32 tensorfloat32 bfloat16; do
     for batch in 64 256 1024 4096; do
@@ -66,5 +78,6 @@ else
   for batch in 64 1024; do
     run "lstm_$batch" lstm --batch_size=$batch --peer=cudnn --peer=plain
   done
+  run localize localize
   run endurance_resident endurance --batch_size=256 --source=resident
 fi

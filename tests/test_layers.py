@@ -22,6 +22,8 @@ FORBIDDEN = {
     'data/manifest.py': {OURS + 'data.records', OURS + 'data.pipeline'},
     'scores.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
+    'chunks.py': {'tensorflow', 'ml_collections', 'absl'},
+    'startup.py': JAX | {'tensorflow'},
     'resident.py': {
         'tensorflow',
         'ml_collections',
@@ -96,6 +98,14 @@ def test_nothing_imports_the_commands():
   for path in PACKAGE.rglob('*.py'):
     for line, name in imports(path):
       assert not is_inside(name, 'manloc_jax.main'), f'{path.name}:{line}'
+
+
+def test_nothing_imports_the_benchmarks():
+  for path in PACKAGE.rglob('*.py'):
+    if path.parent.name == 'benchmarks':
+      continue
+    for line, name in imports(path):
+      assert not is_inside(name, 'manloc_jax.benchmarks'), f'{path.name}:{line}'
 
 
 def test_configs_do_not_import_the_package():

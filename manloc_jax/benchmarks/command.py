@@ -35,6 +35,18 @@ def define_peers(peers: Sequence[str], default: Sequence[str]):
   )
 
 
+def define_mode():
+  """Defines `--mode`, whether gradients are taken."""
+  return flags.DEFINE_enum('mode', 'train', ['train', 'forward'], 'What to do.')
+
+
+def define_chunk():
+  """Defines `--chunk`, see `steps.make_train_step`."""
+  return flags.DEFINE_integer(
+      'chunk', None, 'Patches that a device works on at once; 0: all.'
+  )
+
+
 def define_patches(default: int):
   """Defines `--patches`, the size of a set of noise."""
   return flags.DEFINE_integer(
@@ -122,6 +134,4 @@ def finish(
       'rounds': _ROUNDS.value,
       **result,
   }
-  for line in render(result):
-    results.say(line)
-  results.write(result, _JSON.value)
+  results.finish(result, render(result), _JSON.value)

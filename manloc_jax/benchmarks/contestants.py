@@ -1,6 +1,7 @@
 """What this package puts into a race; each runs in a process of its own."""
 
 from collections.abc import Callable
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,16 @@ from manloc_jax import steps
 from manloc_jax.benchmarks import plain
 from manloc_jax.benchmarks import workload
 
-NETWORKS = {'manloc_jax': models.JConvLSTMConv, 'plain': plain.PlainNetwork}
+NETWORKS = {
+    'manloc_jax': models.JConvLSTMConv,
+    'plain': plain.PlainNetwork,
+    'plain-lstm': functools.partial(
+        plain.PlainNetwork, plain_convolutions=False
+    ),
+    'plain-convolutions': functools.partial(
+        plain.PlainNetwork, plain_lstm=False
+    ),
+}
 PRECISIONS = ('float32', 'tensorfloat32', 'bfloat16')
 
 Run = Callable[[int], None]  # Does something so many times, and waits for it.
@@ -28,6 +38,7 @@ def make_step(
     precision: str,
     chunk: int | None,
     network: str = 'manloc_jax',
+    one_device: bool = False,
 ) -> Run:
   """Makes a train step or a forward pass of a whole batch.
 
@@ -37,8 +48,9 @@ def make_step(
     precision: One of `PRECISIONS`, of the products.
     chunk: See `steps.make_train_step`.
     network: Key of `NETWORKS`.
+    one_device: Whether a CPU is one device, whatever its cores.
   """
-  mesh = _start(config, precision)
+  mesh = start(config, precision, one_device)
   model = NETWORKS[network](**config.model)
   tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
   state = state_lib.create(model, tx, models.SIDE, jax.random.key(0))
@@ -46,7 +58,7 @@ def make_step(
   batch = parallel.put_batch(workload.random_batch(config.batch_size), mesh)
   if mode == 'forward':
     predict = steps.make_predict_step(model, mesh, chunk=chunk)
-    return _repeat(lambda: predict(state.params, batch['image']))
+    return repeat(lambda: predict(state.params, batch['image']))
   step = steps.make_train_step(model, tx, mesh, loss=config.loss, chunk=chunk)
 
   def train():
@@ -54,7 +66,7 @@ def make_step(
     state, scalars = step(state, batch)
     return scalars
 
-  return _repeat(train)
+  return repeat(train)
 
 
 def make_predict(config: ml_collections.ConfigDict, precision: str):
@@ -71,7 +83,7 @@ def make_predict(config: ml_collections.ConfigDict, precision: str):
 
 def make_network(config: ml_collections.ConfigDict, precision: str):
   """Makes fresh parameters on all devices, their module and the mesh."""
-  mesh = _start(config, precision)
+  mesh = start(config, precision)
   model = models.JConvLSTMConv(**config.model)
   shape = (1, models.SIDE, models.SIDE, 3)
   params = model.init(jax.random.key(0), jnp.zeros(shape))['params']
@@ -97,7 +109,7 @@ def make_part(
     chunk: See `make_step`.
     network: See `make_step`.
   """
-  mesh = _start(config, precision)
+  mesh = start(config, precision)
   model = NETWORKS[network](**config.model)
   chunk = chunks.suited_to(mesh) if chunk is None else chunk
   images = workload.random_batch(config.batch_size)['image']
@@ -108,10 +120,32 @@ def make_part(
       'decoder': (model.decode, _noise(params['patch_head'], images, model)),
   }
   method, inputs = methods[part]
-  wanted = (0,) if part == 'convolutions' else (0, 1)
+
+  def apply(params, x):
+    return model.apply({'params': params}, x, method=method)
+
+  return make_function(
+      apply, params, inputs, mesh=mesh, mode=mode, chunk=chunk
+  )
+
+
+def make_function(
+    function: Callable, params, inputs, *, mesh, mode: str, chunk: int
+) -> Run:
+  """Makes a function of parameters and a batch, with gradients of both.
+
+  Args:
+    function: Maps parameters and examples to an array.
+    params: Tree of arrays.
+    inputs: Examples; the gradient of integers is not taken.
+    mesh: Devices.
+    mode: `train` or `forward`.
+    chunk: See `steps.make_train_step`.
+  """
+  wanted = (0, 1) if jnp.issubdtype(inputs.dtype, jnp.floating) else (0,)
 
   def total(params, x):
-    return model.apply({'params': params}, x, method=method).sum()
+    return function(params, x).sum()
 
   def work(params, x):
     if mode == 'forward':
@@ -135,7 +169,7 @@ def make_part(
   )
   params = jax.device_put(params, parallel.replicated(mesh))
   inputs = parallel.put_batch(inputs, mesh)
-  return _repeat(lambda: mapped(params, inputs))
+  return repeat(lambda: mapped(params, inputs))
 
 
 def _lstm(module, x):
@@ -151,12 +185,12 @@ def _noise(parameters, images, model):
 
 def make_peak(config: ml_collections.ConfigDict, precision: str) -> Run:
   """Makes a product of large square matrices, the most a device can do."""
-  _start(config, precision)
+  start(config, precision)
   dtype = jnp.bfloat16 if precision == 'bfloat16' else jnp.float32
   side = peak_side(jax.default_backend())
   matrix = jnp.ones((side, side), dtype) / side
   product = jax.jit(jnp.matmul)
-  return _repeat(lambda: product(matrix, matrix))
+  return repeat(lambda: product(matrix, matrix))
 
 
 def peak_side(platform: str) -> int:
@@ -164,7 +198,11 @@ def peak_side(platform: str) -> int:
   return 2048 if platform == 'cpu' else 8192
 
 
-def _start(config: ml_collections.ConfigDict, precision: str):
+def start(
+    config: ml_collections.ConfigDict,
+    precision: str,
+    one_device: bool = False,
+):
   """Sets up JAX as a run does; returns the mesh."""
   jax.config.update(
       'jax_default_matmul_precision',
@@ -172,11 +210,14 @@ def _start(config: ml_collections.ConfigDict, precision: str):
   )
   if precision == 'bfloat16':
     config.model.dtype = 'bfloat16'
-  parallel.use_cpu_cores(config.batch_size)
+  if not one_device:
+    parallel.use_cpu_cores(config.batch_size)
   return parallel.make_mesh()
 
 
-def _repeat(function: Callable) -> Run:
+def repeat(function: Callable) -> Run:
+  """Makes a run that calls a function and waits for its last result."""
+
   def run(repeats: int) -> None:
     for _ in range(repeats):
       result = function()

@@ -9,6 +9,7 @@ stream reads one for each number of `--shards`; the first counts.
 `ratio_to_peer` is how many times faster input is than the train step.
 """
 
+from collections.abc import Iterator
 import functools
 import pathlib
 import tempfile
@@ -86,22 +87,23 @@ def name(folder: pathlib.Path) -> str:
 
 def make_input(config, folder: pathlib.Path) -> contestants.Run:
   """Makes the batches of a prepared folder."""
-  parallel.use_cpu_cores(config.batch_size)
-  mesh = parallel.make_mesh()
-  order = {'batch_size': config.batch_size, 'seed': config.seed}
-  if source.is_resident(folder):
-    batches = resident.train_batches(folder, mesh, **order)
-  else:
-    from manloc_jax.data import pipeline  # With TensorFlow.
-
-    stream = pipeline.train_batches(folder, **order)
-    batches = parallel.prefetch(stream, mesh)
+  batches = open_batches(config, folder, contestants.start(config, 'float32'))
 
   def run(repeats: int) -> None:
     for _ in range(repeats):
       jax.block_until_ready(next(batches))
 
   return run
+
+
+def open_batches(config, folder: pathlib.Path, mesh) -> Iterator:
+  """Returns the training batches of a prepared folder, on the devices."""
+  order = {'batch_size': config.batch_size, 'seed': config.seed}
+  if source.is_resident(folder):
+    return resident.train_batches(folder, mesh, **order)
+  from manloc_jax.data import pipeline  # With TensorFlow.
+
+  return parallel.prefetch(pipeline.train_batches(folder, **order), mesh)
 
 
 def summarize(

@@ -40,7 +40,7 @@ class BlockLSTM(nn.Module):
   dropout: float
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
     """Maps f32[batch, steps, inputs] to f32[batch, steps, hidden[-1]]."""
     scan = nn.scan(
         LSTMCell,

@@ -1,5 +1,6 @@
 """What a benchmark prints and writes."""
 
+from collections.abc import Sequence
 import importlib.metadata
 import json
 import os
@@ -26,14 +27,19 @@ def define_json_flag():
   )
 
 
-def write(result: dict[str, Any], path: str | None) -> None:
-  """Writes a result as JSON.
+def finish(
+    result: dict[str, Any], summary: Sequence[str], path: str | None
+) -> None:
+  """Prints a result for people and writes it, with that text, as JSON.
 
   Args:
     result: Plain values.
+    summary: Lines for people.
     path: A file, `-` for standard output, or None for nowhere.
   """
-  text = json.dumps(result, indent=1)
+  for line in summary:
+    say(line)
+  text = json.dumps({**result, 'summary': list(summary)}, indent=1)
   if path == '-':
     print(text)
   elif path:
@@ -43,6 +49,13 @@ def write(result: dict[str, Any], path: str | None) -> None:
 def say(line: str) -> None:
   """Prints for people, where it does not disturb JSON."""
   print(line, file=sys.stderr, flush=True)
+
+
+def resident_bytes() -> int:
+  """Returns the memory that this process holds now."""
+  with open('/proc/self/statm') as file:
+    pages = int(file.read().split()[1])
+  return pages * os.sysconf('SC_PAGE_SIZE')
 
 
 def origin(platform_name: str, device_kind: str) -> dict[str, Any]:

@@ -52,9 +52,7 @@ def main(argv: list[str]) -> None:
       'arguments': argv[1:],
       **summarize(starts),
   }
-  for line in lines(result):
-    results.say(line)
-  results.write(result, _JSON.value)
+  results.finish(result, lines(result), _JSON.value)
 
 
 def _start(command: Sequence[str], cache: str) -> tuple[float, dict]:

@@ -4,7 +4,8 @@ r"""Train step and forward pass against peers, in the same run.
   python -m manloc_jax.benchmarks.train_step --mode=forward --json=-
 
 Peers: `torch` (PyTorch eager), `torch-channels-last`, `torch-compile` (with
-channels last) and `plain`, the same network in plain Linen layers.
+channels last) and `plain`, the same network in plain Linen layers. The others
+are ours without one of its arrangements, which says what each brings.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,15 @@ from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import race
 from manloc_jax.benchmarks import workload
 
-PEERS = ('torch', 'torch-channels-last', 'torch-compile', 'plain')
+# Settings of `contestants.make_step`.
+ARRANGEMENTS = {
+    'plain': {'network': 'plain', 'chunk': 0},
+    'plain-lstm': {'network': 'plain-lstm'},
+    'plain-convolutions': {'network': 'plain-convolutions', 'chunk': 0},
+    'unchunked': {'chunk': 0},
+    'one-device': {'one_device': True},
+}
+PEERS = ('torch', 'torch-channels-last', 'torch-compile', *ARRANGEMENTS)
 OURS = 'manloc_jax'
 PEAK = 'matrix product'
 
@@ -35,10 +44,8 @@ TUNED_ALLOCATOR = {
 }
 
 _PEERS = command.define_peers(PEERS, ['torch'])
-_MODE = flags.DEFINE_enum('mode', 'train', ['train', 'forward'], 'What to do.')
-_CHUNK = flags.DEFINE_integer(
-    'chunk', None, 'Patches that a device works on at once; 0: all.'
-)
+_MODE = command.define_mode()
+_CHUNK = command.define_chunk()
 _PARTS = flags.DEFINE_bool('parts', False, 'Times the parts as well.')
 _TUNED = flags.DEFINE_bool(
     'tuned_allocator', False, 'Best settings of the allocator, for all.'
@@ -79,9 +86,9 @@ def _contestants(config, mode: str) -> dict[str, Callable]:
 
 
 def _make_peer(peer: str, config, mode: str, settings) -> contestants.Run:
-  if peer == 'plain':
+  if peer in ARRANGEMENTS:
     return contestants.make_step(
-        config, mode, **{**settings, 'chunk': 0}, network='plain'
+        config, mode, **{**settings, **ARRANGEMENTS[peer]}
     )
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
 

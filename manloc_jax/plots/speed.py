@@ -21,7 +21,8 @@ def step_table(results: Sequence[dict]) -> str:
     least and the most of a round.
   """
   lines = [
-      '| | Batch | Filters | Precision | Allocator | Patches/s | Share of peak |'
+      '| | Batch | Filters | Precision | Allocator | Patches/s |'
+      + ' Share of peak |'
       + ''.join(f' Times {title} |' for title in _PEERS.values()),
       '|' + '---|' * (7 + len(_PEERS)),
   ]

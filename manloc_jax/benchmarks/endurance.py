@@ -1,0 +1,118 @@
+r"""Whether a long run stays as fast and as small as it began.
+
+  python -m manloc_jax.benchmarks.endurance --config=configs/small.py \
+      --batch_size=8 --steps=10000
+
+Trains on a set of noise as a run does and compares the tenths of the run:
+time of a step, and resident memory at the end of the tenth. `drift` is the
+last tenth's time over the second's, for the first one warms up.
+"""
+
+import pathlib
+import tempfile
+import time
+
+from absl import app
+from absl import flags
+import jax
+import numpy as np
+
+from manloc_jax import models
+from manloc_jax import parallel
+from manloc_jax import state as state_lib
+from manloc_jax import steps as steps_lib
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import noise
+from manloc_jax.benchmarks import pipeline
+from manloc_jax.benchmarks import results
+
+_STEPS = flags.DEFINE_integer('steps', 10_000, 'Updates.', lower_bound=20)
+_SOURCE = flags.DEFINE_enum(
+    'source', 'tfrecord', ['tfrecord', 'resident'], 'Where patches come from.'
+)
+_PATCHES = command.define_patches(10_000)
+
+_TENTHS = 10
+
+
+def main(argv: list[str]) -> None:
+  """Trains, prints a line for each tenth and writes JSON."""
+  del argv
+  config = command.config()
+  mesh = contestants.start(config, command.PRECISION.value)
+  with tempfile.TemporaryDirectory() as scratch:
+    folder = noise.write(
+        pathlib.Path(scratch) / 'set',
+        'train',
+        patches=_PATCHES.value,
+        source=_SOURCE.value,
+        num_shards=config.data.num_shards,
+    )
+    tenths = train(config, folder, mesh, _STEPS.value // _TENTHS)
+  command.finish(
+      'endurance', summarize(tenths, _SOURCE.value, config.batch_size), lines
+  )
+
+
+def train(
+    config, folder: pathlib.Path, mesh, steps: int
+) -> list[dict[str, float]]:
+  """Trains for ten times `steps` updates; returns what each tenth took."""
+  model = models.JConvLSTMConv(**config.model)
+  tx, _ = state_lib.make_optimizer(num_steps=_TENTHS * steps, **config.optim)
+  step = steps_lib.make_train_step(
+      model, tx, mesh, symmetries=config.train.symmetries
+  )
+  state = state_lib.create(model, tx, models.SIDE, jax.random.key(config.seed))
+  state = jax.device_put(state, parallel.replicated(mesh))
+  batches = pipeline.open_batches(config, folder, mesh)
+  tenths = []
+  for number in range(_TENTHS):
+    start = time.perf_counter()
+    for _ in range(steps):
+      state, scalars = step(state, next(batches))
+    jax.block_until_ready(scalars)
+    tenths.append({
+        'milliseconds': 1e3 * (time.perf_counter() - start) / steps,
+        'resident_mib': results.resident_bytes() / 2**20,
+    })
+    results.say(f'tenth {number + 1}: {tenths[-1]["milliseconds"]:.1f} ms')
+  return tenths
+
+
+def summarize(
+    tenths: list[dict[str, float]], source: str, batch_size: int
+) -> command.Result:
+  """Returns speed, drift and growth.
+
+  Args:
+    tenths: Milliseconds of a step and MiB, of each tenth.
+    source: Where the patches came from.
+    batch_size: Patches.
+  """
+  second, last = tenths[1], tenths[-1]
+  milliseconds = float(np.median([t['milliseconds'] for t in tenths]))
+  return {
+      'source': source,
+      'steps': _STEPS.value,
+      'patches_per_s': 1e3 * batch_size / milliseconds,
+      'drift': last['milliseconds'] / second['milliseconds'],
+      'growth_mib': last['resident_mib'] - second['resident_mib'],
+      'tenths': tenths,
+  }
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders a result for a terminal."""
+  return [
+      f'{result["steps"]} steps of batch {result["batch_size"]} from'
+      f' {result["source"]}, {result["device"]}',
+      f'  {result["patches_per_s"]:.0f} patches/s; from the second tenth to the'
+      f' last the time of a step changed by {result["drift"] - 1:+.1%}, memory'
+      f' by {result["growth_mib"]:+.0f} MiB',
+  ]
+
+
+if __name__ == '__main__':
+  app.run(main)

@@ -1,0 +1,83 @@
+r"""Memory of a train step as a function of the batch, as the compiler plans it.
+
+  python -m manloc_jax.benchmarks.memory --batches=16,64,256,1024
+
+Nothing runs: each step is compiled for its shapes alone.
+"""
+
+import math
+
+from absl import app
+from absl import flags
+import jax
+import jax.numpy as jnp
+
+from manloc_jax import models
+from manloc_jax import parallel
+from manloc_jax import state as state_lib
+from manloc_jax import steps
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import workload
+
+_BATCHES = flags.DEFINE_list('batches', [16, 64, 256, 1024], 'Patches in each.')
+_CHUNK = command.define_chunk()
+
+
+def main(argv: list[str]) -> None:
+  """Compiles, prints a line for each batch and writes JSON."""
+  del argv
+  config = command.config()
+  sizes = [int(size) for size in _BATCHES.value]
+  config.batch_size = math.gcd(*sizes)  # All split over the same devices.
+  mesh = contestants.start(config, command.PRECISION.value)
+  rows = [
+      {'batch_size': size, **plan(config, mesh, size, _CHUNK.value)}
+      for size in sizes
+  ]
+  command.finish('memory', {'rows': rows, 'chunk': _CHUNK.value}, lines)
+
+
+def plan(config, mesh, batch_size: int, chunk: int | None) -> dict[str, float]:
+  """Returns the MiB that a train step takes on each device.
+
+  Args:
+    config: Settings of the network and the optimizer.
+    mesh: Devices.
+    batch_size: Patches over all devices.
+    chunk: See `steps.make_train_step`.
+  """
+  model = models.JConvLSTMConv(**config.model)
+  tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
+  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
+  state = jax.eval_shape(create, jax.random.key(0))
+  abstract = lambda tree, sharding: jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree
+  )
+  batch = jax.eval_shape(
+      lambda: jax.tree.map(jnp.asarray, workload.random_batch(batch_size))
+  )
+  step = steps.make_train_step(model, tx, mesh, loss=config.loss, chunk=chunk)
+  memory = step.lower(
+      abstract(state, parallel.replicated(mesh)),
+      abstract(batch, parallel.sharded(mesh)),
+  ).compile().memory_analysis()
+  return {
+      'temporary_mib': memory.temp_size_in_bytes / 2**20,
+      'argument_mib': memory.argument_size_in_bytes / 2**20,
+  }
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders a result for a terminal."""
+  out = [f'memory of a train step on each device, {result["device"]}']
+  for row in result['rows']:
+    out.append(
+        f'  batch {row["batch_size"]:5d} {row["temporary_mib"]:9.0f} MiB'
+        f' temporary, {row["argument_mib"]:6.0f} MiB state and batch'
+    )
+  return out
+
+
+if __name__ == '__main__':
+  app.run(main)
