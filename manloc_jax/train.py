@@ -75,14 +75,7 @@ def train(
     if progress.done:
       return True  # A finished run stays as it is.
     batches = _batches(config, prepared, mesh, first, stages)
-    stages.begin('input')
-    batch = next(batches)
-    stages.begin('program')
-    if first == 0:
-      _check_alive(model, state.params, batch['image'])
-    train_step = train_step.lower(state, batch).compile()
-    stages.begin('first step')
-    batches = itertools.chain([batch], batches)
+    train_step, batches = _compile(train_step, model, state, batches, stages)
     meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
     with writer_lib.Writer(
         workdir, first_step=first, enabled=is_writer
@@ -112,9 +105,7 @@ def train(
           meter.note(f'val {SELECTION} {validation[SELECTION]:.3f}')
           # NaN, of a part with one class only, compares with nothing.
           progress.scores[step] = max(-1.0, validation[SELECTION])
-          patience = config.train.patience_evals
-          stale = progress.evaluations_since_best
-          progress.done = last or bool(patience) and stale >= patience
+          progress.done = last or _is_stale(progress, config.train)
         checkpoint.save(manager, step, state, progress, force=evaluated)
         if progress.done:
           break
@@ -155,6 +146,23 @@ def _batches(config, prepared: str, mesh, start_step: int, stages):
       **order,
   )
   return parallel.prefetch(batches, mesh)
+
+
+def _compile(train_step, model, state, batches, stages):
+  """Compiles the step for the first batch; returns it and all batches."""
+  stages.begin('input')
+  batch = next(batches)
+  stages.begin('program')
+  if state.step == 0:
+    _check_alive(model, state.params, batch['image'])
+  program = train_step.lower(state, batch).compile()
+  stages.begin('first step')
+  return program, itertools.chain([batch], batches)
+
+
+def _is_stale(progress: checkpoint.Progress, settings) -> bool:
+  patience = settings.patience_evals
+  return bool(patience) and progress.evaluations_since_best >= patience
 
 
 def _check_finite(loss: float, step: int) -> None:
