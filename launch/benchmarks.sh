@@ -65,7 +65,7 @@ if [ "$platform" = cpu ]; then
   run evaluate evaluate
   run localize localize
   run startup startup --config=configs/demo.py
-  small="--config=configs/small.py --batch_size=8"
+  small="--config=configs/small.py --batch_size=16"
   run endurance endurance $small
 else
   for precision in float32 tensorfloat32 bfloat16; do

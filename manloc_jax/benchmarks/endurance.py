@@ -1,7 +1,7 @@
 r"""Whether a long run stays as fast and as small as it began.
 
   python -m manloc_jax.benchmarks.endurance --config=configs/small.py \
-      --batch_size=8 --steps=10000
+      --batch_size=16 --steps=10000
 
 Trains on a set of noise as a run does and compares the tenths of the run:
 time of a step, and resident memory at the end of the tenth. `drift` is the
