@@ -5,7 +5,7 @@ r"""Evaluation of a prepared set, reading included, against peers.
 
 A repeat is one pass over a set of noise. Peers: `torch` (PyTorch with channels
 last, histograms in NumPy) and `forward`, our own network without the metrics,
-which says what they cost. All read the same files, arrays of NumPy.
+which says what they cost. Both read the same files.
 """
 
 import functools
@@ -40,9 +40,8 @@ def main(argv: list[str]) -> None:
         pathlib.Path(scratch) / 'set',
         SPLIT,
         patches=_PATCHES.value,
-        # Beside TensorFlow's threads PyTorch is now and then half as fast.
-        source='resident',
-        num_shards=1,
+        source=config.data.source,
+        num_shards=config.data.num_shards,
     )
     makers = {OURS: make_ours, 'torch': make_torch, 'forward': make_forward}
     times = command.race({
@@ -52,7 +51,9 @@ def main(argv: list[str]) -> None:
         for name in (OURS, *_PEERS.value)
     })
   result = summarize(times, _PATCHES.value)
-  command.finish('evaluate', result, lines)
+  command.finish(
+      'evaluate', {**result, 'source': config.data.source}, lines
+  )
 
 
 def make_ours(config, folder: pathlib.Path, precision: str) -> contestants.Run:
