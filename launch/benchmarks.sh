@@ -33,51 +33,50 @@ run() {
   fi
 }
 
-# steps PEERS NAME [ARGUMENTS]: trains and predicts.
+# steps NAME [ARGUMENTS]: trains and predicts.
 steps() {
-  local peers="$1" name="$2"
-  shift 2
+  local name="$1"
+  shift
   for mode in train forward; do
-    run "${mode}_$name" train_step --mode="$mode" $peers "$@"
+    run "${mode}_$name" train_step --mode="$mode" $turns "$@"
   done
 }
 
-torch="--parts --peer=torch --peer=torch-channels-last --peer=torch-compile"
+turns="--rounds=5 --turn_seconds=1"
+torch="--peer=torch --peer=torch-channels-last --peer=torch-compile"
 if [ "$platform" = cpu ]; then
   # The decoder of 16 filters that published timings of this network have, and
   # the default one.
   narrow="--config.model.conv3_filters=16 --config.model.conv4_filters=16"
-  for batch in 16 64 256; do
-    steps "$torch --peer=plain" "narrow_$batch" --batch_size=$batch $narrow
-  done
-  for batch in 64 256; do
-    steps "$torch" "narrow_${batch}_tuned" --batch_size=$batch $narrow \
-      --tuned_allocator
-  done
-  steps "$torch" default_64 --batch_size=64
-  steps "--peer=plain --peer=plain-lstm --peer=plain-convolutions
-    --peer=unchunked --peer=one-device" arrangements_64 --batch_size=64 $narrow
+  steps narrow_64 --batch_size=64 --parts $narrow $torch
+  steps narrow_256 --batch_size=256 $narrow $torch
+  steps narrow_16 --batch_size=16 $narrow $torch
+  steps narrow_64_tuned --batch_size=64 --tuned_allocator $narrow $torch
+  steps default_64 --batch_size=64 $torch
+  steps arrangements_64 --batch_size=64 $narrow --peer=plain \
+    --peer=plain-lstm --peer=plain-convolutions --peer=unchunked \
+    --peer=one-device
   for mode in train forward; do
-    run "lstm_$mode" lstm --mode=$mode
+    run "lstm_$mode" lstm --mode=$mode $turns
   done
   run memory memory --batches=16,64,256,1024
-  run pipeline pipeline
-  run evaluate evaluate
-  run localize localize
+  run pipeline pipeline $turns
+  run evaluate evaluate $turns
+  run localize localize $turns
   run startup startup --config=configs/demo.py
-  small="--config=configs/small.py --batch_size=16"
-  run endurance endurance $small
+  run endurance endurance --config=configs/small.py --batch_size=16
 else
   for precision in float32 tensorfloat32 bfloat16; do
     for batch in 64 256 1024 4096; do
-      steps "$torch" "${precision}_$batch" --precision=$precision \
-        --batch_size=$batch
+      steps "${precision}_$batch" --precision=$precision \
+        --batch_size=$batch --parts $torch
     done
   done
   run memory memory --batches=64,256,1024,4096
   for batch in 64 1024; do
-    run "lstm_$batch" lstm --batch_size=$batch --peer=cudnn --peer=plain
+    run "lstm_$batch" lstm --batch_size=$batch --peer=cudnn --peer=plain \
+      $turns
   done
-  run localize localize
+  run localize localize $turns
   run endurance_resident endurance --batch_size=256 --source=resident
 fi
