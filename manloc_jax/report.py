@@ -195,7 +195,11 @@ def speed_block() -> str:
     found.sort(key=lambda result: (result['benchmark'], result['summary']))
     steps = [r for r in found if r['benchmark'] == 'train_step']
     others = [r for r in found if r['benchmark'] != 'train_step']
-    text += [f'### {found[0]["device"]}', '', speed.step_table(steps), '']
+    text += [f'### {found[0]["device"]}', '']
+    text += [speed.step_table(steps, speed.TORCH), '']
+    if any('plain-lstm' in result['ratios'] for result in steps):
+      text += ['Times ours without one of its arrangements:', '']
+      text += [speed.step_table(steps, speed.ARRANGEMENTS), '']
     lines = [line for result in (*steps, *others) for line in result['summary']]
     text += ['<details><summary>All figures</summary>', '', '```text', *lines]
     text += ['```', '', '</details>', '']

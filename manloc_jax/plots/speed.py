@@ -1,20 +1,28 @@
 """Tables of benchmarks in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-_PEERS = {
+TORCH = {
     'torch': 'PyTorch eager',
     'torch-channels-last': 'PyTorch, channels last',
     'torch-compile': 'PyTorch compiled',
-    'plain': 'plain Linen',
+}
+ARRANGEMENTS = {
+    'plain': 'all plain Linen',
+    'plain-lstm': 'plain LSTM',
+    'plain-convolutions': 'plain convolutions',
+    'unchunked': 'no chunks',
+    'one-device': 'one device',
 }
 
 
-def step_table(results: Sequence[dict]) -> str:
+def step_table(results: Sequence[dict], peers: Mapping[str, str]) -> str:
   """Makes a table of train steps and forward passes, a row for each result.
 
   Args:
-    results: JSON of `benchmarks.train_step`.
+    results: JSON of `benchmarks.train_step`; those without these peers are
+      left out.
+    peers: Title of each peer, such as `TORCH`.
 
   Returns:
     Markdown: our speed, and how many times that of each peer it is, with the
@@ -23,10 +31,12 @@ def step_table(results: Sequence[dict]) -> str:
   lines = [
       '| | Batch | Filters | Precision | Allocator | Patches/s |'
       + ' Share of peak |'
-      + ''.join(f' Times {title} |' for title in _PEERS.values()),
-      '|' + '---|' * (7 + len(_PEERS)),
+      + ''.join(f' Times {title} |' for title in peers.values()),
+      '|' + '---|' * (7 + len(peers)),
   ]
   for result in sorted(results, key=_order):
+    if not peers.keys() & result['ratios'].keys():
+      continue
     model = result['model']
     cells = [
         result['mode'],
@@ -36,7 +46,7 @@ def step_table(results: Sequence[dict]) -> str:
         'tuned' if result['tuned_allocator'] else 'default',
         f'{result["patches_per_s"]:.0f}',
         f'{result["share_of_peak"]:.0%}',
-        *(_ratio(result['ratios'].get(peer)) for peer in _PEERS),
+        *(_ratio(result['ratios'].get(peer)) for peer in peers),
     ]
     lines.append('| ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
