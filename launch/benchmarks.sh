@@ -54,8 +54,7 @@ if [ "$platform" = cpu ]; then
   steps narrow_64_tuned --batch_size=64 --tuned_allocator $narrow $torch
   steps default_64 --batch_size=64 $torch
   steps arrangements_64 --batch_size=64 $narrow --peer=plain \
-    --peer=plain-lstm --peer=plain-convolutions --peer=unchunked \
-    --peer=one-device
+    --peer=plain-lstm --peer=plain-convolutions --peer=unchunked
   for mode in train forward; do
     run "lstm_$mode" lstm --mode=$mode $turns
   done

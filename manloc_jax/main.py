@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
-    _start_jax(config)
+    _start_jax()
     _STAGES.begin('settings and set')
     _check(config)
     prepared = _prepare(config.data)
@@ -69,12 +69,9 @@ def main(argv: list[str]) -> None:
     _report(workdir)
 
 
-def _start_jax(config: ml_collections.ConfigDict) -> None:
+def _start_jax() -> None:
   import jax
 
-  from manloc_jax import parallel
-
-  parallel.use_cpu_cores(config.batch_size, config.eval.batch_size)
   # Programs compiled by an earlier run are loaded, not compiled again.
   if jax.config.jax_compilation_cache_dir is None:
     cache = os.path.expanduser('~/.cache/manloc_jax/xla')

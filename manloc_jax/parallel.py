@@ -2,8 +2,6 @@
 
 import collections
 from collections.abc import Iterable, Iterator
-import math
-import os
 from typing import Any
 
 import jax
@@ -13,29 +11,14 @@ from manloc_jax import errors
 
 DATA = 'data'  # The one mesh axis: examples.
 
-# On a CPU; fewer are not worth a device of their own.
-_LEAST_PATCHES_PER_CORE = 8
-
-
-def use_cpu_cores(*batch_sizes: int) -> None:
-  """Makes each core of a CPU a device of its own; call before JAX starts.
-
-  Many operations of a step are too small to be worth splitting over cores, and
-  one device would leave most of them idle. Where JAX computes on accelerators
-  this changes nothing.
-
-  Args:
-    *batch_sizes: Each must split evenly over the devices, which limits their
-      number.
-  """
-  size = math.gcd(*batch_sizes)
-  cores = min(len(os.sched_getaffinity(0)), size // _LEAST_PATCHES_PER_CORE)
-  fitting = [n for n in range(1, cores + 1) if size % n == 0]
-  jax.config.update('jax_num_cpu_devices', max(fitting, default=1))
-
 
 def make_mesh(devices=None) -> Mesh:
-  """Returns a 1-D mesh over `devices`, by default all of all processes."""
+  """Returns a 1-D mesh over `devices`, by default all of all processes.
+
+  A CPU is one device, whatever its cores. A device per core is a tenth faster,
+  but a thread that waits in a sum over devices is missing where the products
+  of another device wait for threads, and training then hangs for good.
+  """
   devices = devices or jax.devices()
   # Auto, because `make_mesh` now defaults to Explicit, and explicit shardings
   # appear in array types, which Linen's scans do not expect.

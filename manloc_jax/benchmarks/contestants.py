@@ -38,7 +38,6 @@ def make_step(
     precision: str,
     chunk: int | None,
     network: str = 'manloc_jax',
-    one_device: bool = False,
 ) -> Run:
   """Makes a train step or a forward pass of a whole batch.
 
@@ -48,9 +47,8 @@ def make_step(
     precision: One of `PRECISIONS`, of the products.
     chunk: See `steps.make_train_step`.
     network: Key of `NETWORKS`.
-    one_device: Whether a CPU is one device, whatever its cores.
   """
-  mesh = start(config, precision, one_device)
+  mesh = start(config, precision)
   model = NETWORKS[network](**config.model)
   tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
   state = state_lib.create(model, tx, models.SIDE, jax.random.key(0))
@@ -198,11 +196,7 @@ def peak_side(platform: str) -> int:
   return 2048 if platform == 'cpu' else 8192
 
 
-def start(
-    config: ml_collections.ConfigDict,
-    precision: str,
-    one_device: bool = False,
-):
+def start(config: ml_collections.ConfigDict, precision: str):
   """Sets up JAX as a run does; returns the mesh."""
   jax.config.update(
       'jax_default_matmul_precision',
@@ -210,8 +204,6 @@ def start(
   )
   if precision == 'bfloat16':
     config.model.dtype = 'bfloat16'
-  if not one_device:
-    parallel.use_cpu_cores(config.batch_size)
   return parallel.make_mesh()
 
 

@@ -5,8 +5,6 @@ r"""Memory of a train step as a function of the batch, as the compiler plans it.
 Nothing runs: each step is compiled for its shapes alone.
 """
 
-import math
-
 from absl import app
 from absl import flags
 import jax
@@ -29,7 +27,6 @@ def main(argv: list[str]) -> None:
   del argv
   config = command.config()
   sizes = [int(size) for size in _BATCHES.value]
-  config.batch_size = math.gcd(*sizes)  # All split over the same devices.
   mesh = contestants.start(config, command.PRECISION.value)
   rows = [
       {'batch_size': size, **plan(config, mesh, size, _CHUNK.value)}

@@ -6,8 +6,8 @@ in every round, and what is reported is the ratio within a round: its median
 over the rounds, and its spread.
 
 Turns do not make up for a core that others keep busy: PyTorch, whose threads
-wait for each other, loses more by it than JAX with a device per core. A wide
-spread says that the machine was not idle.
+wait for each other, loses more by it than JAX does. A wide spread says that
+the machine was not idle.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -29,7 +29,6 @@ ARRANGEMENTS = {
     'plain-lstm': {'network': 'plain-lstm'},
     'plain-convolutions': {'network': 'plain-convolutions', 'chunk': 0},
     'unchunked': {'chunk': 0},
-    'one-device': {'one_device': True},
 }
 PEERS = ('torch', 'torch-channels-last', 'torch-compile', *ARRANGEMENTS)
 OURS = 'manloc_jax'

@@ -12,7 +12,6 @@ ARRANGEMENTS = {
     'plain-lstm': 'plain LSTM',
     'plain-convolutions': 'plain convolutions',
     'unchunked': 'no chunks',
-    'one-device': 'one device',
 }
 
 
