@@ -37,13 +37,22 @@ def define_peers(peers: Sequence[str], default: Sequence[str]):
 
 def define_mode():
   """Defines `--mode`, whether gradients are taken."""
-  return flags.DEFINE_enum('mode', 'train', ['train', 'forward'], 'What to do.')
+  return flags.DEFINE_enum(
+      'mode',
+      'train',
+      ['train', 'forward'],
+      'What to do.',
+      allow_override=True,  # See above.
+  )
 
 
 def define_chunk():
   """Defines `--chunk`, see `steps.make_train_step`."""
   return flags.DEFINE_integer(
-      'chunk', None, 'Patches that a device works on at once; 0: all.'
+      'chunk',
+      None,
+      'Patches that a device works on at once; 0: all.',
+      allow_override=True,  # See above.
   )
 
 
