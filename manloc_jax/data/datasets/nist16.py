@@ -24,7 +24,12 @@ _LAYOUT = (
 )
 
 
-def _find_table(root: pathlib.Path) -> pathlib.Path:
+def find_table(root: pathlib.Path) -> pathlib.Path:
+  """Finds the reference table at most two levels below a folder.
+
+  Raises:
+    DataError: There is none, or more than one.
+  """
   # Releases differ in the name of the top folder, so it is found by content.
   tables = [
       path
@@ -45,7 +50,12 @@ def _find_table(root: pathlib.Path) -> pathlib.Path:
   return tables[0]
 
 
-def _read_table(path: pathlib.Path) -> list[dict[str, str]]:
+def read_table(path: pathlib.Path) -> list[dict[str, str]]:
+  """Reads the reference table, a dictionary for each probe.
+
+  Raises:
+    DataError: It lacks columns.
+  """
   # Copies with commas, semicolons or quotes go round.
   with open(path, newline='', encoding='utf-8-sig') as file:
     header = file.readline()
@@ -62,13 +72,15 @@ def _read_table(path: pathlib.Path) -> list[dict[str, str]]:
   return rows
 
 
-def _is_yes(cell: str | None) -> bool:
+def is_yes(cell: str | None) -> bool:
+  """Reads a yes or no of the table."""
   return (cell or '').strip().lower() in _YES
 
 
-def _manipulation(row: dict[str, str]) -> str:
+def manipulation(row: dict[str, str]) -> str:
+  """Returns the type of a forged probe, as `spec.Record` has it."""
   for column, name in _MANIPULATION.items():
-    if _is_yes(row[column]):
+    if is_yes(row[column]):
       return name
   return 'unknown'
 
@@ -107,9 +119,9 @@ def find_records(
     DataError: The table is missing, lacks columns, or none of the forged
       probes that it names is there with its mask.
   """
-  table = _find_table(root)
+  table = find_table(root)
   release = table.parents[2]
-  rows = _read_table(table)
+  rows = read_table(table)
   groups = _groups(rows)
   records, rejected = [], []
   forged = 0
@@ -120,16 +132,16 @@ def find_records(
       reason = 'the reference table names it, but there is no such file'
       rejected.append(spec.Rejected(str(image), reason))
       continue
-    manipulation = 'none'
-    if _is_yes(row['IsTarget']):
-      manipulation = _manipulation(row)
+    kind = 'none'
+    if is_yes(row['IsTarget']):
+      kind = manipulation(row)
       mask = release / row['ProbeMaskFileName']
       if not mask.is_file():
         rejected.append(spec.Rejected(str(image), f'there is no mask {mask}'))
         continue
       forged += 1
     records.append(
-        spec.Record(image.stem, image, mask, groups[probe], manipulation)
+        spec.Record(image.stem, image, mask, groups[probe], kind)
     )
   if not forged:
     raise spec.DataError(
