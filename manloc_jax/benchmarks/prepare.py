@@ -143,15 +143,15 @@ def link(records: list[spec.Record], root: pathlib.Path) -> pathlib.Path:
     (root / probe).symlink_to(record.image.absolute())
     if not (root / mask).exists():
       (root / mask).symlink_to(record.mask.absolute())
-    is_kind = lambda kind: 'Y' if record.manipulation == kind else 'N'
+    kind = record.manipulation
     rows.append({
         'ProbeFileName': probe,
         'ProbeMaskFileName': mask,
         'IsTarget': 'Y',
         'BaseFileName': record.group,
-        'IsManipulationTypeRemoval': is_kind('removal'),
-        'IsManipulationTypeSplice': is_kind('splice'),
-        'IsManipulationTypeCopyClone': is_kind('copy-move'),
+        'IsManipulationTypeRemoval': 'NY'[kind == 'removal'],
+        'IsManipulationTypeSplice': 'NY'[kind == 'splice'],
+        'IsManipulationTypeCopyClone': 'NY'[kind == 'copy-move'],
     })
   nist_tree.write_table(table, rows)
   return root

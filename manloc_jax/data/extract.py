@@ -47,7 +47,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-  """What is known of an image once it has been decoded.
+  """What is known of an image.
 
   Attributes:
     image_id: The image.
@@ -74,24 +74,46 @@ class Draw:
 
   Attributes:
     record: The image.
-    quota: `(manipulated, pristine)` patches to draw; None for every window
-      of the plain lattice.
+    quota: `(manipulated, pristine)` patches to draw.
     is_test: Whether the stride of validation and test applies.
+    grid: Whether every window of the plain lattice is wanted as well.
   """
 
   record: spec.Record
-  quota: tuple[int, int] | None
+  quota: tuple[int, int]
   is_test: bool
+  grid: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+  """What an order brought.
+
+  Attributes:
+    reason: Why the image cannot be used after all; empty if it can.
+    note: What was done to read it; empty if nothing.
+    cut: As many as ordered.
+    grid: Windows of the plain lattice; None if not ordered.
+  """
+
+  reason: str = ''
+  note: str = ''
+  cut: patches.Cut | None = None
+  grid: patches.Cut | None = None
 
 
 def examine(record: spec.Record, job: Job) -> Examined:
-  """Decodes an image and its mask in full and counts candidate patches.
+  """Decodes a mask, but of the image only the header; counts candidates.
+
+  Large photographs take long to decode: that is left to `draw`, which may
+  still find that the file is broken.
 
   Raises:
     SizeMismatch: Sizes differ and the policy is `error`.
   """
   try:
-    image, mask, note = _load(record, job)
+    size = images.read_size(record.image)
+    mask, _ = _mask(record, size, job)
   except SizeMismatch as error:
     if job.size_mismatch == 'error':
       raise
@@ -100,46 +122,46 @@ def examine(record: spec.Record, job: Job) -> Examined:
     return Examined(record.image_id, reason=str(error))
   return Examined(
       image_id=record.image_id,
-      note=note,
-      size=image.shape[:2],
-      manipulated=float(mask.mean()),
+      size=size,
+      manipulated=cv2.countNonZero(mask) / mask.size,
       train=_count(mask, job.sampler),
       test=_count(mask, job.sampler.for_test()),
   )
 
 
-def draw(order: Draw, job: Job) -> list[spec.Patch]:
-  """Draws the ordered patches of one image.
-
-  Raises:
-    DataError: The files have changed since they were examined.
-  """
-  image, mask, _ = _load(order.record, job)
-  if order.quota is None:
-    found = patches.grid(mask, job.sampler)
-    return patches.cut(image, mask, found, np.arange(len(found.labels)))
+def draw(order: Draw, job: Job) -> Drawn:
+  """Decodes an image in full and draws the ordered patches."""
+  record = order.record
+  try:
+    decoded = images.read_image(record.image)
+    mask, note = _mask(record, decoded.pixels.shape[:2], job)
+  except spec.DataError as error:
+    return Drawn(reason=str(error))
   sampler = job.sampler.for_test() if order.is_test else job.sampler
   found = patches.candidates(mask, sampler)
-  rng = patches.rng_for(job.seed, order.record.image_id)
-  return patches.cut(
-      image, mask, found, patches.choose(found, *order.quota, rng)
-  )
+  rng = patches.rng_for(job.seed, record.image_id)
+  chosen = patches.choose(found, *order.quota, rng)
+  cut, grid = patches.cut(decoded.pixels, mask, found, chosen), None
+  if order.grid:
+    found = patches.grid(mask, job.sampler)
+    every = np.arange(len(found.labels))
+    grid = patches.cut(decoded.pixels, mask, found, every)
+  note = ', '.join(filter(None, (decoded.note, note)))
+  return Drawn(note=note, cut=cut, grid=grid)
 
 
-def _load(
-    record: spec.Record, job: Job
-) -> tuple[np.ndarray, np.ndarray, str]:
-  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note."""
-  decoded = images.read_image(record.image)
-  notes = [decoded.note]
-  size = decoded.pixels.shape[:2]
+def _mask(
+    record: spec.Record, size: tuple[int, int], job: Job
+) -> tuple[np.ndarray, str]:
+  """Returns the mask of an image of some size, uint8[h, w], and a note."""
   if min(size) < spec.SIDE:
     raise spec.DataError(
         f'{record.image} has {_text(size)} pixels, less than a patch of '
         f'{spec.SIDE}x{spec.SIDE}.'
     )
   if record.mask is None:
-    return decoded.pixels, np.zeros(size, np.uint8), decoded.note
+    return np.zeros(size, np.uint8), ''
+  notes = []
   mask = images.read_mask(
       record.mask, datasets.get(job.dataset).is_manipulated
   )
@@ -157,7 +179,7 @@ def _load(
     raise spec.DataError(f'The mask {record.mask} marks no pixel.')
   if mask.all():
     notes.append('its mask marks every pixel')
-  return decoded.pixels, mask, ', '.join(filter(None, notes))
+  return mask, ', '.join(notes)
 
 
 def _count(mask: np.ndarray, sampler: patches.Sampler) -> tuple[int, int]:

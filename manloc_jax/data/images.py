@@ -1,8 +1,10 @@
 """Image and mask files to arrays: every file is decoded in full or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import PIL
@@ -37,12 +39,22 @@ class Decoded:
   """A decoded image.
 
   Attributes:
-    pixels: uint8[h, w, 3], RGB.
+    pixels: uint8[h, w, 3], RGB, read-only.
     note: What had to be done to make it 8-bit RGB; empty if nothing.
   """
 
   pixels: np.ndarray
   note: str
+
+
+def read_size(path: pathlib.Path) -> tuple[int, int]:
+  """Returns height and width as the header tells them; decodes nothing.
+
+  Raises:
+    DataError: The file is missing, no image, or too large.
+  """
+  with _opened(path) as image:
+    return image.height, image.width
 
 
 def read_image(path: pathlib.Path) -> Decoded:
@@ -63,7 +75,9 @@ def read_image(path: pathlib.Path) -> Decoded:
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
   image, note = _load(path)
-  return Decoded(np.array(image.convert('RGB')), note)
+  if image.mode != 'RGB':  # Converting copies, even to the same mode.
+    image = image.convert('RGB')
+  return Decoded(np.asarray(image), note)
 
 
 def read_mask(
@@ -84,20 +98,43 @@ def read_mask(
   image, _ = _load(path)
   if image.mode not in ('1', 'L'):
     image = image.convert('RGB')  # Not all modes turn to grey at once.
-  return is_manipulated(np.array(image.convert('L'))).astype(np.uint8)
+  if image.mode != 'L':  # See above.
+    image = image.convert('L')
+  return is_manipulated(np.asarray(image)).astype(np.uint8)
 
 
 def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
   """Decodes the whole file; returns it with a note on its conversion."""
+  with _opened(path) as image:
+    # Pillow keeps the high byte of deep colour on its own, silently.
+    is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
+    is_animated = getattr(image, 'is_animated', False)
+    image.load()
+  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
+    raise spec.DataError(
+        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
+        'save it with 8 bits per channel.'
+    )
+  notes = [_CONVERSIONS.get(image.mode, '')]
+  if is_deep:
+    notes.append('16 bits reduced to 8')
+  if is_animated:
+    notes.append('only the first of several frames used')
+  # Pillow would otherwise warn where a palette has transparency.
+  image.info.pop('transparency', None)
+  if image.mode.startswith('I;16'):
+    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+  return image, ', '.join(filter(None, notes))
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Image.Image]:
+  """Opens a file whose header is sound; says plainly what goes wrong."""
   try:
     with Image.open(path) as image:
-      width, height = image.size
-      if width * height > MAX_PIXELS:
+      if image.width * image.height > MAX_PIXELS:
         raise _too_large(path)
-      # Pillow keeps the high byte of deep colour on its own, silently.
-      is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
-      is_animated = getattr(image, 'is_animated', False)
-      image.load()
+      yield image
   except spec.DataError:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -114,21 +151,6 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
     raise spec.DataError(
         f'{path} is broken ({error}); fetch it again or remove it.'
     ) from error
-  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
-    raise spec.DataError(
-        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
-        'save it with 8 bits per channel.'
-    )
-  notes = [_CONVERSIONS.get(image.mode, '')]
-  if is_deep:
-    notes.append('16 bits reduced to 8')
-  if is_animated:
-    notes.append('only the first of several frames used')
-  # Pillow would otherwise warn where a palette has transparency.
-  image.info.pop('transparency', None)
-  if image.mode.startswith('I;16'):
-    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  return image, ', '.join(filter(None, notes))
 
 
 def _too_large(path: pathlib.Path) -> spec.DataError:
