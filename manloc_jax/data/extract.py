@@ -4,6 +4,7 @@ Nothing here imports TensorFlow, so that workers start fast and stay small.
 """
 
 import dataclasses
+import zlib
 
 import cv2
 import numpy as np
@@ -53,6 +54,8 @@ class Examined:
     image_id: The image.
     reason: Why it cannot be used; empty if it can.
     note: What was done to read it; empty if nothing.
+    mask_note: The same for its mask alone.
+    mask: The mask, packed: a few kilobytes even for large images.
     size: `(height, width)`.
     manipulated: Share of manipulated pixels.
     train: `(manipulated, pristine)` candidates at the training stride.
@@ -62,6 +65,8 @@ class Examined:
   image_id: str
   reason: str = ''
   note: str = ''
+  mask_note: str = ''
+  mask: bytes = b''
   size: tuple[int, int] = (0, 0)
   manipulated: float = 0.0
   train: tuple[int, int] = (0, 0)
@@ -74,12 +79,14 @@ class Draw:
 
   Attributes:
     record: The image.
+    examined: What is known of it.
     quota: `(manipulated, pristine)` patches to draw.
     is_test: Whether the stride of validation and test applies.
     grid: Whether every window of the plain lattice is wanted as well.
   """
 
   record: spec.Record
+  examined: Examined
   quota: tuple[int, int]
   is_test: bool
   grid: bool
@@ -113,7 +120,7 @@ def examine(record: spec.Record, job: Job) -> Examined:
   """
   try:
     size = images.read_size(record.image)
-    mask, _ = _mask(record, size, job)
+    mask, note = _read_mask(record, size, job)
   except SizeMismatch as error:
     if job.size_mismatch == 'error':
       raise
@@ -122,6 +129,8 @@ def examine(record: spec.Record, job: Job) -> Examined:
     return Examined(record.image_id, reason=str(error))
   return Examined(
       image_id=record.image_id,
+      mask_note=note,
+      mask=_pack(mask),
       size=size,
       manipulated=cv2.countNonZero(mask) / mask.size,
       train=_count(mask, job.sampler),
@@ -131,12 +140,17 @@ def examine(record: spec.Record, job: Job) -> Examined:
 
 def draw(order: Draw, job: Job) -> Drawn:
   """Decodes an image in full and draws the ordered patches."""
-  record = order.record
+  record, examined = order.record, order.examined
   try:
     decoded = images.read_image(record.image)
-    mask, note = _mask(record, decoded.pixels.shape[:2], job)
   except spec.DataError as error:
     return Drawn(reason=str(error))
+  if decoded.pixels.shape[:2] != examined.size:
+    return Drawn(
+        reason=f'{record.image} is broken (its header tells another size); '
+        'fetch it again or remove it.'
+    )
+  mask = _unpack(examined.mask, examined.size)
   sampler = job.sampler.for_test() if order.is_test else job.sampler
   found = patches.candidates(mask, sampler)
   rng = patches.rng_for(job.seed, record.image_id)
@@ -146,11 +160,20 @@ def draw(order: Draw, job: Job) -> Drawn:
     found = patches.grid(mask, job.sampler)
     every = np.arange(len(found.labels))
     grid = patches.cut(decoded.pixels, mask, found, every)
-  note = ', '.join(filter(None, (decoded.note, note)))
+  note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
   return Drawn(note=note, cut=cut, grid=grid)
 
 
-def _mask(
+def _pack(mask: np.ndarray) -> bytes:
+  return zlib.compress(np.packbits(mask), 1)
+
+
+def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:
+  bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+  return np.unpackbits(bits, count=size[0] * size[1]).reshape(size)
+
+
+def _read_mask(
     record: spec.Record, size: tuple[int, int], job: Job
 ) -> tuple[np.ndarray, str]:
   """Returns the mask of an image of some size, uint8[h, w], and a note."""

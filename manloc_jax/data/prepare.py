@@ -1,9 +1,10 @@
 """Image tree to data files and a manifest: split, sample, write, once.
 
-Two passes, so that memory stays bounded: the first decodes the masks and
-counts candidates, the second decodes the images, each once, and draws what the
-balance of each part allows. Only where the second finds broken images, which
-change the split, is it done again without them.
+Two passes, so that memory stays bounded: the first decodes the masks, counts
+candidates and keeps each mask packed; the second decodes the images and draws
+what the balance of each part allows. Every file is decoded once. Only where
+the second pass finds broken images, which change the split, is it done again
+without them.
 """
 
 import collections
@@ -189,9 +190,9 @@ def _orders(
   counts = np.array([one.test if is_test else one.train for one in seen])
   positives, negatives = patches.balance(*counts.T, job.sampler)
   orders = [
-      extract.Draw(record, quota, is_test, grid=name == 'test')
-      for record, *quota in zip(
-          members, positives.tolist(), negatives.tolist(), strict=True
+      extract.Draw(record, one, quota, is_test, grid=name == 'test')
+      for record, one, *quota in zip(
+          members, seen, positives.tolist(), negatives.tolist(), strict=True
       )
   ]
   if not is_test:
