@@ -2,12 +2,16 @@
 
 import csv
 import io
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 from PIL import Image
 import pytest
 
 from manloc_jax.benchmarks import nist_tree
+from manloc_jax.benchmarks import prepare as benchmark
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import manifest
@@ -122,3 +126,59 @@ def test_masks_keep_their_bytes_at_full_size(test_data, tmp_path):
   assert (tmp_path / name).read_bytes() == whole.read_bytes()
   again = images.read_mask(tmp_path / name, nist16.is_manipulated)
   np.testing.assert_array_equal(read, again)
+
+
+def test_preparation_is_measured(tree):
+  root, _ = tree
+  found = datasets.get('nist16').find_records(root)[0]
+  forged = [record for record in found if record.mask][:8]
+  row = benchmark.measure(forged, workers=2, turns=1)
+  assert row['images'] == 8
+  assert 0 < row['decode_seconds'] and 0 < row['seconds']
+  assert row['megapixels'] == pytest.approx(
+      sum(np.prod(Image.open(record.image).size) for record in forged) / 1e6
+  )
+  assert row['images_per_s'] == 8 / row['seconds']
+  assert 100 < row['peak_mib'] < 10_000  # Parent and two workers.
+  assert row['decode_share'] == row['decode_seconds'] / row['seconds']
+  text = benchmark.lines({'workers': 2, 'device': 'some', 'rows': [row]})
+  assert '8 images' in text[1]
+
+
+def test_too_few_images_to_split_are_refused(tree):
+  found = datasets.get('nist16').find_records(tree[0])[0]
+  forged = [record for record in found if record.mask][:1]
+  with pytest.raises(spec.DataError, match='would be empty'):
+    benchmark.measure(forged, workers=1, turns=1)
+
+
+def test_memory_of_children_counts():
+  _, alone = benchmark.watch(hold, 0, 64 * 2**20)
+  _, shared = benchmark.watch(hold, 64 * 2**20, 64 * 2**20)
+  assert shared - alone > 50 * 2**20
+
+
+def hold(in_child: int, here: int) -> float:
+  """Holds memory, and some more in a child process."""
+  content = b'x' * here
+  code = f'import time; held = b"x" * {in_child}; time.sleep(0.5)'
+  command = [sys.executable, '-c', code if in_child else '']
+  return subprocess.run(command, check=True).returncode + 0 * len(content)
+
+
+@pytest.mark.parametrize('name, more', [
+    ('standin', ['--csv_root={root}', '--photographs={root}']),
+    ('prepare', ['--root={root}']),
+])
+def test_commands_say_what_is_wrong(tmp_path, name, more):
+  command = [sys.executable, '-m', f'manloc_jax.benchmarks.{name}']
+  if name == 'standin':
+    command.append(f'--out={tmp_path}/out')
+  done = subprocess.run(
+      [*command, *(text.format(root=tmp_path) for text in more)],
+      capture_output=True,
+      text=True,
+      cwd=pathlib.Path(__file__).parents[1],
+  )
+  assert done.returncode == 2
+  assert done.stderr.startswith(f'{name}: ') and 'Traceback' not in done.stderr

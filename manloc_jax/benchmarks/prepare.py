@@ -190,7 +190,8 @@ def watch(task: Callable[..., float], *args) -> tuple[float, int]:
     workers hold.
 
   Raises:
-    RuntimeError: The process failed; it has printed why.
+    UserError: The task did.
+    RuntimeError: The process failed otherwise; it has printed why.
   """
   context = multiprocessing.get_context('spawn')
   ours, theirs = context.Pipe()
@@ -201,15 +202,21 @@ def watch(task: Callable[..., float], *args) -> tuple[float, int]:
   while not ours.poll(_SAMPLE_SECONDS):
     peak = max(peak, sum(map(_resident_bytes, _family(process.pid))))
   try:
-    return ours.recv(), peak
+    found = ours.recv()
   except EOFError:
     raise RuntimeError(f'{task.__name__} failed, see above.') from None
   finally:
     process.join()
+  if isinstance(found, errors.UserError):
+    raise found
+  return found, peak
 
 
 def _report(pipe, task: Callable[..., float], *args) -> None:
-  pipe.send(task(*args))
+  try:
+    pipe.send(task(*args))
+  except errors.UserError as error:
+    pipe.send(error)
 
 
 def _family(process: int) -> list[int]:
