@@ -47,8 +47,12 @@ def make_counter(
         f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
         ' even --config.eval.bins.'
     )
-  zeros = steps.make_zero_totals(mesh, bins=config.eval.bins, side=models.SIDE)
-  step = steps.make_eval_step(model, mesh)
+  zeros = steps.make_zero_totals(
+      mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
+  )
+  step = steps.make_eval_step(
+      model, mesh, smooth_sigma=config.eval.smooth_sigma
+  )
   add = steps.make_sum_totals(mesh)
   process = (jax.process_index(), jax.process_count())
 
@@ -104,20 +108,21 @@ def evaluate(
   if all(_is_current(path, origin) for path in written):
     return written
   folder.mkdir(parents=True, exist_ok=True)
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   params = jax.device_put(run.params, parallel.replicated(mesh))
   for old in folder.glob('*.json'):
     old.unlink()  # Of another checkpoint, or of a split no longer asked for.
-  examples.save(
-      folder / 'examples.npz',
-      model=model,
-      params=params,
-      mesh=mesh,
-      prepared=prepared,
-      split='test_grid',
-      images=config.eval.examples,
-      batch_size=config.eval.batch_size,
-  )
+  if models.MASK in model.tasks:
+    examples.save(
+        folder / 'examples.npz',
+        model=model,
+        params=params,
+        mesh=mesh,
+        prepared=prepared,
+        split='test_grid',
+        images=config.eval.examples,
+        batch_size=config.eval.batch_size,
+    )
   count = make_counter(model, mesh, config, prepared)
   prior = mean_mask(prepared)
   validation = count(params, 'val').pixels.sum(axis=0, dtype=np.int64)
@@ -126,7 +131,9 @@ def evaluate(
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
         'split': split,
-        **_split_scores(count(params, split), kinds, prior, edge),
+        **_split_scores(
+            count(params, split), model.tasks, kinds, prior, edge
+        ),
         'data': _data_facts(content, split),
         'training': _rates(workdir),
         **origin,
@@ -136,34 +143,43 @@ def evaluate(
 
 
 def _split_scores(
-    totals: steps.Totals, kinds: list[str], prior: np.ndarray, edge: int
+    totals: steps.Totals,
+    tasks: tuple[str, ...],
+    kinds: list[str],
+    prior: np.ndarray,
+    edge: int,
 ) -> dict[str, Any]:
   """Everything that a result file says of the sums over a split.
 
   Args:
     totals: The sums.
+    tasks: What the network does; the rest is left out.
     kinds: Manipulation of each image of the split.
     prior: f64[side, side], the mean training mask.
     edge: The bin edge with the best F1 on the validation part.
   """
-  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
-  network = scores.network(totals)
-  at_edge = float(metrics.f1_curve(pixels)[edge])
-  return {
-      'scores': {**network, 'pixel_f1_at_val_threshold_pooled': at_edge},
+  found = {
+      'scores': scores.network(totals, tasks),
       'trivial': scores.trivial(totals, prior),
-      'by_manipulation': scores.by_manipulation(totals, kinds),
       'counts': scores.counts(totals),
-      'auc_bound': {
-          'patch': metrics.auc_bound(totals.patches[0]),
-          'pixel_pooled': metrics.auc_bound(pixels),
-      },
-      'val_threshold': edge / pixels.shape[1],
-      'roc': {
-          'patch': scores.thinned(metrics.roc(totals.patches[0])),
-          'pixel': scores.thinned(metrics.roc(pixels)),
-      },
+      'by_manipulation': {},
+      'auc_bound': {},
+      'roc': {},
   }
+  if models.PATCH in tasks:
+    patches = totals.patches[0]
+    found['auc_bound']['patch'] = metrics.auc_bound(patches)
+    found['roc']['patch'] = scores.thinned(metrics.roc(patches))
+  if models.MASK in tasks:
+    pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+    at_edge = float(metrics.f1_curve(pixels)[edge])
+    found['scores']['pixel_f1_at_val_threshold_pooled'] = at_edge
+    found['val_threshold'] = edge / pixels.shape[1]
+    found['by_manipulation'] = scores.by_manipulation(totals, kinds)
+    found['postprocessed'] = scores.postprocessed(totals)
+    found['auc_bound']['pixel_pooled'] = metrics.auc_bound(pixels)
+    found['roc']['pixel'] = scores.thinned(metrics.roc(pixels))
+  return found
 
 
 def _is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:

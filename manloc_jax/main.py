@@ -83,7 +83,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
   from manloc_jax import models
 
   try:
-    models.abstract_params(models.JConvLSTMConv(**config.model))
+    models.abstract_params(models.make(**config.model))
   except (TypeError, ValueError, ZeroDivisionError) as error:
     raise errors.UserError(
         f'The settings --config.model do not fit together: {error}'

@@ -56,6 +56,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         '',
         tables.scores_table([result]),
         '',
+        tables.postprocessed_table([result]),
+        '',
         tables.kinds_table([result]),
         '',
     ]

@@ -22,6 +22,7 @@ from manloc_jax import steps
 from manloc_jax import train
 from manloc_jax import writer
 from manloc_jax.data import manifest
+from manloc_jax.models import network
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +102,7 @@ def test_training_stops_when_validation_does_not_grow(
 ):
   falling = iter(np.linspace(0.9, 0.1, 50))
   monkeypatch.setattr(
-      scores, 'network', lambda totals: {train.SELECTION: next(falling)}
+      scores, 'network', lambda *unused: {'pixel_auc_pooled': next(falling)}
   )
   config = small.config(**{
       'num_steps': 50,
@@ -159,7 +160,7 @@ def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
 def test_load_gives_the_same_network_on_one_device(finished, mesh):
   run = checkpoint.load(finished)
   images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
-  model = models.JConvLSTMConv(**run.config.model)
+  model = models.make(**run.config.model)
   predict = steps.make_predict_step(model, mesh)
   _, want = predict(
       jax.device_put(run.params, parallel.replicated(mesh)),
@@ -221,7 +222,7 @@ def test_divergence_and_dead_starts_are_named(
     train.train(config, prepared, str(tmp_path / 'a'), mesh)
   config = small.config(**{'model.conv2_filters': 1})
   zeros = lambda *args: jax.nn.initializers.constant(-1.0)
-  monkeypatch.setattr(train.models.network.initializers, 'get', zeros)
+  monkeypatch.setattr(network.initializers, 'get', zeros)
   with pytest.raises(errors.UserError, match='conv2'):
     train.train(config, prepared, str(tmp_path / 'b'), mesh)
 

@@ -22,7 +22,7 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
       axes, ('patch', 'pixel'), ('Patches', 'Pixels, pooled'), strict=True
   ):
     for legend, result in results.items():
-      curve = result['roc'][unit]
+      curve = result['roc'].get(unit)
       if curve is None:
         continue
       key = 'patch_auc' if unit == 'patch' else 'pixel_auc_pooled'

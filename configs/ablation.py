@@ -1,0 +1,77 @@
+r"""The paper's study: every system of Tables 1 to 4, on any dataset.
+
+  python -m manloc_jax.main --config=configs/ablation.py:casia/s-lstm-conv \
+      --config.data.root=<folder with Au, Tp and Gt>
+
+The argument names a dataset's config and a row of a table. All rows of a
+dataset share its settings but for what SYSTEMS lists, so that a system is data
+and no network of its own. `python -m manloc_jax.sweep` runs the whole study.
+"""
+
+import importlib
+
+import ml_collections
+
+_NO_PATCHES = {'model.head': 'none'}  # Segmentation alone: S-.
+_NO_MASKS = {'model.decoder': 'none'}  # Patch classification alone: P-.
+_NO_CONVOLUTIONS = {'model.lstm_input': 'rgb'}  # Before the LSTM.
+
+# What each system changes; the names are the paper's, in lower case.
+SYSTEMS = {
+    # Tables 1 and 2, and the rows of other tables that the paper repeats:
+    # 16 maps in conv1, 256 features, patches labelled at 12.5 %.
+    'j-conv-lstm-conv': {},
+    # Table 1.
+    'p-lstm': _NO_MASKS | _NO_CONVOLUTIONS,
+    'p-conv-lstm': _NO_MASKS,
+    # Table 2.
+    'fcn': {'model.network': 'fcn'},
+    's-lstm-conv34': (
+        _NO_PATCHES | _NO_CONVOLUTIONS | {'model.decoder': 'conv34'}
+    ),
+    's-lstm-conv': _NO_PATCHES | _NO_CONVOLUTIONS,
+    's-conv-lstm-conv': _NO_PATCHES,
+    # Table 3.
+    'conv1-8f': {'model.conv1_filters': 8},
+    'conv1-32f': {'model.conv1_filters': 32},
+    'lstm-64h': {'model.lstm_hidden': (64, 64, 64)},
+    # Table 4.
+    'iou-0.5': {'data.sampler.label_threshold': 0.5},
+}
+# The study's own lengths, where the dataset's config is tuned for LSTM-64h.
+_STUDY = {
+    'casia': {
+        'num_steps': 2000,
+        'model.lstm_hidden': (64, 64, 256),
+        'eval.splits': ('test', 'test_grid'),
+    },
+}
+
+
+def get_config(
+    study: str = 'nist/j-conv-lstm-conv',
+) -> ml_collections.ConfigDict:
+  """Returns the settings of one system on one dataset.
+
+  Args:
+    study: `<dataset>/<system>`: a file of configs/ and a key of SYSTEMS.
+
+  Raises:
+    ValueError: There is no such dataset or system.
+  """
+  dataset, _, system = study.partition('/')
+  if system not in SYSTEMS:
+    raise ValueError(
+        f'There is no system {system!r}; write configs/ablation.py:{dataset}/'
+        f'SYSTEM with one of {", ".join(SYSTEMS)}.'
+    )
+  try:
+    config = importlib.import_module(f'configs.{dataset}').get_config()
+  except ModuleNotFoundError as error:
+    raise ValueError(
+        f'There is no configs/{dataset}.py; name a dataset such as nist.'
+    ) from error
+  config.update_from_flattened_dict(_STUDY.get(dataset, {}))
+  config.update_from_flattened_dict(SYSTEMS[system])
+  config.system = system
+  return config
