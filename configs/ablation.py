@@ -8,9 +8,13 @@ dataset share its settings but for what SYSTEMS lists, so that a system is data
 and no network of its own. `python -m manloc_jax.sweep` runs the whole study.
 """
 
-import importlib
-
 import ml_collections
+
+from configs import casia
+from configs import demo
+from configs import nist
+
+DATASETS = {'nist': nist, 'casia': casia, 'demo': demo}
 
 _NO_PATCHES = {'model.head': 'none'}  # Segmentation alone: S-.
 _NO_MASKS = {'model.decoder': 'none'}  # Patch classification alone: P-.
@@ -54,23 +58,18 @@ def get_config(
   """Returns the settings of one system on one dataset.
 
   Args:
-    study: `<dataset>/<system>`: a file of configs/ and a key of SYSTEMS.
+    study: `<dataset>/<system>`: keys of DATASETS and SYSTEMS.
 
   Raises:
     ValueError: There is no such dataset or system.
   """
   dataset, _, system = study.partition('/')
-  if system not in SYSTEMS:
+  if dataset not in DATASETS or system not in SYSTEMS:
     raise ValueError(
-        f'There is no system {system!r}; write configs/ablation.py:{dataset}/'
-        f'SYSTEM with one of {", ".join(SYSTEMS)}.'
+        f'There is no study {study!r}; write configs/ablation.py:DATASET/SYSTEM'
+        f' with one of {", ".join(DATASETS)} and one of {", ".join(SYSTEMS)}.'
     )
-  try:
-    config = importlib.import_module(f'configs.{dataset}').get_config()
-  except ModuleNotFoundError as error:
-    raise ValueError(
-        f'There is no configs/{dataset}.py; name a dataset such as nist.'
-    ) from error
+  config = DATASETS[dataset].get_config()
   config.update_from_flattened_dict(_STUDY.get(dataset, {}))
   config.update_from_flattened_dict(SYSTEMS[system])
   config.system = system

@@ -32,7 +32,7 @@ def jobs(
 
   Args:
     study: A config file like configs/ablation.py, with `SYSTEMS`.
-    dataset: First part of the config's argument.
+    dataset: Key of `DATASETS`.
     systems: Keys of `SYSTEMS`; all where it is empty.
     seeds: Values of `--config.seed`.
     runs: Folder above the runs.
@@ -41,14 +41,20 @@ def jobs(
     The arguments of `manloc_jax.main` by the folder of each run.
 
   Raises:
-    UserError: There is no such file or system.
+    UserError: There is no such file, dataset or system.
   """
   if not study.is_file():
     raise errors.UserError(
         f"There is no config file {str(study)!r}; run from the project's"
         ' folder, or name a file with --study.'
     )
-  known = runpy.run_path(str(study))['SYSTEMS']
+  content = runpy.run_path(str(study))
+  known = content['SYSTEMS']
+  if dataset not in content['DATASETS']:
+    raise errors.UserError(
+        f'There is no dataset {dataset!r} in {study}; choose one of'
+        f' {", ".join(content["DATASETS"])}.'
+    )
   if unknown := [system for system in systems if system not in known]:
     raise errors.UserError(
         f'There are no systems {unknown} in {study}; choose from'
@@ -102,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
   parser = argparse.ArgumentParser(
       prog='python -m manloc_jax.sweep', description=__doc__.split('\n')[0]
   )
-  parser.add_argument('dataset', help='a config file of configs/: casia, ...')
+  parser.add_argument('dataset', help='key of DATASETS: casia, nist, ...')
   parser.add_argument(
       '--study', type=pathlib.Path, default=pathlib.Path('configs/ablation.py')
   )

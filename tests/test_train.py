@@ -252,3 +252,28 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='--mode=evaluate'):
     report.report(tmp_path)
+
+
+def test_fine_tuning_starts_from_the_best_parameters_of_a_run(
+    finished, prepared, mesh, tmp_path
+):
+  changes = {
+      'train.init_from': finished,
+      'optim.learning_rate': 1e-12,
+      'num_steps': 2,
+  }
+  config = small.config(**changes)
+  workdir = str(tmp_path / 'run')
+  settings.claim(workdir, config, 'split')
+  train.train(config, prepared, workdir, mesh)
+  chex.assert_trees_all_close(
+      checkpoint.load(workdir, 2).params,
+      checkpoint.load(finished).params,
+      atol=1e-9,
+  )
+  config = small.config(**{**changes, 'model.conv3_filters': 6})
+  with pytest.raises(errors.UserError, match='does not hold the model'):
+    train.train(config, prepared, str(tmp_path / 'other'), mesh)
+  config = small.config(**{**changes, 'train.init_from': str(tmp_path / 'no')})
+  with pytest.raises(errors.UserError, match='no run'):
+    train.train(config, prepared, str(tmp_path / 'third'), mesh)
