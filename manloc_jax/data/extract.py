@@ -140,8 +140,9 @@ def _load(
     )
   if record.mask is None:
     return decoded.pixels, np.zeros(size, np.uint8), decoded.note
+  dataset = datasets.get(job.dataset)
   mask = images.read_mask(
-      record.mask, datasets.get(job.dataset).is_manipulated
+      record.mask, dataset.is_manipulated, dataset.mask_mode
   )
   if mask.shape != size:
     text = f'its mask has {_text(mask.shape)} pixels'

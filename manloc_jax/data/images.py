@@ -67,13 +67,17 @@ def read_image(path: pathlib.Path) -> Decoded:
 
 
 def read_mask(
-    path: pathlib.Path, is_manipulated: Callable[[np.ndarray], np.ndarray]
+    path: pathlib.Path,
+    is_manipulated: Callable[[np.ndarray], np.ndarray],
+    mode: str = 'L',
 ) -> np.ndarray:
   """Reads a ground-truth mask.
 
   Args:
     path: The file; any mode that `read_image` takes.
-    is_manipulated: The polarity, from uint8[h, w] grey to bool[h, w].
+    is_manipulated: The polarity, to bool[h, w].
+    mode: What `is_manipulated` takes: `L` for grey, uint8[h, w], or `RGB`,
+      uint8[h, w, 3].
 
   Returns:
     uint8[h, w], 1 = manipulated.
@@ -84,7 +88,7 @@ def read_mask(
   image, _ = _load(path)
   if image.mode not in ('1', 'L'):
     image = image.convert('RGB')  # Not all modes turn to grey at once.
-  return is_manipulated(np.array(image.convert('L'))).astype(np.uint8)
+  return is_manipulated(np.array(image.convert(mode))).astype(np.uint8)
 
 
 def _load(path: pathlib.Path) -> tuple[Image.Image, str]:

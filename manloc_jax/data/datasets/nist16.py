@@ -5,12 +5,13 @@ photograph and with which mask. NIST hands the images out on request; they may
 not be passed on.
 """
 
-import csv
 import pathlib
 
+from manloc_jax.data import pairing
 from manloc_jax.data import spec
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
+_COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName')
 _YES = ('y', 'yes', 'true', '1')
 _MANIPULATION = {
     'IsManipulationTypeRemoval': 'removal',
@@ -43,23 +44,6 @@ def _find_table(root: pathlib.Path) -> pathlib.Path:
         f'{tables[0]} and {tables[1]}; set --config.data.root= to one of them.'
     )
   return tables[0]
-
-
-def _read_table(path: pathlib.Path) -> list[dict[str, str]]:
-  # Copies with commas, semicolons or quotes go round.
-  with open(path, newline='', encoding='utf-8-sig') as file:
-    header = file.readline()
-    delimiter = max('|,;\t', key=header.count)
-    file.seek(0)
-    rows = list(csv.DictReader(file, delimiter=delimiter))
-  needed = {'ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName'}
-  missing = needed.union(_MANIPULATION).difference(rows[0] if rows else ())
-  if missing:
-    raise spec.DataError(
-        f'{path} lacks the columns {", ".join(sorted(missing))}: use the '
-        'reference table that NIST ships with the images.'
-    )
-  return rows
 
 
 def _is_yes(cell: str | None) -> bool:
@@ -109,7 +93,7 @@ def find_records(
   """
   table = _find_table(root)
   release = table.parents[2]
-  rows = _read_table(table)
+  rows = pairing.read_table(table, (*_COLUMNS, *_MANIPULATION))
   groups = _groups(rows)
   records, rejected = [], []
   forged = 0
@@ -139,11 +123,6 @@ def find_records(
   return records, rejected
 
 
-def is_manipulated(grey):
-  """Reads black as forged, the polarity of NIST's own scorer."""
-  return grey < 128
-
-
 DATASET = spec.Dataset(
     name='nist16',
     description=(
@@ -156,5 +135,6 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=find_records,
-    is_manipulated=is_manipulated,
+    is_manipulated=pairing.black,  # The polarity of NIST's own scorer.
+    published={'manipulated': 564, 'pristine': 560},
 )
