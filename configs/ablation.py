@@ -11,10 +11,19 @@ and no network of its own. `python -m manloc_jax.sweep` runs the whole study.
 import ml_collections
 
 from configs import casia
+from configs import coverage
 from configs import demo
+from configs import ifs
 from configs import nist
 
-DATASETS = {'nist': nist, 'casia': casia, 'demo': demo}
+# The paper's three, and two that it does not have.
+DATASETS = {
+    'nist': nist,
+    'ifs': ifs,
+    'coverage': coverage,
+    'casia': casia,
+    'demo': demo,
+}
 
 _NO_PATCHES = {'model.head': 'none'}  # Segmentation alone: S-.
 _NO_MASKS = {'model.decoder': 'none'}  # Patch classification alone: P-.
@@ -72,5 +81,8 @@ def get_config(
   config = DATASETS[dataset].get_config()
   config.update_from_flattened_dict(_STUDY.get(dataset, {}))
   config.update_from_flattened_dict(SYSTEMS[system])
+  if dataset == 'coverage':
+    # From the same system on NIST16, where the sweep leaves it.
+    config.train.init_from = f'runs/ablation/nist/{system}-0'
   config.system = system
   return config
