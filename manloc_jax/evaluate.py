@@ -1,6 +1,6 @@
 """A split of a prepared set to numbers, with trivial baselines beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import hashlib
 import importlib.metadata
 import json
@@ -30,13 +30,13 @@ from manloc_jax.data import source
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
 
 
-def make_counter(
-    model, mesh, config: ml_collections.ConfigDict, prepared: str
-) -> Callable[[Any, str], steps.Totals]:
-  """Returns `count(params, split) -> totals`, as NumPy sums over all devices.
+def make_totaller(
+    model, mesh, config: ml_collections.ConfigDict
+) -> Callable[[Any, Iterable, int], steps.Totals]:
+  """Returns `total(params, batches, images)`, NumPy sums over all devices.
 
-  It compiles once for all splits with equally many images. The pixel scores
-  take 8 bytes per bin and image on each device.
+  It compiles once for equally many images. The pixel scores take 8 bytes per
+  bin and image on each device.
 
   Raises:
     UserError: `eval.bins` is odd, or the batch does not split.
@@ -54,19 +54,31 @@ def make_counter(
       model, mesh, smooth_sigma=config.eval.smooth_sigma
   )
   add = steps.make_sum_totals(mesh)
+
+  def total(params, batches: Iterable, images: int) -> steps.Totals:
+    totals = zeros(images)
+    for batch in parallel.prefetch(batches, mesh):
+      totals = step(params, totals, batch)
+    return jax.device_get(add(totals))
+
+  return total
+
+
+def make_counter(
+    model, mesh, config: ml_collections.ConfigDict, prepared: str
+) -> Callable[[Any, str], steps.Totals]:
+  """Returns `count(params, split) -> totals`; see `make_totaller`."""
+  total = make_totaller(model, mesh, config)
   process = (jax.process_index(), jax.process_count())
 
   def count(params, split: str) -> steps.Totals:
-    totals = zeros(len(manifest.image_ids(prepared, split)))
     batches = source.eval_batches(
         prepared,
         split,
         batch_size=config.eval.batch_size // jax.process_count(),
         process=process,
     )
-    for batch in parallel.prefetch(batches, mesh):
-      totals = step(params, totals, batch)
-    return jax.device_get(add(totals))
+    return total(params, batches, len(manifest.image_ids(prepared, split)))
 
   return count
 
@@ -105,7 +117,7 @@ def evaluate(
   }
   folder = pathlib.Path(workdir) / 'results'
   written = [folder / f'{split}.json' for split in config.eval.splits]
-  if all(_is_current(path, origin) for path in written):
+  if all(is_current(path, origin) for path in written):
     return written
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
@@ -125,24 +137,27 @@ def evaluate(
     )
   count = make_counter(model, mesh, config, prepared)
   prior = mean_mask(prepared)
-  validation = count(params, 'val').pixels.sum(axis=0, dtype=np.int64)
-  edge = int(metrics.f1_curve(validation).argmax())
+  edge = best_edge(count(params, 'val'))
   for split, path in zip(config.eval.splits, written, strict=True):
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
         'split': split,
-        **_split_scores(
-            count(params, split), model.tasks, kinds, prior, edge
-        ),
+        **split_scores(count(params, split), model.tasks, kinds, prior, edge),
         'data': _data_facts(content, split),
         'training': _rates(workdir),
         **origin,
     }
-    files.write_text(path, json.dumps(_plain(result), indent=1))
+    files.write_text(path, json.dumps(without_nan(result), indent=1))
   return written
 
 
-def _split_scores(
+def best_edge(totals: steps.Totals) -> int:
+  """Returns the bin edge with the best F1 over the pixels of a split."""
+  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+  return int(metrics.f1_curve(pixels).argmax())
+
+
+def split_scores(
     totals: steps.Totals,
     tasks: tuple[str, ...],
     kinds: list[str],
@@ -182,7 +197,7 @@ def _split_scores(
   return found
 
 
-def _is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
+def is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
   """Whether a result file stands for this checkpoint and these settings."""
   if not path.exists():
     return False
@@ -239,12 +254,12 @@ def _version(package: str) -> str | None:
   return None
 
 
-def _plain(tree):
+def without_nan(tree):
   """Replaces NaN, which JSON does not know, by null."""
   if isinstance(tree, dict):
-    return {key: _plain(value) for key, value in tree.items()}
+    return {key: without_nan(value) for key, value in tree.items()}
   if isinstance(tree, (list, tuple)):
-    return [_plain(value) for value in tree]
+    return [without_nan(value) for value in tree]
   if isinstance(tree, float) and math.isnan(tree):
     return None
   return tree

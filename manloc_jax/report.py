@@ -70,9 +70,33 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         examples, figures / 'examples.png', threshold=threshold
     )
     text += ['![Examples](figures/examples.png)', '']
+  text += robustness(workdir)
   path = workdir / 'report.md'
   files.write_text(path, '\n'.join(text))
   return path
+
+
+def robustness(workdir: str | pathlib.Path) -> list[str]:
+  """Draws `figures/robustness.png` if the run was scored for robustness.
+
+  Returns:
+    Lines of Markdown that show scores and figure; none if it was not.
+  """
+  from manloc_jax.plots import robustness as plots
+
+  workdir = pathlib.Path(workdir)
+  scores = workdir / 'results' / 'robustness' / 'scores.json'
+  if not scores.exists():
+    return []
+  plots.curves(scores, workdir / 'figures' / 'robustness.png')
+  return [
+      'Windows of degraded test images:',
+      '',
+      plots.table(scores),
+      '',
+      '![Robustness](figures/robustness.png)',
+      '',
+  ]
 
 
 def read_results(workdir: pathlib.Path) -> dict[str, dict]:

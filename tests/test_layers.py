@@ -40,6 +40,7 @@ FORBIDDEN = {
     'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'examples.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
 }
@@ -88,7 +89,8 @@ def test_tensorflow_has_two_doors():
 
 def test_tensorflow_waits_behind_its_doors():
   code = (
-      'import sys; from manloc_jax import evaluate, resident, train; from'
+      'import sys; from manloc_jax import evaluate, resident,'
+      ' robustness, train; from'
       ' manloc_jax.data import prepare; assert "tensorflow" not in sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
@@ -119,6 +121,6 @@ def test_configs_do_not_import_the_package():
 def test_reports_are_made_without_jax():
   code = (
       'import sys; from manloc_jax import report; from manloc_jax.plots import'
-      ' curves, masks; assert "jax" not in sys.modules'
+      ' curves, masks, robustness; assert "jax" not in sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)

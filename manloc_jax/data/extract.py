@@ -91,7 +91,7 @@ def examine(record: spec.Record, job: Job) -> Examined:
     SizeMismatch: Sizes differ and the policy is `error`.
   """
   try:
-    image, mask, note = _load(record, job)
+    image, mask, note = load(record, job)
   except SizeMismatch as error:
     if job.size_mismatch == 'error':
       raise
@@ -114,10 +114,9 @@ def draw(order: Draw, job: Job) -> list[spec.Patch]:
   Raises:
     DataError: The files have changed since they were examined.
   """
-  image, mask, _ = _load(order.record, job)
+  image, mask, _ = load(order.record, job)
   if order.quota is None:
-    found = patches.grid(mask, job.sampler)
-    return patches.cut(image, mask, found, np.arange(len(found.labels)))
+    return cut_windows(image, mask, job.sampler)
   sampler = job.sampler.for_test() if order.is_test else job.sampler
   found = patches.candidates(mask, sampler)
   rng = patches.rng_for(job.seed, order.record.image_id)
@@ -126,10 +125,28 @@ def draw(order: Draw, job: Job) -> list[spec.Patch]:
   )
 
 
-def _load(
+def cut_windows(
+    image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
+) -> list[spec.Patch]:
+  """Cuts every window of the plain lattice out of an image.
+
+  Args:
+    image: uint8[h, w, 3].
+    mask: uint8[h, w].
+    sampler: Its label rule is read.
+  """
+  found = patches.grid(mask, sampler)
+  return patches.cut(image, mask, found, np.arange(len(found.labels)))
+
+
+def load(
     record: spec.Record, job: Job
 ) -> tuple[np.ndarray, np.ndarray, str]:
-  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note."""
+  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note.
+
+  Raises:
+    DataError: A file cannot be used.
+  """
   decoded = images.read_image(record.image)
   notes = [decoded.note]
   size = decoded.pixels.shape[:2]
