@@ -97,7 +97,8 @@ def _split(args: argparse.Namespace) -> int:
   sizes = [f'{name} {len(ids)}' for name, ids in content['parts'].items()]
   print(f'{args.out}: {", ".join(sizes)} images; digest {content["digest"]}')
   for trait, share in content['shares_of_test_in_training'].items():
-    print(f'{share:.1%} of the test images share their {trait} with training')
+    name = {'group': 'photograph'}.get(trait, trait)
+    print(f'{share:.1%} of test images share their {name} with training')
   return 0
 
 

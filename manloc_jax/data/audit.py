@@ -22,8 +22,7 @@ Each check ends in one of four ways:
 | `duplicate images` | two images have the same pixels |                       |
 | `shared masks`     |                                 | two masks are equal   |
 | `leak: ...`        | test shares it with training    | by the rule `random`  |
-| `unused files`     |                                 | images that no name   |
-|                    |                                 | leads to              |
+| `unused files`     |                                 | images not in a table |
 
 `photographs` only counts. A leak of masks is a note by any rule: forgeries of
 different photographs may share an outline.
@@ -199,7 +198,8 @@ def _look(task: tuple[pathlib.Path, bool], dataset: str) -> checks.Seen:
   path, is_mask = task
   try:
     if is_mask:
-      pixels = images.read_mask(path, datasets.get(dataset).is_manipulated)
+      kind = datasets.get(dataset)
+      pixels = images.read_mask(path, kind.is_manipulated, kind.mask_mode)
       told = {'manipulated': float(pixels.mean())}
     else:
       decoded = images.read_image(path)

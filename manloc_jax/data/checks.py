@@ -15,7 +15,7 @@ from manloc_jax.data import splits
 OK, NOTE, WRONG, SKIPPED = 'ok', 'note', 'WRONG', 'skipped'
 
 UNSEEN = 'no file was opened'
-_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
+_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,7 +236,7 @@ def unused(tree: Tree) -> Check:
       for folder, _, names in os.walk(tree.root)
       for name in (tree.name(os.path.join(folder, one)) for one in names)
       if name.lower().endswith(_SUFFIXES)
-      and not os.path.basename(name).startswith('.')
+      and '/.' not in f'/{name}'  # Hidden.
       and name not in used
   ]
   return note('unused files', sorted(items), 'images that nothing names')
