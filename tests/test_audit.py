@@ -199,8 +199,10 @@ def test_counts_are_compared(tree, monkeypatch):
 
 
 def test_the_split_is_the_one_of_preparation(tree, tmp_path):
-  broken = next(tree.glob('Tp/Sp/*'))
-  broken.write_text('x')
+  next(tree.glob('Tp/Sp/*')).write_text('x')
+  other, another = sorted(tree.glob('Gt/Sp/*'))[-2:]
+  fill(other, 0)
+  shrink(another)
   folder = trees.prepared(
       tree, tmp_path / 'out', split_rule='random', source='resident'
   )

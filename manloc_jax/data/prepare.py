@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import logging
 import pathlib
+from collections.abc import Collection
 from collections.abc import Iterable
 
 import numpy as np
@@ -78,16 +79,8 @@ def prepare(
       images, or a full disk.
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
-  if split_rule not in SPLIT_RULES:
-    raise spec.DataError(
-        f'--config.data.split_rule is {split_rule!r}; choose one of '
-        f'{", ".join(SPLIT_RULES)}.'
-    )
-  if source not in source_lib.SOURCES:
-    raise spec.DataError(
-        f'--config.data.source is {source!r}; choose one of '
-        f'{", ".join(source_lib.SOURCES)}.'
-    )
+  _check_choice('split_rule', split_rule, SPLIT_RULES)
+  _check_choice('source', source, source_lib.SOURCES)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {
@@ -238,6 +231,14 @@ def _write(writer, orders, drawn, ids: list[str]) -> dict:
       / max(total * spec.SIDE**2, 1),
       'images_without_patches': without,
   }
+
+
+def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
+  if value not in choices:
+    raise spec.DataError(
+        f'--config.data.{name} is {value!r}; choose one of '
+        f'{", ".join(choices)}.'
+    )
 
 
 def _check_any(
