@@ -20,6 +20,7 @@ setuptools.setup(
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
     package_data={'manloc_jax': ['results/*.json', 'results/*/*/*.json']},
+    entry_points={'console_scripts': ['manloc = manloc_jax.cli:main']},
     install_requires=[
         'absl-py>=2.1',
         'chex>=0.1.90',

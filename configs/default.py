@@ -100,7 +100,10 @@ def _data() -> ml_collections.ConfigDict:
   data.root = ml_collections.config_dict.placeholder(str)
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
   data.seed = 0  # Draws the split and the patches.
-  data.split_rule = 'random'  # By image as in section 4, or 'group', 'given'.
+  # By image as in section 4; or 'group', 'given', 'list'.
+  data.split_rule = 'random'
+  # File of the rule 'list', as `manloc split` writes it.
+  data.split_list = ml_collections.config_dict.placeholder(str)
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
   data.use_pristine = False  # Patches of images without a mask. Unstated.
   data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.

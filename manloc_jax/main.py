@@ -122,6 +122,7 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
       out=data.prepared,
       seed=data.seed,
       split_rule=data.split_rule,
+      split_list=data.split_list,
       fractions=data.fractions,
       sampler=patches.Sampler(**data.sampler),
       use_pristine=data.use_pristine,

@@ -1,5 +1,6 @@
 """Image and mask files to arrays: every file is decoded in full or refused."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable
@@ -32,6 +33,19 @@ _CONVERSIONS = {
 }
 
 
+_ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
+# Pillow turns TIFF files, and no others, as their tag says. What undoes it:
+_TURN_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Decoded:
   """A decoded image.
@@ -39,10 +53,13 @@ class Decoded:
   Attributes:
     pixels: uint8[h, w, 3], RGB.
     note: What had to be done to make it 8-bit RGB; empty if nothing.
+    orientation: EXIF orientation, 1 to 8, which was not applied; 1 is upright,
+      5 to 8 exchange height and width.
   """
 
   pixels: np.ndarray
   note: str
+  orientation: int = 1
 
 
 def read_image(path: pathlib.Path) -> Decoded:
@@ -62,8 +79,8 @@ def read_image(path: pathlib.Path) -> Decoded:
     DataError: The file is missing, truncated, no image, too large, or of a
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
-  image, note = _load(path)
-  return Decoded(np.array(image.convert('RGB')), note)
+  image, note, orientation = _load(path)
+  return Decoded(np.array(image.convert('RGB')), note, orientation)
 
 
 def read_mask(
@@ -85,14 +102,19 @@ def read_mask(
   Raises:
     DataError: As `read_image`.
   """
-  image, _ = _load(path)
+  image, _, _ = _load(path)
   if image.mode not in ('1', 'L'):
     image = image.convert('RGB')  # Not all modes turn to grey at once.
   return is_manipulated(np.array(image.convert(mode))).astype(np.uint8)
 
 
-def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
-  """Decodes the whole file; returns it with a note on its conversion."""
+def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
+  """Decodes the whole file.
+
+  Returns:
+    The pixels as they are stored, a note on their conversion, and the EXIF
+    orientation.
+  """
   try:
     with Image.open(path) as image:
       width, height = image.size
@@ -101,7 +123,9 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
       # Pillow keeps the high byte of deep colour on its own, silently.
       is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
       is_animated = getattr(image, 'is_animated', False)
+      turned = getattr(image, 'tag_v2', {}).get(_ORIENTATION)
       image.load()
+      orientation = turned or _exif_orientation(image)
   except spec.DataError:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -132,7 +156,18 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
   image.info.pop('transparency', None)
   if image.mode.startswith('I;16'):
     image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  return image, ', '.join(filter(None, notes))
+  if turned in _TURN_BACK:
+    image = image.transpose(_TURN_BACK[turned])
+  if orientation not in _TURN_BACK:
+    orientation = 1
+  return image, ', '.join(filter(None, notes)), orientation
+
+
+def _exif_orientation(image: Image.Image) -> int | None:
+  # The pixels are good whatever a broken EXIF block makes its reader raise.
+  with contextlib.suppress(Exception):
+    return image.getexif().get(_ORIENTATION)
+  return None
 
 
 def _too_large(path: pathlib.Path) -> spec.DataError:

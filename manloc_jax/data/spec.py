@@ -84,6 +84,8 @@ class Dataset:
     mask_mode: What `is_manipulated` takes: `L` for grey or `RGB`.
     published: Numbers of `manipulated` and `pristine` images that the full set
       is known to have; empty where there is no such set.
+    list_records: For sets with a table of their own: lists what it names,
+      whether the files are there or not. None where only files tell.
   """
 
   name: str
@@ -97,3 +99,4 @@ class Dataset:
   is_manipulated: Callable[[np.ndarray], np.ndarray]
   mask_mode: str = 'L'
   published: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  list_records: Callable[[pathlib.Path], list[Record]] | None = None

@@ -75,50 +75,68 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
   return groups
 
 
+def list_records(root: pathlib.Path) -> list[spec.Record]:
+  """Lists all that the reference table names, whether it is there or not.
+
+  Args:
+    root: Folder of the release, or up to two levels above it.
+
+  Returns:
+    Forged probes (564 in the full release) and genuine ones. The group is the
+    base photograph.
+
+  Raises:
+    DataError: The table is missing or lacks columns.
+  """
+  table = _find_table(root)
+  release = table.parents[2]
+  rows = pairing.read_table(table, (*_COLUMNS, *_MANIPULATION))
+  groups = _groups(rows)
+  records = []
+  for row in rows:
+    probe = row['ProbeFileName']
+    mask, manipulation = None, 'none'
+    if _is_yes(row['IsTarget']):
+      mask = release / row['ProbeMaskFileName']
+      manipulation = _manipulation(row)
+    image = release / probe
+    records.append(
+        spec.Record(image.stem, image, mask, groups[probe], manipulation)
+    )
+  return records
+
+
 def find_records(
     root: pathlib.Path,
 ) -> tuple[list[spec.Record], list[spec.Rejected]]:
   """Lists the probes of Nimble 2016 as the reference table pairs them.
 
   Args:
-    root: Folder of the release, or up to two levels above it.
+    root: As `list_records`.
 
   Returns:
-    Forged probes (564 in the full release) and genuine ones, and the files
-    left out. The group is the base photograph.
+    The images of `list_records` that are there, and the files left out.
 
   Raises:
     DataError: The table is missing, lacks columns, or none of the forged
       probes that it names is there with its mask.
   """
-  table = _find_table(root)
-  release = table.parents[2]
-  rows = pairing.read_table(table, (*_COLUMNS, *_MANIPULATION))
-  groups = _groups(rows)
   records, rejected = [], []
-  forged = 0
-  for row in rows:
-    probe = row['ProbeFileName']
-    image, mask = release / probe, None
-    if not image.is_file():
+  for record in list_records(root):
+    if not record.image.is_file():
       reason = 'the reference table names it, but there is no such file'
-      rejected.append(spec.Rejected(str(image), reason))
-      continue
-    manipulation = 'none'
-    if _is_yes(row['IsTarget']):
-      manipulation = _manipulation(row)
-      mask = release / row['ProbeMaskFileName']
-      if not mask.is_file():
-        rejected.append(spec.Rejected(str(image), f'there is no mask {mask}'))
-        continue
-      forged += 1
-    records.append(
-        spec.Record(image.stem, image, mask, groups[probe], manipulation)
-    )
-  if not forged:
+      rejected.append(spec.Rejected(str(record.image), reason))
+    elif record.mask and not record.mask.is_file():
+      reason = f'there is no mask {record.mask}'
+      rejected.append(spec.Rejected(str(record.image), reason))
+    else:
+      records.append(record)
+  if not any(record.mask for record in records):
+    table = _find_table(root)
     raise spec.DataError(
-        f'{table} names forged probes, but none lies in {release / "probe"} '
-        f'with its mask: {_LAYOUT}; set --config.data.root=<root>.'
+        f'{table} names forged probes, but none lies in '
+        f'{table.parents[2] / "probe"} with its mask: {_LAYOUT}; '
+        'set --config.data.root=<root>.'
     )
   return records, rejected
 
@@ -137,4 +155,5 @@ DATASET = spec.Dataset(
     find_records=find_records,
     is_manipulated=pairing.black,  # The polarity of NIST's own scorer.
     published={'manipulated': 564, 'pristine': 560},
+    list_records=list_records,
 )
