@@ -1,5 +1,6 @@
 """Contact sheets: image, truth, heat map and mask side by side."""
 
+from collections.abc import Mapping, Sequence
 import pathlib
 
 import matplotlib
@@ -23,12 +24,40 @@ def contact_sheet(
     path: The PNG to write.
     threshold: Scores from here on are drawn as manipulated.
   """
+  figure = sheet({'': read(examples)}, {'': threshold})
+  path.parent.mkdir(parents=True, exist_ok=True)
+  figure.savefig(path, dpi=110)
+  plt.close(figure)
+
+
+def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
+  """Reads examples: of each `image`, `truth` and `score`.
+
+  Args:
+    examples: An `.npz` of `examples.save`.
+    limit: How many, spread evenly; all where it is None.
+  """
   with np.load(examples, allow_pickle=False) as arrays:
     indices = sorted({int(name.split('/')[0]) for name in arrays})
-    rows = [
+    if limit is not None and limit < len(indices):
+      chosen = np.linspace(0, len(indices) - 1, limit).round().astype(int)
+      indices = [indices[i] for i in chosen]
+    return [
         {key: arrays[f'{i}/{key}'] for key in ('image', 'truth', 'score')}
         for i in indices
     ]
+
+
+def sheet(
+    groups: Mapping[str, Sequence[dict]], thresholds: Mapping[str, float]
+):
+  """Draws groups of examples below each other; returns a figure.
+
+  Args:
+    groups: Examples of `read` by the name that stands beside their rows.
+    thresholds: Scores from here on are drawn as manipulated.
+  """
+  rows = [(name, one) for name, members in groups.items() for one in members]
   figure, axes = plt.subplots(
       len(rows),
       len(COLUMNS),
@@ -36,19 +65,18 @@ def contact_sheet(
       layout='constrained',
       squeeze=False,
   )
-  for row, example in zip(axes, rows, strict=True):
-    score = example['score']
+  for row, (name, example) in zip(axes, rows, strict=True):
+    score, threshold = example['score'], thresholds[name]
     row[0].imshow(example['image'])
     row[1].imshow(example['truth'], cmap='gray', vmin=0, vmax=1)
     heat = row[2].imshow(score, cmap='inferno', vmin=0, vmax=1)
     row[3].imshow(score >= threshold, cmap='gray', vmin=0, vmax=1)
+    row[3].set_title(f'score ≥ {threshold:.2f}', fontsize='small')
+    row[0].set_ylabel(name)
     for axis in row:
-      axis.set_axis_off()
+      # Not `set_axis_off`, which hides the label too.
+      axis.set(xticks=[], yticks=[], frame_on=False)
   for axis, title in zip(axes[0], COLUMNS, strict=True):
-    axis.set_title(
-        f'{title} (score ≥ {threshold:.2f})' if title == 'Mask' else title
-    )
+    axis.set_title(title if title != 'Mask' else f'Mask: {axis.get_title()}')
   figure.colorbar(heat, ax=axes, shrink=0.6, label='Score')
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=110)
-  plt.close(figure)
+  return figure
