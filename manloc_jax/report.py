@@ -125,8 +125,8 @@ def render_study(
   folder.mkdir(parents=True, exist_ok=True)
   made = study_tables.tables(found)
   markdown, latex = folder / 'tables.md', folder / 'tables.tex'
-  text = [study_tables.PROTOCOL, *map(typeset.markdown, made)]
-  files.write_text(markdown, '\n\n'.join(text))
+  text = [study_tables.PROTOCOL, '', *map(typeset.markdown, made)]
+  files.write_text(markdown, '\n'.join(text))
   files.write_text(latex, '\n'.join(map(typeset.latex, made)))
   figures = {
       'tables': {f'_{t.name}': study_figures.table_figure(t) for t in made},

@@ -38,7 +38,8 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
     for found in systems.values():
       found.sort(key=lambda run: run.seed)
       runs_lib.check_seeds(found)
-    reference = systems.get(paper.JOINT, ours)[0]
+    first = next(iter(systems))
+    reference = systems.get(paper.JOINT, systems[first])[0]
     for found in systems.values():
       runs_lib.check_systems(reference, found[0])
     datasets[name] = {

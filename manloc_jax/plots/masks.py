@@ -10,7 +10,7 @@ matplotlib.use('Agg')  # Files, never a window.
 from matplotlib import pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-COLUMNS = ('Image', 'Truth', 'Heat map', 'Mask')
+COLUMNS = ('Image', 'Truth', 'Heat map')  # And the mask.
 
 
 def contact_sheet(
@@ -60,23 +60,27 @@ def sheet(
   rows = [(name, one) for name, members in groups.items() for one in members]
   figure, axes = plt.subplots(
       len(rows),
-      len(COLUMNS),
-      figsize=(2.6 * len(COLUMNS), 2.0 * len(rows)),
+      len(COLUMNS) + 1,
+      figsize=(2.6 * (len(COLUMNS) + 1), 2.0 * len(rows)),
       layout='constrained',
       squeeze=False,
   )
+  titled = set()
   for row, (name, example) in zip(axes, rows, strict=True):
     score, threshold = example['score'], thresholds[name]
     row[0].imshow(example['image'])
     row[1].imshow(example['truth'], cmap='gray', vmin=0, vmax=1)
     heat = row[2].imshow(score, cmap='inferno', vmin=0, vmax=1)
     row[3].imshow(score >= threshold, cmap='gray', vmin=0, vmax=1)
-    row[3].set_title(f'score ≥ {threshold:.2f}', fontsize='small')
     row[0].set_ylabel(name)
+    if name not in titled:
+      titled.add(name)
+      row[3].set_title(f'Mask (score ≥ {threshold:.2f})')
     for axis in row:
-      # Not `set_axis_off`, which hides the label too.
-      axis.set(xticks=[], yticks=[], frame_on=False)
-  for axis, title in zip(axes[0], COLUMNS, strict=True):
-    axis.set_title(title if title != 'Mask' else f'Mask: {axis.get_title()}')
-  figure.colorbar(heat, ax=axes, shrink=0.6, label='Score')
+      # Not `set_axis_off`, which hides the name too.
+      axis.set(xticks=[], yticks=[])
+  for axis, title in zip(axes[0], COLUMNS, strict=False):
+    axis.set_title(title)
+  # Without `panchor` it would push the images to the right.
+  figure.colorbar(heat, ax=axes, shrink=0.6, label='Score', panchor=False)
   return figure

@@ -60,6 +60,7 @@ def tables(study: dict) -> list[typeset.Table]:
               **dict.fromkeys(('conv1-8f', 'conv1-32f', 'lstm-64h')),
           },
           both,
+          beside=paper.JOINT,
       ),
       _table(
           'table4',
@@ -67,6 +68,7 @@ def tables(study: dict) -> list[typeset.Table]:
           study,
           {'iou-0.5': None, paper.JOINT: 'IoU-0.125'},
           both,
+          beside=paper.JOINT,
           notes=(
               'The two rows are scored against different labels: the share of'
               ' manipulated patches is part of the difference.',
@@ -135,6 +137,7 @@ def _table(
     columns: Sequence[study_scores.Score],
     *,
     split: str = 'test',
+    beside: str | None = None,
     notes: tuple[str, ...] = (),
 ) -> typeset.Table:
   """Makes a table, datasets in groups of rows.
@@ -146,11 +149,12 @@ def _table(
     systems: Rows, with a title where it is not that of `paper.SYSTEMS`.
     columns: Columns after dataset, system and number of seeds.
     split: The split to show.
+    beside: A system that is shown only where there is another beside it.
     notes: Sentences to stand below.
   """
   rows, rules = [], []
   for dataset in dict.fromkeys((*paper.DATASETS, *study['datasets'])):
-    group = _group(study, dataset, systems, columns, split)
+    group = _group(study, dataset, systems, columns, split, beside)
     rules.append(len(rows))
     rows += group
   return typeset.Table(
@@ -163,21 +167,25 @@ def _table(
   )
 
 
-def _group(study, dataset, systems, columns, split) -> list[tuple[str, ...]]:
+def _group(
+    study, dataset, systems, columns, split, beside
+) -> list[tuple[str, ...]]:
   """Rows of one dataset: its systems, and predictors that do not look."""
-  rows, blind = [], {}
+  rows, blind = {}, {}
   for system, name in systems.items():
     part = study_scores.part(study, dataset, system, split)
     cells = [column.cell(system, dataset, part) for column in columns]
     if all(cell == DASH for cell in cells):
       continue
-    name = name or paper.SYSTEMS[system]
-    seeds = DASH
+    name, seeds = name or paper.SYSTEMS[system], DASH
     if part:
       seeds = str(len(study['datasets'][dataset]['systems'][system]['seeds']))
       # Systems of one label threshold share their rows.
       blind.setdefault(tuple(part['counts'].items()), (name, part))
-    rows.append((title(dataset), name, seeds, *cells))
+    rows[system] = (title(dataset), name, seeds, *cells)
+  if rows.keys() <= {beside}:
+    return []
+  rows = list(rows.values())
   for name, part in blind.values():
     suffix = f' ({name})' if len(blind) > 1 else ''
     for row, cells in study_scores.blind_rows(part, columns).items():
