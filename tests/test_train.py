@@ -125,6 +125,8 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
     assert patches == manifest.count(prepared, split)
+    trained_on = result['data']['training_patches']
+    assert trained_on == manifest.count(prepared, 'train')
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)

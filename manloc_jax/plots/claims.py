@@ -6,8 +6,6 @@ import dataclasses
 import math
 import statistics
 
-from scipy import stats
-
 from manloc_jax.plots import paper
 from manloc_jax.plots import study_scores
 from manloc_jax.plots import typeset
@@ -84,6 +82,9 @@ def interval(
   Returns:
     Both ends, or None where either has a single seed.
   """
+  # Imported here: it takes a moment that no other report waits for.
+  from scipy import stats
+
   if min(len(first), len(second)) < 2:
     return None
   if first.keys() == second.keys():
