@@ -35,6 +35,7 @@ setuptools.setup(
         'pillow>=11.0',
         'scikit-image>=0.25',  # Also photographs of the demo.
         'scikit-learn>=1.5',  # Photographs of the demo.
+        'scipy>=1.13',  # Intervals of a study's claims.
         'tensorflow-cpu>=2.18',  # Reads records; it never needs a GPU.
         'tensorflow-datasets>=4.9.7',
         'tqdm>=4.66',

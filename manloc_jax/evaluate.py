@@ -222,6 +222,7 @@ def _data_facts(content: dict, split: str) -> dict:
       'dataset': content['dataset'],
       'settings': content['settings'],
       'split_digest': content['splits'][split]['digest'],
+      'training_patches': content['splits']['train']['num_patches'],
   }
 
 

@@ -43,6 +43,10 @@ FORBIDDEN = {
     'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'readme.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'runs.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'study.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'summaries.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
 }
 # The only files that know TensorFlow.
 TENSORFLOW = {'data/records.py', 'data/pipeline.py'}
@@ -122,6 +126,7 @@ def test_configs_do_not_import_the_package():
 def test_reports_are_made_without_jax():
   code = (
       'import sys; from manloc_jax import report; from manloc_jax.plots import'
-      ' curves, masks, robustness; assert "jax" not in sys.modules'
+      ' curves, masks, robustness, study_figures; assert "jax" not in'
+      ' sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)

@@ -17,6 +17,7 @@ from manloc_jax import report
 from manloc_jax import robustness
 from manloc_jax import settings
 from manloc_jax import state as state_lib
+from manloc_jax import summaries
 from manloc_jax.data import degraded_windows
 from manloc_jax.data import images
 from manloc_jax.data import source
@@ -167,7 +168,7 @@ def test_report_shows_it_and_evaluation_leaves_it(
     config, prepared, mesh, finished
 ):
   path = robustness.robustness(config, prepared, finished, mesh, workers=1)
-  splits = report.read_results(pathlib.Path(finished))
+  splits = summaries.read_results(pathlib.Path(finished))
   assert splits.keys() == {'test', 'test_grid'}
   text = report.report(finished).read_text()
   assert '| Gaussian noise, standard deviation in grey levels | 23 |' in text

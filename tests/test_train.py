@@ -19,6 +19,7 @@ from manloc_jax import scores
 from manloc_jax import settings
 from manloc_jax import startup
 from manloc_jax import steps
+from manloc_jax import summaries
 from manloc_jax import train
 from manloc_jax import writer
 from manloc_jax.data import manifest
@@ -116,7 +117,7 @@ def test_training_stops_when_validation_does_not_grow(
 
 
 def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
-  results = report.read_results(finished)
+  results = summaries.read_results(finished)
   assert set(results) == {'test', 'test_grid'}
   for split, result in results.items():
     counts = result['counts']
@@ -124,6 +125,8 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
     assert patches == manifest.count(prepared, split)
+    trained_on = result['data']['training_patches']
+    assert trained_on == manifest.count(prepared, 'train')
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)
@@ -147,11 +150,11 @@ def test_report_writes_pictures_and_table(finished):
 def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
   other = tmp_path / 'other'
   (other / 'results').mkdir(parents=True)
-  for split, result in report.read_results(finished).items():
+  for split, result in summaries.read_results(finished).items():
     result['config']['seed'] = 1
     result['scores']['patch_auc'] += 0.1
     (other / 'results' / f'{split}.json').write_text(json.dumps(result))
-  summary = report.summarize([finished, other])['test']
+  summary = summaries.summarize([finished, other])['test']
   first = summary['runs'][0]['scores']['patch_auc']
   assert summary['mean']['patch_auc'] == pytest.approx(first + 0.05)
   assert summary['deviation']['patch_auc'] == pytest.approx(0.1 / 2**0.5)
