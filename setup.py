@@ -20,6 +20,7 @@ setuptools.setup(
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
     package_data={'manloc_jax': ['results/*.json', 'results/*/*/*.json']},
+    entry_points={'console_scripts': ['manloc = manloc_jax.cli:main']},
     install_requires=[
         'absl-py>=2.1',
         'chex>=0.1.90',
@@ -34,6 +35,7 @@ setuptools.setup(
         'pillow>=11.0',
         'scikit-image>=0.25',  # Also photographs of the demo.
         'scikit-learn>=1.5',  # Photographs of the demo.
+        'scipy>=1.13',  # Intervals of a study's claims.
         'tensorflow-cpu>=2.18',  # Reads records; it never needs a GPU.
         'tensorflow-datasets>=4.9.7',
         'tqdm>=4.66',

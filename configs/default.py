@@ -12,6 +12,8 @@ def get_config() -> ml_collections.ConfigDict:
   """Returns J-Conv-LSTM-Conv as the paper describes it."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # Initialization and order; data.seed draws the patches.
+  # Row of the paper's tables; configs/ablation.py sets it with all it means.
+  config.system = 'j-conv-lstm-conv'
   config.batch_size = 64  # Patches over all devices. Unstated.
   config.num_steps = 20_000  # Updates. Unstated.
 
@@ -21,6 +23,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = _data()
 
   config.train = train = ml_collections.ConfigDict()
+  # Folder of a run whose best parameters training starts from.
+  train.init_from = ml_collections.config_dict.placeholder(str)
   train.symmetries = False  # Random flips and rotations by 90 degrees.
   train.log_every_steps = 50
   train.eval_every_steps = 500  # Scores the validation part, and saves.
@@ -33,11 +37,17 @@ def get_config() -> ml_collections.ConfigDict:
   evaluation.batch_size = 64  # Patches over all devices.
   evaluation.bins = 4096  # Of the score histograms; even.
   evaluation.examples = 6  # Test images in the contact sheet.
+  # Pixels; of the Gaussian that smooths masks (section 4). Unstated.
+  evaluation.smooth_sigma = 1.0
   return config
 
 
 def _model() -> ml_collections.ConfigDict:
   model = ml_collections.ConfigDict()
+  model.network = 'conv_lstm'  # Or 'fcn', the baseline of Table 2.
+  # What the LSTM reads: the map of conv1 and conv2, or without them the patch,
+  # as 'rgb' or, unstated, 'gray'.
+  model.lstm_input = 'conv'
   model.conv1_filters = 16  # Section 3.1.1; Table 3 also has 8 and 32.
   # One map, "but it could be changed depending on the size of the dataset".
   model.conv2_filters = 1
@@ -52,9 +62,14 @@ def _model() -> ml_collections.ConfigDict:
   model.lstm_hidden = (256, 256, 256)  # The first two are unstated.
   model.lstm_dropout = 0.0  # Between the LSTMs. Unstated.
   model.forget_bias = 1.0  # Unstated; what TensorFlow adds by default.
-  model.head = 'last'  # 'last', 'mean' or 'concat' outputs. Unstated.
+  # 'last', 'mean' or 'concat' outputs (unstated); 'none' labels no patches.
+  model.head = 'last'
+  # 'conv345', 'conv34' without conv5, 'none' without a mask (Tables 1 and 2).
+  model.decoder = 'conv345'
   model.input_norm = 'symmetric'  # [-1, 1], or 'unit' for [0, 1]. Unstated.
   model.conv_init = 'glorot'  # Or 'residual': models/initializers.py. Unstated.
+  model.fcn_filters = (16, 32, 64)  # Of the 'fcn' network. Unstated.
+  model.fcn_hidden = 64  # Of its first 1x1 layer. Unstated.
   model.dtype = 'float32'  # Of the products; 'bfloat16' for accelerators.
   return model
 
@@ -85,7 +100,10 @@ def _data() -> ml_collections.ConfigDict:
   data.root = ml_collections.config_dict.placeholder(str)
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
   data.seed = 0  # Draws the split and the patches.
-  data.split_rule = 'random'  # By image as in section 4, or 'group', 'given'.
+  # By image as in section 4; or 'group', 'given', 'list'.
+  data.split_rule = 'random'
+  # File of the rule 'list', as `manloc split` writes it.
+  data.split_list = ml_collections.config_dict.placeholder(str)
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
   data.use_pristine = False  # Patches of images without a mask. Unstated.
   data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.

@@ -85,13 +85,24 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
   Only the description of the arrays is read, so that a checkpoint from a
   stranger cannot fill the memory.
   """
-  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
   saved = manager.item_metadata(step)['state']
-  if saved is None or shapes(saved.tree.get('params')) != shapes(params):
+  where = f'Checkpoint {step} in {str(manager.directory)!r}'
+  check_shapes(saved and saved.tree.get('params'), params, where)
+
+
+def check_shapes(found, wanted, where: str) -> None:
+  """Raises UserError unless two trees of parameters have the same shapes.
+
+  Args:
+    found: Arrays or their descriptions, or None.
+    wanted: The same of the model.
+    where: Subject of the sentence, what `found` is.
+  """
+  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
+  if shapes(found) != shapes(wanted):
     raise errors.UserError(
-        f'Checkpoint {step} in {str(manager.directory)!r} does not hold the'
-        f' model that {settings.CONFIG} describes; choose the --workdir of a'
-        ' run of this model.'
+        f'{where} does not hold the model that the settings describe; choose a'
+        ' run of this model, or the settings --config.model of that run.'
     )
 
 
@@ -200,7 +211,7 @@ def load(workdir: str, step: int | None = None) -> Run:
   """
   config = settings.read(workdir)
   try:
-    model = models.JConvLSTMConv(**config.model)
+    model = models.make(**config.model)
   except TypeError as error:
     raise errors.UserError(
         f'The run in {workdir!r} is of another network ({error}); load it with'

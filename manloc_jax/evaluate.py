@@ -1,6 +1,6 @@
 """A split of a prepared set to numbers, with trivial baselines beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import hashlib
 import importlib.metadata
 import json
@@ -30,13 +30,13 @@ from manloc_jax.data import source
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
 
 
-def make_counter(
-    model, mesh, config: ml_collections.ConfigDict, prepared: str
-) -> Callable[[Any, str], steps.Totals]:
-  """Returns `count(params, split) -> totals`, as NumPy sums over all devices.
+def make_totaller(
+    model, mesh, config: ml_collections.ConfigDict
+) -> Callable[[Any, Iterable, int], steps.Totals]:
+  """Returns `total(params, batches, images)`, NumPy sums over all devices.
 
-  It compiles once for all splits with equally many images. The pixel scores
-  take 8 bytes per bin and image on each device.
+  It compiles once for equally many images. The pixel scores take 8 bytes per
+  bin and image on each device.
 
   Raises:
     UserError: `eval.bins` is odd, or the batch does not split.
@@ -47,22 +47,38 @@ def make_counter(
         f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
         ' even --config.eval.bins.'
     )
-  zeros = steps.make_zero_totals(mesh, bins=config.eval.bins, side=models.SIDE)
-  step = steps.make_eval_step(model, mesh)
+  zeros = steps.make_zero_totals(
+      mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
+  )
+  step = steps.make_eval_step(
+      model, mesh, smooth_sigma=config.eval.smooth_sigma
+  )
   add = steps.make_sum_totals(mesh)
+
+  def total(params, batches: Iterable, images: int) -> steps.Totals:
+    totals = zeros(images)
+    for batch in parallel.prefetch(batches, mesh):
+      totals = step(params, totals, batch)
+    return jax.device_get(add(totals))
+
+  return total
+
+
+def make_counter(
+    model, mesh, config: ml_collections.ConfigDict, prepared: str
+) -> Callable[[Any, str], steps.Totals]:
+  """Returns `count(params, split) -> totals`; see `make_totaller`."""
+  total = make_totaller(model, mesh, config)
   process = (jax.process_index(), jax.process_count())
 
   def count(params, split: str) -> steps.Totals:
-    totals = zeros(len(manifest.image_ids(prepared, split)))
     batches = source.eval_batches(
         prepared,
         split,
         batch_size=config.eval.batch_size // jax.process_count(),
         process=process,
     )
-    for batch in parallel.prefetch(batches, mesh):
-      totals = step(params, totals, batch)
-    return jax.device_get(add(totals))
+    return total(params, batches, len(manifest.image_ids(prepared, split)))
 
   return count
 
@@ -101,72 +117,87 @@ def evaluate(
   }
   folder = pathlib.Path(workdir) / 'results'
   written = [folder / f'{split}.json' for split in config.eval.splits]
-  if all(_is_current(path, origin) for path in written):
+  if all(is_current(path, origin) for path in written):
     return written
   folder.mkdir(parents=True, exist_ok=True)
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   params = jax.device_put(run.params, parallel.replicated(mesh))
   for old in folder.glob('*.json'):
     old.unlink()  # Of another checkpoint, or of a split no longer asked for.
-  examples.save(
-      folder / 'examples.npz',
-      model=model,
-      params=params,
-      mesh=mesh,
-      prepared=prepared,
-      split='test_grid',
-      images=config.eval.examples,
-      batch_size=config.eval.batch_size,
-  )
+  if models.MASK in model.tasks:
+    examples.save(
+        folder / 'examples.npz',
+        model=model,
+        params=params,
+        mesh=mesh,
+        prepared=prepared,
+        split='test_grid',
+        images=config.eval.examples,
+        batch_size=config.eval.batch_size,
+    )
   count = make_counter(model, mesh, config, prepared)
   prior = mean_mask(prepared)
-  validation = count(params, 'val').pixels.sum(axis=0, dtype=np.int64)
-  edge = int(metrics.f1_curve(validation).argmax())
+  edge = best_edge(count(params, 'val'))
   for split, path in zip(config.eval.splits, written, strict=True):
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
         'split': split,
-        **_split_scores(count(params, split), kinds, prior, edge),
+        **split_scores(count(params, split), model.tasks, kinds, prior, edge),
         'data': _data_facts(content, split),
         'training': _rates(workdir),
         **origin,
     }
-    files.write_text(path, json.dumps(_plain(result), indent=1))
+    files.write_text(path, json.dumps(without_nan(result), indent=1))
   return written
 
 
-def _split_scores(
-    totals: steps.Totals, kinds: list[str], prior: np.ndarray, edge: int
+def best_edge(totals: steps.Totals) -> int:
+  """Returns the bin edge with the best F1 over the pixels of a split."""
+  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+  return int(metrics.f1_curve(pixels).argmax())
+
+
+def split_scores(
+    totals: steps.Totals,
+    tasks: tuple[str, ...],
+    kinds: list[str],
+    prior: np.ndarray,
+    edge: int,
 ) -> dict[str, Any]:
   """Everything that a result file says of the sums over a split.
 
   Args:
     totals: The sums.
+    tasks: What the network does; the rest is left out.
     kinds: Manipulation of each image of the split.
     prior: f64[side, side], the mean training mask.
     edge: The bin edge with the best F1 on the validation part.
   """
-  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
-  network = scores.network(totals)
-  at_edge = float(metrics.f1_curve(pixels)[edge])
-  return {
-      'scores': {**network, 'pixel_f1_at_val_threshold_pooled': at_edge},
+  found = {
+      'scores': scores.network(totals, tasks),
       'trivial': scores.trivial(totals, prior),
-      'by_manipulation': scores.by_manipulation(totals, kinds),
       'counts': scores.counts(totals),
-      'auc_bound': {
-          'patch': metrics.auc_bound(totals.patches[0]),
-          'pixel_pooled': metrics.auc_bound(pixels),
-      },
-      'val_threshold': edge / pixels.shape[1],
-      'roc': {
-          'patch': scores.thinned(metrics.roc(totals.patches[0])),
-          'pixel': scores.thinned(metrics.roc(pixels)),
-      },
+      'by_manipulation': {},
+      'auc_bound': {},
+      'roc': {},
   }
+  if models.PATCH in tasks:
+    patches = totals.patches[0]
+    found['auc_bound']['patch'] = metrics.auc_bound(patches)
+    found['roc']['patch'] = scores.thinned(metrics.roc(patches))
+  if models.MASK in tasks:
+    pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+    at_edge = float(metrics.f1_curve(pixels)[edge])
+    found['scores']['pixel_f1_at_val_threshold_pooled'] = at_edge
+    found['val_threshold'] = edge / pixels.shape[1]
+    found['by_manipulation'] = scores.by_manipulation(totals, kinds)
+    found['postprocessed'] = scores.postprocessed(totals)
+    found['auc_bound']['pixel_pooled'] = metrics.auc_bound(pixels)
+    found['roc']['pixel'] = scores.thinned(metrics.roc(pixels))
+  return found
 
 
-def _is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
+def is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
   """Whether a result file stands for this checkpoint and these settings."""
   if not path.exists():
     return False
@@ -191,6 +222,7 @@ def _data_facts(content: dict, split: str) -> dict:
       'dataset': content['dataset'],
       'settings': content['settings'],
       'split_digest': content['splits'][split]['digest'],
+      'training_patches': content['splits']['train']['num_patches'],
   }
 
 
@@ -223,12 +255,12 @@ def _version(package: str) -> str | None:
   return None
 
 
-def _plain(tree):
+def without_nan(tree):
   """Replaces NaN, which JSON does not know, by null."""
   if isinstance(tree, dict):
-    return {key: _plain(value) for key, value in tree.items()}
+    return {key: without_nan(value) for key, value in tree.items()}
   if isinstance(tree, (list, tuple)):
-    return [_plain(value) for value in tree]
+    return [without_nan(value) for value in tree]
   if isinstance(tree, float) and math.isnan(tree):
     return None
   return tree

@@ -14,8 +14,8 @@ def _cross_entropy(logits, labels, class_weights):
 
 def joint_loss(
     *,
-    patch_logits: jax.Array,
-    mask_logits: jax.Array,
+    patch_logits: jax.Array | None,
+    mask_logits: jax.Array | None,
     labels: jax.Array,
     masks: jax.Array,
     patch_weight: float = 1.0,
@@ -29,8 +29,8 @@ def joint_loss(
   Eq. 5 where both weights are one.
 
   Args:
-    patch_logits: f32[batch, 2].
-    mask_logits: f32[batch, height, width, 2].
+    patch_logits: f32[batch, 2]; None in a network that does not label patches.
+    mask_logits: f32[batch, height, width, 2]; None in one without masks.
     labels: Integers [batch], 1 for a manipulated patch.
     masks: Integers [batch, height, width], 1 for a manipulated pixel.
     patch_weight: Weight of the patch classification term.
@@ -39,11 +39,14 @@ def joint_loss(
     pixel_class_weights: Weights of pristine and manipulated pixels.
 
   Returns:
-    `total`, `patch` and `mask`, each f32[batch].
+    `total`, `patch` and `mask`, each f32[batch]; a term without logits is zero.
   """
-  chex.assert_equal_shape_prefix([mask_logits, masks], 3)
-  patch = _cross_entropy(patch_logits, labels, patch_class_weights)
-  pixel = _cross_entropy(mask_logits, masks, pixel_class_weights)
-  mask = pixel.mean(axis=(1, 2))
+  patch = mask = jnp.zeros(labels.shape)
+  if patch_logits is not None:
+    patch = _cross_entropy(patch_logits, labels, patch_class_weights)
+  if mask_logits is not None:
+    chex.assert_equal_shape_prefix([mask_logits, masks], 3)
+    pixel = _cross_entropy(mask_logits, masks, pixel_class_weights)
+    mask = pixel.mean(axis=(1, 2))
   total = patch_weight * patch + mask_weight * mask
   return {'total': total, 'patch': patch, 'mask': mask}

@@ -1,9 +1,10 @@
-r"""Flags and dispatch: prepare, train, evaluate, report.
+r"""Flags and dispatch: prepare, train, evaluate, report, robustness.
 
   python -m manloc_jax.main --config=configs/demo.py
   python -m manloc_jax.main --config=configs/casia.py --config.data.root=...
 
 Each stage is skipped when it is done; a run that was killed continues.
+`--mode=robustness` scores a finished run on degraded test images.
 """
 
 import os
@@ -32,8 +33,9 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     'mode',
     'all',
-    ['all', 'prepare', 'train', 'evaluate', 'report'],
-    'Which stage to run; `all` runs those that are not done.',
+    ['all', 'prepare', 'train', 'evaluate', 'report', 'robustness'],
+    'Which stage to run; `all` runs those that are not done, but for'
+    ' `robustness`.',
 )
 # Settings that count something.
 _POSITIVE = (
@@ -65,6 +67,8 @@ def main(argv: list[str]) -> None:
     return  # The cluster wants its machine back; the next start goes on.
   if mode in ('all', 'evaluate'):
     _evaluate(config, prepared, workdir)
+  if mode == 'robustness':
+    _robustness(config, prepared, workdir)
   if mode in ('all', 'report'):
     _report(workdir)
 
@@ -83,7 +87,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
   from manloc_jax import models
 
   try:
-    models.abstract_params(models.JConvLSTMConv(**config.model))
+    models.abstract_params(models.make(**config.model))
   except (TypeError, ValueError, ZeroDivisionError) as error:
     raise errors.UserError(
         f'The settings --config.model do not fit together: {error}'
@@ -118,6 +122,7 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
       out=data.prepared,
       seed=data.seed,
       split_rule=data.split_rule,
+      split_list=data.split_list,
       fractions=data.fractions,
       sampler=patches.Sampler(**data.sampler),
       use_pristine=data.use_pristine,
@@ -152,6 +157,20 @@ def _evaluate(config, prepared: str, workdir: str) -> None:
   mesh = parallel.make_mesh()
   for path in evaluate.evaluate(config, prepared, workdir, mesh):
     print(f'Scores: {path}')
+
+
+def _robustness(config, prepared: str, workdir: str) -> None:
+  from manloc_jax import parallel
+  from manloc_jax import report
+  from manloc_jax import robustness
+  from manloc_jax.data import manifest
+
+  digest = manifest.read(prepared)['split_digest']
+  settings.check(workdir, config, digest)
+  mesh = parallel.make_mesh()
+  path = robustness.robustness(config, prepared, workdir, mesh)
+  print('\n'.join(report.robustness(workdir)))
+  print(f'Scores: {path}; the figure is in {workdir}/figures.')
 
 
 def _report(workdir: str) -> None:

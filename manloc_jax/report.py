@@ -3,31 +3,38 @@
   python -m manloc_jax.report runs/demo
   python -m manloc_jax.report runs/demo-0 runs/demo-1 --summary demo.json
   python -m manloc_jax.report runs/a runs/b --compare trials.json
+  python -m manloc_jax.report runs/ablation/*/* --study study.json --out study
+  python -m manloc_jax.report --study study.json --out study
   python -m manloc_jax.report --readme README.md
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and spread, into one file and draws their
 learning curves beside it; `--compare` collects the scores of several settings.
+`--study` gathers the paper's systems on any datasets, with several seeds, and
+`--out` is the folder for Tables 1 to 6 and Figures 4 and 5, made from that file
+(Figure 5 needs the runs).
 `--readme` writes the tables of all files committed under `manloc_jax/results/`
-between the marks of a README, scores and speed each between its own.
+between the marks of a README, each kind between its own.
 """
 
 import argparse
 from collections.abc import Sequence
 import json
 import pathlib
-import statistics
 import sys
 
 from manloc_jax import errors
 from manloc_jax import files
-from manloc_jax import settings
+from manloc_jax import readme
+from manloc_jax import runs
+from manloc_jax import study
+from manloc_jax import summaries
 from manloc_jax import writer
-from manloc_jax.plots import speed
+from manloc_jax.plots import paper
+from manloc_jax.plots import study_scores
+from manloc_jax.plots import study_tables
 from manloc_jax.plots import tables
-
-RESULTS = pathlib.Path(__file__).parent / 'results'
-BENCHMARKS = RESULTS / 'benchmarks'
+from manloc_jax.plots import typeset
 
 
 def report(workdir: str | pathlib.Path) -> pathlib.Path:
@@ -43,7 +50,7 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   from manloc_jax.plots import curves, masks
 
   workdir = pathlib.Path(workdir)
-  results = read_results(workdir)
+  results = summaries.read_results(workdir)
   figures = workdir / 'figures'
   curves.roc_curves(results, figures / 'roc.png')
   curves.learning_curve(
@@ -55,6 +62,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         tables.counts_line(result),
         '',
         tables.scores_table([result]),
+        '',
+        tables.postprocessed_table([result]),
         '',
         tables.kinds_table([result]),
         '',
@@ -68,166 +77,93 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         examples, figures / 'examples.png', threshold=threshold
     )
     text += ['![Examples](figures/examples.png)', '']
+  text += robustness(workdir)
   path = workdir / 'report.md'
   files.write_text(path, '\n'.join(text))
   return path
 
 
-def read_results(workdir: pathlib.Path) -> dict[str, dict]:
-  """Returns the JSON of every evaluated split by the split's name.
-
-  Raises:
-    UserError: There is none.
-  """
-  paths = sorted((pathlib.Path(workdir) / 'results').glob('*.json'))
-  if not paths:
-    raise errors.UserError(
-        f'{str(workdir)!r} holds no results/*.json; evaluate the run first'
-        ' with --mode=evaluate.'
-    )
-  return {path.stem: json.loads(path.read_text()) for path in paths}
-
-
-def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
-  """Collects the runs of several seeds of one configuration.
+def robustness(workdir: str | pathlib.Path) -> list[str]:
+  """Draws `figures/robustness.png` if the run was scored for robustness.
 
   Returns:
-    By split: `runs`, the results of each seed without their curves, and
-    `mean` and `deviation` (sample standard deviation) of every score.
-
-  Raises:
-    UserError: A run has no results, or the runs differ in more than the seed.
+    Lines of Markdown that show scores and figure; none if it was not.
   """
-  runs = [read_results(pathlib.Path(workdir)) for workdir in workdirs]
-  if not runs or any(run.keys() != runs[0].keys() for run in runs):
-    raise errors.UserError(
-        f'The runs {[str(w) for w in workdirs]} were not all evaluated on the'
-        ' same splits; evaluate them alike, with --mode=evaluate.'
-    )
-  summary = {}
-  for split in runs[0]:
-    results = [{**run[split], 'roc': None} for run in runs]
-    seedless = [{**r['config'], 'seed': None} for r in results]
-    if any(other != seedless[0] for other in seedless):
-      raise errors.UserError(
-          f'The runs {[str(w) for w in workdirs]} differ in more than their'
-          ' seed; summarize runs of one configuration.'
-      )
-    values = {
-        key: [r['scores'][key] for r in results if r['scores'][key] is not None]
-        for key in results[0]['scores']
-    }
-    summary[split] = {
-        'mean': {k: statistics.fmean(v) for k, v in values.items() if v},
-        'deviation': {
-            k: statistics.stdev(v) for k, v in values.items() if len(v) > 1
-        },
-        'runs': results,
-    }
-  return summary
+  from manloc_jax.plots import robustness as plots
 
-
-def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
-  """Collects runs of different settings.
-
-  Returns:
-    By the run's folder: `settings`, those in which the runs are not all
-    alike, and `scores` by split.
-
-  Raises:
-    UserError: A run has no results.
-  """
-  runs = {
-      pathlib.Path(workdir).name: read_results(pathlib.Path(workdir))
-      for workdir in workdirs
-  }
-  configs = {
-      name: settings.flatten(next(iter(results.values()))['config'])
-      for name, results in runs.items()
-  }
-  keys = sorted(set().union(*configs.values()))
-  differing = [
-      key
-      for key in keys
-      if len({repr(config.get(key)) for config in configs.values()}) > 1
+  workdir = pathlib.Path(workdir)
+  scores = workdir / 'results' / 'robustness' / 'scores.json'
+  if not scores.exists():
+    return []
+  plots.curves(scores, workdir / 'figures' / 'robustness.png')
+  return [
+      'Windows of degraded test images:',
+      '',
+      plots.table(scores),
+      '',
+      '![Robustness](figures/robustness.png)',
+      '',
   ]
-  return {
-      name: {
-          'settings': {key: configs[name].get(key) for key in differing},
-          'scores': {split: r['scores'] for split, r in results.items()},
-      }
-      for name, results in runs.items()
-  }
 
 
-def scores_block() -> str:
-  """Makes the README's scores from the files under `results/`."""
-  text = []
-  for path in sorted(RESULTS.glob('*.json')):
-    content = json.loads(path.read_text())
-    text += [f'### `results/{path.name}`', '']
-    if 'test' not in content:
-      text += [tables.trials_table(content), '']
-      continue
-    for part in content.values():
-      first = part['runs'][0]
-      text += [
-          f'{tables.counts_line(first)} Configuration'
-          f' `{first["config_sha256"][:12]}`, device {first["device"]}.',
-          '',
-          tables.scores_table(part['runs']),
-          '',
-          tables.kinds_table(part['runs']),
-          '',
-      ]
-    text += [tables.rates_line(content['test']['runs']), '']
-    if path.with_name(f'{path.stem}_learning_curve.png').exists():
-      picture = f'manloc_jax/results/{path.stem}_learning_curve.png'
-      text += [f'![Learning curves]({picture})', '']
-  return '\n'.join(text)
+def render_study(
+    found: dict, folder: pathlib.Path, members: Sequence[runs.Run] = ()
+) -> list[pathlib.Path]:
+  """Writes a study's tables as text and pictures, and its figures.
 
+  Args:
+    found: A study.
+    folder: Where to write; it is made where it is missing.
+    members: The study's runs: those of the joint system that have
+      `results/examples.npz` give Figure 5.
 
-def speed_block() -> str:
-  """Makes the README's benchmarks from the files of each device."""
-  text = []
-  for folder in sorted(path for path in BENCHMARKS.glob('*') if path.is_dir()):
-    found = [json.loads(path.read_text()) for path in folder.glob('*.json')]
-    found.sort(key=lambda result: (result['benchmark'], result['summary']))
-    steps = [r for r in found if r['benchmark'] == 'train_step']
-    others = [r for r in found if r['benchmark'] != 'train_step']
-    text += [f'### {found[0]["device"]}', '']
-    text += [speed.step_table(steps, speed.TORCH), '']
-    if any('plain-lstm' in result['ratios'] for result in steps):
-      text += ['Times ours without one of its arrangements:', '']
-      text += [speed.step_table(steps, speed.ARRANGEMENTS), '']
-    lines = [line for result in (*steps, *others) for line in result['summary']]
-    text += ['<details><summary>All figures</summary>', '', '```text', *lines]
-    text += ['```', '', '</details>', '']
-  return '\n'.join(text)
-
-
-# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a README.
-_BLOCKS = {'results': scores_block, 'speed': speed_block}
-
-
-def update_readme(path: pathlib.Path) -> None:
-  """Replaces what stands between the marks of a README.
-
-  Raises:
-    UserError: The marks are missing.
+  Returns:
+    The files.
   """
-  text = path.read_text()
-  for name, make in _BLOCKS.items():
-    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
-    if begin not in text or end not in text:
-      raise errors.UserError(
-          f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
-          f' where the {name} belongs.'
-      )
-    head, rest = text.split(begin, 1)
-    tail = rest.split(end, 1)[1]
-    text = f'{head}{begin}\n{make()}{end}{tail}'
-  files.write_text(path, text)
+  from manloc_jax.plots import study_figures
+
+  folder.mkdir(parents=True, exist_ok=True)
+  made = study_tables.tables(found)
+  markdown, latex = folder / 'tables.md', folder / 'tables.tex'
+  text = [study_tables.PROTOCOL, '', *map(typeset.markdown, made)]
+  files.write_text(markdown, '\n'.join(text))
+  files.write_text(latex, '\n'.join(map(typeset.latex, made)))
+  figures = {
+      'tables': {f'_{t.name}': study_figures.table_figure(t) for t in made},
+      'roc': {'': study_figures.joint_roc(found)},
+      'roc_systems': {'': study_figures.systems_roc(found)},
+      'examples': {'': _examples(members)},
+  }
+  written = [markdown, latex]
+  for name, drawn in figures.items():
+    if all(drawn.values()):
+      written += study_figures.save(drawn, folder / f'{name}.pdf')
+  return written
+
+
+def _examples(members: Sequence[runs.Run]):
+  """Draws examples of the first seed of each dataset; None without any."""
+  from manloc_jax.plots import masks
+
+  groups, thresholds = {}, {}
+  for run in sorted(members, key=lambda run: run.seed):
+    path = run.path / 'results' / 'examples.npz'
+    name = study_scores.title(run.dataset)
+    if run.system == paper.JOINT and name not in groups and path.exists():
+      groups[name] = masks.read(path, limit=3)
+      thresholds[name] = run.first['val_threshold']
+  return masks.sheet(groups, thresholds) if groups else None
+
+
+def _study(workdirs: Sequence[str], path: str, folder: str | None) -> None:
+  """Gathers runs, where there are any, into a study; renders it."""
+  members = [runs.read(workdir) for workdir in workdirs]
+  if members:
+    study.write(path, study.collect(members))
+    print(path)
+  if folder:
+    for made in render_study(study.read(path), pathlib.Path(folder), members):
+      print(made)
 
 
 def _write_json(path: str, content: dict) -> None:
@@ -250,18 +186,27 @@ def main(argv: Sequence[str] | None = None) -> None:
   parser.add_argument('workdirs', nargs='*', help='run folders')
   parser.add_argument('--summary', help='JSON of the seeds of one setting')
   parser.add_argument('--compare', help='JSON of runs of several settings')
+  parser.add_argument('--study', help="JSON of runs of the paper's systems")
+  parser.add_argument('--out', help='folder for tables and figures of --study')
   parser.add_argument('--readme', help='README to update from results/')
   args = parser.parse_args(argv)
+  if args.out and not args.study:
+    parser.error('--out renders a study: name its file with --study.')
+  if args.study and not (args.workdirs or args.out):
+    parser.error('--study needs runs to gather, or --out to render it.')
   try:
-    for workdir in args.workdirs:
-      print(report(workdir))
+    if args.study:
+      _study(args.workdirs, args.study, args.out)
+    else:
+      for workdir in args.workdirs:
+        print(report(workdir))
     if args.summary:
-      _write_json(args.summary, summarize(args.workdirs))
+      _write_json(args.summary, summaries.summarize(args.workdirs))
       _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
     if args.compare:
-      _write_json(args.compare, compare(args.workdirs))
+      _write_json(args.compare, summaries.compare(args.workdirs))
     if args.readme:
-      update_readme(pathlib.Path(args.readme))
+      readme.update(pathlib.Path(args.readme))
   except errors.UserError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

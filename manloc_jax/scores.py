@@ -6,12 +6,15 @@ import math
 import numpy as np
 
 from manloc_jax import metrics
+from manloc_jax import models
 from manloc_jax import steps
 
 Scores = dict[str, float]
 
 
-def network(totals: steps.Totals) -> Scores:
+def network(
+    totals: steps.Totals, tasks: Sequence[str] = models.TASKS
+) -> Scores:
   """Every score of one split; the name of each carries its protocol.
 
   `patch_*` count patches, `pixel_*` pixels. `_pooled` means one ROC or one
@@ -20,31 +23,68 @@ def network(totals: steps.Totals) -> Scores:
 
   Args:
     totals: Sums over the split without the device axis.
+    tasks: What the network does; scores of another task are left out.
 
   Returns:
     Names to values; NaN where a score is undefined.
   """
-  patches, images = totals.patches[0], totals.pixels
-  pixels = images.sum(axis=0, dtype=np.int64)
-  half = metrics.at_half
   patch_loss, mask_loss, weight = totals.loss
+  found = {}
+  if models.PATCH in tasks:
+    found |= _patch_scores(totals.patches[0])
+    found['patch_loss'] = float(patch_loss / weight)
+  if models.MASK in tasks:
+    found |= _pixel_scores(totals.pixels)
+    found['mask_loss'] = float(mask_loss / weight)
+  return found
+
+
+def _patch_scores(patches: np.ndarray) -> Scores:
   return {
-      **{f'patch_{k}': v for k, v in half(patches).items()},
+      **{f'patch_{k}': v for k, v in metrics.at_half(patches).items()},
       'patch_auc': metrics.auc(patches),
       'patch_average_precision': metrics.average_precision(patches),
-      'pixel_accuracy': half(pixels)['accuracy'],
-      'pixel_accuracy_balanced': half(pixels)['accuracy_balanced'],
+  }
+
+
+def _pixel_scores(images: np.ndarray) -> Scores:
+  pixels = images.sum(axis=0, dtype=np.int64)
+  half = metrics.at_half(pixels)
+  return {
+      'pixel_accuracy': half['accuracy'],
+      'pixel_accuracy_balanced': half['accuracy_balanced'],
       'pixel_auc_pooled': metrics.auc(pixels),
       'pixel_auc_image_mean': _mean_auc(images),
       'pixel_average_precision_pooled': metrics.average_precision(pixels),
-      'pixel_f1_at_half_pooled': half(pixels)['f1'],
+      'pixel_f1_at_half_pooled': half['f1'],
       'pixel_f1_at_half_image_mean': _mean_f1(images),
       'pixel_f1_oracle_pooled': float(metrics.f1_curve(pixels).max()),
-      'pixel_iou_at_half_pooled': half(pixels)['iou'],
-      'pixel_mcc_at_half_pooled': half(pixels)['mcc'],
-      'patch_loss': float(patch_loss / weight),
-      'mask_loss': float(mask_loss / weight),
+      'pixel_iou_at_half_pooled': half['iou'],
+      'pixel_mcc_at_half_pooled': half['mcc'],
   }
+
+
+def postprocessed(totals: steps.Totals) -> dict[str, Scores]:
+  """Pixel scores after post-processing, pooled, by `postprocess.variants`.
+
+  Only `soft` has an AUC: the others are masks of zeros and ones.
+
+  Args:
+    totals: Sums over the split.
+  """
+  found = {}
+  for name, (counts,) in totals.postprocessed.items():
+    half = metrics.at_half(counts)
+    found[name] = {
+        'pixel_accuracy': half['accuracy'],
+        'pixel_accuracy_balanced': half['accuracy_balanced'],
+        'pixel_f1_at_half_pooled': half['f1'],
+        'pixel_iou_at_half_pooled': half['iou'],
+        'pixel_mcc_at_half_pooled': half['mcc'],
+    }
+    if name == 'soft':
+      found[name]['pixel_auc_pooled'] = metrics.auc(counts)
+  return found
 
 
 def _mean_auc(images: np.ndarray) -> float:

@@ -12,7 +12,8 @@ from manloc_jax import files
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
-FOLDERS = ('root', 'prepared')  # Of the section `data`.
+# Of the section `data`; the images that a list names are in the split's digest.
+PATHS = ('root', 'prepared', 'split_list')
 
 
 def claim(
@@ -102,9 +103,9 @@ def read(workdir: str) -> ml_collections.ConfigDict:
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns settings as JSON holds them, without the folders of a machine."""
+  """Returns settings as JSON holds them, without the paths of a machine."""
   content = json.loads(config.to_json())
-  for key in FOLDERS:
+  for key in PATHS:
     content['data'].pop(key, None)
   return content
 

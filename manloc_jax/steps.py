@@ -16,7 +16,9 @@ from manloc_jax import augment
 from manloc_jax import chunks
 from manloc_jax import losses
 from manloc_jax import metrics
+from manloc_jax import models
 from manloc_jax import parallel
+from manloc_jax import postprocess
 from manloc_jax import state as state_lib
 
 
@@ -106,16 +108,17 @@ def make_train_step(
   return jax.jit(mapped, donate_argnums=0)
 
 
-def _score(logits: jax.Array) -> jax.Array:
-  """Probability of manipulation from [..., 2] logits."""
-  return jax.nn.softmax(logits)[..., 1]
+def _score(logits: jax.Array | None) -> jax.Array | None:
+  """Probability of manipulation from [..., 2] logits; None stays None."""
+  return None if logits is None else jax.nn.softmax(logits)[..., 1]
 
 
 def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
   """Returns `predict(params, images) -> (patch scores, pixel scores)`.
 
   Images are uint8[batch, side, side, 3]; scores are probabilities of
-  manipulation, f32[batch] and f32[batch, side, side], sharded like the images.
+  manipulation, f32[batch] and f32[batch, side, side], sharded like the images,
+  or None where the network does not have that task.
   `chunk` is as for training.
   """
   chunk = chunks.suited_to(mesh) if chunk is None else chunk
@@ -140,20 +143,32 @@ def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
 class Totals:
   """Sums over the patches seen so far, one share per device.
 
+  Classes are counted for a task that the network does not have, too, with all
+  scores in the lowest bin: the trivial baselines stand on these counts.
+
   Attributes:
     patches: i32[devices, 1, 2, bins], patch scores by class.
     pixels: i32[devices, images, 2, bins], pixel scores by image and class.
+    postprocessed: By the names of `postprocess.names`, i32[devices, 1, 2,
+      bins], pixel scores by class.
     positives: i32[devices, side, side], how often a pixel was manipulated.
     loss: f32[devices, 3]: sums of `patch`, `mask` and of the weights.
   """
 
   patches: jax.Array
   pixels: jax.Array
+  postprocessed: dict[str, jax.Array]
   positives: jax.Array
   loss: jax.Array
 
 
-def make_zero_totals(mesh: Mesh, *, bins: int, side: int):
+def make_zero_totals(
+    mesh: Mesh,
+    *,
+    bins: int,
+    side: int,
+    tasks: tuple[str, ...] = models.TASKS,
+):
   """Returns `zeros(images) -> Totals`: empty sums, a share on each device."""
   n = mesh.size
 
@@ -161,6 +176,10 @@ def make_zero_totals(mesh: Mesh, *, bins: int, side: int):
     return Totals(
         patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
         pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
+        postprocessed={
+            name: jnp.zeros((n, 1, 2, bins), jnp.int32)
+            for name in postprocess.names(tasks)
+        },
         positives=jnp.zeros((n, side, side), jnp.int32),
         loss=jnp.zeros((n, 3), jnp.float32),
     )
@@ -170,11 +189,14 @@ def make_zero_totals(mesh: Mesh, *, bins: int, side: int):
   )
 
 
-def make_eval_step(model, mesh: Mesh, *, chunk: int | None = None):
+def make_eval_step(
+    model, mesh: Mesh, *, smooth_sigma: float = 1.0, chunk: int | None = None
+):
   """Returns `step(params, totals, batch) -> totals`; donates `totals`.
 
   A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere. `chunk` is as for training.
+  patch in `Totals.pixels`. Padding counts nowhere. `smooth_sigma` is that of
+  `postprocess.variants`; `chunk` is as for training.
   """
   chunk = chunks.suited_to(mesh) if chunk is None else chunk
 
@@ -182,6 +204,9 @@ def make_eval_step(model, mesh: Mesh, *, chunk: int | None = None):
     forward = lambda images: model.apply({'params': params}, images)
     out = chunks.map_over(forward, batch['image'], chunk)
     patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
+    after = {}
+    if pixel is not None:
+      after = postprocess.variants(patch, pixel, smooth_sigma)
     masks = batch['mask'].astype(jnp.int32)
     counted = batch['weight'] > 0
     terms = losses.joint_loss(
@@ -193,18 +218,27 @@ def make_eval_step(model, mesh: Mesh, *, chunk: int | None = None):
     ignored = -1  # A class that no histogram counts.
     pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
     rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
-    bins = totals.pixels.shape[-1]
-    images = totals.pixels.shape[1]
+    _, images, _, bins = totals.pixels.shape
+
+    def count_pixels(scores, rows, images):
+      if scores is None:
+        scores = jnp.zeros(masks.shape)
+      return metrics.histogram(
+          scores.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
+      )
+
     new = Totals(
         patches=metrics.histogram(
-            patch,
+            jnp.zeros(counted.shape) if patch is None else patch,
             jnp.where(counted, batch['label'], ignored),
             jnp.zeros_like(batch['label']),
             (1, bins),
         ),
-        pixels=metrics.histogram(
-            pixel.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
-        ),
+        pixels=count_pixels(pixel, rows, images),
+        postprocessed={
+            name: count_pixels(scores, jnp.zeros_like(rows), 1)
+            for name, scores in after.items()
+        },
         positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
         loss=jnp.stack([
             (terms['patch'] * batch['weight']).sum(),

@@ -23,7 +23,8 @@ from manloc_jax import steps
 from manloc_jax import writer as writer_lib
 from manloc_jax.data import source
 
-SELECTION = 'pixel_auc_pooled'  # The validation score that picks a checkpoint.
+# The validation score that picks a checkpoint, of the first task there is.
+SELECTION = {models.MASK: 'pixel_auc_pooled', models.PATCH: 'patch_auc'}
 
 
 def train(
@@ -55,7 +56,7 @@ def train(
   """
   stages = stages or startup.Stages('restore')
   parallel.check_batch_size(config.batch_size, mesh)
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   tx, schedule = state_lib.make_optimizer(
       num_steps=config.num_steps, **config.optim
   )
@@ -63,14 +64,13 @@ def train(
       model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
   )
   count = evaluate.make_counter(model, mesh, config, prepared)
+  selection = next(SELECTION[t] for t in SELECTION if t in model.tasks)
   is_writer = jax.process_index() == 0
 
   with checkpoint.make_manager(
       workdir, config.train.checkpoint_every_steps
   ) as manager:
-    state, progress = checkpoint.restore_or(
-        manager, _new_state(model, tx, mesh, config.seed)
-    )
+    state, progress = _start(config, model, tx, mesh, manager)
     first = int(state.step)
     if progress.done:
       return True  # A finished run stays as it is.
@@ -100,11 +100,11 @@ def train(
         evaluated = step % config.train.eval_every_steps == 0 or last
         if evaluated:
           with meter.paused():
-            validation = scores.network(count(state.params, 'val'))
-          writer.write(step, {f'val_{k}': v for k, v in validation.items()})
-          meter.note(f'val {SELECTION} {validation[SELECTION]:.3f}')
+            found = scores.network(count(state.params, 'val'), model.tasks)
+          writer.write(step, {f'val_{k}': v for k, v in found.items()})
+          meter.note(f'val {selection} {found[selection]:.3f}')
           # NaN, of a part with one class only, compares with nothing.
-          progress.scores[step] = max(-1.0, validation[SELECTION])
+          progress.scores[step] = max(-1.0, found[selection])
           progress.done = last or _is_stale(progress, config.train)
         checkpoint.save(manager, step, state, progress, force=evaluated)
         if progress.done:
@@ -114,6 +114,19 @@ def train(
           break
     meter.close()
   return progress.done
+
+
+def _start(config, model, tx, mesh, manager):
+  """Returns the state to go on from and what else the run remembers."""
+  fresh = _new_state(model, tx, mesh, config.seed)
+  if config.train.init_from and manager.latest_step() is None:
+    source = checkpoint.load(config.train.init_from)
+    checkpoint.check_shapes(
+        source.params, fresh.params, f'The run in {config.train.init_from!r}'
+    )
+    params = jax.device_put(source.params, parallel.replicated(mesh))
+    fresh = fresh.replace(params=params)
+  return checkpoint.restore_or(manager, fresh)
 
 
 def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
@@ -176,10 +189,13 @@ def _check_finite(loss: float, step: int) -> None:
 
 def _check_alive(model, params, images: jax.Array) -> None:
   """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
+  fields = dict(vars(model))
+  if fields.get('lstm_input') != 'conv' or not fields['conv2_activation']:
+    return
   # Compiled as one: operation by operation takes seconds.
   read_blocks = jax.jit(functools.partial(model.apply, method='read_blocks'))
   blocks = read_blocks({'params': params}, images)
-  if model.conv2_activation and not bool((blocks > 0).any()):
+  if not bool((blocks > 0).any()):
     raise errors.UserError(
         'No value of conv2 is positive at the start, so its ReLU passes'
         ' nothing and no gradient returns; choose another --config.seed or a'

@@ -8,7 +8,7 @@ from manloc_jax import models
 SIDE = 16
 
 # 4x4 blocks of 4x4 pixels; 64 LSTM features make a 32x32 map, pooled to 16.
-MODEL = models.JConvLSTMConv(
+MODEL = models.ConvLSTMConv(
     conv1_filters=4,
     conv3_filters=4,
     conv4_filters=4,

@@ -23,7 +23,7 @@ FIELDS = [
 
 def networks(fields):
   small = {'conv3_filters': 8, 'conv4_filters': 8, **fields}
-  return models.JConvLSTMConv(**small), plain.PlainNetwork(**small)
+  return models.ConvLSTMConv(**small), plain.PlainNetwork(**small)
 
 
 def batch(seed=0):
@@ -78,7 +78,7 @@ def test_values_and_gradients_are_those_of_the_plain_network(fields):
 
 
 def test_bfloat16_is_close_and_keeps_parameters_in_float32():
-  full = models.JConvLSTMConv(conv3_filters=8, conv4_filters=8)
+  full = models.ConvLSTMConv(conv3_filters=8, conv4_filters=8)
   half = full.clone(dtype='bfloat16')
   params = parameters(full)
   run = lambda model: jax.jit(

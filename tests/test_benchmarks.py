@@ -98,7 +98,7 @@ def test_flops_of_convolutions_are_what_xla_counts():
 
 
 def test_flops_of_the_lstm_are_those_of_its_kernels():
-  model = models.JConvLSTMConv(**FIELDS)
+  model = models.ConvLSTMConv(**FIELDS)
   layers = models.abstract_params(model)['lstm'].values()
   weights = sum(
       layer[name]['kernel'].size
@@ -110,7 +110,7 @@ def test_flops_of_the_lstm_are_those_of_its_kernels():
 
 
 def test_flops_of_training():
-  model = models.JConvLSTMConv(**FIELDS)
+  model = models.ConvLSTMConv(**FIELDS)
   forward, train = (workload.flops(model, m) for m in ('forward', 'train'))
   conv1 = 2 * models.SIDE**2 * 5 * 5 * 3 * model.conv1_filters
   for part in workload.PARTS:

@@ -29,9 +29,13 @@ def test_one_command_does_all_and_repeats_nothing(tmp_path):
   ]
   environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
 
-  def run():
+  def run(*more):
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True
+        [*command, *more],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -54,3 +58,7 @@ def test_one_command_does_all_and_repeats_nothing(tmp_path):
   before = [(folder / name).stat().st_mtime_ns for name in kept]
   run()
   assert before == [(folder / name).stat().st_mtime_ns for name in kept]
+
+  assert '| JPEG, quality | 50 |' in run('--mode=robustness')
+  assert (folder / 'results/robustness/scores.json').is_file()
+  assert (folder / 'figures/robustness.png').is_file()

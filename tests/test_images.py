@@ -110,3 +110,19 @@ def test_masks_of_any_mode(tmp_path, mode):
   mask = images.read_mask(path, lambda grey: grey > 127)
   np.testing.assert_array_equal(mask, truth)
   assert mask.dtype == np.uint8
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'a.png', 'a.tif'])
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_pixels_stay_as_they_are_stored(tmp_path, name, orientation):
+  plain = images.read_image(save(tmp_path / f'plain{name}', RGB))
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  turned = images.read_image(save(tmp_path / name, RGB, exif=exif))
+  np.testing.assert_array_equal(turned.pixels, plain.pixels)
+  assert turned.orientation == orientation
+
+
+def test_a_broken_exif_block_does_no_harm(tmp_path):
+  path = save(tmp_path / 'a.jpg', RGB, exif=b'Exif\0\0MM\0*broken')
+  assert images.read_image(path).orientation == 1

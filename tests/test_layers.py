@@ -40,8 +40,13 @@ FORBIDDEN = {
     'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'examples.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'readme.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'runs.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'study.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+    'summaries.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
 }
 # The only files that know TensorFlow.
 TENSORFLOW = {'data/records.py', 'data/pipeline.py'}
@@ -88,7 +93,8 @@ def test_tensorflow_has_two_doors():
 
 def test_tensorflow_waits_behind_its_doors():
   code = (
-      'import sys; from manloc_jax import evaluate, resident, train; from'
+      'import sys; from manloc_jax import evaluate, resident,'
+      ' robustness, train; from'
       ' manloc_jax.data import prepare; assert "tensorflow" not in sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
@@ -97,7 +103,8 @@ def test_tensorflow_waits_behind_its_doors():
 def test_nothing_imports_the_commands():
   for path in PACKAGE.rglob('*.py'):
     for line, name in imports(path):
-      assert not is_inside(name, 'manloc_jax.main'), f'{path.name}:{line}'
+      for command in ('main', 'cli'):
+        assert not is_inside(name, OURS + command), f'{path.name}:{line}'
 
 
 def test_nothing_imports_the_benchmarks():
@@ -119,6 +126,7 @@ def test_configs_do_not_import_the_package():
 def test_reports_are_made_without_jax():
   code = (
       'import sys; from manloc_jax import report; from manloc_jax.plots import'
-      ' curves, masks; assert "jax" not in sys.modules'
+      ' curves, masks, robustness, study_figures; assert "jax" not in'
+      ' sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)

@@ -47,6 +47,10 @@ def run(*arguments, cwd=ROOT):
             ['--config=configs/demo.py', '--config.model.head=first'],
             ['head', 'first', 'last'],
         ),
+        (
+            ['--config=configs/demo.py', '--config.data.split_rule=list'],
+            ['data.split_list', 'manloc split'],
+        ),
         (['--config=configs/demo.py', '--mode=guess'], ['mode', 'guess']),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from manloc_jax import models
 from manloc_jax.models import block_lstm
-from manloc_jax.models import network
+from manloc_jax.models import interface
 
 
 def shapes_of(model, side=64):
@@ -24,7 +24,7 @@ def size(tree) -> int:
 
 
 def test_default_network_has_the_expected_parts_and_size():
-  out, params = shapes_of(models.JConvLSTMConv())
+  out, params = shapes_of(models.ConvLSTMConv())
   chex.assert_shape(out.patch_logits, (2, 2))
   chex.assert_shape(out.mask_logits, (2, 64, 64, 2))
   assert {name: size(part) for name, part in params.items()} == {
@@ -52,7 +52,7 @@ def test_default_network_has_the_expected_parts_and_size():
     ],
 )
 def test_variants_change_what_they_say(change, total):
-  out, params = shapes_of(models.JConvLSTMConv(**change))
+  out, params = shapes_of(models.ConvLSTMConv(**change))
   chex.assert_shape(out.mask_logits, (2, 64, 64, 2))
   assert size(params) == total
 
@@ -70,7 +70,7 @@ def test_variants_change_what_they_say(change, total):
 )
 def test_fields_that_do_not_fit_are_named(change, match):
   with pytest.raises(ValueError, match=match):
-    shapes_of(models.JConvLSTMConv(**change))
+    shapes_of(models.ConvLSTMConv(**change))
 
 
 def test_lstm_step_is_equations_1_and_2():
@@ -119,5 +119,5 @@ def test_later_blocks_do_not_change_earlier_outputs():
 
 def test_input_norms():
   x = jnp.array([0, 255], jnp.uint8)
-  np.testing.assert_array_equal(network.normalize(x, 'symmetric'), [-1, 1])
-  np.testing.assert_array_equal(network.normalize(x, 'unit'), [0, 1])
+  np.testing.assert_array_equal(interface.normalize(x, 'symmetric'), [-1, 1])
+  np.testing.assert_array_equal(interface.normalize(x, 'unit'), [0, 1])

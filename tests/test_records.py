@@ -65,8 +65,8 @@ def test_tensorflow_datasets_knows_what_it_opens(folder, tmp_path, name):
   assert info.name == name
   assert info.citation == dataset.citation
   assert info.description == dataset.description
-  assert info.homepage == dataset.homepage
-  assert all((info.citation, info.description, info.homepage))
+  if dataset.homepage:  # `folder` is whatever its user has.
+    assert info.homepage == dataset.homepage
   assert {part: split.num_examples for part, split in info.splits.items()} == {
       part: content['num_patches'] for part, content in parts.items()
   }

@@ -6,7 +6,8 @@ import pathlib
 import pytest
 
 from manloc_jax import errors
-from manloc_jax import report
+from manloc_jax import readme
+from manloc_jax import summaries
 
 README = pathlib.Path(__file__).parents[1] / 'README.md'
 
@@ -14,7 +15,7 @@ README = pathlib.Path(__file__).parents[1] / 'README.md'
 def test_readme_shows_the_committed_results(tmp_path):
   copy = tmp_path / 'README.md'
   copy.write_text(README.read_text())
-  report.update_readme(copy)
+  readme.update(copy)
   assert copy.read_text() == README.read_text(), (
       'run python -m manloc_jax.report --readme README.md'
   )
@@ -24,7 +25,7 @@ def test_readme_without_marks_is_refused(tmp_path):
   copy = tmp_path / 'README.md'
   copy.write_text('No marks.')
   with pytest.raises(errors.UserError, match='results:begin'):
-    report.update_readme(copy)
+    readme.update(copy)
 
 
 def test_comparison_names_the_settings_that_differ(tmp_path):
@@ -36,7 +37,7 @@ def test_comparison_names_the_settings_that_differ(tmp_path):
         'scores': {'patch_auc': rate},
     }
     (results / 'test.json').write_text(json.dumps(result))
-  assert report.compare([tmp_path / 'a', tmp_path / 'b']) == {
+  assert summaries.compare([tmp_path / 'a', tmp_path / 'b']) == {
       'a': {
           'settings': {'optim.learning_rate': 1e-3},
           'scores': {'test': {'patch_auc': 1e-3}},

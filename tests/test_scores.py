@@ -36,6 +36,7 @@ def sample():
               score.ravel(), truth.ravel(), rows.ravel(), (3, BINS)
           )
       ),
+      postprocessed={},
       positives=truth.sum(axis=0),
       loss=np.array([3.0, 1.5, 6.0]),
   )

@@ -10,7 +10,7 @@ from manloc_jax import models
 torch = pytest.importorskip('torch', reason='PyTorch is not installed.')
 from manloc_jax.benchmarks import torch_peer  # noqa: E402
 
-MODEL = models.JConvLSTMConv(dtype='float64')
+MODEL = models.ConvLSTMConv(dtype='float64')
 
 
 def relative_error(got, want) -> float:
@@ -23,7 +23,7 @@ def test_outputs_and_gradients_agree_with_pytorch():
   images = rng.integers(0, 256, (2, 64, 64, 3), np.uint8)
   masks = rng.integers(0, 2, (2, 64, 64)).astype(np.int32)
   labels = np.array([0, 1], np.int32)
-  init = models.JConvLSTMConv().init
+  init = models.ConvLSTMConv().init
   params = init(jax.random.key(0), images)['params']
   # Biases start at zero, where an error in their use would not show.
   params = jax.tree.map(

@@ -19,9 +19,11 @@ from manloc_jax import scores
 from manloc_jax import settings
 from manloc_jax import startup
 from manloc_jax import steps
+from manloc_jax import summaries
 from manloc_jax import train
 from manloc_jax import writer
 from manloc_jax.data import manifest
+from manloc_jax.models import network
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +103,7 @@ def test_training_stops_when_validation_does_not_grow(
 ):
   falling = iter(np.linspace(0.9, 0.1, 50))
   monkeypatch.setattr(
-      scores, 'network', lambda totals: {train.SELECTION: next(falling)}
+      scores, 'network', lambda *unused: {'pixel_auc_pooled': next(falling)}
   )
   config = small.config(**{
       'num_steps': 50,
@@ -115,7 +117,7 @@ def test_training_stops_when_validation_does_not_grow(
 
 
 def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
-  results = report.read_results(finished)
+  results = summaries.read_results(finished)
   assert set(results) == {'test', 'test_grid'}
   for split, result in results.items():
     counts = result['counts']
@@ -123,6 +125,8 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
     assert patches == manifest.count(prepared, split)
+    trained_on = result['data']['training_patches']
+    assert trained_on == manifest.count(prepared, 'train')
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)
@@ -146,11 +150,11 @@ def test_report_writes_pictures_and_table(finished):
 def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
   other = tmp_path / 'other'
   (other / 'results').mkdir(parents=True)
-  for split, result in report.read_results(finished).items():
+  for split, result in summaries.read_results(finished).items():
     result['config']['seed'] = 1
     result['scores']['patch_auc'] += 0.1
     (other / 'results' / f'{split}.json').write_text(json.dumps(result))
-  summary = report.summarize([finished, other])['test']
+  summary = summaries.summarize([finished, other])['test']
   first = summary['runs'][0]['scores']['patch_auc']
   assert summary['mean']['patch_auc'] == pytest.approx(first + 0.05)
   assert summary['deviation']['patch_auc'] == pytest.approx(0.1 / 2**0.5)
@@ -159,7 +163,7 @@ def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
 def test_load_gives_the_same_network_on_one_device(finished, mesh):
   run = checkpoint.load(finished)
   images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
-  model = models.JConvLSTMConv(**run.config.model)
+  model = models.make(**run.config.model)
   predict = steps.make_predict_step(model, mesh)
   _, want = predict(
       jax.device_put(run.params, parallel.replicated(mesh)),
@@ -221,7 +225,7 @@ def test_divergence_and_dead_starts_are_named(
     train.train(config, prepared, str(tmp_path / 'a'), mesh)
   config = small.config(**{'model.conv2_filters': 1})
   zeros = lambda *args: jax.nn.initializers.constant(-1.0)
-  monkeypatch.setattr(train.models.network.initializers, 'get', zeros)
+  monkeypatch.setattr(network.initializers, 'get', zeros)
   with pytest.raises(errors.UserError, match='conv2'):
     train.train(config, prepared, str(tmp_path / 'b'), mesh)
 
@@ -251,3 +255,28 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='--mode=evaluate'):
     report.report(tmp_path)
+
+
+def test_fine_tuning_starts_from_the_best_parameters_of_a_run(
+    finished, prepared, mesh, tmp_path
+):
+  changes = {
+      'train.init_from': finished,
+      'optim.learning_rate': 1e-12,
+      'num_steps': 2,
+  }
+  config = small.config(**changes)
+  workdir = str(tmp_path / 'run')
+  settings.claim(workdir, config, 'split')
+  train.train(config, prepared, workdir, mesh)
+  chex.assert_trees_all_close(
+      checkpoint.load(workdir, 2).params,
+      checkpoint.load(finished).params,
+      atol=1e-9,
+  )
+  config = small.config(**{**changes, 'model.conv3_filters': 6})
+  with pytest.raises(errors.UserError, match='does not hold the model'):
+    train.train(config, prepared, str(tmp_path / 'other'), mesh)
+  config = small.config(**{**changes, 'train.init_from': str(tmp_path / 'no')})
+  with pytest.raises(errors.UserError, match='no run'):
+    train.train(config, prepared, str(tmp_path / 'third'), mesh)

@@ -16,15 +16,14 @@ from manloc_jax import steps
 from manloc_jax.benchmarks import plain
 from manloc_jax.benchmarks import workload
 
+_make_plain = functools.partial(
+    models.make, kinds={'conv_lstm': plain.PlainNetwork}
+)
 NETWORKS = {
-    'manloc_jax': models.JConvLSTMConv,
-    'plain': plain.PlainNetwork,
-    'plain-lstm': functools.partial(
-        plain.PlainNetwork, plain_convolutions=False
-    ),
-    'plain-convolutions': functools.partial(
-        plain.PlainNetwork, plain_lstm=False
-    ),
+    'manloc_jax': models.make,
+    'plain': _make_plain,
+    'plain-lstm': functools.partial(_make_plain, plain_convolutions=False),
+    'plain-convolutions': functools.partial(_make_plain, plain_lstm=False),
 }
 PRECISIONS = ('float32', 'tensorfloat32', 'bfloat16')
 
@@ -82,7 +81,7 @@ def make_predict(config: ml_collections.ConfigDict, precision: str):
 def make_network(config: ml_collections.ConfigDict, precision: str):
   """Makes fresh parameters on all devices, their module and the mesh."""
   mesh = start(config, precision)
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   shape = (1, models.SIDE, models.SIDE, 3)
   params = model.init(jax.random.key(0), jnp.zeros(shape))['params']
   return jax.device_put(params, parallel.replicated(mesh)), model, mesh

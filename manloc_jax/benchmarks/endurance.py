@@ -59,7 +59,7 @@ def train(
     config, folder: pathlib.Path, mesh, steps: int
 ) -> list[dict[str, float]]:
   """Trains for ten times `steps` updates; returns what each tenth took."""
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   tx, _ = state_lib.make_optimizer(num_steps=_TENTHS * steps, **config.optim)
   step = steps_lib.make_train_step(
       model, tx, mesh, symmetries=config.train.symmetries

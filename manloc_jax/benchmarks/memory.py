@@ -44,7 +44,7 @@ def plan(config, mesh, batch_size: int, chunk: int | None) -> dict[str, float]:
     batch_size: Patches over all devices.
     chunk: See `steps.make_train_step`.
   """
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
   create = lambda key: state_lib.create(model, tx, models.SIDE, key)
   state = jax.eval_shape(create, jax.random.key(0))

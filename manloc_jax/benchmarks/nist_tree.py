@@ -190,7 +190,7 @@ def _write_scene(scene: Scene, job: Job) -> int:
 
 def copy_mask(name: str, job: Job) -> np.ndarray:
   """Copies a mask, reduced where asked; returns uint8[h, w], 1 = forged."""
-  mask = images.read_mask(job.source / name, nist16.is_manipulated)
+  mask = images.read_mask(job.source / name, nist16.DATASET.is_manipulated)
   scale = (job.long_side or max(mask.shape)) / max(mask.shape)
   if scale >= 1:
     shutil.copyfile(job.source / name, job.out / name)

@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from manloc_jax import models
-from manloc_jax.models import blocks
-from manloc_jax.models import network
 
 
 class LSTMCell(nn.Module):
@@ -58,8 +56,8 @@ class BlockLSTM(nn.Module):
     return x
 
 
-class PlainNetwork(models.JConvLSTMConv):
-  """`models.JConvLSTMConv` in plain layers; the same fields, and which parts.
+class PlainNetwork(models.ConvLSTMConv):
+  """`models.ConvLSTMConv` in plain layers; the same fields, and which parts.
 
   Attributes:
     plain_convolutions: Whether the convolutions and the max pool are plain.
@@ -85,24 +83,18 @@ class PlainNetwork(models.JConvLSTMConv):
     self.conv1 = conv(self.conv1_filters, self.kernel)
     self.conv2 = conv(self.conv2_filters, self.kernel)
     self.conv3 = conv(self.conv3_filters, self.kernel)
-    self.conv4 = conv(self.conv4_filters, self.conv45_kernel)
+    self.conv4 = conv(self._conv4_filters, self.conv45_kernel)
     self.conv5 = conv(2, self.conv45_kernel)
 
-  def read_blocks(self, images: jax.Array) -> jax.Array:
-    """Convolves patches and cuts the map into blocks."""
+  def _convolve(self, x: jax.Array) -> jax.Array:
     if not self.plain_convolutions:
-      return super().read_blocks(images)
-    x = nn.relu(self.conv1(network.normalize(images, self.input_norm)))
-    x = self.conv2(x)
-    x = nn.relu(x) if self.conv2_activation else x
-    return blocks.to_sequence(x, self.grid, self.block_order)
+      return super()._convolve(x)
+    x = self.conv2(nn.relu(self.conv1(x)))
+    return nn.relu(x) if self.conv2_activation else x
 
-  def decode(self, outputs: jax.Array, side: int = models.SIDE) -> jax.Array:
-    """Turns the LSTM's outputs into the logits of a mask."""
+  def _decode_map(self, x: jax.Array, pools: bool) -> jax.Array:
     if not self.plain_convolutions:
-      return super().decode(outputs, side)
-    x = blocks.to_map(outputs, self.grid, self.block_order)
+      return super()._decode_map(x, pools)
     x = nn.relu(self.conv3(x))
-    if self._pools(x.shape[1], side):
-      x = nn.max_pool(x, (2, 2), (2, 2))
-    return self.conv5(nn.relu(self.conv4(x)))
+    x = self.conv4(nn.max_pool(x, (2, 2), (2, 2)) if pools else x)
+    return x if self.decoder == 'conv34' else self.conv5(nn.relu(x))

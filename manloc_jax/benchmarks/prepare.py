@@ -179,7 +179,7 @@ def decode(records: list[spec.Record], workers: int) -> float:
 
 def _decode_one(record: spec.Record) -> None:
   images.read_image(record.image)
-  images.read_mask(record.mask, nist16.is_manipulated)
+  images.read_mask(record.mask, nist16.DATASET.is_manipulated)
 
 
 def watch(task: Callable[..., float], *args) -> tuple[float, int]:

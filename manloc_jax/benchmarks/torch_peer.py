@@ -14,13 +14,13 @@ from manloc_jax.benchmarks import workload
 
 
 class Network(nn.Module):
-  """`models.JConvLSTMConv` in PyTorch's own layers.
+  """`models.ConvLSTMConv` in PyTorch's own layers.
 
   Blocks are read row by row, the input is symmetric and the patch classifier
   looks at the last output or at their mean.
   """
 
-  def __init__(self, model: models.JConvLSTMConv, channels_last: bool = False):
+  def __init__(self, model: models.ConvLSTMConv, channels_last: bool = False):
     """Makes layers for the fields of `model`."""
     super().__init__()
     self.fields = model
@@ -75,7 +75,7 @@ class Network(nn.Module):
     return patch_logits, self.conv5(torch.relu(self.conv4(x)))
 
   def load(self, params: Mapping[str, Any]) -> None:
-    """Takes over the parameters of `models.JConvLSTMConv`."""
+    """Takes over the parameters of `models.ConvLSTMConv`."""
     tensor = lambda x: torch.tensor(np.asarray(x))
     convolutions = ('conv1', 'conv2', 'conv3', 'conv4', 'conv5')
     state = {}
@@ -186,7 +186,7 @@ def _start(config, channels_last: bool, precision: str):
   torch.backends.cuda.matmul.allow_tf32 = fast
   torch.backends.cudnn.allow_tf32 = fast
   torch.backends.cudnn.benchmark = True
-  network = Network(models.JConvLSTMConv(**config.model), channels_last)
+  network = Network(models.make(**config.model), channels_last)
   network = network.to(device, memory_format=network.layout)
   autocast = torch.autocast(
       device.type, torch.bfloat16, enabled=precision == 'bfloat16'

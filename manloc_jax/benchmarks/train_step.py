@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
   times = command.race(
       _contestants(config, mode), TUNED_ALLOCATOR if _TUNED.value else None
   )
-  model = models.JConvLSTMConv(**config.model)
+  model = models.make(**config.model)
   result = {
       'mode': mode,
       'chunk': _CHUNK.value,

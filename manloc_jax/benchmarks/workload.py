@@ -19,7 +19,7 @@ def random_batch(size: int) -> dict[str, np.ndarray]:
   }
 
 
-def flops(model: models.JConvLSTMConv, mode: str) -> dict[str, float]:
+def flops(model: models.ConvLSTMConv, mode: str) -> dict[str, float]:
   """Counts the operations of the products of one patch, by part.
 
   A multiplication and an addition are two. Activations and the optimizer are

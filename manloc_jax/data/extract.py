@@ -157,11 +157,36 @@ def draw(order: Draw, job: Job) -> Drawn:
   chosen = patches.choose(found, *order.quota, rng)
   cut, grid = patches.cut(decoded.pixels, mask, found, chosen), None
   if order.grid:
-    found = patches.grid(mask, job.sampler)
-    every = np.arange(len(found.labels))
-    grid = patches.cut(decoded.pixels, mask, found, every)
+    grid = cut_windows(decoded.pixels, mask, job.sampler)
   note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
   return Drawn(note=note, cut=cut, grid=grid)
+
+
+def cut_windows(
+    image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
+) -> patches.Cut:
+  """Cuts every window of the plain lattice out of an image.
+
+  Args:
+    image: uint8[h, w, 3].
+    mask: uint8[h, w].
+    sampler: Its label rule is read.
+  """
+  found = patches.grid(mask, sampler)
+  return patches.cut(image, mask, found, np.arange(len(found.labels)))
+
+
+def load(
+    record: spec.Record, job: Job
+) -> tuple[np.ndarray, np.ndarray, str]:
+  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note.
+
+  Raises:
+    DataError: A file cannot be used.
+  """
+  decoded = images.read_image(record.image)
+  mask, note = _read_mask(record, decoded.pixels.shape[:2], job)
+  return decoded.pixels, mask, ', '.join(filter(None, (decoded.note, note)))
 
 
 def _pack(mask: np.ndarray) -> bytes:
@@ -185,8 +210,9 @@ def _read_mask(
   if record.mask is None:
     return np.zeros(size, np.uint8), ''
   notes = []
+  dataset = datasets.get(job.dataset)
   mask = images.read_mask(
-      record.mask, datasets.get(job.dataset).is_manipulated
+      record.mask, dataset.is_manipulated, dataset.mask_mode
   )
   if mask.shape != size:
     text = f'its mask has {_text(mask.shape)} pixels'

@@ -34,6 +34,20 @@ _CONVERSIONS = {
 }
 
 
+_HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
+_ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
+# Pillow turns TIFF files, and no others, as their tag says. What undoes it:
+_TURN_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Decoded:
   """A decoded image.
@@ -41,10 +55,13 @@ class Decoded:
   Attributes:
     pixels: uint8[h, w, 3], RGB, read-only.
     note: What had to be done to make it 8-bit RGB; empty if nothing.
+    orientation: EXIF orientation, 1 to 8, which was not applied; 1 is upright,
+      5 to 8 exchange height and width.
   """
 
   pixels: np.ndarray
   note: str
+  orientation: int = 1
 
 
 def read_size(path: pathlib.Path) -> tuple[int, int]:
@@ -54,7 +71,8 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
     DataError: The file is missing, no image, or too large.
   """
   with _opened(path) as image:
-    return image.height, image.width
+    tags = getattr(image, 'tag_v2', {})  # See `_TURN_BACK`.
+    return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
 
 def read_image(path: pathlib.Path) -> Decoded:
@@ -74,20 +92,24 @@ def read_image(path: pathlib.Path) -> Decoded:
     DataError: The file is missing, truncated, no image, too large, or of a
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
-  image, note = _load(path)
+  image, note, orientation = _load(path)
   if image.mode != 'RGB':  # Converting copies, even to the same mode.
     image = image.convert('RGB')
-  return Decoded(np.asarray(image), note)
+  return Decoded(np.asarray(image), note, orientation)
 
 
 def read_mask(
-    path: pathlib.Path, is_manipulated: Callable[[np.ndarray], np.ndarray]
+    path: pathlib.Path,
+    is_manipulated: Callable[[np.ndarray], np.ndarray],
+    mode: str = 'L',
 ) -> np.ndarray:
   """Reads a ground-truth mask.
 
   Args:
     path: The file; any mode that `read_image` takes.
-    is_manipulated: The polarity, from uint8[h, w] grey to bool[h, w].
+    is_manipulated: The polarity, to bool[h, w].
+    mode: What `is_manipulated` takes: `L` for grey, uint8[h, w], or `RGB`,
+      uint8[h, w, 3].
 
   Returns:
     uint8[h, w], 1 = manipulated.
@@ -95,21 +117,28 @@ def read_mask(
   Raises:
     DataError: As `read_image`.
   """
-  image, _ = _load(path)
+  image, _, _ = _load(path)
   if image.mode not in ('1', 'L'):
     image = image.convert('RGB')  # Not all modes turn to grey at once.
-  if image.mode != 'L':  # See above.
-    image = image.convert('L')
+  if image.mode != mode:  # See above.
+    image = image.convert(mode)
   return is_manipulated(np.asarray(image)).astype(np.uint8)
 
 
-def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
-  """Decodes the whole file; returns it with a note on its conversion."""
+def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
+  """Decodes the whole file.
+
+  Returns:
+    The pixels as they are stored, a note on their conversion, and the EXIF
+    orientation.
+  """
   with _opened(path) as image:
     # Pillow keeps the high byte of deep colour on its own, silently.
     is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
     is_animated = getattr(image, 'is_animated', False)
+    turned = getattr(image, 'tag_v2', {}).get(_ORIENTATION)
     image.load()
+    orientation = turned or _exif_orientation(image)
   if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
     raise spec.DataError(
         f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
@@ -124,7 +153,18 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str]:
   image.info.pop('transparency', None)
   if image.mode.startswith('I;16'):
     image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  return image, ', '.join(filter(None, notes))
+  if turned in _TURN_BACK:
+    image = image.transpose(_TURN_BACK[turned])
+  if orientation not in _TURN_BACK:
+    orientation = 1
+  return image, ', '.join(filter(None, notes)), orientation
+
+
+def _exif_orientation(image: Image.Image) -> int | None:
+  # The pixels are good whatever a broken EXIF block makes its reader raise.
+  with contextlib.suppress(Exception):
+    return image.getexif().get(_ORIENTATION)
+  return None
 
 
 @contextlib.contextmanager

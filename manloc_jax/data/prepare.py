@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import logging
 import pathlib
+from collections.abc import Collection
 from collections.abc import Iterable
 
 import numpy as np
@@ -28,13 +29,10 @@ from manloc_jax.data import patches
 from manloc_jax.data import pool
 from manloc_jax.data import source as source_lib
 from manloc_jax.data import spec
+from manloc_jax.data import split_list as split_list_lib
 from manloc_jax.data import splits
 
-_DRAWN_SPLITS = {
-    'random': splits.random_split,
-    'group': splits.group_split,
-}
-SPLIT_RULES = (*_DRAWN_SPLITS, 'given')
+SPLIT_RULES = (*splits.RULES, 'list')
 
 
 def prepare(
@@ -44,6 +42,7 @@ def prepare(
     out: str | pathlib.Path,
     seed: int,
     split_rule: str = 'group',
+    split_list: str | pathlib.Path | None = None,
     fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
     sampler: patches.Sampler | None = None,
     use_pristine: bool = False,
@@ -65,9 +64,10 @@ def prepare(
     out: Folder under which the prepared folder is made. Its name holds a hash
       of the settings and of the names, sizes and times of the image files.
     seed: Fixes the split and the patches.
-    split_rule: `random` by image (paper), `group` by photograph, or `given`
-      by the dataset itself.
-    fractions: Shares of train, val and test; `given` ignores them.
+    split_rule: `random` by image (paper), `group` by photograph, `given` by
+      the dataset itself, or `list`.
+    split_list: The file of the rule `list`; see `split_list.py`.
+    fractions: Shares of train, val and test; `given` and `list` ignore them.
     sampler: How patches are drawn; None for the defaults.
     use_pristine: Whether images without a mask give pristine patches.
     size_mismatch: `skip`, `resize` or `error`; see `extract.Job`.
@@ -79,19 +79,12 @@ def prepare(
     The prepared folder.
 
   Raises:
-    DataError: No images, unusable settings, or a full disk.
+    DataError: No images, unusable settings, a list that does not fit the
+      images, or a full disk.
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
-  if split_rule not in SPLIT_RULES:
-    raise spec.DataError(
-        f'--config.data.split_rule is {split_rule!r}; choose one of '
-        f'{", ".join(SPLIT_RULES)}.'
-    )
-  if source not in source_lib.SOURCES:
-    raise spec.DataError(
-        f'--config.data.source is {source!r}; choose one of '
-        f'{", ".join(source_lib.SOURCES)}.'
-    )
+  _check_choice('split_rule', split_rule, SPLIT_RULES)
+  _check_choice('source', source, source_lib.SOURCES)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {
@@ -102,11 +95,16 @@ def prepare(
       'source': source,
       'num_shards': num_shards,
   }
-  records, rejected = datasets.get(dataset).find_records(root)
-  if not use_pristine:
-    records = [record for record in records if record.mask is not None]
+  listed = None
+  if split_rule == 'list':
+    listed = split_list_lib.read(split_list, dataset)
+    settings['split_list'] = splits.digest(listed)
+  found, rejected = datasets.get(dataset).find_records(root)
+  records = [one for one in found if use_pristine or one.mask is not None]
   records = sorted(records, key=lambda record: record.image_id)
   _check_ids(records)
+  if listed is not None:
+    split_list_lib.check(listed, records, found)
   key = manifest.fingerprint(settings, records, rejected, root)
   folder = out / f'{dataset}-{split_rule}-{key[:12]}'
   if folder.exists():
@@ -114,7 +112,7 @@ def prepare(
     return folder
   try:
     with folders.atomic(folder) as partial, pool.ordered_map(workers) as run:
-      _build(partial, root, records, rejected, settings, job, run)
+      _build(partial, root, records, rejected, settings, job, listed, run)
   except OSError as error:
     if not errors.is_disk_full(error):
       raise
@@ -132,6 +130,7 @@ def _build(
     rejected: list[spec.Rejected],
     settings: dict,
     job: extract.Job,
+    listed: dict[str, list[str]] | None,
     run: pool.Map,
 ) -> None:
   """Fills an empty folder."""
@@ -145,7 +144,12 @@ def _build(
     usable = [r for r in found if not examined[r.image_id].reason]
     left_out = rejected + _broken(found, examined)
     _check_any(usable, left_out, root)
-    split = _split(usable, settings)
+    if listed is not None:
+      split = splits.listed_split(usable, listed)
+    else:
+      split = splits.draw(
+          settings['split_rule'], usable, job.seed, settings['fractions']
+      )
     by_id = {record.image_id: record for record in usable}
     parts = {}
     for name, ids in split.items():
@@ -167,15 +171,6 @@ def _build(
       rejected=left_out,
       parts=parts,
   )
-
-
-def _split(
-    usable: list[spec.Record], settings: dict
-) -> dict[str, list[str]]:
-  if settings['split_rule'] == 'given':
-    return splits.given_split(usable)
-  rule = _DRAWN_SPLITS[settings['split_rule']]
-  return rule(usable, settings['seed'], settings['fractions'])
 
 
 def _orders(
@@ -252,6 +247,14 @@ def _broken(
       for record in records
       if examined[record.image_id].reason
   ]
+
+
+def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
+  if value not in choices:
+    raise spec.DataError(
+        f'--config.data.{name} is {value!r}; choose one of '
+        f'{", ".join(choices)}.'
+    )
 
 
 def _check_any(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Record:
     mask: Path of the ground-truth mask; None for a pristine image.
     group: Images that share a photograph share a group; a group split keeps
       it on one side.
-    manipulation: `copy-move`, `splice`, `removal`, `unknown` or `none`.
+    manipulation: `copy-move`, `splice`, `removal`, `inpainting`, `unknown` or
+      `none`; `folder` takes the words of its table.
     split: `train`, `val` or `test` where the dataset itself fixes it.
   """
 
@@ -78,8 +79,13 @@ class Dataset:
     find_records: Lists the images under a root and the files left out, from
       names alone: no image is decoded. Raises `DataError` if the tree is not
       there.
-    is_manipulated: The polarity of the mask files. Takes grey values
-      uint8[h, w], returns bool[h, w].
+    is_manipulated: The polarity of the mask files. Takes uint8[h, w], or
+      uint8[h, w, 3] for masks in colour; returns bool[h, w].
+    mask_mode: What `is_manipulated` takes: `L` for grey or `RGB`.
+    published: Numbers of `manipulated` and `pristine` images that the full set
+      is known to have; empty where there is no such set.
+    list_records: For sets with a table of their own: lists what it names,
+      whether the files are there or not. None where only files tell.
   """
 
   name: str
@@ -91,3 +97,6 @@ class Dataset:
       [pathlib.Path], tuple[list[Record], list[Rejected]]
   ]
   is_manipulated: Callable[[np.ndarray], np.ndarray]
+  mask_mode: str = 'L'
+  published: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  list_records: Callable[[pathlib.Path], list[Record]] | None = None

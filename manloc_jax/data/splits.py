@@ -1,8 +1,10 @@
-"""Train, validation and test parts of a dataset, by image or by photograph."""
+"""Train, validation and test parts of a dataset, and what leaks between."""
 
 import collections
 import hashlib
+from collections.abc import Hashable
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -92,11 +94,69 @@ def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
   for record in records:
     if record.split not in split:
       raise spec.DataError(
-          f'The dataset fixes no part for {record.image_id}; set '
-          '--config.data.split_rule to random or group.'
+          f'The dataset fixes no part for {record.image_id}; split by the '
+          'rule random or group (--config.data.split_rule).'
       )
     split[record.split].append(record.image_id)
   return _finish(split)
+
+
+def listed_split(
+    records: Iterable[spec.Record], listed: Mapping[str, Iterable[str]]
+) -> dict[str, list[str]]:
+  """Takes the parts of a list, as far as their images are usable.
+
+  Args:
+    records: The usable images.
+    listed: Image ids of each part, as `split_list.read` returns them.
+
+  Raises:
+    DataError: A part would be empty.
+  """
+  usable = {record.image_id for record in records}
+  return _finish({
+      part: [image_id for image_id in ids if image_id in usable]
+      for part, ids in listed.items()
+  })
+
+
+RULES = ('random', 'group', 'given')
+
+
+def draw(
+    rule: str,
+    records: Iterable[spec.Record],
+    seed: int,
+    fractions: tuple[float, float, float],
+) -> dict[str, list[str]]:
+  """Splits by the rule of `RULES` that is named; see the functions above."""
+  if rule == 'given':
+    return given_split(records)
+  return {'random': random_split, 'group': group_split}[rule](
+      records, seed, fractions
+  )
+
+
+def leaks(
+    split: Mapping[str, list[str]], traits: Mapping[str, Mapping[str, Hashable]]
+) -> dict[str, float]:
+  """Measures what test images have in common with training images.
+
+  Args:
+    split: Image ids of each part.
+    traits: What each image has, by the name of the trait and image id, such
+      as `{'group': {'0001': 'world/b.jpg'}}`; an image may lack a trait.
+
+  Returns:
+    For each trait the share of test images that have one which an image in
+    training has too.
+  """
+  shares = {}
+  for name, trait in traits.items():
+    known = {trait[one] for one in split['train'] if one in trait}
+    leaking = [one for one in split['test'] if trait.get(one) in known]
+    shares[name] = len(leaking) / len(split['test'])
+  return shares
 
 
 def digest(split: dict[str, list[str]]) -> str:

@@ -1,8 +1,64 @@
 """The networks of the paper as pure functions of their parameters."""
 
-from manloc_jax.models.network import JConvLSTMConv
-from manloc_jax.models.network import Outputs
-from manloc_jax.models.network import SIDE
-from manloc_jax.models.network import abstract_params
+import dataclasses
 
-__all__ = ['SIDE', 'JConvLSTMConv', 'Outputs', 'abstract_params']
+import flax.linen as nn
+
+from manloc_jax.models.fcn import FCN
+from manloc_jax.models.interface import MASK
+from manloc_jax.models.interface import Outputs
+from manloc_jax.models.interface import PATCH
+from manloc_jax.models.interface import SIDE
+from manloc_jax.models.interface import TASKS
+from manloc_jax.models.interface import abstract_params
+from manloc_jax.models.network import ConvLSTMConv
+
+__all__ = [
+    'MASK',
+    'NETWORKS',
+    'PATCH',
+    'SIDE',
+    'TASKS',
+    'ConvLSTMConv',
+    'FCN',
+    'Outputs',
+    'abstract_params',
+    'make',
+]
+
+NETWORKS = {'conv_lstm': ConvLSTMConv, 'fcn': FCN}
+
+
+def make(
+    network: str = 'conv_lstm',
+    *,
+    kinds: dict[str, type[nn.Module]] = NETWORKS,
+    **settings,
+) -> nn.Module:
+  """Makes a network of one flat set of settings that serves all of them.
+
+  Args:
+    network: Key of `kinds`.
+    kinds: The networks to choose from.
+    **settings: Fields of any network; those of others are ignored.
+
+  Returns:
+    A module that maps uint8[batch, 64, 64, 3] to `Outputs`, and has `tasks`.
+
+  Raises:
+    TypeError: A setting is a field of no network.
+    ValueError: Unknown `network`.
+  """
+  if network not in kinds:
+    raise ValueError(f'Unknown network {network!r}; choose one of {[*kinds]}.')
+  every = (*kinds.values(), *NETWORKS.values())
+  known = {field for kind in every for field in _fields(kind)}
+  if foreign := settings.keys() - known:
+    raise TypeError(f'No network has the settings {sorted(foreign)}.')
+  kind = kinds[network]
+  own = _fields(kind)
+  return kind(**{k: v for k, v in settings.items() if k in own})
+
+
+def _fields(kind: type[nn.Module]) -> set[str]:
+  return {field.name for field in dataclasses.fields(kind)} - {'parent', 'name'}

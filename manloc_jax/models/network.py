@@ -1,9 +1,12 @@
-"""The joint network, J-Conv-LSTM-Conv (paper, section 3 and Figure 2)."""
+"""Convolutions, an LSTM over blocks, convolutions (paper, section 3, Figure 2).
+
+The joint network, J-Conv-LSTM-Conv, and by leaving parts of it out all networks
+of Tables 1 to 3 but the FCN.
+"""
 
 from collections.abc import Sequence
 
 import flax.linen as nn
-from flax import struct
 import jax
 import jax.numpy as jnp
 
@@ -12,39 +15,22 @@ from manloc_jax.models import blocks
 from manloc_jax.models import cells
 from manloc_jax.models import convolution
 from manloc_jax.models import initializers
+from manloc_jax.models import interface
 
-SIDE = 64  # Patch side in pixels (section 3.1.1).
-INPUT_NORMS = ('symmetric', 'unit')
-HEADS = ('last', 'mean', 'concat')
+INPUTS = ('conv', 'rgb', 'gray')
+HEADS = ('last', 'mean', 'concat', 'none')
 POOLS = ('auto', 'max', 'none')
+DECODERS = ('conv345', 'conv34', 'none')
+
+_LUMA = (0.299, 0.587, 0.114)  # Of red, green and blue (ITU-R BT.601).
 
 
-@struct.dataclass
-class Outputs:
-  """What the network says about a batch of patches."""
-
-  patch_logits: jax.Array  # f32[batch, 2]: pristine, manipulated.
-  mask_logits: jax.Array  # f32[batch, side, side, 2], one pair per pixel.
-
-
-def normalize(images: jax.Array, how: str) -> jax.Array:
-  """Scales 0..255 to [-1, 1] (`symmetric`) or [0, 1] (`unit`), as f32.
-
-  Raises:
-    ValueError: Unknown `how`.
-  """
-  x = images.astype(jnp.float32)
-  if how == 'symmetric':
-    return x / 127.5 - 1.0
-  if how == 'unit':
-    return x / 255.0
-  raise ValueError(f'Unknown input norm {how!r}; choose one of {INPUT_NORMS}.')
-
-
-class JConvLSTMConv(nn.Module):
-  """Labels a patch and every pixel of it: manipulated or not.
+class ConvLSTMConv(nn.Module):
+  """Labels a patch, and every pixel of it: manipulated or not.
 
   Attributes:
+    lstm_input: What the LSTM reads: the map of conv1 and conv2 (`conv`), or,
+      without them, the patch itself in colour (`rgb`) or as luma (`gray`).
     conv1_filters: Maps of the first convolution.
     conv2_filters: Maps of the second one, cut into blocks for the LSTM.
     conv2_activation: Whether a ReLU follows conv2.
@@ -54,6 +40,9 @@ class JConvLSTMConv(nn.Module):
     conv45_kernel: Side of the kernels of conv4 and conv5.
     conv3_pool: `max` pools 2x2 after conv3, `none` does not, `auto` pools when
       the LSTM's map is twice as large as the patch.
+    decoder: What turns the LSTM's outputs into a mask: conv3, conv4 and conv5
+      (`conv345`), conv3 and conv4 only, which then gives the logits (`conv34`),
+      or nothing (`none`, the paper's P- networks).
     grid: Blocks along each side of the patch; `grid**2` LSTM steps.
     block_order: `row`, `column` or `hilbert`, see `blocks.scan_order`.
     lstm_hidden: Widths of the stacked LSTMs; the last one must be a square,
@@ -61,13 +50,15 @@ class JConvLSTMConv(nn.Module):
     lstm_dropout: Rate of dropout between the LSTMs.
     forget_bias: Added to the forget gates.
     head: Where the patch classifier looks: at the `last` output of the LSTM,
-      at the `mean` of all, or at their concatenation (`concat`).
+      at the `mean` of all, or at their concatenation (`concat`); `none` leaves
+      patch classification out (the paper's S- networks).
     input_norm: `symmetric` or `unit`, see `normalize`.
     conv_init: Initializers of the convolutions, see `initializers.get`.
     dtype: Of the products from conv2 on, such as `bfloat16`; parameters, cell
       states and logits are f32 in any case.
   """
 
+  lstm_input: str = 'conv'
   conv1_filters: int = 16
   conv2_filters: int = 1
   conv2_activation: bool = True
@@ -76,6 +67,7 @@ class JConvLSTMConv(nn.Module):
   kernel: int = 5
   conv45_kernel: int = 5
   conv3_pool: str = 'auto'
+  decoder: str = 'conv345'
   grid: int = 8
   block_order: str = 'row'
   lstm_hidden: Sequence[int] = (256, 256, 256)
@@ -101,13 +93,24 @@ class JConvLSTMConv(nn.Module):
     self.conv2 = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')
     self.conv3 = self._cell_conv(self.conv3_filters, self.kernel, 'conv3')
     self.conv4 = convolution.Conv(
-        self.conv4_filters,
+        self._conv4_filters,
         self.conv45_kernel,
         initializers.get(self.conv_init, 'conv4'),
     )
     self.conv5 = self._cell_conv(2, self.conv45_kernel, 'conv5')
 
-  def __call__(self, images: jax.Array, *, train: bool = False) -> Outputs:
+  @property
+  def tasks(self) -> tuple[str, ...]:
+    """Which outputs there are, of `interface.TASKS`."""
+    has = {
+        interface.PATCH: self.head != 'none',
+        interface.MASK: self.decoder != 'none',
+    }
+    return tuple(task for task, is_there in has.items() if is_there)
+
+  def __call__(
+      self, images: jax.Array, *, train: bool = False
+  ) -> interface.Outputs:
     """Scores patches.
 
     Args:
@@ -120,32 +123,67 @@ class JConvLSTMConv(nn.Module):
     Raises:
       ValueError: The fields do not fit each other or the patch.
     """
+    if not self.tasks:
+      raise ValueError(
+          "A network without an output learns nothing; change model.head ="
+          " 'none' or model.decoder = 'none'."
+      )
     outputs = self.lstm(self.read_blocks(images), train=train)
-    return Outputs(
-        patch_logits=self.patch_head(self._summary(outputs)),
-        mask_logits=self.decode(outputs, side=images.shape[1]),
+    patch, mask = (task in self.tasks for task in interface.TASKS)
+    return interface.Outputs(
+        patch_logits=self.classify(outputs) if patch else None,
+        mask_logits=self.decode(outputs, images.shape[1]) if mask else None,
     )
 
   def read_blocks(self, images: jax.Array) -> jax.Array:
-    """Convolves patches and cuts the map into blocks (conv1, conv2).
+    """Makes the map of `lstm_input` and cuts it into blocks.
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
 
     Returns:
       [batch, grid**2, features] of `dtype`, the blocks in `block_order`.
-    """
-    x = cells.to_cells(normalize(images, self.input_norm))
-    # Traces lie at a hundredth of the image's scale, the eighth and last bit
-    # of a bfloat16: conv1, which separates the two, is not computed in less
-    # than f32.
-    x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
-    x = self.conv2(nn.relu(x).astype(self.dtype))
-    x = cells.from_cells(nn.relu(x) if self.conv2_activation else x)
-    return blocks.to_sequence(x, self.grid, self.block_order)
 
-  def decode(self, outputs: jax.Array, side: int = SIDE) -> jax.Array:
-    """Turns the LSTM's outputs into a mask (conv3, conv4, conv5).
+    Raises:
+      ValueError: Unknown `lstm_input`.
+    """
+    x = interface.normalize(images, self.input_norm)
+    if self.lstm_input == 'conv':
+      x = self._convolve(x)
+    elif self.lstm_input == 'gray':
+      x = x @ jnp.array(_LUMA, x.dtype)[:, None]
+    elif self.lstm_input != 'rgb':
+      raise ValueError(
+          f'Unknown LSTM input {self.lstm_input!r}; choose one of {INPUTS}.'
+      )
+    return blocks.to_sequence(
+        x.astype(self.dtype), self.grid, self.block_order
+    )
+
+  def classify(self, outputs: jax.Array) -> jax.Array:
+    """Labels patches.
+
+    Args:
+      outputs: [batch, grid**2, features], of the LSTM.
+
+    Returns:
+      f32[batch, 2], logits.
+
+    Raises:
+      ValueError: Unknown `head`.
+    """
+    if self.head == 'last':
+      summary = outputs[:, -1]
+    elif self.head == 'mean':
+      summary = outputs.mean(axis=1)
+    elif self.head == 'concat':
+      summary = outputs.reshape(outputs.shape[0], -1)
+    else:
+      raise ValueError(f'Unknown head {self.head!r}; choose one of {HEADS}.')
+    return self.patch_head(summary)
+
+  def decode(self, outputs: jax.Array, side: int = interface.SIDE) -> jax.Array:
+    """Turns the LSTM's outputs into a mask.
 
     Args:
       outputs: [batch, grid**2, features], in `block_order`.
@@ -155,36 +193,51 @@ class JConvLSTMConv(nn.Module):
       f32[batch, side, side, 2], logits.
 
     Raises:
-      ValueError: The map that the blocks make does not fit the patch.
+      ValueError: Unknown `decoder`, or the map that the blocks make does not
+        fit the patch.
     """
-    x = cells.to_cells(blocks.to_map(outputs, self.grid, self.block_order))
-    x = nn.relu(self.conv3(x))
-    pools = self._pools(2 * x.shape[1], side)
-    x = cells.pool(x) if pools else cells.from_cells(x)
-    if x.shape[1] != side:
+    if self.decoder not in DECODERS:
       raise ValueError(
-          f'The LSTM makes a map that is {x.shape[1]} pixels wide after conv3'
+          f'Unknown decoder {self.decoder!r}; choose one of {DECODERS}.'
+      )
+    x = blocks.to_map(outputs, self.grid, self.block_order)
+    pools = self._pools(x.shape[1], side)
+    after = x.shape[1] // 2 if pools else x.shape[1]
+    if after != side:
+      raise ValueError(
+          f'The LSTM makes a map that is {after} pixels wide after conv3'
           f' for a patch of {side}; choose model.lstm_hidden[-1] ='
           f' {(2 * side // self.grid) ** 2}, or {(side // self.grid) ** 2}'
           " with model.conv3_pool = 'none'."
       )
-    x = nn.relu(self.conv4(x))
-    x = cells.from_cells(self.conv5(cells.to_cells(x)))
+    x = self._decode_map(x, pools)
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+  def _convolve(self, x: jax.Array) -> jax.Array:
+    """Maps patches to the map of conv2 (conv1, conv2)."""
+    x = cells.to_cells(x)
+    # Traces lie at a hundredth of the image's scale, the eighth and last bit
+    # of a bfloat16: conv1, which separates the two, is not computed in less
+    # than f32.
+    x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
+    x = self.conv2(nn.relu(x).astype(self.dtype))
+    return cells.from_cells(nn.relu(x) if self.conv2_activation else x)
+
+  def _decode_map(self, x: jax.Array, pools: bool) -> jax.Array:
+    """Maps the LSTM's map to logits (conv3, conv4, conv5)."""
+    x = nn.relu(self.conv3(cells.to_cells(x)))
+    x = self.conv4(cells.pool(x) if pools else cells.from_cells(x))
+    if self.decoder == 'conv34':
+      return x
+    return cells.from_cells(self.conv5(cells.to_cells(nn.relu(x))))
 
   def _cell_conv(self, filters: int, kernel: int, layer: str):
     init = initializers.get(self.conv_init, layer)
     return cells.CellConv(filters, kernel, init)
 
-  def _summary(self, outputs: jax.Array) -> jax.Array:
-    """Returns what the patch classifier sees, f32[batch, features]."""
-    if self.head == 'last':
-      return outputs[:, -1]
-    if self.head == 'mean':
-      return outputs.mean(axis=1)
-    if self.head == 'concat':
-      return outputs.reshape(outputs.shape[0], -1)
-    raise ValueError(f'Unknown head {self.head!r}; choose one of {HEADS}.')
+  @property
+  def _conv4_filters(self) -> int:
+    return 2 if self.decoder == 'conv34' else self.conv4_filters
 
   def _pools(self, map_side: int, patch_side: int) -> bool:
     if self.conv3_pool not in POOLS:
@@ -197,16 +250,3 @@ class JConvLSTMConv(nn.Module):
       return map_side == 2 * patch_side
     return self.conv3_pool == 'max'
 
-
-def abstract_params(model: JConvLSTMConv, side: int = SIDE):
-  """Returns the shapes of a network's parameters; nothing is computed.
-
-  Args:
-    model: The network.
-    side: Patch side in pixels.
-
-  Raises:
-    ValueError: The fields do not fit each other or the patch.
-  """
-  image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
-  return jax.eval_shape(model.init, jax.random.key(0), image)['params']

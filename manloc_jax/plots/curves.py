@@ -22,22 +22,27 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
       axes, ('patch', 'pixel'), ('Patches', 'Pixels, pooled'), strict=True
   ):
     for legend, result in results.items():
-      curve = result['roc'][unit]
+      curve = result['roc'].get(unit)
       if curve is None:
         continue
       key = 'patch_auc' if unit == 'patch' else 'pixel_auc_pooled'
       area = result['scores'][key]
       axis.plot(curve['fpr'], curve['tpr'], label=f'{legend}: AUC {area:.3f}')
-    axis.plot([0, 1], [0, 1], color='0.6', linestyle=':', label='random: 0.5')
-    axis.set(
-        title=name,
-        xlabel='False positive rate',
-        ylabel='True positive rate',
-        aspect='equal',
-    )
-    axis.grid(alpha=0.3)
-    axis.legend(loc='lower right', fontsize='small')
+    finish_roc(axis, name)
   _save(figure, path)
+
+
+def finish_roc(axis, title: str) -> None:
+  """Adds the diagonal, names and legend to axes with ROC curves."""
+  axis.plot([0, 1], [0, 1], color='0.6', linestyle=':', label='random: 0.5')
+  axis.set(
+      title=title,
+      xlabel='False positive rate',
+      ylabel='True positive rate',
+      aspect='equal',
+  )
+  axis.grid(alpha=0.3)
+  axis.legend(loc='lower right', fontsize='small')
 
 
 def learning_curve(

@@ -1,5 +1,6 @@
 """Contact sheets: image, truth, heat map and mask side by side."""
 
+from collections.abc import Mapping, Sequence
 import pathlib
 
 import matplotlib
@@ -9,7 +10,7 @@ matplotlib.use('Agg')  # Files, never a window.
 from matplotlib import pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-COLUMNS = ('Image', 'Truth', 'Heat map', 'Mask')
+COLUMNS = ('Image', 'Truth', 'Heat map')  # And the mask.
 
 
 def contact_sheet(
@@ -23,32 +24,63 @@ def contact_sheet(
     path: The PNG to write.
     threshold: Scores from here on are drawn as manipulated.
   """
+  figure = sheet({'': read(examples)}, {'': threshold})
+  path.parent.mkdir(parents=True, exist_ok=True)
+  figure.savefig(path, dpi=110)
+  plt.close(figure)
+
+
+def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
+  """Reads examples: of each `image`, `truth` and `score`.
+
+  Args:
+    examples: An `.npz` of `examples.save`.
+    limit: How many, spread evenly; all where it is None.
+  """
   with np.load(examples, allow_pickle=False) as arrays:
     indices = sorted({int(name.split('/')[0]) for name in arrays})
-    rows = [
+    if limit is not None and limit < len(indices):
+      chosen = np.linspace(0, len(indices) - 1, limit).round().astype(int)
+      indices = [indices[i] for i in chosen]
+    return [
         {key: arrays[f'{i}/{key}'] for key in ('image', 'truth', 'score')}
         for i in indices
     ]
+
+
+def sheet(
+    groups: Mapping[str, Sequence[dict]], thresholds: Mapping[str, float]
+):
+  """Draws groups of examples below each other; returns a figure.
+
+  Args:
+    groups: Examples of `read` by the name that stands beside their rows.
+    thresholds: Scores from here on are drawn as manipulated.
+  """
+  rows = [(name, one) for name, members in groups.items() for one in members]
   figure, axes = plt.subplots(
       len(rows),
-      len(COLUMNS),
-      figsize=(2.6 * len(COLUMNS), 2.0 * len(rows)),
+      len(COLUMNS) + 1,
+      figsize=(2.6 * (len(COLUMNS) + 1), 2.0 * len(rows)),
       layout='constrained',
       squeeze=False,
   )
-  for row, example in zip(axes, rows, strict=True):
-    score = example['score']
+  titled = set()
+  for row, (name, example) in zip(axes, rows, strict=True):
+    score, threshold = example['score'], thresholds[name]
     row[0].imshow(example['image'])
     row[1].imshow(example['truth'], cmap='gray', vmin=0, vmax=1)
     heat = row[2].imshow(score, cmap='inferno', vmin=0, vmax=1)
     row[3].imshow(score >= threshold, cmap='gray', vmin=0, vmax=1)
+    row[0].set_ylabel(name)
+    if name not in titled:
+      titled.add(name)
+      row[3].set_title(f'Mask (score ≥ {threshold:.2f})')
     for axis in row:
-      axis.set_axis_off()
-  for axis, title in zip(axes[0], COLUMNS, strict=True):
-    axis.set_title(
-        f'{title} (score ≥ {threshold:.2f})' if title == 'Mask' else title
-    )
-  figure.colorbar(heat, ax=axes, shrink=0.6, label='Score')
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=110)
-  plt.close(figure)
+      # Not `set_axis_off`, which hides the name too.
+      axis.set(xticks=[], yticks=[])
+  for axis, title in zip(axes[0], COLUMNS, strict=False):
+    axis.set_title(title)
+  # Without `panchor` it would push the images to the right.
+  figure.colorbar(heat, ax=axes, shrink=0.6, label='Score', panchor=False)
+  return figure

@@ -50,11 +50,46 @@ def scores_table(results: Sequence[dict]) -> str:
       '|---|---|' + '---|' * len(BASELINES),
   ]
   for title, key, trivial in ROWS:
+    if key not in results[0]['scores']:
+      continue  # The network does not have that task.
     cells = [_spread([result['scores'][key] for result in results])]
     for name in BASELINES:
       values = [r['trivial'].get(name, {}).get(trivial) for r in results]
       cells.append(_spread(values))
     lines.append(f'| {title} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
+def postprocessed_table(results: Sequence[dict]) -> str:
+  """Makes a table of pixel scores after post-processing, in Markdown.
+
+  Args:
+    results: The JSON of one split, one per seed.
+
+  Returns:
+    A row for the raw scores and for each kind of `postprocess.variants`; empty
+    where there is no mask.
+  """
+  kinds = results[0].get('postprocessed')
+  if not kinds:
+    return ''
+  columns = {
+      'pixel_accuracy': 'Pixel accuracy',
+      'pixel_accuracy_balanced': 'balanced',
+      'pixel_f1_at_half_pooled': 'F1',
+      'pixel_iou_at_half_pooled': 'IoU',
+      'pixel_mcc_at_half_pooled': 'MCC',
+      'pixel_auc_pooled': 'AUC',
+  }
+  lines = [
+      '| Post-processing | ' + ' | '.join(columns.values()) + ' |',
+      '|---|' + '---|' * len(columns),
+  ]
+  rows = {'none': [r['scores'] for r in results]}
+  rows |= {k: [r['postprocessed'][k] for r in results] for k in kinds}
+  for name, values in rows.items():
+    cells = [_spread([value.get(key) for value in values]) for key in columns]
+    lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
 
 
@@ -64,6 +99,8 @@ def kinds_table(results: Sequence[dict]) -> str:
   Args:
     results: The JSON of one split, one per seed.
   """
+  if not results[0]['by_manipulation']:
+    return ''  # There is no mask.
   lines = [
       '| Manipulation | Images | Pixel AUC, pooled | Mean over images |',
       '|---|---|---|---|',
@@ -81,7 +118,7 @@ def trials_table(trials: dict[str, dict]) -> str:
   """Makes a table of runs of several settings, in Markdown.
 
   Args:
-    trials: The JSON of `report.compare`.
+    trials: The JSON of `summaries.compare`.
   """
   columns = (
       ('val', 'pixel_auc_pooled'),

@@ -2,13 +2,36 @@
 
 from manloc_jax.data import spec
 from manloc_jax.data.datasets import casia1
+from manloc_jax.data.datasets import casia2
+from manloc_jax.data.datasets import cocoglide
+from manloc_jax.data.datasets import columbia
+from manloc_jax.data.datasets import comofod
+from manloc_jax.data.datasets import coverage
 from manloc_jax.data.datasets import demo
+from manloc_jax.data.datasets import dso1
+from manloc_jax.data.datasets import folder
+from manloc_jax.data.datasets import ifs
+from manloc_jax.data.datasets import imd2020
 from manloc_jax.data.datasets import nist16
+from manloc_jax.data.datasets import realistic
 
 DATASETS: dict[str, spec.Dataset] = {
-    'casia1': casia1.DATASET,
-    'demo': demo.DATASET,
-    'nist16': nist16.DATASET,
+    module.DATASET.name: module.DATASET
+    for module in (
+        casia1,
+        casia2,
+        cocoglide,
+        columbia,
+        comofod,
+        coverage,
+        demo,
+        dso1,
+        folder,
+        ifs,
+        imd2020,
+        nist16,
+        realistic,
+    )
 }
 
 
@@ -21,7 +44,7 @@ def get(name: str) -> spec.Dataset:
   if name not in DATASETS:
     known = ', '.join(sorted(DATASETS))
     raise spec.DataError(
-        f'There is no dataset {name!r}; set --config.data.name to one of '
-        f'{known}.'
+        f'There is no dataset {name!r}; choose one of {known} '
+        '(--config.data.name).'
     )
   return DATASETS[name]

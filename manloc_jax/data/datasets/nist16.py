@@ -5,12 +5,13 @@ photograph and with which mask. NIST hands the images out on request; they may
 not be passed on.
 """
 
-import csv
 import pathlib
 
+from manloc_jax.data import pairing
 from manloc_jax.data import spec
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
+_COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName')
 _YES = ('y', 'yes', 'true', '1')
 _MANIPULATION = {
     'IsManipulationTypeRemoval': 'removal',
@@ -25,7 +26,7 @@ _LAYOUT = (
 
 
 def find_table(root: pathlib.Path) -> pathlib.Path:
-  """Finds the reference table at most two levels below a folder.
+  """Finds the reference table, at most two levels below a folder.
 
   Raises:
     DataError: There is none, or more than one.
@@ -51,25 +52,12 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
 
 
 def read_table(path: pathlib.Path) -> list[dict[str, str]]:
-  """Reads the reference table, a dictionary for each probe.
+  """Reads the reference table: the cells of each probe, by column.
 
   Raises:
     DataError: It lacks columns.
   """
-  # Copies with commas, semicolons or quotes go round.
-  with open(path, newline='', encoding='utf-8-sig') as file:
-    header = file.readline()
-    delimiter = max('|,;\t', key=header.count)
-    file.seek(0)
-    rows = list(csv.DictReader(file, delimiter=delimiter))
-  needed = {'ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName'}
-  missing = needed.union(_MANIPULATION).difference(rows[0] if rows else ())
-  if missing:
-    raise spec.DataError(
-        f'{path} lacks the columns {", ".join(sorted(missing))}: use the '
-        'reference table that NIST ships with the images.'
-    )
-  return rows
+  return pairing.read_table(path, (*_COLUMNS, *_MANIPULATION))
 
 
 def is_yes(cell: str | None) -> bool:
@@ -103,57 +91,70 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
   return groups
 
 
+def list_records(root: pathlib.Path) -> list[spec.Record]:
+  """Lists all that the reference table names, whether it is there or not.
+
+  Args:
+    root: Folder of the release, or up to two levels above it.
+
+  Returns:
+    Forged probes (564 in the full release) and genuine ones. The group is the
+    base photograph.
+
+  Raises:
+    DataError: The table is missing or lacks columns.
+  """
+  table = find_table(root)
+  release = table.parents[2]
+  rows = read_table(table)
+  groups = _groups(rows)
+  records = []
+  for row in rows:
+    probe = row['ProbeFileName']
+    mask, kind = None, 'none'
+    if is_yes(row['IsTarget']):
+      mask = release / row['ProbeMaskFileName']
+      kind = manipulation(row)
+    image = release / probe
+    records.append(
+        spec.Record(image.stem, image, mask, groups[probe], kind)
+    )
+  return records
+
+
 def find_records(
     root: pathlib.Path,
 ) -> tuple[list[spec.Record], list[spec.Rejected]]:
   """Lists the probes of Nimble 2016 as the reference table pairs them.
 
   Args:
-    root: Folder of the release, or up to two levels above it.
+    root: As `list_records`.
 
   Returns:
-    Forged probes (564 in the full release) and genuine ones, and the files
-    left out. The group is the base photograph.
+    The images of `list_records` that are there, and the files left out.
 
   Raises:
     DataError: The table is missing, lacks columns, or none of the forged
       probes that it names is there with its mask.
   """
-  table = find_table(root)
-  release = table.parents[2]
-  rows = read_table(table)
-  groups = _groups(rows)
   records, rejected = [], []
-  forged = 0
-  for row in rows:
-    probe = row['ProbeFileName']
-    image, mask = release / probe, None
-    if not image.is_file():
+  for record in list_records(root):
+    if not record.image.is_file():
       reason = 'the reference table names it, but there is no such file'
-      rejected.append(spec.Rejected(str(image), reason))
-      continue
-    kind = 'none'
-    if is_yes(row['IsTarget']):
-      kind = manipulation(row)
-      mask = release / row['ProbeMaskFileName']
-      if not mask.is_file():
-        rejected.append(spec.Rejected(str(image), f'there is no mask {mask}'))
-        continue
-      forged += 1
-    records.append(
-        spec.Record(image.stem, image, mask, groups[probe], kind)
-    )
-  if not forged:
+      rejected.append(spec.Rejected(str(record.image), reason))
+    elif record.mask and not record.mask.is_file():
+      reason = f'there is no mask {record.mask}'
+      rejected.append(spec.Rejected(str(record.image), reason))
+    else:
+      records.append(record)
+  if not any(record.mask for record in records):
+    table = find_table(root)
     raise spec.DataError(
-        f'{table} names forged probes, but none lies in {release / "probe"} '
-        f'with its mask: {_LAYOUT}; set --config.data.root=<root>.'
+        f'{table} names forged probes, but none lies in '
+        f'{table.parents[2] / "probe"} with its mask: {_LAYOUT}; '
+        'set --config.data.root=<root>.'
     )
   return records, rejected
-
-
-def is_manipulated(grey):
-  """Reads black as forged, the polarity of NIST's own scorer."""
-  return grey < 128
 
 
 DATASET = spec.Dataset(
@@ -168,5 +169,7 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=find_records,
-    is_manipulated=is_manipulated,
+    is_manipulated=pairing.black,  # The polarity of NIST's own scorer.
+    published={'manipulated': 564, 'pristine': 560},
+    list_records=list_records,
 )

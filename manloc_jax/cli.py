@@ -1,0 +1,241 @@
+r"""The `manloc` command: looks at datasets, splits and prepares them.
+
+  manloc audit casia1 FOLDER                  is the tree fit for training?
+  manloc split nist16 FOLDER --rule group --out split.json
+  manloc prepare casia1 FOLDER --rule list --split_list split.json
+  manloc report runs/demo
+
+Exit code 0: done; 1: the audit found something WRONG; 2: it cannot be done,
+with one sentence that says why.
+"""
+
+import argparse
+from collections.abc import Sequence
+import json
+import sys
+
+from manloc_jax import errors
+
+# Everything heavy is imported where it is used: help comes at once.
+
+_RULES = ('random', 'group', 'given')
+
+
+class _Parser(argparse.ArgumentParser):
+  """Refuses a command line in one sentence, without the usage before it."""
+
+  def error(self, message: str):
+    self.exit(2, f'{self.prog}: {message}; {self.prog} --help says more.\n')
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+  try:
+    shares = tuple(float(share) for share in text.split(','))
+  except ValueError:
+    shares = ()
+  if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not three positive shares with the sum 1, such as '
+        '0.65,0.10,0.25'
+    )
+  return shares
+
+
+def _positive(text: str) -> int:
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 on')
+  return int(text)
+
+
+def _audit(args: argparse.Namespace) -> int:
+  from manloc_jax.data import audit
+  from manloc_jax.data import checks
+
+  found = audit.audit(
+      args.dataset,
+      args.root,
+      draw=checks.Draw(args.split, args.seed, args.fractions, args.draws),
+      use_pristine=args.use_pristine,
+      names_only=args.names_only,
+      workers=args.workers,
+  )
+  # With the JSON on the standard output the table makes way.
+  is_piped = args.json == '-'
+  print(found.table(), file=sys.stderr if is_piped else sys.stdout)
+  if args.json:
+    text = json.dumps(audit.to_json(found), indent=1) + '\n'
+    _write(args.json, text)
+  return int(found.is_wrong)
+
+
+def _write(path: str, text: str) -> None:
+  from manloc_jax import files
+
+  if path == '-':
+    sys.stdout.write(text)
+  else:
+    files.write_text(path, text)
+
+
+def _split(args: argparse.Namespace) -> int:
+  import pathlib
+
+  from manloc_jax.data import audit
+  from manloc_jax.data import split_list
+
+  found, _, _ = audit.find(
+      args.dataset, pathlib.Path(args.root), args.names_only
+  )
+  content = split_list.make(
+      args.dataset,
+      [one for one in found if args.use_pristine or one.mask],
+      rule=args.rule,
+      seed=args.seed,
+      fractions=args.fractions,
+  )
+  split_list.write(args.out, content)
+  sizes = [f'{name} {len(ids)}' for name, ids in content['parts'].items()]
+  print(f'{args.out}: {", ".join(sizes)} images; digest {content["digest"]}')
+  for trait, share in content['shares_of_test_in_training'].items():
+    name = {'group': 'photograph'}.get(trait, trait)
+    print(f'{share:.1%} of test images share their {name} with training')
+  return 0
+
+
+def _prepare(args: argparse.Namespace) -> int:
+  from manloc_jax.data import prepare
+
+  folder = prepare.prepare(
+      dataset=args.dataset,
+      root=args.root,
+      out=args.out,
+      seed=args.seed,
+      split_rule=args.rule,
+      split_list=args.split_list,
+      fractions=args.fractions,
+      use_pristine=args.use_pristine,
+      size_mismatch=args.size_mismatch,
+      source=args.source,
+      workers=args.workers,
+  )
+  print(folder)
+  return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+  from manloc_jax import report
+
+  report.main(args.rest)
+  return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = _Parser(
+      prog='manloc',
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  commands = parser.add_subparsers(dest='command', required=True)
+  tree = argparse.ArgumentParser(add_help=False)
+  tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
+  tree.add_argument('root', help='folder of the image tree')
+  tree.add_argument('--seed', type=int, default=0, help='of the split')
+  tree.add_argument(
+      '--fractions',
+      type=_fractions,
+      default=(0.65, 0.10, 0.25),
+      metavar='TRAIN,VAL,TEST',
+      help="of the split; the paper's 0.65,0.10,0.25 by default",
+  )
+  tree.add_argument(
+      '--use_pristine',
+      action='store_true',
+      help='split images without a mask, too',
+  )
+  _add_audit(commands, tree)
+  _add_split(commands, tree)
+  _add_prepare(commands, tree)
+  report = commands.add_parser(
+      'report',
+      add_help=False,
+      help='tables and figures of runs; see manloc report --help',
+  )
+  report.set_defaults(run=_report)
+  return parser
+
+
+def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
+  audit = commands.add_parser(
+      'audit',
+      parents=[tree],
+      help='check every file, and what a split would leak',
+  )
+  audit.add_argument('--split', choices=_RULES, default='random')
+  audit.add_argument(
+      '--draws',
+      type=_positive,
+      default=1,
+      help='average what leaks over so many seeds',
+  )
+  audit.add_argument(
+      '--names_only', action='store_true', help='open no image'
+  )
+  audit.add_argument('--json', metavar='FILE', help='everything; - to print')
+  audit.add_argument('--workers', type=_positive, help='one per core')
+  audit.set_defaults(run=_audit)
+
+
+def _add_split(commands, tree: argparse.ArgumentParser) -> None:
+  split = commands.add_parser(
+      'split', parents=[tree], help='write which images go to which part'
+  )
+  split.add_argument('--rule', choices=_RULES, default='random')
+  split.add_argument(
+      '--names_only',
+      action='store_true',
+      help="take the dataset's own table, whatever images are there",
+  )
+  split.add_argument('--out', required=True, metavar='FILE', help='JSON')
+  split.set_defaults(run=_split)
+
+
+def _add_prepare(commands, tree: argparse.ArgumentParser) -> None:
+  prepare = commands.add_parser(
+      'prepare', parents=[tree], help='cut patches, as training reads them'
+  )
+  prepare.add_argument('--out', default='data', help='folder for folders')
+  prepare.add_argument('--rule', choices=(*_RULES, 'list'), default='random')
+  prepare.add_argument('--split_list', metavar='FILE', help='of manloc split')
+  prepare.add_argument(
+      '--size_mismatch', choices=('skip', 'resize', 'error'), default='skip'
+  )
+  prepare.add_argument(
+      '--source', choices=('tfrecord', 'resident'), default='tfrecord'
+  )
+  prepare.add_argument('--workers', type=_positive, help='one per core')
+  prepare.set_defaults(run=_prepare)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command that is named.
+
+  Returns:
+    The exit code.
+  """
+  parser = _parser()
+  args, args.rest = parser.parse_known_args(argv)
+  if args.rest and args.command != 'report':
+    parser.error(f'unrecognized arguments: {" ".join(args.rest)}')
+  try:
+    return args.run(args)
+  except errors.UserError as error:
+    print(error, file=sys.stderr)
+  except OSError as error:
+    if not error.filename:
+      raise
+    print(f'{error.filename}: {error.strerror}.', file=sys.stderr)
+  return 2
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,47 @@
+"""COVERAGE: copy-moves among similar but genuine objects; the paper's third.
+
+Pair N is `image/N.tif`, `image/Nt.tif` (forged) and `mask/Nforged.tif`; both
+images are of one group. The masks of pairs 41, 48, 55 to 59, 61 and 95 have
+another size than their image. Labels were corrected on 2017-09-27, after the
+paper: older downloads name the wrong image of some pairs.
+"""
+
+from manloc_jax.data import pairing
+from manloc_jax.data import spec
+
+_LAYOUT = 'COVERAGE must lie as image/{N,Nt}.tif and mask/Nforged.tif'
+
+
+def is_manipulated(grey):
+  """Reads white as forged, with the threshold of the field's other readers."""
+  return grey > 125
+
+
+DATASET = spec.Dataset(
+    name='coverage',
+    description=(
+        'COVERAGE: 100 photographs forged by copy-move among similar but '
+        'genuine objects, with their originals.'
+    ),
+    homepage='https://github.com/wenbihan/coverage',
+    citation=(
+        'B. Wen, Y. Zhu, R. Subramanian, T.-T. Ng, X. Shen, S. Winkler: '
+        'COVERAGE - a novel database for copy-move forgery detection. '
+        'ICIP 2016.'
+    ),
+    layout=_LAYOUT,
+    find_records=pairing.reader(
+        pairing.Part(
+            images=r'image/(?P<pair>\d+)t',
+            # Only the target counts, not the source of the copy, `Ncopy`.
+            masks=r'mask/(?P<pair>\d+)forged',
+            manipulation='copy-move',
+            photographs=('{pair}',),
+        ),
+        pairing.Part(images=r'image/(?P<pair>\d+)', photographs=('{pair}',)),
+        others=r'mask/\d+(?:copy|paste)',
+        layout=_LAYOUT,
+    ),
+    is_manipulated=is_manipulated,
+    published={'manipulated': 100, 'pristine': 100},
+)

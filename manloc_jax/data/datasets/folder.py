@@ -1,0 +1,92 @@
+"""Images of your own: two folders, or a table.
+
+  root/images/<stem>.*   root/masks/<stem>.*      every image has a mask
+  root/images.csv        image,mask[,group,manipulation,split]
+
+The table, where there is one, says all. Paths in it count from its folder; an
+empty mask means a pristine image. Images of one `group` stay in one part of a
+group split; without one, each is a group of its own.
+"""
+
+import pathlib
+
+import numpy as np
+
+from manloc_jax.data import pairing
+from manloc_jax.data import spec
+
+_TABLE = 'images.csv'
+_LAYOUT = (
+    'a folder of your own must hold images/<stem>.* and masks/<stem>.*, or '
+    'images.csv with the columns image,mask[,group,manipulation,split]'
+)
+_find_pairs = pairing.reader(
+    pairing.Part(
+        images=r'images/(?P<name>[^/]+)',
+        masks=r'masks/(?P<name>[^/]+)',
+        manipulation='unknown',
+    ),
+    layout=_LAYOUT,
+)
+
+
+def find_records(
+    root: pathlib.Path,
+) -> tuple[list[spec.Record], list[spec.Rejected]]:
+  """Lists the images of a table, or of two folders.
+
+  Args:
+    root: Folder of `images.csv`, or of `images` and `masks`.
+
+  Raises:
+    DataError: There is neither, or the table cannot be read.
+  """
+  table = root / _TABLE
+  if not table.is_file():
+    return _find_pairs(root)
+  records, rejected = [], []
+  for number, row in enumerate(pairing.read_table(table, ('image', 'mask'))):
+    cell = {name: (row.get(name) or '').strip() for name in row if name}
+    if not cell['image']:
+      reason = f'row {number + 1} names no image'
+      rejected.append(spec.Rejected(str(table), reason))
+      continue
+    split = cell.get('split') or None
+    if split not in (None, *spec.SPLITS):
+      raise spec.DataError(
+          f'{table} has the split {split!r} for {cell["image"]}; choose one of '
+          f'{", ".join(spec.SPLITS)}, or leave it empty.'
+      )
+    image = root / cell['image']
+    mask = root / cell['mask'] if cell['mask'] else None
+    gone = [path for path in (image, mask) if path and not path.is_file()]
+    if gone:
+      reason = f'{_TABLE} names it, but there is no file {gone[0]}'
+      rejected.append(spec.Rejected(str(image), reason))
+      continue
+    records.append(spec.Record(
+        image_id=pathlib.PurePath(cell['image']).with_suffix('').as_posix(),
+        image=image,
+        mask=mask,
+        group=cell.get('group') or cell['image'],
+        manipulation=cell.get('manipulation')
+        or ('unknown' if mask else 'none'),
+        split=split,
+    ))
+  return records, rejected
+
+
+def is_manipulated(grey: np.ndarray) -> np.ndarray:
+  """Reads white as manipulated, or 1 in a mask of 0 and 1."""
+  return grey > (127 if grey.max() > 1 else 0)
+
+
+DATASET = spec.Dataset(
+    name='folder',
+    description='Images and masks of a user of manloc_jax.',
+    homepage='',
+    citation='',
+    layout=_LAYOUT,
+    find_records=find_records,
+    is_manipulated=is_manipulated,
+)

@@ -1,0 +1,137 @@
+"""Degradations that images meet on their way: JPEG, blur, noise and resize.
+
+The kinds and, but for resize, the levels are those that IMDL-BenCo tests
+(arXiv 2406.10580). The numbers of noise are standard deviations here and
+variances there.
+"""
+
+import dataclasses
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import PIL
+from PIL import features
+from PIL import Image
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+_STRIP = 256  # Rows that get their noise at once.
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+  """One kind of degradation at rising strength.
+
+  Attributes:
+    title: Its name.
+    unit: What a level is.
+    levels: From mild to strong.
+    apply: `apply(image, mask, level, rng) -> (image, mask)`.
+  """
+
+  title: str
+  unit: str
+  levels: tuple[float, ...]
+  apply: Callable[[np.ndarray, np.ndarray, float, np.random.Generator], Pair]
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+  """Compresses and decodes an image.
+
+  The encoder is Pillow's, that is libjpeg-turbo, with its standard tables
+  scaled by `quality`, chroma halved both ways (4:2:0) and no other option.
+
+  Args:
+    image: uint8[h, w, 3], RGB.
+    quality: 1 to 100.
+  """
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(
+      buffer, 'JPEG', quality=quality, subsampling='4:2:0'
+  )
+  with Image.open(buffer) as decoded:
+    return np.array(decoded)
+
+
+def blur(image: np.ndarray, kernel: int) -> np.ndarray:
+  """Convolves an image with a Gaussian; borders are mirrored.
+
+  Args:
+    image: uint8[h, w, 3].
+    kernel: Side in pixels, odd. Its standard deviation is OpenCV's for that
+      side, `0.15 * kernel + 0.35` pixels.
+  """
+  return cv2.GaussianBlur(image, (kernel, kernel), sigmaX=0)
+
+
+def noise(
+    image: np.ndarray, deviation: float, rng: np.random.Generator
+) -> np.ndarray:
+  """Adds white Gaussian noise, of its own in each channel.
+
+  Args:
+    image: uint8[h, w, 3].
+    deviation: Standard deviation in grey levels; the variance is its square.
+    rng: Where the noise comes from.
+  """
+  noisy = np.empty_like(image)
+  # By strips: the noise of a whole large image takes gigabytes.
+  for top in range(0, len(image), _STRIP):
+    strip = image[top : top + _STRIP]
+    added = deviation * rng.standard_normal(strip.shape, np.float32)
+    noisy[top : top + _STRIP] = np.rint(strip + added).clip(0, 255)
+  return noisy
+
+
+def resize(image: np.ndarray, mask: np.ndarray, factor: float) -> Pair:
+  """Shrinks an image by averaging areas, and its mask to nearest pixels.
+
+  Args:
+    image: uint8[h, w, 3].
+    mask: uint8[h, w].
+    factor: New side over old side, at most 1; sides are rounded.
+  """
+  height, width = (max(1, round(factor * side)) for side in mask.shape)
+  return (
+      cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA),
+      cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
+  )
+
+
+SERIES: dict[str, Series] = {
+    'jpeg': Series(
+        title='JPEG',
+        unit='quality',
+        levels=(100, 90, 80, 70, 60, 50),
+        apply=lambda image, mask, level, rng: (jpeg(image, level), mask),
+    ),
+    'blur': Series(
+        title='Gaussian blur',
+        unit='kernel side in pixels',
+        levels=(3, 7, 11, 15, 19, 23),
+        apply=lambda image, mask, level, rng: (blur(image, level), mask),
+    ),
+    'noise': Series(
+        title='Gaussian noise',
+        unit='standard deviation in grey levels',
+        levels=(3, 7, 11, 15, 19, 23),
+        apply=lambda image, mask, level, rng: (noise(image, level, rng), mask),
+    ),
+    'resize': Series(
+        title='Resize',
+        unit='factor of both sides',
+        levels=(0.9, 0.78, 0.65, 0.5, 0.35, 0.25),
+        apply=lambda image, mask, level, rng: resize(image, mask, level),
+    ),
+}
+
+
+def versions() -> dict[str, str | None]:
+  """Names the libraries that the degraded pixels depend on."""
+  return {
+      'pillow': PIL.__version__,
+      'libjpeg-turbo': features.version('libjpeg_turbo'),
+      'opencv': cv2.__version__,
+  }

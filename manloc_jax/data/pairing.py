@@ -1,0 +1,274 @@
+"""Image trees to records: images and masks are paired by name.
+
+Most published sets need no code of their own, only regular expressions for the
+paths of their images and masks: an image and a mask belong together when the
+named groups of the mask's expression have the same values in both paths.
+"""
+
+import csv
+import dataclasses
+import functools
+import os
+import pathlib
+import re
+from collections.abc import Callable, Collection
+
+import numpy as np
+
+from manloc_jax.data import spec
+
+Found = tuple[list[spec.Record], list[spec.Rejected]]
+
+_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Copies of a set differ in the folders above it.
+_TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
+_DEPTH = 8  # Folders; more than any set has, and the end of a circle of links.
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """Images of a set that lie in one place and are named in one manner.
+
+  Expressions match paths below the set's top folder, with `/` and without the
+  suffix of the file, in full and whatever the case. Templates are filled with
+  their named groups and with `stem`, the name of the file without suffix.
+
+  Attributes:
+    images: Expression for the images.
+    masks: Expression for their masks; its named groups are among those of
+      `images`. None for pristine images.
+    manipulation: As in `spec.Record`.
+    photographs: Templates of the photographs that went into an image; one
+      that comes out empty names none.
+    image_id: Template.
+  """
+
+  images: str
+  masks: str | None = None
+  manipulation: str = 'none'
+  photographs: tuple[str, ...] = ('{stem}',)
+  image_id: str = '{stem}'
+
+
+def reader(
+    *parts: Part, layout: str, others: str | None = None
+) -> Callable[[pathlib.Path], Found]:
+  """Makes the `find_records` of a dataset.
+
+  Args:
+    *parts: Where images and masks lie; the first that fits an image has it.
+    layout: As in `spec.Dataset`.
+    others: Expression for image files of the set that are neither.
+  """
+  return functools.partial(_find, parts, layout, others)
+
+
+def white(grey: np.ndarray) -> np.ndarray:
+  """Reads white as manipulated: uint8[h, w] to bool[h, w]."""
+  return grey > 127
+
+
+def black(grey: np.ndarray) -> np.ndarray:
+  """Reads black as manipulated: uint8[h, w] to bool[h, w]."""
+  return grey < 128
+
+
+def read_table(
+    path: pathlib.Path, needed: Collection[str]
+) -> list[dict[str, str]]:
+  """Reads a table with a header, separated by `|`, `,`, `;` or tabs.
+
+  Args:
+    path: The file.
+    needed: Columns that must be there.
+
+  Raises:
+    DataError: It is no text, or a column is missing.
+  """
+  try:
+    with open(path, newline='', encoding='utf-8-sig') as file:
+      header = file.readline()
+      delimiter = max('|,;\t', key=header.count)
+      file.seek(0)
+      table = csv.DictReader(file, delimiter=delimiter)
+      missing = set(needed).difference(table.fieldnames or ())
+      rows = list(table)
+  except (UnicodeDecodeError, csv.Error) as error:
+    raise spec.DataError(
+        f'{path} is no table ({error}); save it as CSV in UTF-8.'
+    ) from error
+  if missing:
+    raise spec.DataError(
+        f'{path} lacks the columns {", ".join(sorted(missing))}; its first '
+        'line must name them.'
+    )
+  return rows
+
+
+class _Photographs:
+  """Joins photographs that meet in one image, as a union-find forest."""
+
+  def __init__(self):
+    self._parent = {}
+
+  def find(self, name: str) -> str:
+    parent = self._parent.setdefault(name, name)
+    while parent != self._parent[parent]:
+      parent = self._parent[parent]
+    self._parent[name] = parent
+    return parent
+
+  def join(self, one: str, other: str) -> None:
+    # The smaller name stays the root, so that a group's name is a property
+    # of the group and not of the order of the files.
+    low, high = sorted((self.find(one), self.find(other)))
+    self._parent[high] = low
+
+
+class _Claim:
+  """What a part says of one of its images."""
+
+  def __init__(self, part: Part, path: pathlib.Path, match: re.Match):
+    self.part, self.path = part, path
+    self.fields = {'stem': path.stem, **match.groupdict(default='')}
+    names = (name.format(**self.fields).lower() for name in part.photographs)
+    self.photographs = list(filter(None, names))
+
+  def key(self, names: Collection[str]) -> tuple[str, ...]:
+    return tuple(self.fields[name].lower() for name in names)
+
+
+def _find(
+    parts: tuple[Part, ...],
+    layout: str,
+    others: str | None,
+    root: pathlib.Path,
+) -> Found:
+  """Lists the images under a root; see `spec.Dataset.find_records`."""
+  images = [(part, _compile(part.images)) for part in parts]
+  masks = {part.masks: _compile(part.masks) for part in parts if part.masks}
+  other = _compile(others or '(?!)')  # Nothing matches the latter.
+  claims, strangers, found_masks = [], [], {}
+  for name, path in _image_files(root):
+    for part, expression in images:
+      if match := expression.fullmatch(name):
+        claims.append(_Claim(part, path, match))
+        break
+    else:
+      for text, expression in masks.items():
+        if match := expression.fullmatch(name):
+          groups = match.groupdict(default='').values()
+          key = text, *(group.lower() for group in groups)
+          found_masks.setdefault(key, []).append(path)
+          break
+      else:
+        if not other.fullmatch(name):
+          strangers.append((name, path))
+  records, rejected = _pair(claims, masks, found_masks)
+  top = _top(claims, records, root, layout)
+  rejected += [
+      spec.Rejected(str(path), 'its name does not tell what it is')
+      for name, path in strangers
+      if name.startswith(top)
+  ]
+  return records, rejected
+
+
+def _pair(
+    claims: list[_Claim],
+    masks: dict[str, re.Pattern],
+    found_masks: dict[tuple[str, ...], list[pathlib.Path]],
+) -> Found:
+  records, rejected, used = [], [], set()
+  photographs = _Photographs()
+  for claim in claims:
+    for name in claim.photographs:
+      photographs.join(claim.photographs[0], name)
+  for claim in claims:
+    part, mask = claim.part, None
+    if part.masks:
+      key = part.masks, *claim.key(masks[part.masks].groupindex)
+      candidates = found_masks.get(key, ())
+      used.add(key)
+      if len(candidates) != 1:
+        text = 'no mask' if not candidates else f'{len(candidates)} masks'
+        reason = f'there is {text} of its name where one must be'
+        rejected.append(spec.Rejected(str(claim.path), reason))
+        continue
+      (mask,) = candidates
+    # Groups are only known once every name has been read.
+    records.append(spec.Record(
+        image_id=part.image_id.format(**claim.fields),
+        image=claim.path,
+        mask=mask,
+        group=photographs.find(claim.photographs[0]),
+        manipulation=part.manipulation,
+    ))
+  for key, paths in found_masks.items():
+    if key not in used:
+      reason = 'there is no image for this mask'
+      rejected += [spec.Rejected(str(path), reason) for path in paths]
+  return records, rejected
+
+
+def _top(
+    claims: list[_Claim],
+    records: list[spec.Record],
+    root: pathlib.Path,
+    layout: str,
+) -> str:
+  """Returns the folder of the set below the root, as the start of a path.
+
+  Raises:
+    DataError: There is none, or more than one.
+  """
+  forged = [claim for claim in claims if claim.part.masks]
+  paired = {record.image for record in records}
+  # Patterns as wide as `*/*` also fit strangers, but those have no mask.
+  tops = sorted(
+      {c.fields['top'] for c in forged if c.path in paired}
+      or {c.fields['top'] for c in forged[:1]}
+  )
+  if not tops:
+    raise spec.DataError(
+        f'There are no such images under {root}: {layout}; set '
+        '--config.data.root=<root>.'
+    )
+  if len(tops) > 1:
+    raise spec.DataError(
+        f'There are {len(tops)} copies of the set under {root}, among them '
+        f'{root / tops[0]} and {root / tops[1]}; set --config.data.root= to '
+        'one of them.'
+    )
+  return tops[0]
+
+
+def _compile(expression: str) -> re.Pattern:
+  return re.compile(_TOP + expression, re.IGNORECASE)
+
+
+def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
+  """Lists image files, with their paths below the root without suffix.
+
+  Hidden files, and those of other operating systems' archives, are none.
+  """
+  found = []
+  walk = os.walk(root, onerror=_refuse, followlinks=True)
+  for folder, subfolders, names in walk:
+    below = pathlib.Path(folder).relative_to(root)
+    is_deep = len(below.parts) >= _DEPTH
+    subfolders[:] = [] if is_deep else sorted(
+        name for name in subfolders if name[0] != '.' and name != '__MACOSX'
+    )
+    for name in sorted(names):
+      stem, suffix = os.path.splitext(name)
+      if suffix.lower() in _SUFFIXES and name[0] != '.':
+        found.append(((below / stem).as_posix(), pathlib.Path(folder, name)))
+  return found
+
+
+def _refuse(error: OSError) -> None:
+  raise spec.DataError(
+      f'The folder {error.filename} cannot be read ({error.strerror}); set '
+      '--config.data.root= to one that can.'
+  ) from error

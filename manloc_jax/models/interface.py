@@ -1,0 +1,53 @@
+"""What every network takes and gives, whatever lies between."""
+
+from typing import Any
+
+import flax.linen as nn
+from flax import struct
+import jax
+import jax.numpy as jnp
+
+SIDE = 64  # Patch side in pixels (section 3.1.1).
+INPUT_NORMS = ('symmetric', 'unit')
+PATCH, MASK = TASKS = ('patch', 'mask')
+
+
+@struct.dataclass
+class Outputs:
+  """What a network says about a batch of patches.
+
+  A network of one task leaves the other output out, as None.
+  """
+
+  # f32[batch, 2]: pristine, manipulated.
+  patch_logits: jax.Array | None
+  # f32[batch, side, side, 2], one pair per pixel.
+  mask_logits: jax.Array | None
+
+
+def normalize(images: jax.Array, how: str) -> jax.Array:
+  """Scales 0..255 to [-1, 1] (`symmetric`) or [0, 1] (`unit`), as f32.
+
+  Raises:
+    ValueError: Unknown `how`.
+  """
+  x = images.astype(jnp.float32)
+  if how == 'symmetric':
+    return x / 127.5 - 1.0
+  if how == 'unit':
+    return x / 255.0
+  raise ValueError(f'Unknown input norm {how!r}; choose one of {INPUT_NORMS}.')
+
+
+def abstract_params(model: nn.Module, side: int = SIDE) -> Any:
+  """Returns the shapes of a network's parameters; nothing is computed.
+
+  Args:
+    model: The network.
+    side: Patch side in pixels.
+
+  Raises:
+    ValueError: The fields do not fit each other or the patch.
+  """
+  image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
+  return jax.eval_shape(model.init, jax.random.key(0), image)['params']

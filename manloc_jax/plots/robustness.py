@@ -1,0 +1,103 @@
+"""Scores over the strength of a degradation."""
+
+import json
+import math
+import pathlib
+
+import matplotlib
+
+matplotlib.use('Agg')  # Files, never a window.
+
+from matplotlib import pyplot as plt  # noqa: E402
+
+_PIXEL = {
+    'pixel_auc_pooled': 'pixel AUC, pooled',
+    'pixel_auc_image_mean': 'pixel AUC, mean over images',
+}
+_PATCH = {'patch_auc': 'patch AUC'}
+
+
+def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
+  """Draws AUC over the levels, a panel for each kind of degradation.
+
+  It is that of pixels, or of patches where the network gives no mask.
+
+  Args:
+    scores: The JSON of `robustness.robustness`; levels that it lacks are left
+      out.
+    path: The PNG to write.
+  """
+  content = json.loads(scores.read_text())
+  levels = content['levels']
+  has_mask = any('pixel_auc_pooled' in one['scores'] for one in levels)
+  figure, axes = plt.subplots(
+      2, 2, figsize=(9, 6.5), sharey=True, layout='constrained'
+  )
+  for axis, (name, series) in zip(
+      axes.flat, content['series'].items(), strict=True
+  ):
+    own = [one for one in levels if one['series'] == name]
+    for i, (key, legend) in enumerate((_PIXEL if has_mask else _PATCH).items()):
+      style = {'color': f'C{i}', 'marker': 'o', 'label': legend}
+      axis.plot([_value(one['scores'][key]) for one in own], **style)
+      for one in levels:
+        if one['series'] is None and one['scores'][key] is not None:
+          label = f'{legend}, undegraded'
+          value = one['scores'][key]
+          axis.axhline(value, color=f'C{i}', linestyle='--', label=label)
+    if has_mask:
+      axis.plot(
+          [_value(one['trivial']['mean_mask']['pixel_auc']) for one in own],
+          color='0.4',
+          linestyle='-.',
+          label='mean training mask',
+      )
+    axis.axhline(0.5, color='0.6', linestyle=':', label='random')
+    axis.set(title=series['title'], xlabel=series['unit'].capitalize())
+    axis.set_xticks(range(len(own)), [str(one['level']) for one in own])
+    axis.grid(alpha=0.3)
+  for axis in axes[:, 0]:
+    axis.set_ylabel('AUC')
+  handles, labels = axes[0, 0].get_legend_handles_labels()
+  figure.legend(handles, labels, loc='outside lower center', ncols=3)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  figure.savefig(path, dpi=130)
+  plt.close(figure)
+
+
+def table(scores: pathlib.Path) -> str:
+  """Makes a table of all levels, in Markdown.
+
+  Args:
+    scores: The JSON of `robustness.robustness`.
+  """
+  content = json.loads(scores.read_text())
+  lines = [
+      '| Degradation | Level | Windows | Patch AUC | Pixel AUC, pooled |'
+      " Mean over images | F1 at validation's threshold |"
+      ' Pixel AUC of `mean_mask` |',
+      '|---|---|---|---|---|---|---|---|',
+  ]
+  for one in content['levels']:
+    series = content['series'].get(one['series'])
+    counts = one['counts']
+    cells = [
+        f'{series["title"]}, {series["unit"]}' if series else 'None',
+        str(one['level']) if series else '',
+        str(counts['patches_pristine'] + counts['patches_manipulated']),
+        *(
+            _text(one['scores'].get(key))
+            for key in (*_PATCH, *_PIXEL, 'pixel_f1_at_val_threshold_pooled')
+        ),
+        _text(one['trivial']['mean_mask']['pixel_auc']),
+    ]
+    lines.append('| ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
+def _value(score: float | None) -> float:
+  return math.nan if score is None else score
+
+
+def _text(score: float | None) -> str:
+  return '–' if score is None else f'{score:.3f}'

@@ -1,0 +1,143 @@
+"""Finished runs of the paper's systems, and whether one protocol made them."""
+
+from collections.abc import Iterable
+import dataclasses
+import pathlib
+from typing import Any
+
+from manloc_jax import errors
+from manloc_jax import settings
+from manloc_jax import summaries
+from manloc_jax.plots import paper
+
+# What a run of any system may set for itself.
+OWN = ('seed', 'system')
+# The settings that make a system another one than the joint network.
+DEFINES = {
+    paper.JOINT: (),
+    'p-lstm': ('model.decoder', 'model.lstm_input'),
+    'p-conv-lstm': ('model.decoder',),
+    'fcn': ('model.network',),
+    's-lstm-conv34': ('model.head', 'model.lstm_input', 'model.decoder'),
+    's-lstm-conv': ('model.head', 'model.lstm_input'),
+    's-conv-lstm-conv': ('model.head',),
+    'conv1-8f': ('model.conv1_filters',),
+    'conv1-32f': ('model.conv1_filters',),
+    'lstm-64h': ('model.lstm_hidden',),
+    'iou-0.5': ('data.sampler.label_threshold',),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A finished run.
+
+  Attributes:
+    path: Its folder.
+    results: The JSON of each split.
+    config: Settings by dotted name, without those of evaluation, which move
+      no parameter. `train.init_from` is only whether there is such a run.
+  """
+
+  path: pathlib.Path
+  results: dict[str, dict]
+  config: dict[str, Any]
+
+  @property
+  def system(self) -> str:
+    return self.config['system']
+
+  @property
+  def dataset(self) -> str:
+    return self.config['data.name']
+
+  @property
+  def seed(self) -> int:
+    return self.config['seed']
+
+  @property
+  def shared(self) -> dict[str, Any]:
+    """Its settings but for those that every run has of its own."""
+    return {k: v for k, v in self.config.items() if k not in OWN}
+
+  @property
+  def first(self) -> dict:
+    """The result of one split, for what is the same in all."""
+    return next(iter(self.results.values()))
+
+
+def read(workdir: str | pathlib.Path) -> Run:
+  """Reads the results of a run of one of the paper's systems.
+
+  Raises:
+    UserError: It has not been evaluated, or is of no system that is known.
+  """
+  workdir = pathlib.Path(workdir)
+  results = summaries.read_results(workdir)
+  config = settings.flatten(next(iter(results.values()))['config'])
+  if config.get('system') not in paper.SYSTEMS:
+    raise errors.UserError(
+        f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
+        f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
+    )
+  kept = {k: v for k, v in config.items() if not k.startswith('eval.')}
+  # Each run starts from one of its own system and seed, in another folder.
+  kept['train.init_from'] = bool(config.get('train.init_from'))
+  return Run(workdir, results, kept)
+
+
+def check_seeds(runs: list[Run]) -> None:
+  """Raises UserError unless runs of a system differ in the seed alone."""
+  first = runs[0]
+  seeds = [run.seed for run in runs]
+  twice = [run for run in runs if seeds.count(run.seed) > 1]
+  if twice:
+    raise errors.UserError(
+        f'The runs {[str(run.path) for run in twice]} are all of'
+        f' {first.system} on {first.dataset} with seed {twice[0].seed}; leave'
+        ' out all but one of each seed.'
+    )
+  for run in runs[1:]:
+    _refuse(first, run, _differing(first, run, OWN))
+
+
+def check_systems(reference: Run, run: Run) -> None:
+  """Raises UserError where systems differ in more than what defines them."""
+  free = (*OWN, *DEFINES[reference.system], *DEFINES[run.system])
+  _refuse(reference, run, _differing(reference, run, free))
+
+
+def _differing(one: Run, other: Run, free: Iterable[str]) -> dict:
+  """What runs differ in, by name: settings, images or rows of the test."""
+  facts = []
+  for run in (one, other):
+    rows = {'images of train, val and test': run.first['prepared']}
+    if 'data.sampler.label_threshold' not in free:
+      rows |= {
+          f'patches of {split}': result['counts']
+          for split, result in run.results.items()
+      }
+    kept = {k: v for k, v in run.config.items() if k not in free}
+    facts.append({**kept, **rows})
+  keys = [*facts[0], *(key for key in facts[1] if key not in facts[0])]
+  pairs = {key: [fact.get(key) for fact in facts] for key in keys}
+  return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _refuse(one: Run, other: Run, differing: dict) -> None:
+  if not differing:
+    return
+  shown = ', '.join(
+      f'{key} ({here!r} and {there!r})'
+      for key, (here, there) in list(differing.items())[:3]
+  )
+  more = f' and {len(differing) - 3} more' if len(differing) > 3 else ''
+  allowed = (
+      'their seed'
+      if one.system == other.system
+      else 'what makes them different systems'
+  )
+  raise errors.UserError(
+      f'The runs {str(one.path)!r} and {str(other.path)!r} differ in more than'
+      f' {allowed}: {shown}{more}; study runs of one protocol.'
+  )

@@ -1,0 +1,176 @@
+"""Runs of the paper's systems on its datasets, gathered in one small file."""
+
+from collections.abc import Callable, Iterable, Sequence
+import json
+import pathlib
+import re
+import statistics
+
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax import runs as runs_lib
+from manloc_jax.plots import paper
+
+# False positive rates at which a study keeps a ROC: dense where it is steep.
+GRID = np.linspace(0, 1, 51) ** 2
+
+
+def collect(runs: Sequence[runs_lib.Run]) -> dict:
+  """Gathers runs of several systems, datasets and seeds.
+
+  Returns:
+    `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
+    settings `config` of its first system and, by name, `systems`: `seeds`,
+    `settings` other than those, provenance, and the scores of every split, see
+    `_split`.
+
+  Raises:
+    UserError: There is no run; runs of a system differ in more than the seed,
+      or systems in more than what defines them; or a seed comes twice.
+  """
+  if not runs:
+    raise errors.UserError('There are no runs to study; name their folders.')
+  datasets = {}
+  for name, ours in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
+    systems = dict(_grouped(ours, lambda run: run.system, paper.SYSTEMS))
+    for found in systems.values():
+      found.sort(key=lambda run: run.seed)
+      runs_lib.check_seeds(found)
+    first = next(iter(systems))
+    reference = systems.get(paper.JOINT, systems[first])[0]
+    for found in systems.values():
+      runs_lib.check_systems(reference, found[0])
+    datasets[name] = {
+        'config': reference.shared,
+        'systems': {
+            system: _system(found, reference)
+            for system, found in systems.items()
+        },
+    }
+  return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
+
+
+def _grouped(
+    runs: Iterable[runs_lib.Run],
+    key: Callable[[runs_lib.Run], str],
+    order: Iterable[str],
+) -> list[tuple[str, list[runs_lib.Run]]]:
+  """Groups runs by a name, those of `order` first."""
+  groups = {}
+  for run in runs:
+    groups.setdefault(key(run), []).append(run)
+  rank = {name: i for i, name in enumerate(order)}
+  names = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
+  return [(name, groups[name]) for name in names]
+
+
+def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
+  """What a study keeps of the runs of one system on one dataset."""
+  first = runs[0]
+  shared = reference.shared
+  return {
+      'seeds': [run.seed for run in runs],
+      'settings': {
+          k: v for k, v in first.shared.items() if v != shared.get(k)
+      },
+      'config_sha256': [run.first['config_sha256'] for run in runs],
+      'steps': [run.first['step'] for run in runs],
+      'devices': sorted({
+          f'{run.first["devices"]} {run.first["device"]}' for run in runs
+      }),
+      'training_patches': first.first['data'].get('training_patches'),
+      'splits': {
+          split: _split([run.results[split] for run in runs])
+          for split in first.results
+      },
+  }
+
+
+def _split(results: list[dict]) -> dict:
+  """What a study keeps of one split.
+
+  Args:
+    results: Its JSON, one per seed.
+
+  Returns:
+    `scores`, a list over seeds of each, with their `mean` and `deviation`
+    (sample standard deviation); the same of every gate under `postprocessed`;
+    `counts`; `trivial`; and `roc`: by unit the true positive rates at `GRID`,
+    a list per seed, where the system has that task.
+  """
+  gates = results[0].get('postprocessed', {})
+  curves = {
+      unit: [result['roc'].get(unit) for result in results]
+      for unit in paper.TASKS
+  }
+  return {
+      **_spread([result['scores'] for result in results]),
+      'postprocessed': {
+          gate: _spread([result['postprocessed'][gate] for result in results])
+          for gate in gates
+      },
+      'counts': results[0]['counts'],
+      'trivial': _rounded(results[0]['trivial']),
+      'roc': {
+          unit: [_resampled(curve) for curve in found]
+          for unit, found in curves.items()
+          if None not in found
+      },
+  }
+
+
+def _spread(scores: list[dict[str, float | None]]) -> dict[str, dict]:
+  """Returns scores by name, over seeds, with mean and deviation."""
+  # A score that is undefined for one seed has no mean over seeds.
+  values = {key: [one.get(key) for one in scores] for key in scores[0]}
+  values = {k: _rounded(v) for k, v in values.items() if None not in v}
+  return {
+      'scores': values,
+      'mean': _rounded({k: statistics.fmean(v) for k, v in values.items()}),
+      'deviation': _rounded(
+          {k: statistics.stdev(v) for k, v in values.items() if len(v) > 1}
+      ),
+  }
+
+
+def _resampled(curve: dict[str, list[float]]) -> list[float]:
+  """Returns the true positive rates at `GRID`."""
+  return _rounded(np.interp(GRID, curve['fpr'], curve['tpr']).tolist(), 4)
+
+
+def _rounded(tree, digits: int = 6):
+  if isinstance(tree, dict):
+    return {key: _rounded(value, digits) for key, value in tree.items()}
+  if isinstance(tree, list):
+    return [_rounded(value, digits) for value in tree]
+  return round(tree, digits) if isinstance(tree, float) else tree
+
+
+def write(path: str | pathlib.Path, study: dict) -> None:
+  """Writes a study as JSON, a line per list."""
+  text = json.dumps(study, indent=1)
+  # Only between tokens has JSON a line break, so no string is touched.
+  text = re.sub(
+      r'\[\n[^][{}]*\]', lambda found: re.sub(r'\n *', '', found[0]), text
+  )
+  files.write_text(path, text + '\n')
+
+
+def read(path: str | pathlib.Path) -> dict:
+  """Reads a study.
+
+  Raises:
+    UserError: The file is missing, or is no study.
+  """
+  try:
+    content = json.loads(pathlib.Path(path).read_text())
+    if not isinstance(content, dict) or 'datasets' not in content:
+      raise ValueError('there is no "datasets"')
+    return content
+  except (OSError, ValueError) as error:
+    raise errors.UserError(
+        f'{str(path)!r} is not a study ({error}); write one with'
+        ' python -m manloc_jax.report RUNS --study FILE.'
+    ) from error

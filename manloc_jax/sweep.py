@@ -1,0 +1,146 @@
+r"""Runs a study: every system with every seed, on this machine or a cluster.
+
+  python -m manloc_jax.sweep casia --seeds=0,1,2 --config.data.root=...
+  python -m manloc_jax.sweep casia --list
+  python -m manloc_jax.sweep casia --job=$SLURM_ARRAY_TASK_ID ...
+
+Each run is a `python -m manloc_jax.main` of its own, in
+`<runs>/<dataset>/<system>-<seed>`. Finished runs are skipped and unfinished
+ones continued, so that the same command goes on where it was stopped. Options
+that are not listed are passed on to every run.
+"""
+
+import argparse
+from collections.abc import Sequence
+import pathlib
+import runpy
+import shlex
+import subprocess
+import sys
+
+from manloc_jax import errors
+
+
+def jobs(
+    study: pathlib.Path,
+    dataset: str,
+    systems: Sequence[str],
+    seeds: Sequence[int],
+    runs: pathlib.Path,
+) -> dict[pathlib.Path, list[str]]:
+  """Lists the runs of a study, all systems of a seed before the next seed.
+
+  Args:
+    study: A config file like configs/ablation.py, with `SYSTEMS`.
+    dataset: Key of `DATASETS`.
+    systems: Keys of `SYSTEMS`; all where it is empty.
+    seeds: Values of `--config.seed`.
+    runs: Folder above the runs.
+
+  Returns:
+    The arguments of `manloc_jax.main` by the folder of each run.
+
+  Raises:
+    UserError: There is no such file, dataset or system.
+  """
+  if not study.is_file():
+    raise errors.UserError(
+        f"There is no config file {str(study)!r}; run from the project's"
+        ' folder, or name a file with --study.'
+    )
+  content = runpy.run_path(str(study))
+  known = content['SYSTEMS']
+  if dataset not in content['DATASETS']:
+    raise errors.UserError(
+        f'There is no dataset {dataset!r} in {study}; choose one of'
+        f' {", ".join(content["DATASETS"])}.'
+    )
+  if unknown := [system for system in systems if system not in known]:
+    raise errors.UserError(
+        f'There are no systems {unknown} in {study}; choose from'
+        f' {", ".join(known)}.'
+    )
+  found = {}
+  for seed in seeds:
+    for system in systems or known:
+      workdir = runs / dataset / f'{system}-{seed}'
+      found[workdir] = [
+          f'--config={study}:{dataset}/{system}',
+          f'--config.seed={seed}',
+          f'--workdir={workdir}',
+      ]
+  return found
+
+
+def is_finished(workdir: pathlib.Path) -> bool:
+  """Whether a run went through all stages; its report comes last."""
+  return (workdir / 'report.md').exists()
+
+
+def run(
+    todo: dict[pathlib.Path, list[str]], passed_on: Sequence[str]
+) -> list[pathlib.Path]:
+  """Runs what is not finished, one after the other; returns what failed."""
+  failed = []
+  for number, (workdir, arguments) in enumerate(todo.items(), 1):
+    head = f'[{number}/{len(todo)}] {workdir}'
+    if is_finished(workdir):
+      print(f'{head}: finished', flush=True)
+      continue
+    print(f'{head}: running', flush=True)
+    command = [sys.executable, '-m', 'manloc_jax.main', *arguments, *passed_on]
+    if subprocess.run(command, check=False).returncode:
+      print(f'{head}: failed; the others go on', file=sys.stderr, flush=True)
+      failed.append(workdir)
+  return failed
+
+
+def _numbers(text: str) -> list[int]:
+  return [int(part) for part in text.split(',')]
+
+
+def _names(text: str) -> list[str]:
+  return [part for part in text.split(',') if part]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+  """Parses the command line."""
+  parser = argparse.ArgumentParser(
+      prog='python -m manloc_jax.sweep', description=__doc__.split('\n')[0]
+  )
+  parser.add_argument('dataset', help='key of DATASETS: casia, nist, ...')
+  parser.add_argument(
+      '--study', type=pathlib.Path, default=pathlib.Path('configs/ablation.py')
+  )
+  parser.add_argument('--systems', type=_names, default=[], help='all if empty')
+  parser.add_argument('--seeds', type=_numbers, default=[0, 1, 2])
+  parser.add_argument(
+      '--runs', type=pathlib.Path, default=pathlib.Path('runs/ablation')
+  )
+  parser.add_argument('--job', type=int, help='only the run of this number')
+  parser.add_argument('--list', action='store_true', help='print, run nothing')
+  args, passed_on = parser.parse_known_args(argv)
+  try:
+    todo = jobs(args.study, args.dataset, args.systems, args.seeds, args.runs)
+    if args.job is not None:
+      if not 0 <= args.job < len(todo):
+        raise errors.UserError(
+            f'There is no job {args.job}: the study has jobs 0 to'
+            f' {len(todo) - 1}; see --list.'
+        )
+      todo = dict([list(todo.items())[args.job]])
+  except errors.UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+  if args.list:
+    for number, (workdir, arguments) in enumerate(todo.items()):
+      state = 'finished' if is_finished(workdir) else 'to do'
+      print(f'{number}\t{state}\t{shlex.join([*arguments, *passed_on])}')
+    return
+  if failed := run(todo, passed_on):
+    print(f'{len(failed)} runs failed: {[str(w) for w in failed]}')
+    sys.exit(1)
+
+
+if __name__ == '__main__':
+  main()
