@@ -7,6 +7,8 @@
 # FOLDER is manloc_jax/results/benchmarks/<device> by default. Nothing else
 # should run meanwhile. Afterwards: python -m manloc_jax.report --readme README.md
 #   MANLOC_PYTHON   an environment with manloc_jax, by default one is installed
+#   MANLOC_TEST_DATA   folder with nc2016/ (NIST's table and masks) and
+#                      camera_jpegs/ (photographs): preparation needs both
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,6 +33,23 @@ run() {
     "$MANLOC_PYTHON" -m "manloc_jax.benchmarks.$command" \
       --json="$folder/$name.json" "$@"
   fi
+}
+
+# prepare: forges photographs of NIST's size and prepares them.
+prepare() {
+  if [ -e "$folder/prepare.json" ]; then
+    return
+  elif [ -z "${MANLOC_TEST_DATA:-}" ]; then
+    echo "== prepare: skipped, MANLOC_TEST_DATA is unset" >&2
+    return
+  fi
+  local scratch
+  scratch="$(mktemp -d)"
+  "$MANLOC_PYTHON" -m manloc_jax.benchmarks.standin --targets=32 \
+    --csv_root="$MANLOC_TEST_DATA/nc2016" \
+    --photographs="$MANLOC_TEST_DATA/camera_jpegs" --out="$scratch/tree"
+  run prepare prepare --root="$scratch/tree" --images=8,16,32
+  rm -r "$scratch"
 }
 
 # steps NAME [ARGUMENTS]: trains and predicts.
@@ -63,6 +82,7 @@ if [ "$platform" = cpu ]; then
   run evaluate evaluate $turns
   run localize localize $turns
   run startup startup --config=configs/demo.py
+  prepare
   run endurance endurance --config=configs/small.py --batch_size=16
 else
   for precision in float32 tensorfloat32 bfloat16; do

@@ -92,21 +92,40 @@ def test_polarity():
   np.testing.assert_array_equal(read, [[True, False]])
 
 
-def test_the_real_table(test_data, tmp_path):
+@pytest.mark.parametrize(
+    'release, delimiter',
+    [('.', '|'), ('NC2016_Test0613', '|'), ('mine/nist', ',')],
+)
+def test_the_real_table(test_data, tmp_path, release, delimiter):
   """Empty files stand in for the probes, which may not be passed on."""
   table = 'reference/manipulation/NC2016-manipulation-ref.csv'
-  (tmp_path / 'probe').mkdir()
-  (tmp_path / 'reference/manipulation/mask').mkdir(parents=True)
-  shutil.copy(test_data / 'nc2016' / table, tmp_path / table)
-  with open(tmp_path / table, newline='') as file:
-    for row in csv.DictReader(file, delimiter='|'):
-      (tmp_path / row['ProbeFileName']).touch()
-      if row['ProbeMaskFileName']:
-        (tmp_path / row['ProbeMaskFileName']).touch()
+  root = tmp_path / release
+  (root / 'probe').mkdir(parents=True)
+  (root / 'reference/manipulation/mask').mkdir(parents=True)
+  with open(test_data / 'nc2016' / table, newline='') as file:
+    rows = list(csv.DictReader(file, delimiter='|'))
+  with open(root / table, 'w', newline='') as file:
+    writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+  for row in rows:
+    (root / row['ProbeFileName']).touch()
+    if row['ProbeMaskFileName']:
+      (root / row['ProbeMaskFileName']).touch()
   records, rejected = find(tmp_path)
   forged = [record for record in records if record.mask]
   kinds = collections.Counter(record.manipulation for record in forged)
   assert not rejected and len(records) == 1124
+  targets = {
+      row['ProbeFileName']: (row['ProbeMaskFileName'], row['BaseFileName'])
+      for row in rows
+      if row['IsTarget'] == 'Y'
+  }
+  assert len(forged) == 564
+  assert targets == {
+      f'probe/{one.image.name}': (str(one.mask.relative_to(root)), one.group)
+      for one in forged
+  }
   assert kinds == {'splice': 288, 'removal': 208, 'copy-move': 68}
   assert len({record.mask for record in forged}) == 282
   assert len({record.group for record in forged}) == 69

@@ -1,5 +1,6 @@
 """Preparation: same bytes, all or nothing, once, and a full account."""
 
+import collections
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import trees
 
 from manloc_jax.data import extract
 from manloc_jax.data import folders
+from manloc_jax.data import images
 from manloc_jax.data import manifest
 from manloc_jax.data import patches
 from manloc_jax.data import pipeline
@@ -200,3 +202,33 @@ def test_the_manifest_is_plain_json(tree, tmp_path):
   folder = trees.prepared(tree, tmp_path / 'out')
   read = json.loads((folder / manifest.FILE).read_text())
   assert read['settings']['sampler']['stride'] == 32
+
+
+@pytest.mark.parametrize('source', ['tfrecord', 'resident'])
+def test_an_image_found_broken_late_changes_nothing_else(
+    tree, tmp_path, source
+):
+  stem = trees.splice(tree, 'ani0900', 'ani0900', 900)
+  image = tree / 'Tp/Sp' / f'{stem}.jpg'
+  image.write_bytes(image.read_bytes()[:-4000])
+  with_it = trees.prepared(tree, tmp_path / 'out', source=source)
+  image.unlink()
+  without = trees.prepared(tree, tmp_path / 'out', source=source)
+  (rejected,) = manifest.read(with_it)['rejected']
+  assert 'broken' in rejected['reason']
+  one, two = content(with_it), content(without)
+  one.pop(manifest.FILE), two.pop(manifest.FILE)
+  assert one == two
+
+
+def test_every_file_is_decoded_once(tree, tmp_path, monkeypatch):
+  decoded = collections.Counter()
+  load = images._load
+
+  def count(path):
+    decoded[path] += 1
+    return load(path)
+
+  monkeypatch.setattr(images, '_load', count)
+  trees.prepared(tree, tmp_path / 'out')
+  assert len(decoded) == 24 and set(decoded.values()) == {1}

@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 import trees
 
+from manloc_jax.data import datasets
 from manloc_jax.data import manifest
 from manloc_jax.data import patches
 from manloc_jax.data import pipeline
@@ -44,15 +45,34 @@ def test_round_trip():
 
 def test_tensorflow_datasets_opens_the_folder(folder):
   builder = tfds.builder_from_directory(folder)
-  assert builder.info.splits['train'].num_examples == manifest.count(
-      folder, 'train'
-  )
   found = list(tfds.as_numpy(builder.as_dataset(split='test_grid')))
   ids = manifest.image_ids(folder, 'test_grid')
   assert len(found) == manifest.count(folder, 'test_grid')
   for example in found:
     assert ids[example['image_index']] == example['image_id'].decode()
     assert example['image'].shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize('name', sorted(datasets.DATASETS))
+def test_tensorflow_datasets_knows_what_it_opens(folder, tmp_path, name):
+  parts = manifest.read(folder)['splits']
+  dataset = datasets.get(name)
+  shards = {part: content['shards'] for part, content in parts.items()}
+  for shard in sum(shards.values(), []):
+    (tmp_path / shard['name'].replace('casia1', name)).touch()
+  records.write_metadata(tmp_path, dataset, shards)
+  info = tfds.builder_from_directory(tmp_path).info
+  assert info.name == name
+  assert info.citation == dataset.citation
+  assert info.description == dataset.description
+  if dataset.homepage:  # `folder` is whatever its user has.
+    assert info.homepage == dataset.homepage
+  assert {part: split.num_examples for part, split in info.splits.items()} == {
+      part: content['num_patches'] for part, content in parts.items()
+  }
+  assert set(info.features) == set(records.FEATURES)
+  assert info.features['label'].names == list(records.LABELS)
+  assert info.features['source'].names == list(patches.SOURCES)
 
 
 @pytest.mark.parametrize('keep', [0.5, 0])

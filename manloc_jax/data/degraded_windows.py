@@ -60,7 +60,7 @@ def cut(
     job: extract.Job,
     series: str | None = None,
     level: float = 0,
-) -> list[spec.Patch]:
+) -> patches.Cut:
   """Degrades an image and cuts every native window out; for workers.
 
   Args:
@@ -85,7 +85,7 @@ def cut(
 
 
 def batches(
-    found: Iterable[list[spec.Patch]],
+    found: Iterable[patches.Cut],
     *,
     batch_size: int,
     process: tuple[int, int] = (0, 1),

@@ -4,6 +4,7 @@ Nothing here imports TensorFlow, so that workers start fast and stay small.
 """
 
 import dataclasses
+import zlib
 
 import cv2
 import numpy as np
@@ -47,12 +48,14 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-  """What is known of an image once it has been decoded.
+  """What is known of an image.
 
   Attributes:
     image_id: The image.
     reason: Why it cannot be used; empty if it can.
     note: What was done to read it; empty if nothing.
+    mask_note: The same for its mask alone.
+    mask: The mask, packed: a few kilobytes even for large images.
     size: `(height, width)`.
     manipulated: Share of manipulated pixels.
     train: `(manipulated, pristine)` candidates at the training stride.
@@ -62,6 +65,8 @@ class Examined:
   image_id: str
   reason: str = ''
   note: str = ''
+  mask_note: str = ''
+  mask: bytes = b''
   size: tuple[int, int] = (0, 0)
   manipulated: float = 0.0
   train: tuple[int, int] = (0, 0)
@@ -74,24 +79,48 @@ class Draw:
 
   Attributes:
     record: The image.
-    quota: `(manipulated, pristine)` patches to draw; None for every window
-      of the plain lattice.
+    examined: What is known of it.
+    quota: `(manipulated, pristine)` patches to draw.
     is_test: Whether the stride of validation and test applies.
+    grid: Whether every window of the plain lattice is wanted as well.
   """
 
   record: spec.Record
-  quota: tuple[int, int] | None
+  examined: Examined
+  quota: tuple[int, int]
   is_test: bool
+  grid: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+  """What an order brought.
+
+  Attributes:
+    reason: Why the image cannot be used after all; empty if it can.
+    note: What was done to read it; empty if nothing.
+    cut: As many as ordered.
+    grid: Windows of the plain lattice; None if not ordered.
+  """
+
+  reason: str = ''
+  note: str = ''
+  cut: patches.Cut | None = None
+  grid: patches.Cut | None = None
 
 
 def examine(record: spec.Record, job: Job) -> Examined:
-  """Decodes an image and its mask in full and counts candidate patches.
+  """Decodes a mask, but of the image only the header; counts candidates.
+
+  Large photographs take long to decode: that is left to `draw`, which may
+  still find that the file is broken.
 
   Raises:
     SizeMismatch: Sizes differ and the policy is `error`.
   """
   try:
-    image, mask, note = load(record, job)
+    size = images.read_size(record.image)
+    mask, note = _read_mask(record, size, job)
   except SizeMismatch as error:
     if job.size_mismatch == 'error':
       raise
@@ -100,34 +129,42 @@ def examine(record: spec.Record, job: Job) -> Examined:
     return Examined(record.image_id, reason=str(error))
   return Examined(
       image_id=record.image_id,
-      note=note,
-      size=image.shape[:2],
-      manipulated=float(mask.mean()),
+      mask_note=note,
+      mask=_pack(mask),
+      size=size,
+      manipulated=cv2.countNonZero(mask) / mask.size,
       train=_count(mask, job.sampler),
       test=_count(mask, job.sampler.for_test()),
   )
 
 
-def draw(order: Draw, job: Job) -> list[spec.Patch]:
-  """Draws the ordered patches of one image.
-
-  Raises:
-    DataError: The files have changed since they were examined.
-  """
-  image, mask, _ = load(order.record, job)
-  if order.quota is None:
-    return cut_windows(image, mask, job.sampler)
+def draw(order: Draw, job: Job) -> Drawn:
+  """Decodes an image in full and draws the ordered patches."""
+  record, examined = order.record, order.examined
+  try:
+    decoded = images.read_image(record.image)
+  except spec.DataError as error:
+    return Drawn(reason=str(error))
+  if decoded.pixels.shape[:2] != examined.size:
+    return Drawn(
+        reason=f'{record.image} is broken (its header tells another size); '
+        'fetch it again or remove it.'
+    )
+  mask = _unpack(examined.mask, examined.size)
   sampler = job.sampler.for_test() if order.is_test else job.sampler
   found = patches.candidates(mask, sampler)
-  rng = patches.rng_for(job.seed, order.record.image_id)
-  return patches.cut(
-      image, mask, found, patches.choose(found, *order.quota, rng)
-  )
+  rng = patches.rng_for(job.seed, record.image_id)
+  chosen = patches.choose(found, *order.quota, rng)
+  cut, grid = patches.cut(decoded.pixels, mask, found, chosen), None
+  if order.grid:
+    grid = cut_windows(decoded.pixels, mask, job.sampler)
+  note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
+  return Drawn(note=note, cut=cut, grid=grid)
 
 
 def cut_windows(
     image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
-) -> list[spec.Patch]:
+) -> patches.Cut:
   """Cuts every window of the plain lattice out of an image.
 
   Args:
@@ -148,15 +185,31 @@ def load(
     DataError: A file cannot be used.
   """
   decoded = images.read_image(record.image)
-  notes = [decoded.note]
-  size = decoded.pixels.shape[:2]
+  mask, note = _read_mask(record, decoded.pixels.shape[:2], job)
+  return decoded.pixels, mask, ', '.join(filter(None, (decoded.note, note)))
+
+
+def _pack(mask: np.ndarray) -> bytes:
+  return zlib.compress(np.packbits(mask), 1)
+
+
+def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:
+  bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+  return np.unpackbits(bits, count=size[0] * size[1]).reshape(size)
+
+
+def _read_mask(
+    record: spec.Record, size: tuple[int, int], job: Job
+) -> tuple[np.ndarray, str]:
+  """Returns the mask of an image of some size, uint8[h, w], and a note."""
   if min(size) < spec.SIDE:
     raise spec.DataError(
         f'{record.image} has {_text(size)} pixels, less than a patch of '
         f'{spec.SIDE}x{spec.SIDE}.'
     )
   if record.mask is None:
-    return decoded.pixels, np.zeros(size, np.uint8), decoded.note
+    return np.zeros(size, np.uint8), ''
+  notes = []
   dataset = datasets.get(job.dataset)
   mask = images.read_mask(
       record.mask, dataset.is_manipulated, dataset.mask_mode
@@ -175,7 +228,7 @@ def load(
     raise spec.DataError(f'The mask {record.mask} marks no pixel.')
   if mask.all():
     notes.append('its mask marks every pixel')
-  return decoded.pixels, mask, ', '.join(filter(None, notes))
+  return mask, ', '.join(notes)
 
 
 def _count(mask: np.ndarray, sampler: patches.Sampler) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import PIL
@@ -33,6 +34,7 @@ _CONVERSIONS = {
 }
 
 
+_HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
 _ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
 # Pillow turns TIFF files, and no others, as their tag says. What undoes it:
 _TURN_BACK = {
@@ -51,7 +53,7 @@ class Decoded:
   """A decoded image.
 
   Attributes:
-    pixels: uint8[h, w, 3], RGB.
+    pixels: uint8[h, w, 3], RGB, read-only.
     note: What had to be done to make it 8-bit RGB; empty if nothing.
     orientation: EXIF orientation, 1 to 8, which was not applied; 1 is upright,
       5 to 8 exchange height and width.
@@ -60,6 +62,17 @@ class Decoded:
   pixels: np.ndarray
   note: str
   orientation: int = 1
+
+
+def read_size(path: pathlib.Path) -> tuple[int, int]:
+  """Returns height and width as the header tells them; decodes nothing.
+
+  Raises:
+    DataError: The file is missing, no image, or too large.
+  """
+  with _opened(path) as image:
+    tags = getattr(image, 'tag_v2', {})  # See `_TURN_BACK`.
+    return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
 
 def read_image(path: pathlib.Path) -> Decoded:
@@ -80,7 +93,9 @@ def read_image(path: pathlib.Path) -> Decoded:
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
   image, note, orientation = _load(path)
-  return Decoded(np.array(image.convert('RGB')), note, orientation)
+  if image.mode != 'RGB':  # Converting copies, even to the same mode.
+    image = image.convert('RGB')
+  return Decoded(np.asarray(image), note, orientation)
 
 
 def read_mask(
@@ -105,7 +120,9 @@ def read_mask(
   image, _, _ = _load(path)
   if image.mode not in ('1', 'L'):
     image = image.convert('RGB')  # Not all modes turn to grey at once.
-  return is_manipulated(np.array(image.convert(mode))).astype(np.uint8)
+  if image.mode != mode:  # See above.
+    image = image.convert(mode)
+  return is_manipulated(np.asarray(image)).astype(np.uint8)
 
 
 def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
@@ -115,33 +132,13 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
     The pixels as they are stored, a note on their conversion, and the EXIF
     orientation.
   """
-  try:
-    with Image.open(path) as image:
-      width, height = image.size
-      if width * height > MAX_PIXELS:
-        raise _too_large(path)
-      # Pillow keeps the high byte of deep colour on its own, silently.
-      is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
-      is_animated = getattr(image, 'is_animated', False)
-      turned = getattr(image, 'tag_v2', {}).get(_ORIENTATION)
-      image.load()
-      orientation = turned or _exif_orientation(image)
-  except spec.DataError:
-    raise
-  except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-    raise _too_large(path) from None
-  except FileNotFoundError:
-    raise spec.DataError(f'There is no file {path}; check the path.') from None
-  except PIL.UnidentifiedImageError:
-    raise spec.DataError(
-        f'{path} is not an image that Pillow can read, whatever its name '
-        'says; replace or remove it.'
-    ) from None
-  # Pillow's decoders raise whatever the broken bytes lead them to.
-  except Exception as error:
-    raise spec.DataError(
-        f'{path} is broken ({error}); fetch it again or remove it.'
-    ) from error
+  with _opened(path) as image:
+    # Pillow keeps the high byte of deep colour on its own, silently.
+    is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
+    is_animated = getattr(image, 'is_animated', False)
+    turned = getattr(image, 'tag_v2', {}).get(_ORIENTATION)
+    image.load()
+    orientation = turned or _exif_orientation(image)
   if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
     raise spec.DataError(
         f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
@@ -168,6 +165,32 @@ def _exif_orientation(image: Image.Image) -> int | None:
   with contextlib.suppress(Exception):
     return image.getexif().get(_ORIENTATION)
   return None
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Image.Image]:
+  """Opens a file whose header is sound; says plainly what goes wrong."""
+  try:
+    with Image.open(path) as image:
+      if image.width * image.height > MAX_PIXELS:
+        raise _too_large(path)
+      yield image
+  except spec.DataError:
+    raise
+  except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    raise _too_large(path) from None
+  except FileNotFoundError:
+    raise spec.DataError(f'There is no file {path}; check the path.') from None
+  except PIL.UnidentifiedImageError:
+    raise spec.DataError(
+        f'{path} is not an image that Pillow can read, whatever its name '
+        'says; replace or remove it.'
+    ) from None
+  # Pillow's decoders raise whatever the broken bytes lead them to.
+  except Exception as error:
+    raise spec.DataError(
+        f'{path} is broken ({error}); fetch it again or remove it.'
+    ) from error
 
 
 def _too_large(path: pathlib.Path) -> spec.DataError:

@@ -104,12 +104,16 @@ def slid(
 
 def manipulated_pixels(mask: np.ndarray, placed: np.ndarray) -> np.ndarray:
   """Counts the manipulated pixels in each box: int32[n]."""
-  table = cv2.integral(mask)
-  top, left, height, width = placed.T
-  bottom, right = top + height, left + width
+  # Running sums are needed only where the regions lie; boxes are clipped to it.
+  left, top, width, height = cv2.boundingRect(mask)
+  table = cv2.integral(mask[top : top + height, left : left + width])
+  corners = placed[:, :2] - (top, left)
+  ends = corners + placed[:, 2:]
+  first_row, first_column = np.clip(corners, 0, (height, width)).T
+  last_row, last_column = np.clip(ends, 0, (height, width)).T
   return (
-      table[bottom, right] - table[top, right]
-      - table[bottom, left] + table[top, left]
+      table[last_row, last_column] - table[first_row, last_column]
+      - table[last_row, first_column] + table[first_row, first_column]
   )
 
 

@@ -40,7 +40,7 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
     with concurrent.futures.ProcessPoolExecutor(
         workers, context, initializer=_start_worker
     ) as pool:
-      yield functools.partial(_bounded_map, pool, 4 * workers)
+      yield functools.partial(_bounded_map, pool, 2 * workers)
   except concurrent.futures.process.BrokenProcessPool as error:
     raise spec.DataError(
         'A worker process was killed, most likely for lack of memory; free '

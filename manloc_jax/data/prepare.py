@@ -1,11 +1,14 @@
 """Image tree to data files and a manifest: split, sample, write, once.
 
-Two passes over the images, so that memory stays bounded and no patch is
-written twice: the first decodes everything and counts candidates, the second
-draws what the balance of each part allows.
+Two passes, so that memory stays bounded: the first decodes the masks, counts
+candidates and keeps each mask packed; the second decodes the images and draws
+what the balance of each part allows. Every file is decoded once. Only where
+the second pass finds broken images, which change the split, is it done again
+without them.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -21,6 +24,7 @@ from manloc_jax.data import datasets
 from manloc_jax.data import extract
 from manloc_jax.data import folders
 from manloc_jax.data import manifest
+from manloc_jax.data import parts as parts_lib
 from manloc_jax.data import patches
 from manloc_jax.data import pool
 from manloc_jax.data import source as source_lib
@@ -135,33 +139,26 @@ def _build(
       one.image_id: one
       for one in _progress('examining', run(look, found), len(found))
   }
-  usable = [r for r in found if not examined[r.image_id].reason]
-  rejected = rejected + [
-      spec.Rejected(str(r.image), examined[r.image_id].reason)
-      for r in found
-      if examined[r.image_id].reason
-  ]
-  _check_any(usable, rejected, root)
-  if listed is not None:
-    split = splits.listed_split(usable, listed)
-  else:
-    split = splits.draw(
-        settings['split_rule'], usable, job.seed, settings['fractions']
-    )
-  by_id = {record.image_id: record for record in usable}
-  draw = functools.partial(extract.draw, job=job)
-  parts = {}
-  for name, ids in (*split.items(), ('test_grid', split['test'])):
-    members = [by_id[image_id] for image_id in ids]
-    orders = _orders(name, members, examined, job)
-    drawn = _progress(name, run(draw, orders), len(orders))
-    with source_lib.split_writer(folder, name, settings) as writer:
-      counts = _write(writer, orders, drawn, ids)
-    parts[name] = {
-        **counts,
-        **manifest.describe(members, examined, root),
-        'shards': writer.shards,
-    }
+  usable = None
+  while usable is None or _broken(usable, examined):
+    usable = [r for r in found if not examined[r.image_id].reason]
+    left_out = rejected + _broken(found, examined)
+    _check_any(usable, left_out, root)
+    if listed is not None:
+      split = splits.listed_split(usable, listed)
+    else:
+      split = splits.draw(
+          settings['split_rule'], usable, job.seed, settings['fractions']
+      )
+    by_id = {record.image_id: record for record in usable}
+    parts = {}
+    for name, ids in split.items():
+      members = [by_id[image_id] for image_id in ids]
+      orders = _orders(name, members, examined, job)
+      done = _write(folder, name, orders, ids, settings, examined, job, run)
+      about = manifest.describe(members, examined, root)
+      for part, writer in done.items():
+        parts[part] = {**writer.counts(), **about, 'shards': writer.shards}
   source_lib.write_metadata(
       folder, datasets.get(job.dataset), parts, settings
   )
@@ -171,7 +168,7 @@ def _build(
       settings=settings,
       split=split,
       examined=examined.values(),
-      rejected=rejected,
+      rejected=left_out,
       parts=parts,
   )
 
@@ -183,16 +180,14 @@ def _orders(
     job: extract.Job,
 ) -> list[extract.Draw]:
   """Says how many patches of each label each image of a part gives."""
-  if name == 'test_grid':
-    return [extract.Draw(record, None, True) for record in members]
   is_test = name != 'train'
   seen = [examined[record.image_id] for record in members]
   counts = np.array([one.test if is_test else one.train for one in seen])
   positives, negatives = patches.balance(*counts.T, job.sampler)
   orders = [
-      extract.Draw(record, quota, is_test)
-      for record, *quota in zip(
-          members, positives.tolist(), negatives.tolist(), strict=True
+      extract.Draw(record, one, quota, is_test, grid=name == 'test')
+      for record, one, *quota in zip(
+          members, seen, positives.tolist(), negatives.tolist(), strict=True
       )
   ]
   if not is_test:
@@ -203,34 +198,55 @@ def _orders(
   return orders
 
 
-def _write(writer, orders, drawn, ids: list[str]) -> dict:
-  """Writes the patches of a part and counts them."""
-  index = {image_id: i for i, image_id in enumerate(ids)}
-  by_source = {source: [0, 0] for source in patches.SOURCES}
-  manipulated_pixels, without = 0, []
-  for order, found in zip(orders, drawn, strict=True):
-    image_id = order.record.image_id
-    if not found:
-      without.append(image_id)
-    for patch in found:
-      writer.write(patch, image_id, index[image_id])
-      by_source[patch.source][patch.label] += 1
-      manipulated_pixels += int(patch.mask.sum())
-  pristine, manipulated = np.sum(list(by_source.values()), axis=0).tolist()
-  total = pristine + manipulated
-  return {
-      'num_images': len(ids),
-      'num_patches': total,
-      'pristine': pristine,
-      'manipulated': manipulated,
-      'by_source': {
-          source: {'pristine': counts[0], 'manipulated': counts[1]}
-          for source, counts in by_source.items()
-      },
-      'manipulated_pixel_share': manipulated_pixels
-      / max(total * spec.SIDE**2, 1),
-      'images_without_patches': without,
-  }
+def _write(
+    folder: pathlib.Path,
+    name: str,
+    orders: list[extract.Draw],
+    ids: list[str],
+    settings: dict,
+    examined: dict[str, extract.Examined],
+    job: extract.Job,
+    run: pool.Map,
+) -> dict[str, parts_lib.PartWriter]:
+  """Draws and writes a part, with `test` also `test_grid`.
+
+  What decoding tells of the images is added to `examined`.
+
+  Returns:
+    The closed writer of each part.
+  """
+  draw = functools.partial(extract.draw, job=job)
+  drawn = _progress(name, run(draw, orders), len(orders))
+  names = (name, 'test_grid') if name == 'test' else (name,)
+  with contextlib.ExitStack() as stack:
+    parts = {
+        part: stack.enter_context(
+            parts_lib.PartWriter(folder, part, ids, settings)
+        )
+        for part in names
+    }
+    for order, found in zip(orders, drawn, strict=True):
+      image_id = order.record.image_id
+      if found.reason:
+        examined[image_id] = extract.Examined(image_id, reason=found.reason)
+        continue
+      examined[image_id] = dataclasses.replace(
+          examined[image_id], note=found.note
+      )
+      parts[name].write(image_id, found.cut)
+      if order.grid:
+        parts['test_grid'].write(image_id, found.grid)
+  return parts
+
+
+def _broken(
+    records: list[spec.Record], examined: dict[str, extract.Examined]
+) -> list[spec.Rejected]:
+  return [
+      spec.Rejected(str(record.image), examined[record.image_id].reason)
+      for record in records
+      if examined[record.image_id].reason
+  ]
 
 
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:

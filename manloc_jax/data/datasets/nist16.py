@@ -25,7 +25,12 @@ _LAYOUT = (
 )
 
 
-def _find_table(root: pathlib.Path) -> pathlib.Path:
+def find_table(root: pathlib.Path) -> pathlib.Path:
+  """Finds the reference table, at most two levels below a folder.
+
+  Raises:
+    DataError: There is none, or more than one.
+  """
   # Releases differ in the name of the top folder, so it is found by content.
   tables = [
       path
@@ -46,13 +51,24 @@ def _find_table(root: pathlib.Path) -> pathlib.Path:
   return tables[0]
 
 
-def _is_yes(cell: str | None) -> bool:
+def read_table(path: pathlib.Path) -> list[dict[str, str]]:
+  """Reads the reference table: the cells of each probe, by column.
+
+  Raises:
+    DataError: It lacks columns.
+  """
+  return pairing.read_table(path, (*_COLUMNS, *_MANIPULATION))
+
+
+def is_yes(cell: str | None) -> bool:
+  """Reads a yes or no of the table."""
   return (cell or '').strip().lower() in _YES
 
 
-def _manipulation(row: dict[str, str]) -> str:
+def manipulation(row: dict[str, str]) -> str:
+  """Returns the type of a forged probe, as `spec.Record` has it."""
   for column, name in _MANIPULATION.items():
-    if _is_yes(row[column]):
+    if is_yes(row[column]):
       return name
   return 'unknown'
 
@@ -88,20 +104,20 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
   Raises:
     DataError: The table is missing or lacks columns.
   """
-  table = _find_table(root)
+  table = find_table(root)
   release = table.parents[2]
-  rows = pairing.read_table(table, (*_COLUMNS, *_MANIPULATION))
+  rows = read_table(table)
   groups = _groups(rows)
   records = []
   for row in rows:
     probe = row['ProbeFileName']
-    mask, manipulation = None, 'none'
-    if _is_yes(row['IsTarget']):
+    mask, kind = None, 'none'
+    if is_yes(row['IsTarget']):
       mask = release / row['ProbeMaskFileName']
-      manipulation = _manipulation(row)
+      kind = manipulation(row)
     image = release / probe
     records.append(
-        spec.Record(image.stem, image, mask, groups[probe], manipulation)
+        spec.Record(image.stem, image, mask, groups[probe], kind)
     )
   return records
 
@@ -132,7 +148,7 @@ def find_records(
     else:
       records.append(record)
   if not any(record.mask for record in records):
-    table = _find_table(root)
+    table = find_table(root)
     raise spec.DataError(
         f'{table} names forged probes, but none lies in '
         f'{table.parents[2] / "probe"} with its mask: {_LAYOUT}; '

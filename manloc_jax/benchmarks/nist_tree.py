@@ -1,0 +1,287 @@
+"""A tree as NIST Nimble 2016 is one, forged from other photographs.
+
+NIST's images may not be passed on, but its reference table and masks say
+everything except the pixels. A forged probe of the tree has the name, size,
+mask, type of forgery and base photograph that the table says, so that
+preparation works as hard as with the real one. What its network scores means
+nothing.
+"""
+
+import csv
+import dataclasses
+import functools
+import pathlib
+import shutil
+
+import cv2
+import numpy as np
+from PIL import Image
+import tqdm
+
+from manloc_jax.data import folders
+from manloc_jax.data import images
+from manloc_jax.data import patches
+from manloc_jax.data import pool
+from manloc_jax.data import spec
+from manloc_jax.data import synthesis
+from manloc_jax.data.datasets import nist16
+
+TABLE = 'reference/manipulation/NC2016-manipulation-ref.csv'
+GRAIN = (1.0, 4.0)  # Standard deviation of a photograph's noise, grey levels.
+QUALITY = (75, 98)  # JPEG quality of a probe; NIST's samples span it.
+_STRIP = 512  # Rows that get their grain at once, to bound memory.
+_MARGIN = 16  # Pixels around a forged region that fading and filling need.
+_COARSE = 8  # A removed region is filled at this fraction of the resolution.
+
+Row = dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+  """Probes that show one base photograph.
+
+  Attributes:
+    base: Its name in the table; seeds its pixels.
+    host: The file that stands in for it.
+    donor: Another file, for splices.
+    rows: Forged probes, then genuine ones.
+  """
+
+  base: str
+  host: pathlib.Path
+  donor: pathlib.Path
+  rows: tuple[Row, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """What all scenes have in common; see `make`."""
+
+  source: pathlib.Path
+  out: pathlib.Path
+  seed: int
+  long_side: int | None
+
+
+def make(
+    source: pathlib.Path,
+    photographs: pathlib.Path,
+    out: pathlib.Path,
+    *,
+    targets: int | None = None,
+    seed: int = 0,
+    long_side: int | None = None,
+    workers: int | None = None,
+) -> list[str]:
+  """Writes the tree, all of it or nothing.
+
+  Rows of the table are left out with their probes, except where a mask is
+  missing: then the row stays without a probe and preparation lists it. A probe
+  has the same bytes for any number of targets and workers.
+
+  Args:
+    source: Release with table and masks, or a folder above it.
+    photographs: Folder of JPEGs.
+    out: Folder to make.
+    targets: Forged probes; None for all. Their control probes come with them.
+    seed: Fixes which they are and how they are forged.
+    long_side: Larger images are reduced to it, masks too; None for none.
+    workers: Processes; None for one per core.
+
+  Returns:
+    Masks that the table names and `source` lacks.
+
+  Raises:
+    DataError: There is no table or no photograph, or `out` exists.
+  """
+  if out.exists():
+    raise spec.DataError(f'{out} exists; remove it or choose another --out.')
+  files = sorted(
+      path for path in photographs.glob('*') if path.suffix.lower() == '.jpg'
+  )
+  if len(files) < 2:
+    raise spec.DataError(
+        f'{photographs} has {len(files)} *.jpg; set --photographs to a folder '
+        'that has some.'
+    )
+  table = nist16.find_table(source)
+  rows = nist16.read_table(table)
+  release = table.parents[2]
+  forged = [row for row in rows if nist16.is_yes(row['IsTarget'])]
+  names = sorted({row['ProbeMaskFileName'] for row in forged})
+  missing = [name for name in names if not (release / name).is_file()]
+  usable = [row for row in forged if row['ProbeMaskFileName'] not in missing]
+  order = np.random.default_rng(seed).permutation(len(usable))
+  scenes = _scenes([usable[i] for i in order[:targets]], rows, files, seed)
+  named = {row['ProbeFileName'] for scene in scenes for row in scene.rows}
+  with folders.atomic(out) as fresh, pool.ordered_map(workers) as run:
+    (fresh / TABLE).parent.joinpath('mask').mkdir(parents=True)
+    (fresh / 'probe').mkdir()
+    kept = [
+        row
+        for row in rows
+        if row['ProbeFileName'] in named or row['ProbeMaskFileName'] in missing
+    ]
+    write_table(fresh / TABLE, kept)
+    write = functools.partial(
+        _write_scene, job=Job(release, fresh, seed, long_side)
+    )
+    done = run(write, scenes)
+    with tqdm.tqdm(total=len(named), unit='image', disable=None) as progress:
+      for count in done:
+        progress.update(count)
+  return missing
+
+
+def write_table(path: pathlib.Path, rows: list[Row]) -> None:
+  """Writes a reference table in NIST's dialect."""
+  with open(path, 'w', newline='', encoding='utf-8') as file:
+    writer = csv.DictWriter(
+        file, list(rows[0]), delimiter='|', lineterminator='\n'
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _scenes(
+    chosen: list[Row], rows: list[Row], files: list[pathlib.Path], seed: int
+) -> list[Scene]:
+  """Gives each base photograph a file, a donor and its probes."""
+  by_name = {row['ProbeFileName']: row for row in rows}
+  files = np.random.default_rng(seed).permutation(np.array(files, object))
+  scenes = []
+  bases = sorted({row['BaseFileName'] for row in rows} - {''})
+  for i, base in enumerate(bases):
+    forged = [row for row in chosen if row['BaseFileName'] == base]
+    controls = {row['CorrespondingControlFileName'] for row in forged} - {''}
+    genuine = [by_name[name] for name in sorted(controls)]
+    if forged:
+      host, donor = files[i % len(files)], files[(i + 1) % len(files)]
+      scenes.append(Scene(base, host, donor, (*forged, *genuine)))
+  return scenes
+
+
+def _write_scene(scene: Scene, job: Job) -> int:
+  """Writes the probes of a scene and their masks; returns how many."""
+  rng = patches.rng_for(job.seed, scene.base)
+  host = donor = None
+  for row in scene.rows:
+    mask = None
+    if row['ProbeMaskFileName']:
+      mask = copy_mask(row['ProbeMaskFileName'], job)
+    if host is None:
+      host = _photograph(scene.host, mask.shape, rng)
+      donor = images.read_image(scene.donor).pixels
+      quality = int(rng.integers(*QUALITY))
+    probe = host
+    if mask is not None:
+      # Both copies of a composite, plain and rescaled, have the same mask.
+      own = patches.rng_for(job.seed, row['ProbeMaskFileName'])
+      probe = forge(host, donor, mask, nist16.manipulation(row), own)
+    if row['ProbePostProcessed'] == 'rescale':
+      probe = _resize(_resize(probe, [n * 3 // 4 for n in probe.shape[:2]]),
+                      probe.shape[:2])
+    _, code = cv2.imencode(
+        '.jpg', probe[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    (job.out / row['ProbeFileName']).write_bytes(code)
+  return len(scene.rows)
+
+
+def copy_mask(name: str, job: Job) -> np.ndarray:
+  """Copies a mask, reduced where asked; returns uint8[h, w], 1 = forged."""
+  mask = images.read_mask(job.source / name, nist16.DATASET.is_manipulated)
+  scale = (job.long_side or max(mask.shape)) / max(mask.shape)
+  if scale >= 1:
+    shutil.copyfile(job.source / name, job.out / name)
+    return mask
+  size = [round(side * scale) for side in mask.shape[::-1]]
+  mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
+  Image.fromarray(np.where(mask, 0, 255).astype(np.uint8)).save(job.out / name)
+  return mask
+
+
+def _photograph(
+    path: pathlib.Path, shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+  """Reads a photograph at some size: uint8[*shape, 3], with fresh grain.
+
+  It is turned where that fits better. Without grain an enlarged photograph
+  would be so smooth that its JPEG is read in no time.
+  """
+  pixels = images.read_image(path).pixels
+  if (pixels.shape[0] > pixels.shape[1]) != (shape[0] > shape[1]):
+    pixels = np.rot90(pixels)
+  pixels = _resize(np.ascontiguousarray(pixels), shape)
+  sigma = rng.uniform(*GRAIN)
+  for top in range(0, shape[0], _STRIP):
+    strip = pixels[top : top + _STRIP]
+    strip[:] = synthesis.grain(strip, sigma, rng)
+  return pixels
+
+
+def forge(
+    host: np.ndarray,
+    donor: np.ndarray,
+    mask: np.ndarray,
+    manipulation: str,
+    rng: np.random.Generator,
+) -> np.ndarray:
+  """Forges a photograph under a given mask, at its full size.
+
+  Args:
+    host: uint8[h, w, 3].
+    donor: uint8[rows, columns, 3], for splices.
+    mask: uint8[h, w], 1 where the forgery goes.
+    manipulation: `copy-move`, `splice` or `removal`.
+    rng: Source of every random choice.
+
+  Returns:
+    uint8[h, w, 3], equal to the host outside of the mask.
+  """
+  forged = host.copy()
+  if not mask.any():
+    return forged
+  left, top, width, height = cv2.boundingRect(mask)
+  box = np.s_[
+      max(0, top - _MARGIN) : top + height + _MARGIN,
+      max(0, left - _MARGIN) : left + width + _MARGIN,
+  ]
+  around, inside = host[box], np.ascontiguousarray(mask[box])
+  if manipulation == 'removal':
+    piece = _fill(around, inside)
+  else:
+    origin = host if manipulation == 'copy-move' else donor
+    piece, _ = synthesis.add_trace(_window(origin, inside.shape, rng), rng)
+  sigma = rng.uniform(0.5, 2.0)
+  forged[box] = synthesis.feather(around, piece, inside, sigma)
+  return forged
+
+
+def _window(
+    photograph: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+  """Cuts a random window out; enlarges the photograph where it is too small."""
+  size = photograph.shape[:2]
+  scale = max(1, *(want / have for want, have in zip(shape, size, strict=True)))
+  if scale > 1:
+    photograph = _resize(photograph, [int(np.ceil(n * scale)) for n in size])
+  top, left = (
+      int(rng.integers(have - want + 1))
+      for have, want in zip(photograph.shape, shape, strict=False)
+  )
+  return photograph[top : top + shape[0], left : left + shape[1]]
+
+
+def _fill(around: np.ndarray, hole: np.ndarray) -> np.ndarray:
+  """Fills a hole from its surroundings, coarsely: its size may be millions."""
+  small = [max(1, n // _COARSE) for n in hole.shape]
+  marked = (_resize(hole * 255, small) > 0).astype(np.uint8)
+  filled = cv2.inpaint(_resize(around, small), marked, 5, cv2.INPAINT_TELEA)
+  return _resize(filled, hole.shape)
+
+
+def _resize(image: np.ndarray, shape) -> np.ndarray:
+  smaller = shape[0] < image.shape[0]
+  how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+  return cv2.resize(image, shape[1::-1], interpolation=how)
