@@ -5,7 +5,8 @@ r"""COVERAGE: joint patch classification and mask segmentation.
       --config.data.root=<folder that holds image and mask>
 
 The 100 forged images are few: the paper starts from the network that it
-trained on NIST16, so the first command comes first. No result of this
+trained on NIST16, so the first command comes first; with
+`--config.train.init_from=` it starts from scratch. No result of this
 configuration is committed, since the images are not at hand.
 """
 

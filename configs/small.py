@@ -11,6 +11,7 @@ from configs import default
 def get_config() -> ml_collections.ConfigDict:
   """Returns a network that learns from some ten thousand patches."""
   config = default.get_config()
+  config.system = 'lstm-64h'
   config.batch_size = 32
 
   # The full network sees a fifth as many patches in the same time.

@@ -119,11 +119,11 @@ def evaluate(
   written = [folder / f'{split}.json' for split in config.eval.splits]
   if all(is_current(path, origin) for path in written):
     return written
+  for split in config.eval.splits:
+    manifest.part(prepared, split)  # Refuses a name that is none.
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
   params = jax.device_put(run.params, parallel.replicated(mesh))
-  for old in folder.glob('*.json'):
-    old.unlink()  # Of another checkpoint, or of a split no longer asked for.
   if models.MASK in model.tasks:
     examples.save(
         folder / 'examples.npz',
@@ -148,6 +148,9 @@ def evaluate(
         **origin,
     }
     files.write_text(path, json.dumps(without_nan(result), indent=1))
+  for old in folder.glob('*.json'):
+    if old not in written:
+      old.unlink()  # Of a split no longer asked for.
   return written
 
 
@@ -201,7 +204,10 @@ def is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
   """Whether a result file stands for this checkpoint and these settings."""
   if not path.exists():
     return False
-  written = json.loads(path.read_text())
+  try:
+    written = json.loads(path.read_text())
+  except ValueError:
+    return False  # Damaged: made anew.
   # Through JSON, which knows no tuples.
   wanted = json.loads(json.dumps(origin))
   return all(written.get(key) == value for key, value in wanted.items())

@@ -102,6 +102,34 @@ def _check(config: ml_collections.ConfigDict) -> None:
         f'These settings must be at least 1: {positive}; set them with'
         ' --config.NAME=VALUE.'
     )
+  if config.eval.smooth_sigma < 0:
+    raise errors.UserError(
+        f'--config.eval.smooth_sigma is {config.eval.smooth_sigma}; give the'
+        ' pixels of a standard deviation, or 0 for no smoothing.'
+    )
+  if config.train.init_from:
+    _check_init_from(config)
+
+
+def _check_init_from(config: ml_collections.ConfigDict) -> None:
+  """Raises UserError unless there is a run of this network to start from."""
+  from manloc_jax import checkpoint
+  from manloc_jax import models
+
+  setting = f'--config.train.init_from={config.train.init_from}'
+  try:
+    theirs = settings.read(config.train.init_from)
+  except errors.UserError as error:
+    raise errors.UserError(
+        f'{setting} is no run to start from; train that one first, name'
+        ' another, or give nothing (--config.train.init_from=) to start from'
+        ' scratch.'
+    ) from error
+  params = [
+      models.abstract_params(models.make(**one.model))
+      for one in (theirs, config)
+  ]
+  checkpoint.check_shapes(*params, f'The run of {setting}')
 
 
 def _prepare(data: ml_collections.ConfigDict) -> str:
@@ -194,7 +222,11 @@ def _parse_flags(argv: list[str]) -> list[str]:
     _CONFIG.value.is_locked  # noqa: B018
     return left
   except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as e:
-    message = ' '.join(str(e.args[0] if e.args else e).split())
+    message = str(e.args[0] if e.args else e)
+    if 'Traceback' in message:
+      # Of a config file that raised: the last line is what it said.
+      message = message.strip().splitlines()[-1].partition(': ')[2]
+    message = ' '.join(message.split())
     _refuse(f'The command line cannot be used: {message}')
   except OSError:
     path = config_flags.get_config_filename(flags.FLAGS['config'])

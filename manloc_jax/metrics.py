@@ -137,7 +137,8 @@ def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
     negatives: Number of pristine ones.
 
   Returns:
-    For `all_pristine` and `random` (uniform in [0, 1], in expectation of the
+    For `all_pristine`, `all_manipulated`, whose F1 is the best of a threshold
+    chosen freely, and `random` (uniform in [0, 1], in expectation of the
     counts) the scores of `at_half`, `auc` and `average_precision`.
   """
   p, n = float(positives), float(negatives)
@@ -145,6 +146,7 @@ def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
   chance = {'auc': 0.5, 'average_precision': prevalence}
   return {
       'all_pristine': {**_confusion_scores(0.0, 0.0, p, n), **chance},
+      'all_manipulated': {**_confusion_scores(p, n, 0.0, 0.0), **chance},
       'random': {
           **_confusion_scores(p / 2, n / 2, p / 2, n / 2),
           **chance,

@@ -17,12 +17,12 @@ learning curves beside it; `--compare` collects the scores of several settings.
 between the marks of a README, each kind between its own.
 """
 
-import argparse
 from collections.abc import Sequence
 import json
 import pathlib
 import sys
 
+from manloc_jax import arguments
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import readme
@@ -180,7 +180,7 @@ def _draw_learning_curves(workdirs, summary: pathlib.Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
   """Parses the command line."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m manloc_jax.report', description=__doc__.split('\n')[0]
   )
   parser.add_argument('workdirs', nargs='*', help='run folders')
@@ -191,9 +191,11 @@ def main(argv: Sequence[str] | None = None) -> None:
   parser.add_argument('--readme', help='README to update from results/')
   args = parser.parse_args(argv)
   if args.out and not args.study:
-    parser.error('--out renders a study: name its file with --study.')
+    parser.error('--out renders a study: name its file with --study')
   if args.study and not (args.workdirs or args.out):
-    parser.error('--study needs runs to gather, or --out to render it.')
+    parser.error('--study needs runs to gather, or --out to render it')
+  if not (args.workdirs or args.study or args.readme):
+    parser.error('name the folders of runs')
   try:
     if args.study:
       _study(args.workdirs, args.study, args.out)
@@ -209,6 +211,11 @@ def main(argv: Sequence[str] | None = None) -> None:
       readme.update(pathlib.Path(args.readme))
   except errors.UserError as error:
     print(error, file=sys.stderr)
+    sys.exit(2)
+  except OSError as error:
+    if not error.filename:
+      raise
+    print(f'{error.filename}: {error.strerror}.', file=sys.stderr)
     sys.exit(2)
 
 

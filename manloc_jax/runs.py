@@ -12,19 +12,35 @@ from manloc_jax.plots import paper
 
 # What a run of any system may set for itself.
 OWN = ('seed', 'system')
-# The settings that make a system another one than the joint network.
+_NO_SCORE = ('eval.batch_size', 'eval.examples', 'eval.splits')
+# What makes a network the paper's joint one, by setting. Of `lstm_hidden` only
+# the last width counts, of `head` only whether there is one.
+_JOINT = {
+    'model.network': 'conv_lstm',
+    'model.lstm_input': 'conv',
+    'model.head': True,
+    'model.decoder': 'conv345',
+    'model.conv1_filters': 16,
+    'model.lstm_hidden': 256,
+    'data.sampler.label_threshold': 0.125,
+}
+# What each system has instead.
 DEFINES = {
-    paper.JOINT: (),
-    'p-lstm': ('model.decoder', 'model.lstm_input'),
-    'p-conv-lstm': ('model.decoder',),
-    'fcn': ('model.network',),
-    's-lstm-conv34': ('model.head', 'model.lstm_input', 'model.decoder'),
-    's-lstm-conv': ('model.head', 'model.lstm_input'),
-    's-conv-lstm-conv': ('model.head',),
-    'conv1-8f': ('model.conv1_filters',),
-    'conv1-32f': ('model.conv1_filters',),
-    'lstm-64h': ('model.lstm_hidden',),
-    'iou-0.5': ('data.sampler.label_threshold',),
+    paper.JOINT: {},
+    'p-lstm': {'model.decoder': 'none', 'model.lstm_input': 'rgb'},
+    'p-conv-lstm': {'model.decoder': 'none'},
+    'fcn': {'model.network': 'fcn'},
+    's-lstm-conv34': {
+        'model.head': False,
+        'model.lstm_input': 'rgb',
+        'model.decoder': 'conv34',
+    },
+    's-lstm-conv': {'model.head': False, 'model.lstm_input': 'rgb'},
+    's-conv-lstm-conv': {'model.head': False},
+    'conv1-8f': {'model.conv1_filters': 8},
+    'conv1-32f': {'model.conv1_filters': 32},
+    'lstm-64h': {'model.lstm_hidden': 64},
+    'iou-0.5': {'data.sampler.label_threshold': 0.5},
 }
 
 
@@ -35,8 +51,8 @@ class Run:
   Attributes:
     path: Its folder.
     results: The JSON of each split.
-    config: Settings by dotted name, without those of evaluation, which move
-      no parameter. `train.init_from` is only whether there is such a run.
+    config: Settings by dotted name, without those of evaluation that move no
+      score. `train.init_from` is only whether there is such a run.
   """
 
   path: pathlib.Path
@@ -80,10 +96,28 @@ def read(workdir: str | pathlib.Path) -> Run:
         f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
         f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
     )
-  kept = {k: v for k, v in config.items() if not k.startswith('eval.')}
-  # Each run starts from one of its own system and seed, in another folder.
+  _check_system(workdir, config)
+  kept = {k: v for k, v in config.items() if k not in _NO_SCORE}
+  # Each seed starts from a run of its own, in another folder.
   kept['train.init_from'] = bool(config.get('train.init_from'))
   return Run(workdir, results, kept)
+
+
+def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
+  """Raises UserError where the settings are not those of the system's name."""
+  system = config['system']
+  for key, expected in (_JOINT | DEFINES[system]).items():
+    value = config.get(key)
+    if key == 'model.lstm_hidden' and value:
+      value = value[-1]
+    elif key == 'model.head':
+      value = value != 'none'
+    if value != expected:
+      raise errors.UserError(
+          f'The run {str(workdir)!r} is called {system}, but its {key} is'
+          f' {config.get(key)!r}; train it with the settings that'
+          ' configs/ablation.py gives that system.'
+      )
 
 
 def check_seeds(runs: list[Run]) -> None:

@@ -73,7 +73,8 @@ def postprocessed(totals: steps.Totals) -> dict[str, Scores]:
     totals: Sums over the split.
   """
   found = {}
-  for name, (counts,) in totals.postprocessed.items():
+  for name, images in totals.postprocessed.items():
+    counts = images.sum(axis=0, dtype=np.int64)
     half = metrics.at_half(counts)
     found[name] = {
         'pixel_accuracy': half['accuracy'],

@@ -47,7 +47,7 @@ def make_train_step(
     uint8[b, side, side], `label` i32[b] and `weight` f32[b]; an example of
     weight zero is padding. Scalars are means over the weights.
   """
-  loss = dict(loss or {})
+  gradient = jax.grad(_make_loss(model, dict(loss or {})), has_aux=True)
   chunk = chunks.suited_to(mesh) if chunk is None else chunk
 
   def local_step(state: state_lib.TrainState, batch):
@@ -63,20 +63,6 @@ def make_train_step(
     total = jax.lax.psum(batch['weight'].sum(), parallel.DATA)
     examples = jnp.arange(batch['weight'].size)
 
-    def loss_fn(params, batch, key):
-      out = model.apply(
-          {'params': params}, batch['image'], train=True, rngs={'dropout': key}
-      )
-      terms = losses.joint_loss(
-          patch_logits=out.patch_logits,
-          mask_logits=out.mask_logits,
-          labels=batch['label'],
-          masks=batch['mask'].astype(jnp.int32),
-          **loss,
-      )
-      terms = {k: (v * batch['weight']).sum() / total for k, v in terms.items()}
-      return terms['total'], terms
-
     # Without the cast, autodiff sums the gradient over devices by itself and
     # the psum below would count it once per device.
     params = jax.lax.pcast(state.params, parallel.DATA, to='varying')
@@ -84,7 +70,7 @@ def make_train_step(
     def grads_and_terms(chunk):
       batch, examples = chunk
       key = jax.random.fold_in(dropout_key, examples[0])
-      return jax.grad(loss_fn, has_aux=True)(params, batch, key)
+      return gradient(params, batch, total, key)
 
     grads, terms = jax.lax.psum(
         chunks.sum_over(grads_and_terms, (batch, examples), chunk),
@@ -106,6 +92,29 @@ def make_train_step(
       out_specs=(P(), P()),
   )
   return jax.jit(mapped, donate_argnums=0)
+
+
+def _make_loss(model, loss: Mapping):
+  """Returns `f(params, batch, total, key) -> (loss, terms)` of a share.
+
+  `total` is the sum of the weights of the whole batch.
+  """
+
+  def share(params, batch, total, key):
+    out = model.apply(
+        {'params': params}, batch['image'], train=True, rngs={'dropout': key}
+    )
+    terms = losses.joint_loss(
+        patch_logits=out.patch_logits,
+        mask_logits=out.mask_logits,
+        labels=batch['label'],
+        masks=batch['mask'].astype(jnp.int32),
+        **loss,
+    )
+    terms = {k: (v * batch['weight']).sum() / total for k, v in terms.items()}
+    return terms['total'], terms
+
+  return share
 
 
 def _score(logits: jax.Array | None) -> jax.Array | None:
@@ -149,8 +158,7 @@ class Totals:
   Attributes:
     patches: i32[devices, 1, 2, bins], patch scores by class.
     pixels: i32[devices, images, 2, bins], pixel scores by image and class.
-    postprocessed: By the names of `postprocess.names`, i32[devices, 1, 2,
-      bins], pixel scores by class.
+    postprocessed: By the names of `postprocess.names`, like `pixels`.
     positives: i32[devices, side, side], how often a pixel was manipulated.
     loss: f32[devices, 3]: sums of `patch`, `mask` and of the weights.
   """
@@ -177,7 +185,7 @@ def make_zero_totals(
         patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
         pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
         postprocessed={
-            name: jnp.zeros((n, 1, 2, bins), jnp.int32)
+            name: jnp.zeros((n, images, 2, bins), jnp.int32)
             for name in postprocess.names(tasks)
         },
         positives=jnp.zeros((n, side, side), jnp.int32),
@@ -220,7 +228,7 @@ def make_eval_step(
     rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
     _, images, _, bins = totals.pixels.shape
 
-    def count_pixels(scores, rows, images):
+    def count_pixels(scores):
       if scores is None:
         scores = jnp.zeros(masks.shape)
       return metrics.histogram(
@@ -234,11 +242,8 @@ def make_eval_step(
             jnp.zeros_like(batch['label']),
             (1, bins),
         ),
-        pixels=count_pixels(pixel, rows, images),
-        postprocessed={
-            name: count_pixels(scores, jnp.zeros_like(rows), 1)
-            for name, scores in after.items()
-        },
+        pixels=count_pixels(pixel),
+        postprocessed=jax.tree.map(count_pixels, after),
         positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
         loss=jnp.stack([
             (terms['patch'] * batch['weight']).sum(),

@@ -166,10 +166,13 @@ def read(path: str | pathlib.Path) -> dict:
   """
   try:
     content = json.loads(pathlib.Path(path).read_text())
-    if not isinstance(content, dict) or 'datasets' not in content:
-      raise ValueError('there is no "datasets"')
+    for found in content['datasets'].values():
+      if not all(one['splits'] for one in found['systems'].values()):
+        raise ValueError('a system has no splits')
+    if not content['datasets'] or len(content['fpr']) != len(GRID):
+      raise ValueError('there is no dataset or no curve')
     return content
-  except (OSError, ValueError) as error:
+  except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
     raise errors.UserError(
         f'{str(path)!r} is not a study ({error}); write one with'
         ' python -m manloc_jax.report RUNS --study FILE.'

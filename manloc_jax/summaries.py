@@ -13,7 +13,7 @@ def read_results(workdir: pathlib.Path) -> dict[str, dict]:
   """Returns the JSON of every evaluated split by the split's name.
 
   Raises:
-    UserError: There is none.
+    UserError: There is none, or one is damaged.
   """
   paths = sorted((pathlib.Path(workdir) / 'results').glob('*.json'))
   if not paths:
@@ -21,7 +21,18 @@ def read_results(workdir: pathlib.Path) -> dict[str, dict]:
         f'{str(workdir)!r} holds no results/*.json; evaluate the run first'
         ' with --mode=evaluate.'
     )
-  return {path.stem: json.loads(path.read_text()) for path in paths}
+  results = {}
+  for path in paths:
+    try:
+      results[path.stem] = json.loads(path.read_text())
+      if not {'scores', 'config'} <= results[path.stem].keys():
+        raise ValueError('there are no scores or no config')
+    except (ValueError, AttributeError) as error:
+      raise errors.UserError(
+          f'{str(path)!r} is not the JSON that an evaluation writes ({error});'
+          ' delete it and evaluate the run again with --mode=evaluate.'
+      ) from error
+  return results
 
 
 def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:

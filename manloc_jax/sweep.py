@@ -10,15 +10,19 @@ ones continued, so that the same command goes on where it was stopped. Options
 that are not listed are passed on to every run.
 """
 
-import argparse
 from collections.abc import Sequence
+import json
 import pathlib
 import runpy
 import shlex
 import subprocess
 import sys
 
+from manloc_jax import arguments
 from manloc_jax import errors
+from manloc_jax import files
+
+COMMAND = 'sweep.json'  # In a run's folder: what the sweep asked for.
 
 
 def jobs(
@@ -49,7 +53,13 @@ def jobs(
         ' folder, or name a file with --study.'
     )
   content = runpy.run_path(str(study))
+  if missing := {'DATASETS', 'SYSTEMS'} - content.keys():
+    raise errors.UserError(
+        f'{study} has no {" and no ".join(sorted(missing))}; name a study like'
+        ' configs/ablation.py with --study.'
+    )
   known = content['SYSTEMS']
+  source = content.get('FINE_TUNED', {}).get(dataset)
   if dataset not in content['DATASETS']:
     raise errors.UserError(
         f'There is no dataset {dataset!r} in {study}; choose one of'
@@ -69,12 +79,22 @@ def jobs(
           f'--config.seed={seed}',
           f'--workdir={workdir}',
       ]
+      if source:
+        start = runs / source / f'{system}-{seed}'
+        found[workdir].append(f'--config.train.init_from={start}')
   return found
 
 
-def is_finished(workdir: pathlib.Path) -> bool:
-  """Whether a run went through all stages; its report comes last."""
-  return (workdir / 'report.md').exists()
+def is_finished(workdir: pathlib.Path, arguments: Sequence[str]) -> bool:
+  """Whether a run of these arguments went through all stages.
+
+  Its report comes last. A run of other arguments is for `manloc_jax.main` to
+  continue or to refuse.
+  """
+  path = workdir / COMMAND
+  if not path.exists() or not (workdir / 'report.md').exists():
+    return False
+  return json.loads(path.read_text()) == list(arguments)
 
 
 def run(
@@ -82,38 +102,35 @@ def run(
 ) -> list[pathlib.Path]:
   """Runs what is not finished, one after the other; returns what failed."""
   failed = []
-  for number, (workdir, arguments) in enumerate(todo.items(), 1):
+  for number, (workdir, own) in enumerate(todo.items(), 1):
     head = f'[{number}/{len(todo)}] {workdir}'
-    if is_finished(workdir):
+    asked = [*own, *passed_on]
+    if is_finished(workdir, asked):
       print(f'{head}: finished', flush=True)
       continue
     print(f'{head}: running', flush=True)
-    command = [sys.executable, '-m', 'manloc_jax.main', *arguments, *passed_on]
+    command = [sys.executable, '-m', 'manloc_jax.main', *asked]
     if subprocess.run(command, check=False).returncode:
       print(f'{head}: failed; the others go on', file=sys.stderr, flush=True)
       failed.append(workdir)
+    else:
+      files.write_text(workdir / COMMAND, json.dumps(asked, indent=1))
   return failed
-
-
-def _numbers(text: str) -> list[int]:
-  return [int(part) for part in text.split(',')]
-
-
-def _names(text: str) -> list[str]:
-  return [part for part in text.split(',') if part]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
   """Parses the command line."""
-  parser = argparse.ArgumentParser(
+  parser = arguments.Parser(
       prog='python -m manloc_jax.sweep', description=__doc__.split('\n')[0]
   )
   parser.add_argument('dataset', help='key of DATASETS: casia, nist, ...')
   parser.add_argument(
       '--study', type=pathlib.Path, default=pathlib.Path('configs/ablation.py')
   )
-  parser.add_argument('--systems', type=_names, default=[], help='all if empty')
-  parser.add_argument('--seeds', type=_numbers, default=[0, 1, 2])
+  parser.add_argument(
+      '--systems', type=arguments.names, default=[], help='all by default'
+  )
+  parser.add_argument('--seeds', type=arguments.seeds, default=[0, 1, 2])
   parser.add_argument(
       '--runs', type=pathlib.Path, default=pathlib.Path('runs/ablation')
   )
@@ -133,9 +150,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(error, file=sys.stderr)
     sys.exit(2)
   if args.list:
-    for number, (workdir, arguments) in enumerate(todo.items()):
-      state = 'finished' if is_finished(workdir) else 'to do'
-      print(f'{number}\t{state}\t{shlex.join([*arguments, *passed_on])}')
+    for number, (workdir, own) in enumerate(todo.items()):
+      asked = [*own, *passed_on]
+      state = 'finished' if is_finished(workdir, asked) else 'to do'
+      print(f'{number}\t{state}\t{shlex.join(asked)}')
     return
   if failed := run(todo, passed_on):
     print(f'{len(failed)} runs failed: {[str(w) for w in failed]}')

@@ -86,17 +86,11 @@ def train(
         with jax.profiler.StepTraceAnnotation('train', step_num=step):
           state, scalars = train_step(state, batch)
         if step == first + 1 and is_writer:
-          jax.block_until_ready(scalars)
-          stages.begin(None)
-          print(f'{startup.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
+          _tell_start(stages, scalars)
         last = step == config.num_steps
         if step % config.train.log_every_steps == 0 or last:
           # The only place that waits for the devices between evaluations.
-          scalars = {f'train_{k}': float(v) for k, v in scalars.items()}
-          _check_finite(scalars['train_total'], step)
-          rates = meter.read(step, scalars['train_total'])
-          scalars['learning_rate'] = float(schedule(step - 1))
-          writer.write(step, {**scalars, **rates})
+          writer.write(step, _read(scalars, step, schedule, meter))
         evaluated = step % config.train.eval_every_steps == 0 or last
         if evaluated:
           with meter.paused():
@@ -171,6 +165,21 @@ def _compile(train_step, model, state, batches, stages):
   program = train_step.lower(state, batch).compile()
   stages.begin('first step')
   return program, itertools.chain([batch], batches)
+
+
+def _tell_start(stages: startup.Stages, scalars) -> None:
+  """Shows where the seconds up to the first update went."""
+  jax.block_until_ready(scalars)
+  stages.begin(None)
+  print(f'{startup.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
+
+
+def _read(scalars, step: int, schedule, meter: 'Meter') -> dict[str, float]:
+  """Fetches what an update says of itself; refuses to go on without sense."""
+  found = {f'train_{k}': float(v) for k, v in scalars.items()}
+  _check_finite(found['train_total'], step)
+  rates = meter.read(step, found['train_total'])
+  return {**found, 'learning_rate': float(schedule(step - 1)), **rates}
 
 
 def _is_stale(progress: checkpoint.Progress, settings) -> bool:

@@ -25,3 +25,5 @@ def test_data() -> pathlib.Path:
   if not folder:
     pytest.skip('MANLOC_TEST_DATA is unset: no real images to test with.')
   return pathlib.Path(folder)
+
+from studies import members  # noqa: E402, F401

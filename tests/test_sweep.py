@@ -1,3 +1,4 @@
+import json
 import pathlib
 import subprocess
 import sys
@@ -33,20 +34,39 @@ def test_finished_runs_are_skipped_and_failures_do_not_stop(
 ):
   todo = sweep.jobs(STUDY, 'casia', ['fcn', 'p-lstm'], [0, 1], tmp_path)
   done, broken, *_ = todo
+  passed_on = ['--config.data.root=x']
   done.mkdir(parents=True)
   (done / 'report.md').touch()
+  (done / sweep.COMMAND).write_text(json.dumps([*todo[done], *passed_on]))
   commands = []
 
   def run(command, check):
     commands.append(command)
     failed = f'--workdir={broken}' in command
+    workdir = pathlib.Path(command[-2].removeprefix('--workdir='))
+    workdir.mkdir(parents=True)
+    (workdir / 'report.md').touch()
     return subprocess.CompletedProcess(command, int(failed))
 
   monkeypatch.setattr(subprocess, 'run', run)
-  assert sweep.run(todo, ['--config.data.root=x']) == [broken]
+  assert sweep.run(todo, passed_on) == [broken]
   assert len(commands) == 3
   assert all(command[-1] == '--config.data.root=x' for command in commands)
   assert f'[1/4] {done}: finished' in capsys.readouterr().out
+  finished = [
+      sweep.is_finished(workdir, [*own, *passed_on])
+      for workdir, own in todo.items()
+  ]
+  assert finished == [True, False, True, True]
+  # Other arguments are another run.
+  assert not sweep.is_finished(done, [*todo[done], '--config.num_steps=7'])
+
+
+def test_fine_tuned_runs_start_from_their_own_system_and_seed(tmp_path):
+  todo = sweep.jobs(STUDY, 'coverage', ['fcn'], [2], tmp_path)
+  (arguments,) = todo.values()
+  start = tmp_path / 'nist' / 'fcn-2'
+  assert arguments[-1] == f'--config.train.init_from={start}'
 
 
 def test_wrong_names_are_told(tmp_path):
@@ -54,6 +74,8 @@ def test_wrong_names_are_told(tmp_path):
     sweep.jobs(STUDY, 'casia', ['unet'], [0], tmp_path)
   with pytest.raises(errors.UserError, match='casia'):
     sweep.jobs(STUDY, 'unknown', [], [0], tmp_path)
+  with pytest.raises(errors.UserError, match='has no DATASETS and no SYSTEMS'):
+    sweep.jobs(pathlib.Path('configs/nist.py'), 'nist', [], [0], tmp_path)
   with pytest.raises(errors.UserError, match='no config file'):
     sweep.jobs(pathlib.Path('x.py'), 'casia', [], [0], tmp_path)
 
@@ -67,5 +89,8 @@ def test_command_lists_and_refuses():
   assert listed.stdout.startswith('0\tto do\t')
   assert '--config.seed=5' in listed.stdout and 'root=x' in listed.stdout
   assert listed.stdout.count('\n') == 1
+  refused = run('--seeds=0,a')
+  assert refused.returncode == 2 and "'0,a' is not numbers" in refused.stderr
+  assert refused.stderr.count('\n') == 1
   refused = run('--job=33')
   assert refused.returncode == 2 and 'jobs 0 to 32' in refused.stderr

@@ -153,7 +153,9 @@ def _line(
 ) -> tuple[str, ...] | None:
   """Cells of a claim from the dataset on; None where a system has not run."""
   pair = (claim.better, claim.worse)
-  parts = [study_scores.part(study, dataset, system, 'test') for system in pair]
+  parts = [
+      study_scores.part(study, dataset, system, claim.split) for system in pair
+  ]
   if None in parts or any(score.key not in part['mean'] for part in parts):
     return None
   systems = study['datasets'][dataset]['systems']
@@ -176,7 +178,8 @@ def _line(
   known = score.percent and None not in published
   return (
       study_scores.title(dataset),
-      f'{paper.TASKS[score.task]}: {score.title}',
+      f'{paper.TASKS[score.task]}: {score.title}'
+      + (f' ({claim.split})' if claim.split != 'test' else ''),
       *(score.spread(part) for part in parts),
       difference,
       f'{published[0] - published[1]:+.2f}' if known else study_scores.DASH,

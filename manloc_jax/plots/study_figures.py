@@ -43,6 +43,8 @@ def joint_roc(study: dict):
   for axis, (task, name) in zip(axes, paper.TASKS.items(), strict=True):
     for i, dataset in enumerate(ran):
       part = study_scores.part(study, dataset, paper.JOINT, 'test')
+      if task not in part['roc']:
+        continue  # Its patches are of one class.
       label = f'{study_scores.title(dataset)}: AUC {_auc(part, task)}'
       published = paper.AUC[task][paper.JOINT].get(dataset)
       if published:

@@ -70,8 +70,9 @@ def tables(study: dict) -> list[typeset.Table]:
           both,
           beside=paper.JOINT,
           notes=(
-              'The two rows are scored against different labels: the share of'
-              ' manipulated patches is part of the difference.',
+              'The two rows are scored against different labels and on'
+              ' different patches, for the threshold decides which patches are'
+              ' drawn; only their scores on `test_grid` share their pixels.',
           ),
       ),
       _table(

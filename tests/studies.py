@@ -1,0 +1,97 @@
+"""Results of made-up runs of the paper's systems."""
+
+import copy
+import json
+
+import pytest
+
+from configs import ablation
+from manloc_jax import runs
+from manloc_jax import settings
+from manloc_jax.plots import paper
+from manloc_jax.plots import study_tables
+from manloc_jax.plots import typeset
+
+CURVE = {'fpr': [0.0, 0.0, 0.5, 1.0], 'tpr': [0.0, 0.2, 0.8, 1.0]}
+COUNTS = {
+    'images': 4,
+    'images_of_both_classes': 4,
+    'patches_pristine': 60,
+    'patches_manipulated': 40,
+    'pixels_pristine': 8000,
+    'pixels_manipulated': 2000,
+}
+
+
+def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
+  """The JSON of one split as an evaluation writes it, as far as needed."""
+  config = ablation.get_config(f'nist/{system}')
+  config.seed, config.data.name = seed, dataset
+  tasks = {'p': ('patch',), 's': ('pixel',), 'f': ('pixel',)}.get(
+      system[0], ('patch', 'pixel')
+  )
+  scores = {
+      'patch': {'patch_accuracy': quality, 'patch_auc': quality},
+      'pixel': {
+          'pixel_accuracy': quality,
+          'pixel_auc_pooled': quality,
+          'pixel_auc_image_mean': quality,
+          'pixel_f1_at_half_pooled': 0.4,
+      },
+  }
+  blind = {
+      name: {f'{task}_{k}': v for task in scores for k, v in values.items()}
+      for name, values in {
+          'all_pristine': {'accuracy': 0.6, 'auc': 0.5},
+          'random': {'accuracy': 0.5, 'auc': 0.5},
+      }.items()
+  }
+  return {
+      'scores': {k: v for task in tasks for k, v in scores[task].items()},
+      'trivial': {**blind, 'mean_mask': {'pixel_auc': 0.55}},
+      'counts': COUNTS,
+      'roc': {task: CURVE for task in tasks},
+      'postprocessed': {'hard': {'pixel_accuracy': quality + 0.01}}
+      if 'pixel' in tasks
+      else {},
+      'val_threshold': 0.3,
+      'data': {'training_patches': 1234},
+      'step': 100,
+      'prepared': 'of the images',
+      'config': settings.plain(config),
+      'config_sha256': f'{system}-{seed}',
+      'device': 'cpu',
+      'devices': 1,
+  }
+
+
+def write_run(
+    folder, system, seed, quality, *, dataset='nist16', change=None
+) -> runs.Run:
+  """Writes the results of a run, changed by `change`, and reads them."""
+  workdir = folder / f'{dataset}-{system}-{seed}'
+  result = copy.deepcopy(make_result(system, seed, dataset, quality))
+  if change:
+    change(result)
+  (workdir / 'results').mkdir(parents=True)
+  for split in ('test', 'test_grid'):
+    path = workdir / 'results' / f'{split}.json'
+    path.write_text(json.dumps({'split': split, **result}))
+  return runs.read(workdir)
+
+
+@pytest.fixture
+def members(tmp_path) -> list[runs.Run]:
+  """The joint network above P-Conv-LSTM, on two datasets."""
+  found = []
+  for seed, joint, patch in ((0, 0.80, 0.70), (1, 0.82, 0.71), (2, 0.81, 0.7)):
+    found.append(write_run(tmp_path, paper.JOINT, seed, joint))
+    found.append(write_run(tmp_path, 'p-conv-lstm', seed, patch))
+  found.append(write_run(tmp_path, paper.JOINT, 0, 0.7, dataset='casia1'))
+  return found
+
+
+def markdown(found: dict, name: str) -> str:
+  """A table of a study as text."""
+  (table,) = [t for t in study_tables.tables(found) if t.name == name]
+  return typeset.markdown(table)
