@@ -154,7 +154,9 @@ def _save_png(file, pixels: np.ndarray) -> None:
 
 
 def _save_heat_png(file, score: np.ndarray) -> None:
-  _save_png(file, np.rint(score * 65535).astype(np.uint16))
+  grey = np.empty(score.shape, np.uint16)
+  # Without copies of a large map; rounds down.
+  _save_png(file, np.multiply(score, 65535, out=grey, casting='unsafe'))
 
 
 _HEAT = {
