@@ -3,7 +3,9 @@
 The score of a pixel is the mean probability of manipulation over all windows
 that see it, see `windows`. The host cuts a batch while the devices work on
 those before, and adds up the scores; batches are of one size, so that one
-program serves images of all sizes.
+program serves images of all sizes. That takes the host 12 microseconds a window
+in large batches, a seventh of a second for 12 megapixels at the default stride:
+no longer than to decode the image, so that windows are not cut on the device.
 
 Windows share no work. Only conv1 and conv2 find the same in overlapping
 windows, and even they not within four pixels of a window's border, where zeros

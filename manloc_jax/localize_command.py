@@ -9,11 +9,13 @@ from manloc_jax import errors
 
 # Everything heavy is imported where it is used: help comes at once.
 
-HELP = 'heat map, mask and score of images, by a trained run'
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `run` reads."""
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'localize', help='heat map, mask and score of images, by a trained run'
+  )
+  parser.set_defaults(run=run)
   parser.add_argument(
       'paths',
       nargs='+',
@@ -115,19 +117,3 @@ def _process(found, localizer, out: pathlib.Path, heat_format: str) -> int:
   if not failed:
     return 0
   return 1 if done else 2
-
-
-def main(argv: list[str] | None = None) -> int:
-  parser = argparse.ArgumentParser(
-      prog='python -m manloc_jax.localize_command', description=__doc__
-  )
-  add_arguments(parser)
-  try:
-    return run(parser.parse_args(argv))
-  except errors.UserError as error:
-    print(error, file=sys.stderr)
-    return 2
-
-
-if __name__ == '__main__':
-  sys.exit(main())

@@ -99,6 +99,7 @@ def _localize_file(
       'height': height,
       'width': width,
       'note': image.note,
+      'orientation': image.orientation,
       'image_score': result.image_score,
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],

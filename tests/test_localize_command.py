@@ -5,9 +5,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
-import time
 
 import numpy as np
 from PIL import Image
@@ -15,13 +12,10 @@ import pytest
 import small
 import trees
 
+from manloc_jax import cli
 from manloc_jax import files
 from manloc_jax import localize
-from manloc_jax import localize_command
 from manloc_jax import localize_files
-
-ROOT = pathlib.Path(__file__).parents[1]
-
 
 @pytest.fixture(scope='module')
 def workdir(tmp_path_factory):
@@ -43,7 +37,7 @@ def command(workdir, tmp_path, capsys):
   def run(*paths, **options):
     options = {'workdir': workdir, 'out': tmp_path / 'out', **options}
     flags = [f'--{key}={value}' for key, value in options.items()]
-    code = localize_command.main([*map(str, paths), *flags])
+    code = cli.main(['localize', *map(str, paths), *flags])
     printed = capsys.readouterr()
     return code, [*map(json.loads, printed.out.splitlines())], printed.err
 
@@ -218,25 +212,9 @@ def test_a_full_disk_stops_with_one_sentence(
   assert 'is full' in err and len(err.splitlines()) == 1
 
 
-def test_help_comes_at_once():
-  code = (
-      'import argparse, sys; from manloc_jax import localize_command\n'
-      'localize_command.add_arguments(argparse.ArgumentParser())\n'
-      'heavy = {"numpy", "jax", "tensorflow", "cv2", "absl", "tqdm"}\n'
-      'assert not heavy & sys.modules.keys()'
-  )
-  start = time.monotonic()
-  subprocess.run(
-      [sys.executable, '-c', code],
-      env={**os.environ, 'PYTHONPATH': str(ROOT)},
-      check=True,
-  )
-  assert time.monotonic() - start < 5  # Far less, but machines are busy.
-
-
 def test_choices_are_those_of_the_library(capsys):
   with pytest.raises(SystemExit):
-    localize_command.main(['--help'])
+    cli.main(['localize', '--help'])
   text = capsys.readouterr().out
   for choices in (localize.GATES, localize_files.FORMATS):
     assert '{' + ','.join(choices) + '}' in text
