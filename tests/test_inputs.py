@@ -45,6 +45,12 @@ def test_files_count_whatever_their_suffix(tree):
   ]  # fmt: skip
 
 
+def test_an_empty_name_is_not_the_working_folder(tree, monkeypatch):
+  monkeypatch.chdir(tree / 'a')
+  (found,) = inputs.find([''], tree / 'out')
+  assert found.name == ''
+
+
 def test_patterns(tree):
   assert names(tree, 'a/*') == ['1.jpg', '2.PNG', 'notes.txt']
   assert names(tree, '**/*.tif') == ['[4].tif']

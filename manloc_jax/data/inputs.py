@@ -44,7 +44,7 @@ def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
     is_pattern = not os.path.lexists(text) and glob.has_magic(text)
     matches = sorted(glob.glob(text, recursive=True)) if is_pattern else []
     for match in matches or [text]:
-      for one in _expand(pathlib.Path(match), results):
+      for one in _expand(match, results):
         place = os.path.abspath(one.path)
         other = names.setdefault(one.name, place)
         if other != place:
@@ -56,8 +56,9 @@ def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
   return list(found.values())
 
 
-def _expand(path: pathlib.Path, results: pathlib.Path) -> Iterator[Input]:
-  if not path.is_dir():
+def _expand(named: str, results: pathlib.Path) -> Iterator[Input]:
+  path = pathlib.Path(named)
+  if not os.path.isdir(named):  # An empty name is none, and no path knows it.
     yield Input(path, path.name)
     return
   out = os.path.realpath(results)
