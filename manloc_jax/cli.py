@@ -1,12 +1,13 @@
-r"""The `manloc` command: looks at datasets, splits and prepares them.
+r"""The `manloc` command: localizes, looks at datasets, splits, prepares them.
 
+  manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc audit casia1 FOLDER                  is the tree fit for training?
   manloc split nist16 FOLDER --rule group --out split.json
   manloc prepare casia1 FOLDER --rule list --split_list split.json
   manloc report runs/demo
 
-Exit code 0: done; 1: the audit found something WRONG; 2: it cannot be done,
-with one sentence that says why.
+Exit code 0: done; 1: the audit found something WRONG, or some images could not
+be localized; 2: it cannot be done, with one sentence that says why.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import sys
 
 from manloc_jax import errors
+from manloc_jax import localize_command
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   commands = parser.add_subparsers(dest='command', required=True)
+  localize_command.add_to(commands)
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')

@@ -58,7 +58,9 @@ def main(argv: list[str]) -> None:
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
-    _start_jax()
+    from manloc_jax import parallel
+
+    parallel.keep_programs()
     _STAGES.begin('settings and set')
     _check(config)
     prepared = _prepare(config.data)
@@ -71,15 +73,6 @@ def main(argv: list[str]) -> None:
     _robustness(config, prepared, workdir)
   if mode in ('all', 'report'):
     _report(workdir)
-
-
-def _start_jax() -> None:
-  import jax
-
-  # Programs compiled by an earlier run are loaded, not compiled again.
-  if jax.config.jax_compilation_cache_dir is None:
-    cache = os.path.expanduser('~/.cache/manloc_jax/xla')
-    jax.config.update('jax_compilation_cache_dir', cache)
 
 
 def _check(config: ml_collections.ConfigDict) -> None:

@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterable, Iterator
+import os
 from typing import Any
 
 import jax
@@ -10,6 +11,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from manloc_jax import errors
 
 DATA = 'data'  # The one mesh axis: examples.
+
+
+def keep_programs() -> None:
+  """Has programs compiled by an earlier command loaded, not compiled again."""
+  if jax.config.jax_compilation_cache_dir is None:
+    cache = os.path.expanduser('~/.cache/manloc_jax/xla')
+    jax.config.update('jax_compilation_cache_dir', cache)
 
 
 def make_mesh(devices=None) -> Mesh:

@@ -1,11 +1,16 @@
 """A network small enough for tests, and random batches for it."""
 
 from configs import default
+import jax
 import numpy as np
 
+from manloc_jax import checkpoint
 from manloc_jax import models
+from manloc_jax import settings
+from manloc_jax import state as state_lib
 
 SIDE = 16
+STEP = 7  # Of `untrained_run`.
 
 # 4x4 blocks of 4x4 pixels; 64 LSTM features make a 32x32 map, pooled to 16.
 MODEL = models.ConvLSTMConv(
@@ -53,3 +58,22 @@ def config(**changes):
   config.eval.update(batch_size=16, bins=64, examples=2)
   config.update_from_flattened_dict(changes)
   return config
+
+
+def untrained_run(workdir, scale: float = 1.0, **changes) -> str:
+  """Writes a run whose one checkpoint holds initial parameters times `scale`.
+
+  With a scale above 1 the scores of noise differ from pixel to pixel.
+  """
+  made = config(**changes)
+  settings.claim(str(workdir), made, 'split')
+  model = models.make(**made.model)
+  tx, _ = state_lib.make_optimizer(num_steps=1, **made.optim)
+  key = jax.random.key(0)
+  state = jax.jit(lambda: state_lib.create(model, tx, models.SIDE, key))()
+  state = state.replace(params=jax.tree.map(lambda x: scale * x, state.params))
+  with checkpoint.make_manager(str(workdir)) as manager:
+    checkpoint.save(
+        manager, STEP, state, checkpoint.Progress({STEP: 0.5}), force=True
+    )
+  return str(workdir)

@@ -1,13 +1,13 @@
-r"""A whole image by the plain loop over its windows, against a peer.
+r"""A whole image by the localizer, against plain loops over its windows.
 
   python -m manloc_jax.benchmarks.localize --json=-
   python -m manloc_jax.benchmarks.localize --megapixels=24 --stride=16
 
-Every 64x64 window at the stride goes through the network, a batch at a time,
-and the scores of a pixel are averaged over its windows on the host. Memory is
-bounded by the batch and the map; no work is shared between windows. It is what
-a localizer of whole images is measured against. Peer: `torch`, the same loop
-around PyTorch with channels last.
+Peers: `torch` (PyTorch with channels last) and `plain`, our own network, in the
+same loop: every 64x64 window at the stride goes through the network, a batch at
+a time, and the host averages the scores before it cuts the next batch. Nobody
+shares work between windows, so that the ratio to `plain` says what
+`manloc_jax.localize` gains by its order of work alone.
 
 The race runs over a strip of the image, and `extrapolated_seconds` is what the
 whole image would take at the speed of the strip.
@@ -20,12 +20,13 @@ from absl import app
 from absl import flags
 import numpy as np
 
+from manloc_jax import localize as localize_lib
 from manloc_jax import models
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import contestants
 
 OURS = 'manloc_jax'
-PEERS = ('torch',)
+PEERS = ('torch', 'plain')
 
 _PEERS = command.define_peers(PEERS, PEERS)
 _MEGAPIXELS = flags.DEFINE_float(
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> None:
   config, stride = command.config(), _STRIDE.value
   height, width = image_size(_MEGAPIXELS.value)
   strip = models.SIDE + (_STRIP.value - 1) * stride
-  makers = {OURS: make_ours, 'torch': make_torch}
+  makers = {OURS: make_ours, 'torch': make_torch, 'plain': make_plain}
   times = command.race({
       name: functools.partial(
           makers[name], config, command.PRECISION.value, (strip, width), stride
@@ -110,6 +111,15 @@ def localize(predict, image: np.ndarray, stride: int, batch_size: int):
 
 
 def make_ours(config, precision: str, size, stride: int) -> contestants.Run:
+  """Makes the localizer of an image of `size`."""
+  params, model, _ = contestants.make_network(config, precision)
+  localizer = localize_lib.Localizer(
+      model, params, stride=stride, batch_size=config.batch_size
+  )
+  return _repeat(localizer.score_map, size)
+
+
+def make_plain(config, precision: str, size, stride: int) -> contestants.Run:
   """Makes the loop over an image of `size` with our network."""
   predict = contestants.make_predict(config, precision)
   return _make_loop(predict, size, stride, config.batch_size)
@@ -124,11 +134,17 @@ def make_torch(config, precision: str, size, stride: int) -> contestants.Run:
 
 
 def _make_loop(predict, size, stride: int, batch_size: int) -> contestants.Run:
+  return _repeat(
+      lambda image: localize(predict, image, stride, batch_size), size
+  )
+
+
+def _repeat(function, size) -> contestants.Run:
   image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
 
   def run(repeats: int) -> None:
     for _ in range(repeats):
-      localize(predict, image, stride, batch_size)
+      function(image)
 
   return run
 

@@ -19,7 +19,7 @@ from manloc_jax.data import spec
 
 Found = tuple[list[spec.Record], list[spec.Rejected]]
 
-_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Copies of a set differ in the folders above it.
 _TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
 _DEPTH = 8  # Folders; more than any set has, and the end of a circle of links.
@@ -262,7 +262,7 @@ def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
     )
     for name in sorted(names):
       stem, suffix = os.path.splitext(name)
-      if suffix.lower() in _SUFFIXES and name[0] != '.':
+      if suffix.lower() in SUFFIXES and name[0] != '.':
         found.append(((below / stem).as_posix(), pathlib.Path(folder, name)))
   return found
 
