@@ -52,6 +52,18 @@ def run(*arguments, cwd=ROOT):
             ['data.split_list', 'manloc split'],
         ),
         (['--config=configs/demo.py', '--mode=guess'], ['mode', 'guess']),
+        (
+            ['--config=configs/demo.py', '--config.eval.smooth_sigma=-1.0'],
+            ['eval.smooth_sigma', '-1.0'],
+        ),
+        (
+            ['--config=configs/ablation.py:nist/unet'],
+            ["used: There is no study 'nist/unet'", 's-lstm-conv34'],
+        ),
+        (
+            ['--config=configs/coverage.py', '--config.data.root=/nowhere'],
+            ['--config.train.init_from=runs/nist', 'train that one first'],
+        ),
     ],
 )
 def test_bad_command_lines(arguments, words):

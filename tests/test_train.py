@@ -257,6 +257,14 @@ def test_missing_runs_are_named(tmp_path, finished):
     report.report(tmp_path)
 
 
+def test_an_unknown_split_costs_no_results(finished, prepared, mesh):
+  before = summaries.read_results(finished)
+  config = small.config(**{'eval.splits': ('test', 'nope')})
+  with pytest.raises(errors.UserError, match='no part .nope.'):
+    evaluate.evaluate(config, prepared, finished, mesh)
+  assert summaries.read_results(finished) == before
+
+
 def test_fine_tuning_starts_from_the_best_parameters_of_a_run(
     finished, prepared, mesh, tmp_path
 ):
