@@ -12,6 +12,7 @@ be localized; 2: it cannot be done, with one sentence that says why.
 
 import argparse
 from collections.abc import Sequence
+import functools
 import json
 import sys
 
@@ -43,10 +44,15 @@ def _fractions(text: str) -> tuple[float, ...]:
   return shares
 
 
-def _positive(text: str) -> int:
-  if not text.isdecimal() or int(text) < 1:
-    raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 on')
+def _natural(text: str, least: int = 0) -> int:
+  if not text.isdecimal() or int(text) < least:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not a whole number from {least} on'
+    )
   return int(text)
+
+
+_positive = functools.partial(_natural, least=1)
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -142,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')
-  tree.add_argument('--seed', type=int, default=0, help='of the split')
+  tree.add_argument('--seed', type=_natural, default=0, help='of the split')
   tree.add_argument(
       '--fractions',
       type=_fractions,

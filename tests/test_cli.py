@@ -76,6 +76,8 @@ def test_json_alone_on_the_standard_output(tree, capsys):
         (['audit', 'casia1', '.', '--split=fair'], 'fair'),
         (['audit', 'casia1', '.', '--fractions=0.5,0.5'], '0.5,0.5'),
         (['audit', 'casia1', '.', '--draws=0'], '--draws'),
+        (['audit', 'casia1', '.', '--seed=-1'], '--seed'),
+        (['split', 'casia1', '.', '--seed', '-1', '--out=x'], '--seed'),
         (['audit', 'casia1', '.', '--frac'], '--frac'),
         (['audit', 'casia1', '.', '--guess'], '--guess'),
         (['split', 'casia1', '/nowhere', '--out=x'], '/nowhere'),

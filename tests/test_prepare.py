@@ -186,7 +186,10 @@ def test_the_faster_of_two_runs_wins(tmp_path):
 
 def test_unusable_settings_are_refused(tree, tmp_path):
   for wrong in (
-      {'split_rule': 'x'}, {'size_mismatch': 'x'}, {'dataset': 'x'}
+      {'split_rule': 'x'},
+      {'size_mismatch': 'x'},
+      {'dataset': 'x'},
+      {'seed': -1},
   ):
     with pytest.raises(spec.DataError, match='--config.data'):
       trees.prepared(tree, tmp_path / 'out', **wrong)

@@ -30,7 +30,7 @@ class Job:
     sampler: The knobs of training patches.
     size_mismatch: `skip` rejects an image whose mask has another size,
       `resize` brings the mask to the image's size, `error` stops the run.
-    seed: Fixes which patches are drawn.
+    seed: Fixes which patches are drawn; not negative.
   """
 
   dataset: str
@@ -43,6 +43,11 @@ class Job:
       raise spec.DataError(
           f'--config.data.size_mismatch is {self.size_mismatch!r}; choose one '
           f'of {", ".join(SIZE_POLICIES)}.'
+      )
+    if self.seed < 0:
+      raise spec.DataError(
+          f'The seed is {self.seed}; give a whole number from 0 on in '
+          '--seed (manloc) or --config.data.seed.'
       )
 
 
