@@ -86,6 +86,35 @@ def test_a_table_without_its_columns_is_refused(tmp_path):
     find(trees.nist16(tmp_path / 'nist', short))
 
 
+def rewrite(root, change):
+  """Changes the lines of the table."""
+  (path,) = root.glob('reference/manipulation/*.csv')
+  path.write_text('\n'.join(change(path.read_text().splitlines())) + '\n')
+
+
+def test_spaces_around_cells_do_not_matter(tmp_path):
+  root = trees.nist16(tmp_path / 'nist', rows())
+  before = find(root)
+  rewrite(root, lambda lines: [one.replace('|', ' | ') for one in lines])
+  assert find(root) == before
+
+
+@pytest.mark.parametrize(
+    'row, column',
+    [
+        ('a|b', 'IsTarget'),
+        ('probe/0009.jpg||N|N|N|N', 'BaseFileName'),
+        ('|mask.png|N|N|N|N||', 'ProbeFileName'),
+        ('probe/0009.jpg| |Y|N|N|Y|world/c.jpg|', 'ProbeMaskFileName'),
+    ],
+)
+def test_a_row_that_lacks_something_is_refused(tmp_path, row, column):
+  root = trees.nist16(tmp_path / 'nist', rows())
+  rewrite(root, lambda lines: [*lines, row])
+  with pytest.raises(spec.DataError, match=f'Row 5 .* lacks .*{column}'):
+    find(root)
+
+
 def test_polarity():
   grey = np.array([[0, 255]], np.uint8)
   read = datasets.get('nist16').is_manipulated(grey)

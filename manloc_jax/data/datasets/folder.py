@@ -46,7 +46,7 @@ def find_records(
     return _find_pairs(root)
   records, rejected = [], []
   for number, row in enumerate(pairing.read_table(table, ('image', 'mask'))):
-    cell = {name: (row.get(name) or '').strip() for name in row if name}
+    cell = {name: text or '' for name, text in row.items()}
     if not cell['image']:
       reason = f'row {number + 1} names no image'
       rejected.append(spec.Rejected(str(table), reason))

@@ -55,14 +55,31 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
   """Reads the reference table: the cells of each probe, by column.
 
   Raises:
-    DataError: It lacks columns.
+    DataError: It lacks columns, or a row ends too early or lacks the name of
+      its probe or, where that is forged, of the mask.
   """
-  return pairing.read_table(path, (*_COLUMNS, *_MANIPULATION))
+  columns = (*_COLUMNS, *_MANIPULATION)
+  rows = pairing.read_table(path, columns)
+  for number, row in enumerate(rows, 1):
+    files = ['ProbeFileName']
+    if is_yes(row['IsTarget']):
+      files.append('ProbeMaskFileName')
+    lacking = [
+        name
+        for name in columns
+        if row[name] is None or name in files and not row[name]
+    ]
+    if lacking:
+      raise spec.DataError(
+          f'Row {number} of {path} lacks {", ".join(lacking)}; fetch the table '
+          'again, or complete the row.'
+      )
+  return rows
 
 
 def is_yes(cell: str | None) -> bool:
   """Reads a yes or no of the table."""
-  return (cell or '').strip().lower() in _YES
+  return (cell or '').lower() in _YES
 
 
 def manipulation(row: dict[str, str]) -> str:
@@ -102,7 +119,7 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     base photograph.
 
   Raises:
-    DataError: The table is missing or lacks columns.
+    DataError: The table is missing or cannot be used; see `read_table`.
   """
   table = find_table(root)
   release = table.parents[2]
@@ -134,8 +151,8 @@ def find_records(
     The images of `list_records` that are there, and the files left out.
 
   Raises:
-    DataError: The table is missing, lacks columns, or none of the forged
-      probes that it names is there with its mask.
+    DataError: As `list_records`, or none of the forged probes that the table
+      names is there with its mask.
   """
   records, rejected = [], []
   for record in list_records(root):
