@@ -114,6 +114,25 @@ def read_table(
   return rows
 
 
+def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
+  """Returns a function that finds image files by name, whatever the case.
+
+  It takes a path below `root`. One that differs in case is meant where no
+  file has the very name and only one has it in other letters.
+  """
+  found = {}
+  for _, path in _image_files(root):
+    key = path.relative_to(root).as_posix().lower()
+    found.setdefault(key, []).append(path)
+
+  def locate(name: str) -> pathlib.Path:
+    path = root / name
+    there = found.get(pathlib.PurePath(name).as_posix().lower(), ())
+    return path if path in there or len(there) != 1 else there[0]
+
+  return locate
+
+
 class _Photographs:
   """Joins photographs that meet in one image, as a union-find forest."""
 

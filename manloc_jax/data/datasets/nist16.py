@@ -111,6 +111,8 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
 def list_records(root: pathlib.Path) -> list[spec.Record]:
   """Lists all that the reference table names, whether it is there or not.
 
+  Files are found whatever the case of their names.
+
   Args:
     root: Folder of the release, or up to two levels above it.
 
@@ -122,7 +124,7 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     DataError: The table is missing or cannot be used; see `read_table`.
   """
   table = find_table(root)
-  release = table.parents[2]
+  locate = pairing.locator(table.parents[2])
   rows = read_table(table)
   groups = _groups(rows)
   records = []
@@ -130,11 +132,11 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     probe = row['ProbeFileName']
     mask, kind = None, 'none'
     if is_yes(row['IsTarget']):
-      mask = release / row['ProbeMaskFileName']
+      mask = locate(row['ProbeMaskFileName'])
       kind = manipulation(row)
-    image = release / probe
+    image_id = pathlib.PurePath(probe).stem
     records.append(
-        spec.Record(image.stem, image, mask, groups[probe], kind)
+        spec.Record(image_id, locate(probe), mask, groups[probe], kind)
     )
   return records
 
