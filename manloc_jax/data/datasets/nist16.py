@@ -9,6 +9,7 @@ import pathlib
 
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
+from manloc_jax.data import tables
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
 _COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName')
@@ -59,7 +60,7 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
       its probe or, where that is forged, of the mask.
   """
   columns = (*_COLUMNS, *_MANIPULATION)
-  rows = pairing.read_table(path, columns)
+  rows = tables.read(path, columns)
   for number, row in enumerate(rows, 1):
     files = ['ProbeFileName']
     if is_yes(row['IsTarget']):
