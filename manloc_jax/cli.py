@@ -58,11 +58,16 @@ _positive = functools.partial(_natural, least=1)
 def _audit(args: argparse.Namespace) -> int:
   from manloc_jax.data import audit
   from manloc_jax.data import checks
+  from manloc_jax.data import split_list
 
+  draw = checks.Draw(args.split, args.seed, args.fractions, args.draws)
+  if args.split_list:
+    listed = split_list.read(args.split_list, args.dataset)
+    draw = checks.Draw('list', listed=listed)
   found = audit.audit(
       args.dataset,
       args.root,
-      draw=checks.Draw(args.split, args.seed, args.fractions, args.draws),
+      draw=draw,
       use_pristine=args.use_pristine,
       names_only=args.names_only,
       workers=args.workers,
@@ -179,7 +184,13 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
       parents=[tree],
       help='check every file, and what a split would leak',
   )
-  audit.add_argument('--split', choices=_RULES, default='random')
+  split = audit.add_mutually_exclusive_group()
+  split.add_argument('--split', choices=_RULES, default='random')
+  split.add_argument(
+      '--split_list',
+      metavar='FILE',
+      help='a list instead, of manloc split or a published one',
+  )
   audit.add_argument(
       '--draws',
       type=_positive,

@@ -74,6 +74,8 @@ def test_json_alone_on_the_standard_output(tree, capsys):
         (['audit', 'casia1', '/nowhere'], '/nowhere'),
         (['audit', 'casia9', '/nowhere'], 'casia9'),
         (['audit', 'casia1', '.', '--split=fair'], 'fair'),
+        (['audit', 'casia1', '.', '--split_list=/nowhere'], '/nowhere'),
+        (['audit', 'casia1', '.', '--split=group', '--split_list=x'], 'with'),
         (['audit', 'casia1', '.', '--fractions=0.5,0.5'], '0.5,0.5'),
         (['audit', 'casia1', '.', '--draws=0'], '--draws'),
         (['audit', 'casia1', '.', '--seed=-1'], '--seed'),
@@ -93,13 +95,18 @@ def test_refusals_are_one_line(arguments, words, capsys):
   assert code == 2 and words in line
 
 
-def test_a_split_is_written_and_prepared_from(tree, tmp_path, capsys):
+def test_a_split_is_written_audited_and_prepared_from(tree, tmp_path, capsys):
   out = tmp_path / 'split.json'
   command = ['split', 'casia1', str(tree), '--rule=group', '--seed=5']
   assert cli.main([*command, f'--out={out}', '--fractions=.5,.25,.25']) == 0
   content = json.loads(out.read_text())
   assert content['digest'] in capsys.readouterr().out
   assert content['shares_of_test_in_training']['group'] == 0
+  command = ['audit', 'casia1', str(tree), '--names_only', '--json=-']
+  cli.main([*command, f'--split_list={out}'])
+  audited = json.loads(capsys.readouterr().out)['split']
+  for key in ('digest', 'shares_of_test_in_training'):
+    assert audited[key] == content[key]
   code = cli.main([
       'prepare', 'casia1', str(tree), '--rule=list', f'--split_list={out}',
       f'--out={tmp_path}', '--source=resident', '--workers=1',

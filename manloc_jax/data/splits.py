@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -102,22 +103,26 @@ def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
 
 
 def listed_split(
-    records: Iterable[spec.Record], listed: Mapping[str, Iterable[str]]
+    records: Iterable[spec.Record],
+    listed: Mapping[str, Iterable[str]],
+    needed: Collection[str] = spec.SPLITS,
 ) -> dict[str, list[str]]:
   """Takes the parts of a list, as far as their images are usable.
 
   Args:
     records: The usable images.
     listed: Image ids of each part, as `split_list.read` returns them.
+    needed: Parts that must not be empty.
 
   Raises:
-    DataError: A part would be empty.
+    DataError: One of them would be.
   """
   usable = {record.image_id for record in records}
-  return _finish({
+  split = {
       part: [image_id for image_id in ids if image_id in usable]
       for part, ids in listed.items()
-  })
+  }
+  return _finish(split, needed)
 
 
 RULES = ('random', 'group', 'given')
@@ -178,9 +183,11 @@ def _check_fractions(fractions: tuple[float, float, float]) -> None:
     )
 
 
-def _finish(split: dict[str, list[str]]) -> dict[str, list[str]]:
-  for part, ids in split.items():
-    if not ids:
+def _finish(
+    split: dict[str, list[str]], needed: Collection[str] = spec.SPLITS
+) -> dict[str, list[str]]:
+  for part in needed:
+    if not split[part]:
       total = sum(map(len, split.values()))
       raise spec.DataError(
           f'The part {part} would be empty with {total} images; use more '
