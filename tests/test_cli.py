@@ -95,6 +95,13 @@ def test_refusals_are_one_line(arguments, words, capsys):
   assert code == 2 and words in line
 
 
+def test_a_folder_that_is_not_there_is_named(tree, tmp_path, capsys):
+  out = tmp_path / 'no/such/a.json'
+  assert cli.main(['split', 'casia1', str(tree), f'--out={out}']) == 2
+  error = capsys.readouterr().err
+  assert error == f'{out}: No such file or directory.\n'
+
+
 def test_a_split_is_written_audited_and_prepared_from(tree, tmp_path, capsys):
   out = tmp_path / 'split.json'
   command = ['split', 'casia1', str(tree), '--rule=group', '--seed=5']
