@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from PIL import Image
 import pytest
 import trees
 
@@ -93,6 +94,30 @@ def test_refusals_are_one_line(arguments, words, capsys):
     code = done.code
   (line,) = capsys.readouterr().err.splitlines()
   assert code == 2 and words in line
+  assert '--config' not in line or 'manloc' in line
+
+
+@pytest.mark.parametrize(
+    'arguments, option',
+    [
+        (['split', '--rule=given', '--out=x'], '--rule'),
+        (['split', '--fractions=.98,.01,.01', '--out=x'], '--fractions'),
+        (['prepare', '--rule=list'], '--split_list'),
+        (['prepare', '--rule=given'], '--rule'),
+        (['prepare', '--size_mismatch=error'], '--size_mismatch'),
+    ],
+)
+def test_refusals_name_the_options_of_manloc(
+    tree, tmp_path, arguments, option, capsys
+):
+  mask = next(tree.glob('Gt/Sp/*'))
+  Image.fromarray(trees.region(0).T).save(mask)
+  command, *options = arguments
+  if command == 'prepare':
+    options += [f'--out={tmp_path}', '--source=resident', '--workers=1']
+  assert cli.main([command, 'casia1', str(tree), *options]) == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert f'{option} (manloc' in line
 
 
 def test_a_folder_that_is_not_there_is_named(tree, tmp_path, capsys):

@@ -224,8 +224,9 @@ def _read_mask(
     if job.size_mismatch != 'resize':
       raise SizeMismatch(
           f'{record.image} has {_text(size)} pixels and {text}; correct the '
-          'files, or set --config.data.size_mismatch to skip (which leaves '
-          'such images out) or resize.'
+          'files, or set --size_mismatch (manloc) or '
+          '--config.data.size_mismatch to skip (which leaves such images out) '
+          'or resize.'
       )
     mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     notes.append(f'{text} and was resized')

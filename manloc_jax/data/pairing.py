@@ -256,14 +256,14 @@ def _top(
   tops = sorted({one.fields['top'] for one in paired or forged[:1]})
   if not tops:
     raise spec.DataError(
-        f'There are no such images under {root}: {layout}; set '
-        '--config.data.root=<root>.'
+        f'There are no such images under {root}: {layout}; give manloc '
+        '<root>, or set --config.data.root=<root>.'
     )
   if len(tops) > 1:
     raise spec.DataError(
         f'There are {len(tops)} copies of the set under {root}, among them '
-        f'{root / tops[0]} and {root / tops[1]}; set --config.data.root= to '
-        'one of them.'
+        f'{root / tops[0]} and {root / tops[1]}; give manloc one of them, or '
+        'set --config.data.root= to it.'
     )
   return tops[0]
 
@@ -294,6 +294,6 @@ def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
 
 def _refuse(error: OSError) -> None:
   raise spec.DataError(
-      f'The folder {error.filename} cannot be read ({error.strerror}); set '
-      '--config.data.root= to one that can.'
+      f'The folder {error.filename} cannot be read ({error.strerror}); give '
+      'manloc one that can, or set --config.data.root= to it.'
   ) from error

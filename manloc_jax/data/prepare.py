@@ -117,8 +117,9 @@ def prepare(
     if not errors.is_disk_full(error):
       raise
     raise spec.DataError(
-        f'The disk of {out} is full; free some space or choose another folder '
-        'in --config.data.prepared, nothing half-written was left.'
+        f'The disk of {out} is full, and nothing half-written was left; free '
+        'some space, or choose another folder in --out (manloc) or '
+        '--config.data.prepared.'
     ) from error
   return folder
 
@@ -268,9 +269,7 @@ def _check_any(
         f'first is {rejected[0].path}: {rejected[0].reason}'
     )
   if not usable:
-    raise spec.DataError(
-        f'There are no images under {root}; check --config.data.root.'
-    )
+    raise spec.DataError(f'There are no images under {root}; check the path.')
 
 
 def _check_ids(found: list[spec.Record]) -> None:

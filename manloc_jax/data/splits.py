@@ -11,6 +11,8 @@ import numpy as np
 
 from manloc_jax.data import spec
 
+_RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
+
 
 def random_split(
     records: Iterable[spec.Record],
@@ -95,8 +97,8 @@ def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
   for record in records:
     if record.split not in split:
       raise spec.DataError(
-          f'The dataset fixes no part for {record.image_id}; split by the '
-          'rule random or group (--config.data.split_rule).'
+          f'The dataset fixes no part for {record.image_id}; choose the rule '
+          f'random or group in {_RULE}.'
       )
     split[record.split].append(record.image_id)
   return _finish(split)
@@ -191,7 +193,7 @@ def _finish(
       total = sum(map(len, split.values()))
       raise spec.DataError(
           f'The part {part} would be empty with {total} images; use more '
-          'images, larger shares in --config.data.fractions or '
-          '--config.data.split_rule=random.'
+          'images, larger shares in --fractions (manloc) or '
+          f'--config.data.fractions, or the rule random in {_RULE}.'
       )
   return {part: sorted(ids) for part, ids in split.items()}

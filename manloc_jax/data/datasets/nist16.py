@@ -42,12 +42,13 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
   if not tables:
     raise spec.DataError(
         f'There is no {_TABLE} under {root}: {_LAYOUT}; '
-        'set --config.data.root=<root>.'
+        'give manloc <root>, or set --config.data.root=<root>.'
     )
   if len(tables) > 1:
     raise spec.DataError(
         f'There are {len(tables)} releases under {root}, among them '
-        f'{tables[0]} and {tables[1]}; set --config.data.root= to one of them.'
+        f'{tables[0]} and {tables[1]}; give manloc the folder of one of them, '
+        'or set --config.data.root= to it.'
     )
   return tables[0]
 
@@ -172,7 +173,7 @@ def find_records(
     raise spec.DataError(
         f'{table} names forged probes, but none lies in '
         f'{table.parents[2] / "probe"} with its mask: {_LAYOUT}; '
-        'set --config.data.root=<root>.'
+        'give manloc <root>, or set --config.data.root=<root>.'
     )
   return records, rejected
 
