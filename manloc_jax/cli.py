@@ -12,6 +12,7 @@ be localized; 2: it cannot be done, with one sentence that says why.
 
 import argparse
 from collections.abc import Sequence
+import functools
 import json
 import sys
 
@@ -43,20 +44,30 @@ def _fractions(text: str) -> tuple[float, ...]:
   return shares
 
 
-def _positive(text: str) -> int:
-  if not text.isdecimal() or int(text) < 1:
-    raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 on')
+def _natural(text: str, least: int = 0) -> int:
+  if not text.isdecimal() or int(text) < least:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not a whole number from {least} on'
+    )
   return int(text)
+
+
+_positive = functools.partial(_natural, least=1)
 
 
 def _audit(args: argparse.Namespace) -> int:
   from manloc_jax.data import audit
   from manloc_jax.data import checks
+  from manloc_jax.data import split_list
 
+  draw = checks.Draw(args.split, args.seed, args.fractions, args.draws)
+  if args.split_list:
+    listed = split_list.read(args.split_list, args.dataset)
+    draw = checks.Draw('list', listed=listed)
   found = audit.audit(
       args.dataset,
       args.root,
-      draw=checks.Draw(args.split, args.seed, args.fractions, args.draws),
+      draw=draw,
       use_pristine=args.use_pristine,
       names_only=args.names_only,
       workers=args.workers,
@@ -142,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')
-  tree.add_argument('--seed', type=int, default=0, help='of the split')
+  tree.add_argument('--seed', type=_natural, default=0, help='of the split')
   tree.add_argument(
       '--fractions',
       type=_fractions,
@@ -173,7 +184,13 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
       parents=[tree],
       help='check every file, and what a split would leak',
   )
-  audit.add_argument('--split', choices=_RULES, default='random')
+  split = audit.add_mutually_exclusive_group()
+  split.add_argument('--split', choices=_RULES, default='random')
+  split.add_argument(
+      '--split_list',
+      metavar='FILE',
+      help='a list instead, of manloc split or a published one',
+  )
   audit.add_argument(
       '--draws',
       type=_positive,

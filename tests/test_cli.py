@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from PIL import Image
 import pytest
 import trees
 
@@ -74,8 +75,12 @@ def test_json_alone_on_the_standard_output(tree, capsys):
         (['audit', 'casia1', '/nowhere'], '/nowhere'),
         (['audit', 'casia9', '/nowhere'], 'casia9'),
         (['audit', 'casia1', '.', '--split=fair'], 'fair'),
+        (['audit', 'casia1', '.', '--split_list=/nowhere'], '/nowhere'),
+        (['audit', 'casia1', '.', '--split=group', '--split_list=x'], 'with'),
         (['audit', 'casia1', '.', '--fractions=0.5,0.5'], '0.5,0.5'),
         (['audit', 'casia1', '.', '--draws=0'], '--draws'),
+        (['audit', 'casia1', '.', '--seed=-1'], '--seed'),
+        (['split', 'casia1', '.', '--seed', '-1', '--out=x'], '--seed'),
         (['audit', 'casia1', '.', '--frac'], '--frac'),
         (['audit', 'casia1', '.', '--guess'], '--guess'),
         (['split', 'casia1', '/nowhere', '--out=x'], '/nowhere'),
@@ -89,15 +94,51 @@ def test_refusals_are_one_line(arguments, words, capsys):
     code = done.code
   (line,) = capsys.readouterr().err.splitlines()
   assert code == 2 and words in line
+  assert '--config' not in line or 'manloc' in line
 
 
-def test_a_split_is_written_and_prepared_from(tree, tmp_path, capsys):
+@pytest.mark.parametrize(
+    'arguments, option',
+    [
+        (['split', '--rule=given', '--out=x'], '--rule'),
+        (['split', '--fractions=.98,.01,.01', '--out=x'], '--fractions'),
+        (['prepare', '--rule=list'], '--split_list'),
+        (['prepare', '--rule=given'], '--rule'),
+        (['prepare', '--size_mismatch=error'], '--size_mismatch'),
+    ],
+)
+def test_refusals_name_the_options_of_manloc(
+    tree, tmp_path, arguments, option, capsys
+):
+  mask = next(tree.glob('Gt/Sp/*'))
+  Image.fromarray(trees.region(0).T).save(mask)
+  command, *options = arguments
+  if command == 'prepare':
+    options += [f'--out={tmp_path}', '--source=resident', '--workers=1']
+  assert cli.main([command, 'casia1', str(tree), *options]) == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert f'{option} (manloc' in line
+
+
+def test_a_folder_that_is_not_there_is_named(tree, tmp_path, capsys):
+  out = tmp_path / 'no/such/a.json'
+  assert cli.main(['split', 'casia1', str(tree), f'--out={out}']) == 2
+  error = capsys.readouterr().err
+  assert error == f'{out}: No such file or directory.\n'
+
+
+def test_a_split_is_written_audited_and_prepared_from(tree, tmp_path, capsys):
   out = tmp_path / 'split.json'
   command = ['split', 'casia1', str(tree), '--rule=group', '--seed=5']
   assert cli.main([*command, f'--out={out}', '--fractions=.5,.25,.25']) == 0
   content = json.loads(out.read_text())
   assert content['digest'] in capsys.readouterr().out
   assert content['shares_of_test_in_training']['group'] == 0
+  command = ['audit', 'casia1', str(tree), '--names_only', '--json=-']
+  cli.main([*command, f'--split_list={out}'])
+  audited = json.loads(capsys.readouterr().out)['split']
+  for key in ('digest', 'shares_of_test_in_training'):
+    assert audited[key] == content[key]
   code = cli.main([
       'prepare', 'casia1', str(tree), '--rule=list', f'--split_list={out}',
       f'--out={tmp_path}', '--source=resident', '--workers=1',

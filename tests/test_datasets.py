@@ -121,6 +121,33 @@ def test_each_is_prepared_end_to_end(tree, tmp_path):
   assert content['splits']['train']['manipulated'] > 0
 
 
+@pytest.fixture(scope='module')
+def shelf(tmp_path_factory):
+  """All sets under one root."""
+  root = tmp_path_factory.mktemp('shelf')
+  for name, make in trees.MAKERS.items():
+    make(root / f'the set {name}')
+  return root
+
+
+@pytest.mark.parametrize('name', sorted(trees.MAKERS))
+def test_other_sets_under_the_root_are_left_alone(shelf, name):
+  assert find(name, shelf) == find(name, shelf / f'the set {name}')
+
+
+def test_wide_patterns_keep_to_folders_with_forgeries(tmp_path):
+  alone, _ = find('realistic', trees.realistic(tmp_path))
+  trees.ifs(tmp_path / 'ifs')
+  (tmp_path / 'ifs/dataset-dist/phase-01/training').rename(
+      tmp_path / 'training'
+  )
+  records, rejected = find('realistic', tmp_path)
+  assert records == alone
+  # They lie beside the cameras, so that they might be part of the set.
+  reasons = [one.reason for one in rejected if 'pristine' in one.path]
+  assert reasons == ['there is no forged image beside it'] * 6
+
+
 def test_two_copies_are_refused(tmp_path):
   for name in ('one', 'two'):
     trees.dso1(tmp_path / name)

@@ -2,6 +2,7 @@
 
 import collections
 import errno
+import hashlib
 import json
 import os
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 import trees
 
+from manloc_jax.data import arrays
 from manloc_jax.data import extract
 from manloc_jax.data import folders
 from manloc_jax.data import images
@@ -184,7 +186,10 @@ def test_the_faster_of_two_runs_wins(tmp_path):
 
 def test_unusable_settings_are_refused(tree, tmp_path):
   for wrong in (
-      {'split_rule': 'x'}, {'size_mismatch': 'x'}, {'dataset': 'x'}
+      {'split_rule': 'x'},
+      {'size_mismatch': 'x'},
+      {'dataset': 'x'},
+      {'seed': -1},
   ):
     with pytest.raises(spec.DataError, match='--config.data'):
       trees.prepared(tree, tmp_path / 'out', **wrong)
@@ -232,3 +237,33 @@ def test_every_file_is_decoded_once(tree, tmp_path, monkeypatch):
   monkeypatch.setattr(images, '_load', count)
   trees.prepared(tree, tmp_path / 'out')
   assert len(decoded) == 24 and set(decoded.values()) == {1}
+
+
+def test_other_bytes_have_another_version(tmp_path):
+  """Where this fails, raise FORMAT_VERSION and write both down anew.
+
+  Lossless files, some tagged as turned, and windows that no library
+  resizes: the bytes are a property of this package alone.
+  """
+  tree = trees.folder(tmp_path / 'tree')
+  for i, path in enumerate(sorted(tree.glob('images/?.*'))):
+    path.unlink()
+    exif = Image.Exif()
+    exif[0x0112] = 6 if i % 2 else 1
+    pixels = Image.fromarray(trees.photograph(i))
+    pixels.save(path.with_suffix('.tif'), exif=exif)
+  folder = trees.prepared(
+      tree,
+      tmp_path / 'out',
+      dataset='folder',
+      source='resident',
+      sampler=patches.Sampler(sources=('window',)),
+  )
+  digest = hashlib.sha256()
+  for part in (*spec.SPLITS, 'test_grid'):
+    for name, array in sorted(arrays.load(folder, part).items()):
+      digest.update(name.encode() + array.tobytes())
+  assert (manifest.FORMAT_VERSION, digest.hexdigest()[:12]) == (
+      2,
+      'ea95ee9de562',
+  )

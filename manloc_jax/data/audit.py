@@ -24,7 +24,8 @@ Each check ends in one of four ways:
 | `leak: ...`        | test shares it with training    | by the rule `random`  |
 | `unused files`     |                                 | images not in a table |
 
-`photographs` only counts. A leak of masks is a note by any rule: forgeries of
+`photographs` only counts. Leaks are looked for between test and training;
+validation is not compared. A leak of masks is a note by any rule: forgeries of
 different photographs may share an outline.
 """
 
@@ -42,6 +43,7 @@ from manloc_jax.data import images
 from manloc_jax.data import pixel_checks
 from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import split_list
 
 _EXAMPLES = 2  # Of what a check found, in the table.
 _WIDTH = 100  # Characters of an example in the table.
@@ -106,7 +108,8 @@ def audit(
   Args:
     dataset: Key of `datasets.DATASETS`.
     root: Folder of the image tree.
-    draw: The split to look for leaks in; None for the default.
+    draw: The split to look for leaks in; None for the default. A list has to
+      fit the images as it has to for preparation.
     use_pristine: Whether images without a mask are split too.
     names_only: Opens no image. Where a dataset has a table of its own, the
       images need not be there. Without any image it is so by itself, which
@@ -117,17 +120,21 @@ def audit(
     What was found, the same for any number of workers.
 
   Raises:
-    DataError: There is no such tree, or no image is in it.
+    DataError: There is no such tree, no image is in it, or a list does not
+      fit its images.
   """
-  root = pathlib.Path(root)
+  root, draw = pathlib.Path(root), draw or checks.Draw()
   found, rejected, is_absent = find(dataset, root, names_only)
   names_only = names_only or is_absent
   if not found and not rejected:
     raise spec.DataError(f'There are no images under {root}; check the path.')
+  if draw.listed is not None:
+    used = [one for one in found if use_pristine or one.mask]
+    split_list.check(draw.listed, used, found)
   seen = {} if names_only else look_at(dataset, found, workers)
   tree = checks.Tree(root, found, rejected, seen)
   usable = [one for one in tree.usable() if use_pristine or one.mask]
-  split, leakage = checks.leakage(tree, usable, draw or checks.Draw())
+  split, leakage = checks.leakage(tree, usable, draw)
   results = [
       *([checks.absent(tree)] if is_absent else []),
       checks.pairing(tree),

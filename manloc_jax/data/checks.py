@@ -61,16 +61,38 @@ class Draw:
   """Which split to look for leaks in.
 
   Attributes:
-    rule: One of `splits.RULES`.
+    rule: One of `splits.RULES`, or `list`.
     seed: Of the first draw.
     fractions: Shares of train, val and test.
     draws: Over how many seeds the leaks are averaged.
+    listed: Image ids of each part by the rule `list`, which draws nothing; see
+      `split_list.read`. Validation may be empty.
   """
 
   rule: str = 'random'
   seed: int = 0
   fractions: tuple[float, float, float] = (0.65, 0.10, 0.25)
   draws: int = 1
+  listed: Mapping[str, list[str]] | None = None
+
+  def split(self, records: list[spec.Record]) -> list[dict[str, list[str]]]:
+    """Splits images once for each draw, as preparation does.
+
+    Raises:
+      DataError: As the functions of `splits`.
+    """
+    if self.rule == 'list':
+      return [splits.listed_split(records, self.listed, ('train', 'test'))]
+    return [
+        splits.draw(self.rule, records, self.seed + i, self.fractions)
+        for i in range(self.draws)
+    ]
+
+  def about(self) -> dict:
+    """Says how it is drawn."""
+    about = dataclasses.asdict(self)
+    del about['listed']
+    return {'rule': 'list'} if self.rule == 'list' else about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,12 +213,9 @@ def leakage(
     of test images by trait (both absent where none could be drawn); and a
     check for each trait.
   """
-  split = dataclasses.asdict(draw)
+  split = draw.about()
   try:
-    drawn = [
-        splits.draw(draw.rule, usable, draw.seed + i, draw.fractions)
-        for i in range(draw.draws)
-    ]
+    drawn = draw.split(usable)
   except spec.DataError as error:
     return split, [Check('leak', SKIPPED, str(error))]
   traits = {
@@ -216,13 +235,14 @@ def leakage(
 
 
 def _leak(trait: str, share: float, draw: Draw) -> Check:
-  which = f'{draw.draws} draws' if draw.draws > 1 else f'seed {draw.seed}'
+  how = f'{draw.draws} draws' if draw.draws > 1 else f'seed {draw.seed}'
+  how = draw.rule if draw.rule == 'list' else f'{draw.rule}, {how}'
   is_expected = draw.rule == 'random' or trait == 'mask'
   return Check(
       f'leak: {trait}',
       (NOTE if is_expected else WRONG) if share else OK,
       f'{share:.1%} of test images share {_SHARED[trait]} with training '
-      f'({draw.rule}, {which})',
+      f'({how})',
   )
 
 

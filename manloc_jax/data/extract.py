@@ -30,7 +30,7 @@ class Job:
     sampler: The knobs of training patches.
     size_mismatch: `skip` rejects an image whose mask has another size,
       `resize` brings the mask to the image's size, `error` stops the run.
-    seed: Fixes which patches are drawn.
+    seed: Fixes which patches are drawn; not negative.
   """
 
   dataset: str
@@ -43,6 +43,11 @@ class Job:
       raise spec.DataError(
           f'--config.data.size_mismatch is {self.size_mismatch!r}; choose one '
           f'of {", ".join(SIZE_POLICIES)}.'
+      )
+    if self.seed < 0:
+      raise spec.DataError(
+          f'The seed is {self.seed}; give a whole number from 0 on in '
+          '--seed (manloc) or --config.data.seed.'
       )
 
 
@@ -219,8 +224,9 @@ def _read_mask(
     if job.size_mismatch != 'resize':
       raise SizeMismatch(
           f'{record.image} has {_text(size)} pixels and {text}; correct the '
-          'files, or set --config.data.size_mismatch to skip (which leaves '
-          'such images out) or resize.'
+          'files, or set --size_mismatch (manloc) or '
+          '--config.data.size_mismatch to skip (which leaves such images out) '
+          'or resize.'
       )
     mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     notes.append(f'{text} and was resized')

@@ -17,7 +17,7 @@ from manloc_jax.data import splits
 
 FILE = 'manifest.json'
 # Raised when the same settings and files would give other bytes.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
 

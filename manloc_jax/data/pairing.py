@@ -5,13 +5,15 @@ paths of their images and masks: an image and a mask belong together when the
 named groups of the mask's expression have the same values in both paths.
 """
 
-import csv
 import dataclasses
 import functools
 import os
 import pathlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Container
+from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -41,6 +43,8 @@ class Part:
     photographs: Templates of the photographs that went into an image; one
       that comes out empty names none.
     image_id: Template.
+    scope: A named group. A pristine image belongs to the set only where a
+      forged one has the same value: for expressions that also fit other sets.
   """
 
   images: str
@@ -48,6 +52,7 @@ class Part:
   manipulation: str = 'none'
   photographs: tuple[str, ...] = ('{stem}',)
   image_id: str = '{stem}'
+  scope: str | None = None
 
 
 def reader(
@@ -73,36 +78,23 @@ def black(grey: np.ndarray) -> np.ndarray:
   return grey < 128
 
 
-def read_table(
-    path: pathlib.Path, needed: Collection[str]
-) -> list[dict[str, str]]:
-  """Reads a table with a header, separated by `|`, `,`, `;` or tabs.
+def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
+  """Returns a function that finds image files by name, whatever the case.
 
-  Args:
-    path: The file.
-    needed: Columns that must be there.
-
-  Raises:
-    DataError: It is no text, or a column is missing.
+  It takes a path below `root`. One that differs in case is meant where no
+  file has the very name and only one has it in other letters.
   """
-  try:
-    with open(path, newline='', encoding='utf-8-sig') as file:
-      header = file.readline()
-      delimiter = max('|,;\t', key=header.count)
-      file.seek(0)
-      table = csv.DictReader(file, delimiter=delimiter)
-      missing = set(needed).difference(table.fieldnames or ())
-      rows = list(table)
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise spec.DataError(
-        f'{path} is no table ({error}); save it as CSV in UTF-8.'
-    ) from error
-  if missing:
-    raise spec.DataError(
-        f'{path} lacks the columns {", ".join(sorted(missing))}; its first '
-        'line must name them.'
-    )
-  return rows
+  found = {}
+  for _, path in _image_files(root):
+    key = path.relative_to(root).as_posix().lower()
+    found.setdefault(key, []).append(path)
+
+  def locate(name: str) -> pathlib.Path:
+    path = root / name
+    there = found.get(pathlib.PurePath(name).as_posix().lower(), ())
+    return path if path in there or len(there) != 1 else there[0]
+
+  return locate
 
 
 class _Photographs:
@@ -134,8 +126,12 @@ class _Claim:
     names = (name.format(**self.fields).lower() for name in part.photographs)
     self.photographs = list(filter(None, names))
 
-  def key(self, names: Collection[str]) -> tuple[str, ...]:
+  def key(self, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(self.fields[name].lower() for name in names)
+
+  def mask_key(self, masks: Mapping[str, re.Pattern]) -> tuple[str, ...]:
+    """The key of its mask in `_find`: the expression, top and other groups."""
+    return self.part.masks, *self.key(masks[self.part.masks].groupindex)
 
 
 def _find(
@@ -163,15 +159,46 @@ def _find(
           break
       else:
         if not other.fullmatch(name):
-          strangers.append((name, path))
-  records, rejected = _pair(claims, masks, found_masks)
-  top = _top(claims, records, root, layout)
-  rejected += [
+          strangers.append(path)
+  # Other sets may lie under the same root.
+  top = _top(claims, masks, found_masks, root, layout).lower()
+  found_masks = {
+      key: paths
+      for key, paths in found_masks.items()
+      if key[1].startswith(top)
+  }
+  ours = []
+  for claim in claims:
+    if claim.key(('top',)) == (top,):
+      ours.append(claim)
+    else:
+      strangers.append(claim.path)
+  ours, outside = _in_scope(ours)
+  records, rejected = _pair(ours, masks, found_masks)
+  rejected += outside + [
       spec.Rejected(str(path), 'its name does not tell what it is')
-      for name, path in strangers
-      if name.startswith(top)
+      for path in strangers
+      if path.relative_to(root).as_posix().lower().startswith(top)
   ]
   return records, rejected
+
+
+def _in_scope(
+    claims: list[_Claim],
+) -> tuple[list[_Claim], list[spec.Rejected]]:
+  """Sets those aside that `Part.scope` excludes."""
+  inside, outside = [], []
+  forged = [claim for claim in claims if claim.part.masks]
+  for claim in claims:
+    scope = claim.part.scope
+    if scope and all(
+        claim.key((scope,)) != one.key((scope,)) for one in forged
+    ):
+      reason = 'there is no forged image beside it'
+      outside.append(spec.Rejected(str(claim.path), reason))
+    else:
+      inside.append(claim)
+  return inside, outside
 
 
 def _pair(
@@ -187,7 +214,7 @@ def _pair(
   for claim in claims:
     part, mask = claim.part, None
     if part.masks:
-      key = part.masks, *claim.key(masks[part.masks].groupindex)
+      key = claim.mask_key(masks)
       candidates = found_masks.get(key, ())
       used.add(key)
       if len(candidates) != 1:
@@ -213,7 +240,8 @@ def _pair(
 
 def _top(
     claims: list[_Claim],
-    records: list[spec.Record],
+    masks: dict[str, re.Pattern],
+    found_masks: Container[tuple[str, ...]],
     root: pathlib.Path,
     layout: str,
 ) -> str:
@@ -223,22 +251,19 @@ def _top(
     DataError: There is none, or more than one.
   """
   forged = [claim for claim in claims if claim.part.masks]
-  paired = {record.image for record in records}
   # Patterns as wide as `*/*` also fit strangers, but those have no mask.
-  tops = sorted(
-      {c.fields['top'] for c in forged if c.path in paired}
-      or {c.fields['top'] for c in forged[:1]}
-  )
+  paired = [one for one in forged if one.mask_key(masks) in found_masks]
+  tops = sorted({one.fields['top'] for one in paired or forged[:1]})
   if not tops:
     raise spec.DataError(
-        f'There are no such images under {root}: {layout}; set '
-        '--config.data.root=<root>.'
+        f'There are no such images under {root}: {layout}; give manloc '
+        '<root>, or set --config.data.root=<root>.'
     )
   if len(tops) > 1:
     raise spec.DataError(
         f'There are {len(tops)} copies of the set under {root}, among them '
-        f'{root / tops[0]} and {root / tops[1]}; set --config.data.root= to '
-        'one of them.'
+        f'{root / tops[0]} and {root / tops[1]}; give manloc one of them, or '
+        'set --config.data.root= to it.'
     )
   return tops[0]
 
@@ -269,6 +294,6 @@ def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
 
 def _refuse(error: OSError) -> None:
   raise spec.DataError(
-      f'The folder {error.filename} cannot be read ({error.strerror}); set '
-      '--config.data.root= to one that can.'
+      f'The folder {error.filename} cannot be read ({error.strerror}); give '
+      'manloc one that can, or set --config.data.root= to it.'
   ) from error

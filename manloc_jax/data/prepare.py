@@ -15,6 +15,7 @@ import logging
 import pathlib
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import tqdm
@@ -99,28 +100,35 @@ def prepare(
   if split_rule == 'list':
     listed = split_list_lib.read(split_list, dataset)
     settings['split_list'] = splits.digest(listed)
+  records, rejected = _find(dataset, root, use_pristine, listed)
+  key = manifest.fingerprint(settings, records, rejected, root)
+  folder = out / f'{dataset}-{split_rule}-{key[:12]}'
+  if folder.exists():
+    logging.info('%s is up to date.', folder)
+    return folder
+  with (
+      _refusing_full_disk(out),
+      folders.atomic(folder) as partial,
+      pool.ordered_map(workers) as run,
+  ):
+    _build(partial, root, records, rejected, settings, job, listed, run)
+  return folder
+
+
+def _find(
+    dataset: str,
+    root: pathlib.Path,
+    use_pristine: bool,
+    listed: dict[str, list[str]] | None,
+) -> tuple[list[spec.Record], list[spec.Rejected]]:
+  """Lists the images to use, sorted by name, and the files left out."""
   found, rejected = datasets.get(dataset).find_records(root)
   records = [one for one in found if use_pristine or one.mask is not None]
   records = sorted(records, key=lambda record: record.image_id)
   _check_ids(records)
   if listed is not None:
     split_list_lib.check(listed, records, found)
-  key = manifest.fingerprint(settings, records, rejected, root)
-  folder = out / f'{dataset}-{split_rule}-{key[:12]}'
-  if folder.exists():
-    logging.info('%s is up to date.', folder)
-    return folder
-  try:
-    with folders.atomic(folder) as partial, pool.ordered_map(workers) as run:
-      _build(partial, root, records, rejected, settings, job, listed, run)
-  except OSError as error:
-    if not errors.is_disk_full(error):
-      raise
-    raise spec.DataError(
-        f'The disk of {out} is full; free some space or choose another folder '
-        'in --config.data.prepared, nothing half-written was left.'
-    ) from error
-  return folder
+  return records, rejected
 
 
 def _build(
@@ -249,6 +257,20 @@ def _broken(
   ]
 
 
+@contextlib.contextmanager
+def _refusing_full_disk(out: pathlib.Path) -> Iterator[None]:
+  try:
+    yield
+  except OSError as error:
+    if not errors.is_disk_full(error):
+      raise
+    raise spec.DataError(
+        f'The disk of {out} is full, and nothing half-written was left; free '
+        'some space, or choose another folder in --out (manloc) or '
+        '--config.data.prepared.'
+    ) from error
+
+
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
   if value not in choices:
     raise spec.DataError(
@@ -268,9 +290,7 @@ def _check_any(
         f'first is {rejected[0].path}: {rejected[0].reason}'
     )
   if not usable:
-    raise spec.DataError(
-        f'There are no images under {root}; check --config.data.root.'
-    )
+    raise spec.DataError(f'There are no images under {root}; check the path.')
 
 
 def _check_ids(found: list[spec.Record]) -> None:

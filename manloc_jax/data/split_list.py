@@ -18,6 +18,8 @@ from manloc_jax import files
 from manloc_jax.data import spec
 from manloc_jax.data import splits
 
+_LIST = '--split_list (manloc) or --config.data.split_list'
+
 
 def make(
     dataset: str,
@@ -86,8 +88,8 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
   """
   if not path:
     raise spec.DataError(
-        'The split rule is list, but no file is named; set '
-        '--config.data.split_list to one that manloc split has written.'
+        'The split rule is list, but no file is named; give one that manloc '
+        f'split has written in {_LIST}.'
     )
   try:
     content = json.loads(pathlib.Path(path).read_text())
@@ -98,7 +100,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
   except OSError as error:
     raise spec.DataError(
         f'The split list {path} cannot be read ({error.strerror}); check '
-        '--config.data.split_list.'
+        f'{_LIST}.'
     ) from error
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise spec.DataError(
@@ -142,14 +144,14 @@ def check(
   unknown = sorted(ids - {record.image_id for record in found})
   if unknown:
     raise spec.DataError(
-        f'The split list names {_some(unknown)}, not found under '
-        '--config.data.root; complete the images, or shorten the list.'
+        f'The split list names {_some(unknown)}, not found under the root; '
+        'complete the images, or shorten the list.'
     )
   missing = sorted({record.image_id for record in used} - ids)
   if missing:
     raise spec.DataError(
-        f'The split list lacks {_some(missing)}, found under '
-        '--config.data.root; give every image a part, or remove the files.'
+        f'The split list lacks {_some(missing)}, found under the root; give '
+        'every image a part, or remove the files.'
     )
 
 

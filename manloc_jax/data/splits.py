@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from manloc_jax.data import spec
+
+_RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
 
 
 def random_split(
@@ -94,30 +97,34 @@ def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
   for record in records:
     if record.split not in split:
       raise spec.DataError(
-          f'The dataset fixes no part for {record.image_id}; split by the '
-          'rule random or group (--config.data.split_rule).'
+          f'The dataset fixes no part for {record.image_id}; choose the rule '
+          f'random or group in {_RULE}.'
       )
     split[record.split].append(record.image_id)
   return _finish(split)
 
 
 def listed_split(
-    records: Iterable[spec.Record], listed: Mapping[str, Iterable[str]]
+    records: Iterable[spec.Record],
+    listed: Mapping[str, Iterable[str]],
+    needed: Collection[str] = spec.SPLITS,
 ) -> dict[str, list[str]]:
   """Takes the parts of a list, as far as their images are usable.
 
   Args:
     records: The usable images.
     listed: Image ids of each part, as `split_list.read` returns them.
+    needed: Parts that must not be empty.
 
   Raises:
-    DataError: A part would be empty.
+    DataError: One of them would be.
   """
   usable = {record.image_id for record in records}
-  return _finish({
+  split = {
       part: [image_id for image_id in ids if image_id in usable]
       for part, ids in listed.items()
-  })
+  }
+  return _finish(split, needed)
 
 
 RULES = ('random', 'group', 'given')
@@ -178,13 +185,15 @@ def _check_fractions(fractions: tuple[float, float, float]) -> None:
     )
 
 
-def _finish(split: dict[str, list[str]]) -> dict[str, list[str]]:
-  for part, ids in split.items():
-    if not ids:
+def _finish(
+    split: dict[str, list[str]], needed: Collection[str] = spec.SPLITS
+) -> dict[str, list[str]]:
+  for part in needed:
+    if not split[part]:
       total = sum(map(len, split.values()))
       raise spec.DataError(
           f'The part {part} would be empty with {total} images; use more '
-          'images, larger shares in --config.data.fractions or '
-          '--config.data.split_rule=random.'
+          'images, larger shares in --fractions (manloc) or '
+          f'--config.data.fractions, or the rule random in {_RULE}.'
       )
   return {part: sorted(ids) for part, ids in split.items()}

@@ -44,7 +44,7 @@ def get(name: str) -> spec.Dataset:
   if name not in DATASETS:
     known = ', '.join(sorted(DATASETS))
     raise spec.DataError(
-        f'There is no dataset {name!r}; choose one of {known} '
-        '(--config.data.name).'
+        f'There is no dataset {name!r}; choose one of {known} (for manloc, or '
+        'in --config.data.name).'
     )
   return DATASETS[name]

@@ -217,8 +217,8 @@ def _refuse_foreign(root: pathlib.Path) -> None:
   if root.is_file() or root.is_dir() and any(root.iterdir()):
     if not (root / 'version.txt').exists():
       raise spec.DataError(
-          f'{root} holds files that the demo did not write; set'
-          ' --config.data.root to an empty or new folder.'
+          f'{root} holds files that the demo did not write; give manloc an'
+          ' empty or new folder, or set --config.data.root= to it.'
       )
 
 

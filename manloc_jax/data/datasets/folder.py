@@ -14,6 +14,7 @@ import numpy as np
 
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
+from manloc_jax.data import tables
 
 _TABLE = 'images.csv'
 _LAYOUT = (
@@ -45,8 +46,8 @@ def find_records(
   if not table.is_file():
     return _find_pairs(root)
   records, rejected = [], []
-  for number, row in enumerate(pairing.read_table(table, ('image', 'mask'))):
-    cell = {name: (row.get(name) or '').strip() for name in row if name}
+  for number, row in enumerate(tables.read(table, ('image', 'mask'))):
+    cell = {name: text or '' for name, text in row.items()}
     if not cell['image']:
       reason = f'row {number + 1} names no image'
       rejected.append(spec.Rejected(str(table), reason))

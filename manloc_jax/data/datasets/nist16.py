@@ -9,6 +9,7 @@ import pathlib
 
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
+from manloc_jax.data import tables
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
 _COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName')
@@ -41,12 +42,13 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
   if not tables:
     raise spec.DataError(
         f'There is no {_TABLE} under {root}: {_LAYOUT}; '
-        'set --config.data.root=<root>.'
+        'give manloc <root>, or set --config.data.root=<root>.'
     )
   if len(tables) > 1:
     raise spec.DataError(
         f'There are {len(tables)} releases under {root}, among them '
-        f'{tables[0]} and {tables[1]}; set --config.data.root= to one of them.'
+        f'{tables[0]} and {tables[1]}; give manloc the folder of one of them, '
+        'or set --config.data.root= to it.'
     )
   return tables[0]
 
@@ -55,14 +57,31 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
   """Reads the reference table: the cells of each probe, by column.
 
   Raises:
-    DataError: It lacks columns.
+    DataError: It lacks columns, or a row ends too early or lacks the name of
+      its probe or, where that is forged, of the mask.
   """
-  return pairing.read_table(path, (*_COLUMNS, *_MANIPULATION))
+  columns = (*_COLUMNS, *_MANIPULATION)
+  rows = tables.read(path, columns)
+  for number, row in enumerate(rows, 1):
+    files = ['ProbeFileName']
+    if is_yes(row['IsTarget']):
+      files.append('ProbeMaskFileName')
+    lacking = [
+        name
+        for name in columns
+        if row[name] is None or name in files and not row[name]
+    ]
+    if lacking:
+      raise spec.DataError(
+          f'Row {number} of {path} lacks {", ".join(lacking)}; fetch the table '
+          'again, or complete the row.'
+      )
+  return rows
 
 
 def is_yes(cell: str | None) -> bool:
   """Reads a yes or no of the table."""
-  return (cell or '').strip().lower() in _YES
+  return (cell or '').lower() in _YES
 
 
 def manipulation(row: dict[str, str]) -> str:
@@ -94,6 +113,8 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
 def list_records(root: pathlib.Path) -> list[spec.Record]:
   """Lists all that the reference table names, whether it is there or not.
 
+  Files are found whatever the case of their names.
+
   Args:
     root: Folder of the release, or up to two levels above it.
 
@@ -102,10 +123,10 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     base photograph.
 
   Raises:
-    DataError: The table is missing or lacks columns.
+    DataError: The table is missing or cannot be used; see `read_table`.
   """
   table = find_table(root)
-  release = table.parents[2]
+  locate = pairing.locator(table.parents[2])
   rows = read_table(table)
   groups = _groups(rows)
   records = []
@@ -113,11 +134,11 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     probe = row['ProbeFileName']
     mask, kind = None, 'none'
     if is_yes(row['IsTarget']):
-      mask = release / row['ProbeMaskFileName']
+      mask = locate(row['ProbeMaskFileName'])
       kind = manipulation(row)
-    image = release / probe
+    image_id = pathlib.PurePath(probe).stem
     records.append(
-        spec.Record(image.stem, image, mask, groups[probe], kind)
+        spec.Record(image_id, locate(probe), mask, groups[probe], kind)
     )
   return records
 
@@ -134,8 +155,8 @@ def find_records(
     The images of `list_records` that are there, and the files left out.
 
   Raises:
-    DataError: The table is missing, lacks columns, or none of the forged
-      probes that it names is there with its mask.
+    DataError: As `list_records`, or none of the forged probes that the table
+      names is there with its mask.
   """
   records, rejected = [], []
   for record in list_records(root):
@@ -152,7 +173,7 @@ def find_records(
     raise spec.DataError(
         f'{table} names forged probes, but none lies in '
         f'{table.parents[2] / "probe"} with its mask: {_LAYOUT}; '
-        'set --config.data.root=<root>.'
+        'give manloc <root>, or set --config.data.root=<root>.'
     )
   return records, rejected
 

@@ -43,6 +43,7 @@ DATASET = spec.Dataset(
             images=r'(?P<camera>[^/]+)/pristine/(?P<name>[^/]+)',
             photographs=('{camera}/{name}',),
             image_id='{camera}_{name}_pristine',
+            scope='camera',
         ),
         layout=_LAYOUT,
     ),

@@ -1,0 +1,26 @@
+"""Files appear whole or not at all, and errors name them."""
+
+import pytest
+
+from manloc_jax import files
+
+
+def test_a_failure_keeps_the_old_file(tmp_path):
+  path = tmp_path / 'a.json'
+  files.write_text(path, 'old')
+  with pytest.raises(ZeroDivisionError):
+    with files.replacing(path) as temporary:
+      temporary.write_text('new')
+      raise ZeroDivisionError
+  assert path.read_text() == 'old'
+  assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('name', ['no/such/a.json', 'folder'])
+def test_an_error_names_the_file_that_was_asked_for(tmp_path, name):
+  (tmp_path / 'folder').mkdir()
+  path = tmp_path / name
+  with pytest.raises(OSError) as error:
+    files.write_text(path, 'x')
+  assert error.value.filename == str(path)
+  assert [one.name for one in tmp_path.iterdir()] == ['folder']
