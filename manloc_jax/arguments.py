@@ -1,6 +1,7 @@
 """Command lines with argparse: refused in one sentence, with exit code 2."""
 
 import argparse
+import functools
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,3 +28,37 @@ def seeds(text: str) -> list[int]:
         f'{text!r} is not numbers from 0 on between commas, such as 0,1,2'
     )
   return [int(part) for part in parts]
+
+
+def natural(text: str, least: int = 0) -> int:
+  """Reads a whole number from `least` on.
+
+  Raises:
+    ArgumentTypeError: It is something else.
+  """
+  if not text.isdecimal() or int(text) < least:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not a whole number from {least} on'
+    )
+  return int(text)
+
+
+positive = functools.partial(natural, least=1)
+
+
+def fractions(text: str) -> tuple[float, float, float]:
+  """Reads three positive shares that sum to one.
+
+  Raises:
+    ArgumentTypeError: They are something else.
+  """
+  try:
+    shares = tuple(float(share) for share in text.split(','))
+  except ValueError:
+    shares = ()
+  if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not three positive shares with the sum 1, such as '
+        '0.65,0.10,0.25'
+    )
+  return shares

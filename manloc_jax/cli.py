@@ -12,47 +12,16 @@ be localized; 2: it cannot be done, with one sentence that says why.
 
 import argparse
 from collections.abc import Sequence
-import functools
 import json
 import sys
 
+from manloc_jax import arguments
 from manloc_jax import errors
 from manloc_jax import localize_command
 
 # Everything heavy is imported where it is used: help comes at once.
 
 _RULES = ('random', 'group', 'given')
-
-
-class _Parser(argparse.ArgumentParser):
-  """Refuses a command line in one sentence, without the usage before it."""
-
-  def error(self, message: str):
-    self.exit(2, f'{self.prog}: {message}; {self.prog} --help says more.\n')
-
-
-def _fractions(text: str) -> tuple[float, ...]:
-  try:
-    shares = tuple(float(share) for share in text.split(','))
-  except ValueError:
-    shares = ()
-  if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-    raise argparse.ArgumentTypeError(
-        f'{text!r} is not three positive shares with the sum 1, such as '
-        '0.65,0.10,0.25'
-    )
-  return shares
-
-
-def _natural(text: str, least: int = 0) -> int:
-  if not text.isdecimal() or int(text) < least:
-    raise argparse.ArgumentTypeError(
-        f'{text!r} is not a whole number from {least} on'
-    )
-  return int(text)
-
-
-_positive = functools.partial(_natural, least=1)
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -143,7 +112,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-  parser = _Parser(
+  parser = arguments.Parser(
       prog='manloc',
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -153,10 +122,12 @@ def _parser() -> argparse.ArgumentParser:
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')
-  tree.add_argument('--seed', type=_natural, default=0, help='of the split')
+  tree.add_argument(
+      '--seed', type=arguments.natural, default=0, help='of the split'
+  )
   tree.add_argument(
       '--fractions',
-      type=_fractions,
+      type=arguments.fractions,
       default=(0.65, 0.10, 0.25),
       metavar='TRAIN,VAL,TEST',
       help="of the split; the paper's 0.65,0.10,0.25 by default",
@@ -193,7 +164,7 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
   )
   audit.add_argument(
       '--draws',
-      type=_positive,
+      type=arguments.positive,
       default=1,
       help='average what leaks over so many seeds',
   )
@@ -201,7 +172,7 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
       '--names_only', action='store_true', help='open no image'
   )
   audit.add_argument('--json', metavar='FILE', help='everything; - to print')
-  audit.add_argument('--workers', type=_positive, help='one per core')
+  audit.add_argument('--workers', type=arguments.positive, help='one per core')
   audit.set_defaults(run=_audit)
 
 
@@ -232,7 +203,9 @@ def _add_prepare(commands, tree: argparse.ArgumentParser) -> None:
   prepare.add_argument(
       '--source', choices=('tfrecord', 'resident'), default='tfrecord'
   )
-  prepare.add_argument('--workers', type=_positive, help='one per core')
+  prepare.add_argument(
+      '--workers', type=arguments.positive, help='one per core'
+  )
   prepare.set_defaults(run=_prepare)
 
 

@@ -116,3 +116,10 @@ def test_leaks_are_shares_of_the_test_part():
   group = {'a': 1, 'b': 2, 'c': 1, 'd': 3, 'e': 3}
   found = splits.leaks(split, {'group': group, 'mask': {'a': 1, 'c': 2}})
   assert found == {'group': 0.5, 'mask': 0.0}
+
+
+def test_a_list_that_nothing_reads_is_refused(tree, tmp_path):
+  with pytest.raises(spec.DataError, match="by the rule 'group'"):
+    trees.prepared(
+        tree, tmp_path / 'out', split_rule='group', split_list='split.json'
+    )

@@ -9,6 +9,10 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+from manloc_jax import errors
+from manloc_jax.data import spec
+
+
 @contextlib.contextmanager
 def atomic(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields an empty sibling folder that becomes `folder` at the end.
@@ -67,3 +71,22 @@ def _is_alive(process: int) -> bool:
   except PermissionError:
     return True  # Somebody else's process.
   return True
+
+
+@contextlib.contextmanager
+def refusing_full_disk(out: pathlib.Path) -> Iterator[None]:
+  """Raises DataError where what is written in the block fills the disk.
+
+  Args:
+    out: The folder to write to.
+  """
+  try:
+    yield
+  except OSError as error:
+    if not errors.is_disk_full(error):
+      raise
+    raise spec.DataError(
+        f'The disk of {out} is full, and nothing half-written was left; free '
+        'some space, or choose another folder in --out (manloc) or '
+        '--config.data.prepared.'
+    ) from error

@@ -15,12 +15,10 @@ import logging
 import pathlib
 from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Iterator
 
 import numpy as np
 import tqdm
 
-from manloc_jax import errors
 from manloc_jax.data import datasets
 from manloc_jax.data import extract
 from manloc_jax.data import folders
@@ -85,6 +83,7 @@ def prepare(
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
   _check_choice('split_rule', split_rule, SPLIT_RULES)
+  _check_list(split_rule, split_list)
   _check_choice('source', source, source_lib.SOURCES)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
@@ -107,7 +106,7 @@ def prepare(
     logging.info('%s is up to date.', folder)
     return folder
   with (
-      _refusing_full_disk(out),
+      folders.refusing_full_disk(out),
       folders.atomic(folder) as partial,
       pool.ordered_map(workers) as run,
   ):
@@ -257,25 +256,20 @@ def _broken(
   ]
 
 
-@contextlib.contextmanager
-def _refusing_full_disk(out: pathlib.Path) -> Iterator[None]:
-  try:
-    yield
-  except OSError as error:
-    if not errors.is_disk_full(error):
-      raise
-    raise spec.DataError(
-        f'The disk of {out} is full, and nothing half-written was left; free '
-        'some space, or choose another folder in --out (manloc) or '
-        '--config.data.prepared.'
-    ) from error
-
-
 def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
   if value not in choices:
     raise spec.DataError(
         f'--config.data.{name} is {value!r}; choose one of '
         f'{", ".join(choices)}.'
+    )
+
+
+def _check_list(split_rule: str, split_list) -> None:
+  if split_list and split_rule != 'list':
+    raise spec.DataError(
+        f'The list {split_list} is given, but images are split by the rule'
+        f' {split_rule!r}; choose --rule=list (manloc) or'
+        ' --config.data.split_rule=list, or leave the list out.'
     )
 
 
