@@ -35,7 +35,7 @@ from manloc_jax.data import prepare as prepare_lib
 from manloc_jax.data import spec
 from manloc_jax.data.datasets import nist16
 
-_ROOT = flags.DEFINE_string('root', None, 'Tree of NIST16.', required=True)
+_ROOT = flags.DEFINE_string('root', None, 'Tree of NIST16.')
 _IMAGES = flags.DEFINE_list('images', [8, 16, 32], 'Forged images in each.')
 _WORKERS = flags.DEFINE_integer(
     'workers', None, 'Processes; one per core by default.', lower_bound=1
@@ -252,4 +252,6 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 if __name__ == '__main__':
+  # Not where they are defined: other modules may be loaded beside this one.
+  flags.mark_flags_as_required(['root'])
   app.run(main)

@@ -17,12 +17,12 @@ from manloc_jax import errors
 from manloc_jax.benchmarks import nist_tree
 
 _CSV_ROOT = flags.DEFINE_string(
-    'csv_root', None, "Release with NIST's table and masks.", required=True
+    'csv_root', None, "Release with NIST's table and masks."
 )
 _PHOTOGRAPHS = flags.DEFINE_string(
-    'photographs', None, 'Folder of JPEGs to forge.', required=True
+    'photographs', None, 'Folder of JPEGs to forge.'
 )
-_OUT = flags.DEFINE_string('out', None, 'Folder to make.', required=True)
+_OUT = flags.DEFINE_string('out', None, 'Folder to make.')
 _TARGETS = flags.DEFINE_integer(
     'targets', None, 'Forged probes; all by default.', lower_bound=1
 )
@@ -52,4 +52,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
+  # Not where they are defined: other modules may be loaded beside this one.
+  flags.mark_flags_as_required(['csv_root', 'photographs', 'out'])
   app.run(main)
