@@ -33,6 +33,7 @@ setuptools.setup(
         'optax>=0.2.5',
         'orbax-checkpoint>=0.11.30',
         'pillow>=11.0',
+        'pywavelets>=1.6',
         'scikit-image>=0.25',  # Also photographs of the demo.
         'scikit-learn>=1.5',  # Photographs of the demo.
         'scipy>=1.13',  # Intervals of a study's claims.
