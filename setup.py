@@ -44,6 +44,7 @@ setuptools.setup(
     extras_require={
         'benchmarks': ['torch>=2.6'],
         'cuda12': ['jax[cuda12]>=0.9'],
+        'jpeg': ['jpeglib>=1.0'],  # Baselines read exact coefficients.
         'tensorboard': ['tensorboard>=2.18'],
         'test': ['pytest>=8.0', 'ruff>=0.8', 'tensorboard>=2.18'],
     },

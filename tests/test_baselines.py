@@ -12,13 +12,19 @@ from skimage import metrics as similarity
 
 from manloc_jax import baselines
 from manloc_jax import errors
+from manloc_jax.baselines import adjpeg
 from manloc_jax.baselines import blocks
+from manloc_jax.baselines import dct
 from manloc_jax.baselines import ela
+from manloc_jax.baselines import jpeg
 from manloc_jax.baselines import noise
 from manloc_jax.data import images
+from manloc_jax.data import spec
 
 # Method -> the toolbox's name of it.
 GOLDEN = {
+    'dct': 'ADQ1',
+    'adjpeg': 'ADQ2',
     'ela': 'ELA',
     'noise': 'NOI1',
     'blocks': 'BLK',
@@ -46,6 +52,8 @@ def auc(scores, inside):
 
 
 def given(needs, path):
+  if needs == 'jpeg':
+    return jpeg.read(path)
   return images.read_image(path).pixels
 
 
@@ -106,3 +114,75 @@ def test_blocks_sees_a_displaced_grid():
 def test_blocks_refuses_tiny_images():
   with pytest.raises(errors.UserError, match='16x16 or more'):
     blocks.score(np.zeros((15, 40, 3), np.uint8))
+
+
+def spliced_jpeg(path):
+  """A photograph compressed twice, but for a pasted square: once.
+
+  Returns:
+    bool[64, 64], blocks of the square.
+  """
+  pixels = recompressed(PHOTO, 60)
+  pixels[128:256, 128:256] = PHOTO[128:256, 128:256]
+  path.write_bytes(jpeg_bytes(pixels, 90).getvalue())
+  inside = np.zeros((64, 64), bool)
+  inside[16:32, 16:32] = True
+  return inside
+
+
+@pytest.mark.parametrize('method', [dct, adjpeg])
+def test_single_compression_shows_in_double(method, tmp_path):
+  inside = spliced_jpeg(tmp_path / 'a.jpg')
+  scores = method.score(jpeg.read(tmp_path / 'a.jpg'))
+  assert scores.shape == inside.shape
+  assert scores.min() >= 0 and scores.max() <= 1
+  assert auc(scores, inside) > 0.9
+
+
+@pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:2', '4:2:0', None])
+def test_coefficients_need_no_library(subsampling, tmp_path, monkeypatch):
+  pytest.importorskip('jpeglib', reason='The extra `jpeg` is not installed.')
+  path = tmp_path / 'a.jpg'
+  odd = PHOTO[:202, :333]  # No multiple of 8, so incomplete blocks drop out.
+  if subsampling:
+    path.write_bytes(jpeg_bytes(odd, 75, subsampling=subsampling).getvalue())
+  else:
+    path.write_bytes(jpeg_bytes(odd[..., 0], 75).getvalue())
+  exact = jpeg.read(path)
+  monkeypatch.setattr(jpeg, 'jpeglib', None)
+  ours = jpeg.read(path)
+  assert exact.coefficients.shape == ours.coefficients.shape == (25, 41, 8, 8)
+  assert np.mean(exact.coefficients != ours.coefficients) < 0.01
+  np.testing.assert_array_equal(exact.steps, ours.steps)
+  if subsampling:
+    assert np.abs(exact.chroma - ours.chroma).mean() < 2  # Of 256 levels.
+  else:
+    assert exact.chroma is ours.chroma is None
+
+
+def test_luma_is_that_of_the_decoder(tmp_path):
+  path = tmp_path / 'a.jpg'
+  path.write_bytes(jpeg_bytes(PHOTO, 75).getvalue())
+  grey = images.read_image(path).pixels @ np.array([0.299, 0.587, 0.114])
+  difference = np.abs(jpeg.read(path).luma() + 128 - grey)
+  assert np.median(difference) < 0.5
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'CMYK', 'RGB'])
+def test_not_applicable_without_jpeg_luma(kind, tmp_path):
+  path = tmp_path / 'a'
+  image = Image.fromarray(PHOTO)
+  if kind == 'PNG':
+    image.save(path, 'PNG')
+  elif kind == 'CMYK':
+    image.convert('CMYK').save(path, 'JPEG')
+  else:
+    image.save(path, 'JPEG', keep_rgb=True)
+  assert jpeg.read(path) is None
+
+
+def test_tiny_jpegs_are_refused(tmp_path):
+  path = tmp_path / 'a.jpg'
+  path.write_bytes(jpeg_bytes(PHOTO[:15], 75).getvalue())
+  with pytest.raises(spec.DataError, match='16x16 or more'):
+    jpeg.read(path)

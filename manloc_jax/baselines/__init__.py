@@ -38,6 +38,8 @@ class Method:
 
 
 METHODS = {
+    'dct': Method('dct', 'jpeg'),
+    'adjpeg': Method('adjpeg', 'jpeg'),
     'ela': Method('ela', 'pixels'),
     'noise': Method('noise', 'pixels'),
     'blocks': Method('blocks', 'pixels'),
