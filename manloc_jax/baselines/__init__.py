@@ -40,6 +40,7 @@ class Method:
 METHODS = {
     'dct': Method('dct', 'jpeg'),
     'adjpeg': Method('adjpeg', 'jpeg'),
+    'nadjpeg': Method('nadjpeg', 'jpeg'),
     'ela': Method('ela', 'pixels'),
     'noise': Method('noise', 'pixels'),
     'blocks': Method('blocks', 'pixels'),
