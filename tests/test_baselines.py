@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import scipy.io
@@ -19,6 +20,7 @@ from manloc_jax.baselines import ela
 from manloc_jax.baselines import jpeg
 from manloc_jax.baselines import nadjpeg
 from manloc_jax.baselines import noise
+from manloc_jax.baselines import patchmatch
 from manloc_jax.data import images
 from manloc_jax.data import spec
 
@@ -204,3 +206,59 @@ def test_tiny_jpegs_are_refused(tmp_path):
   path.write_bytes(jpeg_bytes(PHOTO[:15], 75).getvalue())
   with pytest.raises(spec.DataError, match='16x16 or more'):
     jpeg.read(path)
+
+
+def copied(pixels, source, target, radius, angle=0, scale=1):
+  """Copies a disc, turned by degrees and scaled, elsewhere in the image.
+
+  Returns:
+    The forgery, and bool[h, w] of the copy and its source.
+  """
+  height, width = pixels.shape[:2]
+  matrix = cv2.getRotationMatrix2D(source[::-1], angle, scale)
+  matrix[:, 2] += (target[1] - source[1], target[0] - source[0])
+  moved = cv2.warpAffine(
+      pixels, matrix, (width, height), flags=cv2.INTER_CUBIC
+  )
+  y, x = np.indices((height, width))
+  disc = lambda at, r: (y - at[0]) ** 2 + (x - at[1]) ** 2 <= r**2
+  copy = disc(target, radius * scale)
+  forgery = np.where(copy[..., None], moved, pixels)
+  return forgery, copy | disc(source, radius)
+
+
+def precision_and_recall(marked, truth):
+  hit = np.sum(marked & truth)
+  return hit / max(marked.sum(), 1), hit / truth.sum()
+
+
+def test_patchmatch_finds_a_copy():
+  photo = PHOTO[100:300, 130:390]
+  forgery, truth = copied(photo, (50, 180), (140, 60), 36, 20)
+  precision, recall = precision_and_recall(
+      patchmatch.score(forgery) > 0, truth
+  )
+  assert precision > 0.9 and recall > 0.75
+
+
+def test_patchmatch_refuses_tiny_images():
+  with pytest.raises(errors.UserError, match='64x64 or more'):
+    patchmatch.score(PHOTO[:63])
+
+
+@pytest.mark.slow  # Half a minute.
+@pytest.mark.parametrize(
+    'angle, scale', [(0, 1), (20, 1), (90, 1), (0, 1.1), (15, 1.1)]
+)
+def test_patchmatch_finds_turned_and_scaled_copies(angle, scale):
+  forgery, truth = copied(PHOTO, (150, 330), (380, 380), 55, angle, scale)
+  precision, recall = precision_and_recall(
+      patchmatch.score(forgery) > 0, truth
+  )
+  assert precision > 0.97 and recall > 0.85
+
+
+@pytest.mark.slow  # Quarter of a minute.
+@pytest.mark.parametrize('name', ['astronaut', 'chelsea'])
+def test_patchmatch_marks_nothing_in_a_photograph(name):
+  assert not patchmatch.score(getattr(photographs, name)()).any()

@@ -41,6 +41,7 @@ METHODS = {
     'dct': Method('dct', 'jpeg'),
     'adjpeg': Method('adjpeg', 'jpeg'),
     'nadjpeg': Method('nadjpeg', 'jpeg'),
+    'patchmatch': Method('patchmatch', 'pixels'),
     'ela': Method('ela', 'pixels'),
     'noise': Method('noise', 'pixels'),
     'blocks': Method('blocks', 'pixels'),
