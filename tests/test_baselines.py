@@ -262,3 +262,14 @@ def test_patchmatch_finds_turned_and_scaled_copies(angle, scale):
 @pytest.mark.parametrize('name', ['astronaut', 'chelsea'])
 def test_patchmatch_marks_nothing_in_a_photograph(name):
   assert not patchmatch.score(getattr(photographs, name)()).any()
+
+
+@pytest.mark.parametrize('quality', [1, 100])
+@pytest.mark.parametrize('method', [dct, adjpeg, nadjpeg])
+def test_extreme_jpegs_have_finite_scores(method, quality, tmp_path):
+  extreme = RANDOM.integers(0, 2, (64, 72, 3), np.uint8) * 255
+  extreme[:, :32] = 77
+  (tmp_path / 'a.jpg').write_bytes(jpeg_bytes(extreme, quality).getvalue())
+  scores = method.score(jpeg.read(tmp_path / 'a.jpg'))
+  assert scores.shape == (8, 9)
+  assert np.isfinite(scores).all()

@@ -112,7 +112,8 @@ def _gain(ratio: float, bias: float, spread: float) -> np.ndarray:
   ends = (_BINS + bias) / ratio
   half = 0.5 / ratio
   counts = _floor(ends + half) + _floor(half - ends) + 1
-  reach = int(np.ceil(_REACH * spread))
+  # Broken files may have errors without bounds.
+  reach = int(min(np.ceil(_REACH * spread), len(_BINS)))
   kernel = np.exp(
       -0.5 * (np.arange(-reach, reach + 1) / max(spread, 1e-9)) ** 2
   )

@@ -22,7 +22,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
     pixels: RGB, uint8[h, w, 3].
 
   Returns:
-    float64[h // 8, w // 8]; high where the grid of an earlier compression
+    float32[h // 8, w // 8]; high where the grid of an earlier compression
     does not lie on the image's own. Parts of blocks are dropped.
 
   Raises:
@@ -34,7 +34,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
         f'The image is {width}x{height} pixels, but block features need '
         '16x16 or more; leave it out.'
     )
-  grey = luma.studio_luma(pixels)
+  grey = luma.studio_luma(pixels).astype(np.float32)
   grid = _lines(grey) + _lines(grey.T).T
   rows, columns = height // 8, width // 8
   blocks = grid[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
@@ -44,7 +44,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
 
 def _lines(grey: np.ndarray) -> np.ndarray:
-  """Strength of horizontal grid lines at every pixel, float64[h, w]."""
+  """Strength of horizontal grid lines at every pixel, float32[h, w]."""
   replicated = np.pad(grey, ((1, 1), (0, 0)), 'edge')
   difference = np.abs(np.diff(replicated, 2, axis=0))
   difference[difference > _EDGE] = 0

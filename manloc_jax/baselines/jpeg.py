@@ -84,8 +84,8 @@ def read(path: pathlib.Path) -> Jpeg | None:
 
   Returns:
     None where methods on JPEG coefficients are not applicable: files that are
-    not JPEG, or are without luma of their own (CMYK, RGB), or with luma of
-    fewer samples than chroma.
+    not JPEG, or are without luma of their own (CMYK, RGB), with luma of fewer
+    samples than chroma, or with steps of more than 8 bits.
 
   Raises:
     DataError: The file cannot be decoded or is smaller than 16x16.
@@ -99,7 +99,7 @@ def read(path: pathlib.Path) -> Jpeg | None:
       return None
     factors = np.array([layer[1:3] for layer in image.layer])
     table = image.quantization[image.layer[0][3]]
-  if (factors > factors[0]).any():
+  if (factors > factors[0]).any() or max(table) > 255:
     return None
   height, width = pixels.shape[:2]
   if min(height, width) < _MIN_SIDE:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from scipy import fft
 from scipy import ndimage
+from scipy import signal
 
 from manloc_jax.baselines import jpeg
 
@@ -161,14 +162,17 @@ def _twice(reference, first_steps, bias, spread) -> np.ndarray:
       _histogram(np.round(np.round(reference, 6) / first) * first)
       for first in first_steps
   ])
-  reach = int(np.ceil(_REACH * spread + abs(bias)))
+  # Broken files may have errors without bounds.
+  reach = int(min(np.ceil(_REACH * spread + abs(bias)), _BINS))
   kernel = np.exp(
       -0.5 * ((np.arange(-reach, reach + 1) - bias) / spread) ** 2
   )
   kernel /= kernel.sum()
-  return 1 + ndimage.convolve1d(
-      quantised.astype(np.float64), kernel, axis=1, mode='constant'
+  # By Fourier transforms: the kernel of a coarse step is long.
+  spread_out = signal.fftconvolve(
+      quantised, kernel[np.newaxis], mode='same', axes=1
   )
+  return 1 + np.maximum(spread_out, 0)
 
 
 def _expectation_maximisation(counts, once, twice) -> tuple[float, int]:
