@@ -33,6 +33,7 @@ setuptools.setup(
         'optax>=0.2.5',
         'orbax-checkpoint>=0.11.30',
         'pillow>=11.0',
+        'pywavelets>=1.6',
         'scikit-image>=0.25',  # Also photographs of the demo.
         'scikit-learn>=1.5',  # Photographs of the demo.
         'scipy>=1.13',  # Intervals of a study's claims.
@@ -43,6 +44,7 @@ setuptools.setup(
     extras_require={
         'benchmarks': ['torch>=2.6'],
         'cuda12': ['jax[cuda12]>=0.9'],
+        'jpeg': ['jpeglib>=1.0'],  # Baselines read exact coefficients.
         'tensorboard': ['tensorboard>=2.18'],
         'test': ['pytest>=8.0', 'ruff>=0.8', 'tensorboard>=2.18'],
     },

@@ -44,6 +44,9 @@ FORBIDDEN = {
     'windows.py': JAX | {'absl', 'tensorflow'},
     'regions.py': JAX | {'absl', 'tensorflow'},
     'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'baselines': JAX
+    | {'tensorflow', 'orbax', 'absl', 'ml_collections'}
+    | {OURS + room for room in ('models', 'train', 'evaluate', 'plots')},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
     'readme.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},

@@ -1,0 +1,228 @@
+"""Copy-move by dense matching (PatchMatch).
+
+Cozzolino, Poggi, Verdoliva: Efficient dense-field copy-move forgery detection
+(2015), with Zernike moments.
+"""
+
+import math
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from manloc_jax import errors
+
+# The lengths below, in pixels, are for images of about this size.
+_MAX_PIXELS = 1_000_000
+_DIAMETER = 16  # Of the discs that are compared.
+_ORDER = 5  # Highest of the Zernike moments.
+_RADII, _ANGLES = 26, 32  # Of the polar grid on which they are sampled.
+_ROUNDS = 8
+_MIN_OFFSET = 8  # While matching, and after it:
+_MIN_DISTANCE = 50
+_MEDIAN_RADIUS = 4
+_FIT_RADIUS = 6
+_MAX_ERROR = 300  # Squared pixels, summed over the disc of the fit.
+_MIN_REGION = 1200  # Pixels.
+_DILATION = 10
+
+
+def score(pixels: np.ndarray) -> np.ndarray:
+  """Marks regions that occur twice in an image, copy and source alike.
+
+  Regions may be moved, turned and somewhat scaled. Images of more than a
+  million pixels are made smaller first. The search is random, from a fixed
+  seed.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3].
+
+  Returns:
+    float32[h, w], 1 in such regions and 0 elsewhere.
+
+  Raises:
+    UserError: The image is smaller than 64x64.
+  """
+  height, width = pixels.shape[:2]
+  if min(height, width) < 64:
+    raise errors.UserError(
+        f'The image is {width}x{height} pixels, but PatchMatch needs 64x64 or '
+        'more; leave it out.'
+    )
+  grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+  shrink = (_MAX_PIXELS / grey.size) ** 0.5
+  if shrink < 1:
+    size = (max(64, int(width * shrink)), max(64, int(height * shrink)))
+    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+  offsets = _Matching(_zernike(grey)).run()
+  marked = _regions(offsets).astype(np.float32)
+  return cv2.resize(marked, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def _zernike(grey: np.ndarray) -> np.ndarray:
+  """Magnitudes of Zernike moments around pixels, float32[h, w, 12] in 0 to 1.
+
+  The moments are integrals over polar coordinates, of pixels interpolated
+  linearly; turning the image leaves the magnitudes alone.
+  """
+  rho = (np.arange(_RADII) + 0.5) / _RADII
+  theta = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+  rho, theta = np.meshgrid(rho, theta, indexing='ij')
+  radius = _DIAMETER / 2
+  magnitudes = []
+  for order in range(_ORDER + 1):
+    for turns in range(order % 2, order + 1, 2):
+      wave = _radial(order, turns, rho) * np.exp(-1j * turns * theta) * rho
+      wave *= (order + 1) / (_RADII * _ANGLES)
+      kernel = _to_pixels(wave, radius * rho, theta)
+      real, imaginary = (
+          cv2.filter2D(
+              grey,
+              cv2.CV_32F,
+              np.ascontiguousarray(part),
+              borderType=cv2.BORDER_REFLECT,
+          )
+          for part in (kernel.real, kernel.imag)
+      )
+      magnitudes.append(np.hypot(real, imaginary))
+  features = np.stack(magnitudes, axis=-1)
+  features -= features.min()
+  return features / max(features.max(), 1e-9)
+
+
+def _radial(order: int, turns: int, rho: np.ndarray) -> np.ndarray:
+  """Radial Zernike polynomial."""
+  total = np.zeros_like(rho)
+  for k in range((order - turns) // 2 + 1):
+    total += (
+        (-1) ** k
+        * math.comb(order - k, k)
+        * math.comb(order - 2 * k, (order - turns) // 2 - k)
+        * rho ** (order - 2 * k)
+    )
+  return total
+
+
+def _to_pixels(wave, radius, theta) -> np.ndarray:
+  """Spreads samples at polar coordinates over the pixels around them."""
+  half = int(np.ceil(radius.max()))
+  kernel = np.zeros((2 * half + 2, 2 * half + 2), complex)
+  y, x = radius * np.sin(theta) + half, radius * np.cos(theta) + half
+  top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+  for down in (0, 1):
+    for right in (0, 1):
+      weight = (1 - np.abs(y - top - down)) * (1 - np.abs(x - left - right))
+      np.add.at(kernel, (top + down, left + right), wave * weight)
+  return kernel[:-1, :-1]
+
+
+class _Matching:
+  """For every pixel the offset to the one whose surroundings are alike."""
+
+  def __init__(self, features: np.ndarray):
+    self._features = features
+    self._random = np.random.default_rng(0)
+    shape = features.shape[:2]
+    self._place = np.stack(np.indices(shape, np.int32), axis=-1)
+    self._limit = np.array(shape, np.int32)
+    target = self._random.integers(0, shape, (*shape, 2), np.int32)
+    self._offset = np.zeros((*shape, 2), np.int32)
+    self._cost = np.full(shape, np.inf, np.float32)
+    self._try(np.s_[:], target - self._place)
+
+  def run(self) -> np.ndarray:
+    """Returns int32[h, w, 2], downwards and to the right."""
+    for i in range(_ROUNDS):
+      for axis in (0, 1):
+        self._sweep(axis, forwards=i % 2 == 0)
+      self._search()
+    return self._offset
+
+  def _try(self, at, offset: np.ndarray) -> None:
+    """Takes offsets, of the pixels `at`, where they are better."""
+    place = self._place[at]
+    target = place + offset
+    valid = ((target >= 0) & (target < self._limit)).all(-1)
+    valid &= (offset**2).sum(-1) >= _MIN_OFFSET**2
+    target = np.where(valid[..., None], target, place)
+    difference = self._features[at] - self._features[
+        target[..., 0], target[..., 1]
+    ]
+    cost = np.einsum('...f,...f->...', difference, difference)
+    better = valid & (cost < self._cost[at])
+    self._cost[at] = np.where(better, cost, self._cost[at])
+    self._offset[at] = np.where(better[..., None], offset, self._offset[at])
+
+  def _sweep(self, axis: int, forwards: bool) -> None:
+    """Propagates offsets over the image, a whole line at a time.
+
+    The second candidate goes on as the two lines before do, which follows
+    turned and scaled copies.
+    """
+    line = (lambda i: np.s_[i]) if axis == 0 else (lambda i: np.s_[:, i])
+    lines = range(self._limit[axis])[:: 1 if forwards else -1]
+    for before, last, this in zip(lines, lines[1:], lines[2:], strict=False):
+      near, far = self._offset[line(last)], self._offset[line(before)]
+      self._try(line(this), near.copy())
+      self._try(line(this), 2 * near - far)
+
+  def _search(self) -> None:
+    """Tries offsets at random, the nearer to the best one the more often."""
+    radius = int(self._limit.max())
+    while radius >= 1:
+      step = self._random.integers(
+          -radius, radius + 1, self._offset.shape, np.int32
+      )
+      self._try(np.s_[:], self._offset + step)
+      radius //= 4
+
+
+def _regions(offsets: np.ndarray) -> np.ndarray:
+  """Keeps regions whose offsets are an affine map, bool[h, w]."""
+  disc = _disc(_MEDIAN_RADIUS)
+  smooth = np.stack(
+      [
+          ndimage.median_filter(offsets[..., i], footprint=disc)
+          for i in (0, 1)
+      ],
+      axis=-1,
+  ).astype(np.float64)
+  marked = _affine_error(smooth) < _MAX_ERROR
+  marked &= (smooth**2).sum(-1) >= _MIN_DISTANCE**2
+  marked = _without_small(marked)
+  limit = np.array(marked.shape) - 1
+  target = np.argwhere(marked) + np.round(smooth[marked]).astype(int)
+  target = np.clip(target, 0, limit)
+  marked[target[:, 0], target[:, 1]] = True
+  marked = _without_small(marked)
+  return cv2.dilate(marked.astype(np.uint8), _disc(_DILATION)) > 0
+
+
+def _affine_error(offsets: np.ndarray) -> np.ndarray:
+  """Squared error of the best affine map of offsets around each pixel."""
+  disc = _disc(_FIT_RADIUS).astype(np.float64)
+  side = np.arange(-_FIT_RADIUS, _FIT_RADIUS + 1)
+  down, right = disc * side[:, None], disc * side
+  # On a disc the constant and both coordinates are orthogonal.
+  apply = lambda plane, kernel: cv2.filter2D(
+      plane, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT
+  )
+  error = 0
+  for plane in np.moveaxis(offsets, -1, 0):
+    plane = np.ascontiguousarray(plane)
+    error = error + apply(plane**2, disc)
+    for kernel in (disc, down, right):
+      error -= apply(plane, kernel) ** 2 / (kernel**2).sum()
+  return error
+
+
+def _without_small(marked: np.ndarray) -> np.ndarray:
+  labels, _ = ndimage.label(marked, np.ones((3, 3)))
+  large = np.bincount(labels.ravel()) >= _MIN_REGION
+  large[0] = False  # The background.
+  return large[labels]
+
+
+def _disc(radius: int) -> np.ndarray:
+  side = np.arange(-radius, radius + 1)
+  return (side[:, None] ** 2 + side**2 <= radius**2).astype(np.uint8)
