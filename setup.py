@@ -46,6 +46,11 @@ setuptools.setup(
         'cuda12': ['jax[cuda12]>=0.9'],
         'jpeg': ['jpeglib>=1.0'],  # Baselines read exact coefficients.
         'tensorboard': ['tensorboard>=2.18'],
-        'test': ['pytest>=8.0', 'ruff>=0.8', 'tensorboard>=2.18'],
+        'test': [
+            'jpeglib>=1.0',
+            'pytest>=8.0',
+            'ruff>=0.8',
+            'tensorboard>=2.18',
+        ],
     },
 )
