@@ -10,6 +10,7 @@ DASH = typeset.DASH
 # Predictors that look at no pixel.
 BLIND = {
     'all_pristine': 'all pristine',
+    'all_manipulated': 'all manipulated',
     'random': 'random',
     'mean_mask': 'mean training mask',
 }
