@@ -83,7 +83,8 @@ def learning_curve(
           legend = None  # Once for all runs.
     axis.set_xlabel('Step')
     axis.grid(alpha=0.3)
-    axis.legend(fontsize='small')
+    if axis.lines:  # A single task may leave a panel empty.
+      axis.legend(fontsize='small')
   _save(figure, path)
 
 
