@@ -16,7 +16,6 @@ import json
 import sys
 
 from manloc_jax import arguments
-from manloc_jax import errors
 from manloc_jax import localize_command
 
 # Everything heavy is imported where it is used: help comes at once.
@@ -219,15 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   args, args.rest = parser.parse_known_args(argv)
   if args.rest and args.command != 'report':
     parser.error(f'unrecognized arguments: {" ".join(args.rest)}')
-  try:
-    return args.run(args)
-  except errors.UserError as error:
-    print(error, file=sys.stderr)
-  except OSError as error:
-    if not error.filename:
-      raise
-    print(f'{error.filename}: {error.strerror}.', file=sys.stderr)
-  return 2
+  return arguments.exit_code(lambda: args.run(args))
 
 
 if __name__ == '__main__':

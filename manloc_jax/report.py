@@ -17,13 +17,13 @@ learning curves beside it; `--compare` collects the scores of several settings.
 between the marks of a README, each kind between its own.
 """
 
+import argparse
 from collections.abc import Sequence
 import json
 import pathlib
 import sys
 
 from manloc_jax import arguments
-from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import readme
 from manloc_jax import runs
@@ -196,27 +196,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.error('--study needs runs to gather, or --out to render it')
   if not (args.workdirs or args.study or args.readme):
     parser.error('name the folders of runs')
-  try:
-    if args.study:
-      _study(args.workdirs, args.study, args.out)
-    else:
-      for workdir in args.workdirs:
-        print(report(workdir))
-    if args.summary:
-      _write_json(args.summary, summaries.summarize(args.workdirs))
-      _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
-    if args.compare:
-      _write_json(args.compare, summaries.compare(args.workdirs))
-    if args.readme:
-      readme.update(pathlib.Path(args.readme))
-  except errors.UserError as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
-  except OSError as error:
-    if not error.filename:
-      raise
-    print(f'{error.filename}: {error.strerror}.', file=sys.stderr)
-    sys.exit(2)
+  if code := arguments.exit_code(lambda: _run(args)):
+    sys.exit(code)
+
+
+def _run(args: argparse.Namespace) -> None:
+  if args.study:
+    _study(args.workdirs, args.study, args.out)
+  else:
+    for workdir in args.workdirs:
+      print(report(workdir))
+  if args.summary:
+    _write_json(args.summary, summaries.summarize(args.workdirs))
+    _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
+  if args.compare:
+    _write_json(args.compare, summaries.compare(args.workdirs))
+  if args.readme:
+    readme.update(pathlib.Path(args.readme))
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ ones continued, so that the same command goes on where it was stopped. Options
 that are not listed are passed on to every run.
 """
 
+import argparse
 from collections.abc import Sequence
 import json
 import pathlib
@@ -85,7 +86,7 @@ def jobs(
   return found
 
 
-def is_finished(workdir: pathlib.Path, arguments: Sequence[str]) -> bool:
+def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
   """Whether a run of these arguments went through all stages.
 
   Its report comes last. A run of other arguments is for `manloc_jax.main` to
@@ -94,7 +95,10 @@ def is_finished(workdir: pathlib.Path, arguments: Sequence[str]) -> bool:
   path = workdir / COMMAND
   if not path.exists() or not (workdir / 'report.md').exists():
     return False
-  return json.loads(path.read_text()) == list(arguments)
+  try:
+    return json.loads(path.read_text()) == list(asked)
+  except ValueError:
+    return False  # Damaged: the run itself knows how far it is.
 
 
 def run(
@@ -137,27 +141,30 @@ def main(argv: Sequence[str] | None = None) -> None:
   parser.add_argument('--job', type=int, help='only the run of this number')
   parser.add_argument('--list', action='store_true', help='print, run nothing')
   args, passed_on = parser.parse_known_args(argv)
-  try:
-    todo = jobs(args.study, args.dataset, args.systems, args.seeds, args.runs)
-    if args.job is not None:
-      if not 0 <= args.job < len(todo):
-        raise errors.UserError(
-            f'There is no job {args.job}: the study has jobs 0 to'
-            f' {len(todo) - 1}; see --list.'
-        )
-      todo = dict([list(todo.items())[args.job]])
-  except errors.UserError as error:
-    print(error, file=sys.stderr)
-    sys.exit(2)
+  if code := arguments.exit_code(lambda: _sweep(args, passed_on)):
+    sys.exit(code)
+
+
+def _sweep(args: argparse.Namespace, passed_on: list[str]) -> int:
+  """Lists or runs; returns 1 if some runs failed."""
+  todo = jobs(args.study, args.dataset, args.systems, args.seeds, args.runs)
+  if args.job is not None:
+    if not 0 <= args.job < len(todo):
+      raise errors.UserError(
+          f'There is no job {args.job}: the study has jobs 0 to'
+          f' {len(todo) - 1}; see --list.'
+      )
+    todo = dict([list(todo.items())[args.job]])
   if args.list:
     for number, (workdir, own) in enumerate(todo.items()):
       asked = [*own, *passed_on]
       state = 'finished' if is_finished(workdir, asked) else 'to do'
       print(f'{number}\t{state}\t{shlex.join(asked)}')
-    return
-  if failed := run(todo, passed_on):
+    return 0
+  failed = run(todo, passed_on)
+  if failed:
     print(f'{len(failed)} runs failed: {[str(w) for w in failed]}')
-    sys.exit(1)
+  return int(bool(failed))
 
 
 if __name__ == '__main__':

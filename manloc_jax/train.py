@@ -45,8 +45,7 @@ def train(
     prepared: Folder of the prepared set.
     workdir: The run's folder.
     mesh: Devices.
-    stages: Stopwatch of the start, shown after the first update; by default
-      a new one.
+    stages: Stopwatch of the start, shown after the first update.
 
   Returns:
     Whether training has ended; false if the cluster asked it to leave.
