@@ -13,7 +13,7 @@ from manloc_jax import files
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
 # Of the section `data`; the images that a list names are in the split's digest.
-PATHS = ('root', 'prepared', 'split_list')
+PATHS = ('root', 'prepared', 'split_list', 'photographs')
 
 
 def claim(

@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 
 from manloc_jax.data import forge
-from manloc_jax.data.datasets import demo
+from manloc_jax.data import spec
 from manloc_jax.data.forge import blend
 from manloc_jax.data.forge import cameras
 from manloc_jax.data.forge import fills
@@ -29,11 +29,7 @@ def textured(height, width, seed=0):
 
 @pytest.fixture(scope='module')
 def packaged():
-  listed = [
-      forge.Photograph(demo.locate(one), one.group)
-      for one in demo.PHOTOGRAPHS[:6]
-  ]
-  return forge.Photographs(listed)
+  return forge.Photographs(forge.packaged().listed[:6])
 
 
 def test_same_seed_and_index_give_the_same_bytes(packaged):
@@ -201,3 +197,33 @@ def test_memory_is_bounded(packaged):
     bounded[i]
     kept = bounded._kept.values()
     assert len(kept) == 1 or sum(image.nbytes for image in kept) <= 1_000_000
+
+
+def test_broken_photographs_are_passed_over_and_listed(packaged, tmp_path):
+  broken = tmp_path / 'broken.jpg'
+  broken.write_bytes(packaged.listed[0].path.read_bytes()[:2000])
+  bad = forge.Photograph(broken, 'broken', 'broken')
+  listed = [*packaged.listed[:2], bad, *packaged.listed[2:]]
+  photographs = forge.Photographs(listed)
+  for index in range(12):
+    made = forge.generate(photographs, 0, index, SIZE)
+    assert 'broken' not in made.history['photographs'].values()
+  assert list(photographs.rejected) == ['broken']
+  # What was read before makes no difference.
+  again = forge.generate(forge.Photographs(listed), 0, 11, SIZE)
+  assert again.file == made.file
+  with pytest.raises(spec.DataError, match='None of 1 photographs'):
+    forge.generate(forge.Photographs([bad]), 0, 0, SIZE)
+
+
+def test_groups_are_not_divided(packaged):
+  listed = [
+      forge.Photograph(one.path, f'{i}', f'{i // 2}')
+      for i, one in enumerate([*packaged.listed] * 3)
+  ]
+  parts = {}
+  for one in forge.assign(listed, 0, (0.5, 0.25, 0.25)):
+    assert parts.setdefault(one.group, one.split) == one.split
+  assert set(parts.values()) == set(spec.SPLITS)
+  fixed = forge.packaged().listed
+  assert forge.assign(fixed, 0, (0.5, 0.25, 0.25)) == fixed

@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
     shards = {
         name(folder): len(manifest.shard_paths(folder, 'train'))
         for folder in (first, *others)
-        if not source.is_resident(folder)
+        if source.of(folder) != 'resident'
     }
   result = summarize(times, shards, config.batch_size)
   command.finish('pipeline', result, lines)
@@ -80,7 +80,7 @@ def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
 
 def name(folder: pathlib.Path) -> str:
   """Says how a prepared folder is read."""
-  if source.is_resident(folder):
+  if source.of(folder) == 'resident':
     return 'resident'
   return f'stream, shards: {len(manifest.shard_paths(folder, "train"))}'
 
@@ -99,7 +99,7 @@ def make_input(config, folder: pathlib.Path) -> contestants.Run:
 def open_batches(config, folder: pathlib.Path, mesh) -> Iterator:
   """Returns the training batches of a prepared folder, on the devices."""
   order = {'batch_size': config.batch_size, 'seed': config.seed}
-  if source.is_resident(folder):
+  if source.of(folder) == 'resident':
     return resident.train_batches(folder, mesh, **order)
   from manloc_jax.data import pipeline  # With TensorFlow.
 

@@ -10,7 +10,9 @@ from manloc_jax.data.forge.forgery import SIZE
 from manloc_jax.data.forge.forgery import forge
 from manloc_jax.data.forge.photographs import Photograph
 from manloc_jax.data.forge.photographs import Photographs
+from manloc_jax.data.forge.photographs import assign
 from manloc_jax.data.forge.photographs import find
+from manloc_jax.data.forge.photographs import packaged
 from manloc_jax.data.forge.sequence import generate
 
 __all__ = (
@@ -19,7 +21,9 @@ __all__ = (
     'Photograph',
     'Photographs',
     'SIZE',
+    'assign',
     'find',
     'forge',
     'generate',
+    'packaged',
 )

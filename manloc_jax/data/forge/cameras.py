@@ -105,7 +105,7 @@ def encode(image: np.ndarray, jpeg: Jpeg) -> bytes:
 
 
 def encode_png(image: np.ndarray) -> bytes:
-  """Returns the PNG file of uint8[h, w, 3]."""
+  """Returns the PNG file of uint8[h, w, 3] or uint8[h, w]."""
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, 'PNG', compress_level=1)
   return buffer.getvalue()

@@ -1,7 +1,8 @@
 """The photographs that forgeries are made of, in a bounded memory."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+import contextlib
 import dataclasses
 import pathlib
 
@@ -11,6 +12,8 @@ import numpy as np
 from manloc_jax.data import images
 from manloc_jax.data import inputs
 from manloc_jax.data import spec
+from manloc_jax.data import splits
+from manloc_jax.data.datasets import demo
 
 MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.
 CACHE_BYTES = 256_000_000
@@ -22,15 +25,24 @@ class Photograph:
 
   Attributes:
     path: Its file.
-    group: Photographs of one group show one scene or come from one file.
+    name: Unique, whatever folder the file is in.
+    group: Photographs of one group show one scene.
+    split: The part that it is forged for; None where nothing fixes it.
   """
 
   path: pathlib.Path
+  name: str
   group: str
+  split: str | None = None
 
 
 class Photographs(Sequence):
-  """Photographs by number: uint8[h, w, 3] each, those read last in memory."""
+  """Photographs by number: uint8[h, w, 3] each, those read last in memory.
+
+  Attributes:
+    listed: What is known of each.
+    rejected: Those that could not be read so far, by name, and why.
+  """
 
   def __init__(
       self, listed: Sequence[Photograph], cache_bytes: int = CACHE_BYTES
@@ -42,6 +54,7 @@ class Photographs(Sequence):
       cache_bytes: Memory to keep decoded photographs in; one always fits.
     """
     self.listed = tuple(listed)
+    self.rejected = {}
     self._cache_bytes = cache_bytes
     self._kept = collections.OrderedDict()
 
@@ -55,12 +68,27 @@ class Photographs(Sequence):
       DataError: Its file cannot be used.
     """
     path = self.listed[index].path
+    name = self.listed[index].name
+    if name in self.rejected:
+      raise spec.DataError(self.rejected[name])
     if path not in self._kept:
-      self._kept[path] = read(path)
+      try:
+        self._kept[path] = read(path)
+      except spec.DataError as error:
+        self.rejected[name] = str(error)
+        raise
       while self._bytes() > self._cache_bytes and len(self._kept) > 1:
         self._kept.popitem(last=False)
     self._kept.move_to_end(path)
     return self._kept[path]
+
+  def first_sound(self, order: Iterable[int]) -> int | None:
+    """Returns the first of some numbers whose file can be used, if any."""
+    for index in order:
+      with contextlib.suppress(spec.DataError):
+        self[index]
+        return index
+    return None
 
   def _bytes(self) -> int:
     return sum(image.nbytes for image in self._kept.values())
@@ -83,7 +111,7 @@ def read(path: pathlib.Path) -> np.ndarray:
 
 
 def find(
-    named: Sequence[str | pathlib.Path], cache_bytes: int = CACHE_BYTES
+    named: Sequence[str | pathlib.Path],
 ) -> tuple[Photographs, list[spec.Rejected]]:
   """Lists photographs in files, folders and patterns.
 
@@ -91,7 +119,6 @@ def find(
 
   Args:
     named: As `inputs.find` takes them.
-    cache_bytes: See `Photographs`.
 
   Returns:
     The photographs, sorted by name, and the files that are none.
@@ -106,7 +133,50 @@ def find(
       rejected.append(spec.Rejected(str(one.path), str(error)))
       continue
     # Names, and not paths, so that a folder can be moved.
-    group = one.name if names[one.name] == 1 else str(one.path)
-    listed.append(Photograph(one.path, group))
-  listed.sort(key=lambda photograph: photograph.group)
-  return Photographs(listed, cache_bytes), rejected
+    name = one.name if names[one.name] == 1 else str(one.path)
+    listed.append(Photograph(one.path, name, name))
+  listed.sort(key=lambda photograph: photograph.name)
+  return Photographs(listed), rejected
+
+
+def packaged() -> Photographs:
+  """Returns the photographs of the demo, which come with the dependencies.
+
+  Raises:
+    DataError: One is not installed.
+  """
+  return Photographs([
+      Photograph(demo.locate(one), one.name, one.group, one.split)
+      for one in demo.PHOTOGRAPHS
+  ])
+
+
+def assign(
+    listed: Sequence[Photograph],
+    seed: int,
+    fractions: tuple[float, float, float],
+) -> tuple[Photograph, ...]:
+  """Gives each photograph a part, unless all have one; groups stay together.
+
+  Args:
+    listed: The photographs.
+    seed: Fixes the draw.
+    fractions: Shares of train, val and test.
+
+  Raises:
+    DataError: A part would be empty.
+  """
+  if listed and all(one.split for one in listed):
+    return tuple(listed)
+  records = [
+      spec.Record(one.name, one.path, None, one.group, 'none')
+      for one in listed
+  ]
+  parts = {
+      name: part
+      for part, names in splits.group_split(records, seed, fractions).items()
+      for name in names
+  }
+  return tuple(
+      dataclasses.replace(one, split=parts[one.name]) for one in listed
+  )

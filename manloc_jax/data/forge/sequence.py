@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from manloc_jax.data import spec
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 
@@ -20,7 +21,8 @@ def generate(
   """Makes one forgery of the sequence.
 
   Args:
-    photographs: What to forge. Splices need at least two groups.
+    photographs: What to forge. Splices need at least two groups. One that
+      cannot be read is passed over, and listed in its `rejected`.
     seed: Fixes the sequence; not negative.
     index: Place in the sequence; not negative.
     size: See `forgery.forge`.
@@ -29,29 +31,42 @@ def generate(
     The forgery; `history` also names `seed`, `index` and the `photographs`.
 
   Raises:
-    DataError: A photograph cannot be used.
-    ValueError: There is none.
+    DataError: No photograph can be read.
   """
-  if not len(photographs):
-    raise ValueError('There is no photograph to forge.')
+  listed = photographs.listed
   block = np.random.default_rng((seed, index // BLOCK, 1))
-  pool = block.permutation(len(photographs))[:POOL]
+  order = block.permutation(len(photographs)).tolist()
   rng = np.random.default_rng((seed, index, 0))
-  host = int(rng.choice(pool))
-  group = photographs.listed[host].group
-  donors = [i for i in pool.tolist() if photographs.listed[i].group != group]
-  shares = dict(SHARES)
-  if not donors:
-    del shares['splice']
-    donors = [host]
-  donor = int(rng.choice(donors))
-  odds = np.array(list(shares.values()))
-  manipulation = str(rng.choice(list(shares), p=odds / odds.sum()))
-  made = forgery.forge(
-      photographs[host], photographs[donor], manipulation, rng, size
-  )
-  names = {'host': photographs.listed[host].group}
+  # The others follow, lest the few of the block turn out to be broken.
+  order = [*rng.permutation(order[:POOL]).tolist(), *order[POOL:]]
+  host = photographs.first_sound(order)
+  if host is None:
+    raise spec.DataError(
+        f'None of {len(photographs)} photographs can be read; name others.'
+    )
+  group = listed[host].group
+  strangers = [i for i in order if listed[i].group != group]
+  manipulation = _draw(SHARES, rng)
+  donor = None
   if manipulation == 'splice':
-    names['donor'] = photographs.listed[donor].group
+    donor = photographs.first_sound(strangers)
+    if donor is None:
+      others = {k: v for k, v in SHARES.items() if k != 'splice'}
+      manipulation = _draw(others, rng)
+  made = forgery.forge(
+      photographs[host],
+      photographs[host if donor is None else donor],
+      manipulation,
+      rng,
+      size,
+  )
+  names = {'host': listed[host].name}
+  if donor is not None:
+    names['donor'] = listed[donor].name
   made.history.update(seed=seed, index=index, photographs=names)
   return made
+
+
+def _draw(shares: dict[str, float], rng: np.random.Generator) -> str:
+  odds = np.array(list(shares.values()))
+  return str(rng.choice(list(shares), p=odds / odds.sum()))
