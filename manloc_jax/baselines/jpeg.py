@@ -91,6 +91,25 @@ def read(path: pathlib.Path) -> Jpeg | None:
     DataError: The file cannot be decoded or is smaller than 16x16.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
+  steps = steps_of(path)
+  if steps is None:
+    return None
+  height, width = pixels.shape[:2]
+  if min(height, width) < _MIN_SIDE:
+    raise spec.DataError(
+        f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
+        f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
+    )
+  if jpeglib is None:
+    return from_pixels(pixels, steps)
+  return _from_file(path, steps, height // 8, width // 8)
+
+
+def steps_of(path: pathlib.Path) -> np.ndarray | None:
+  """Returns the quantisation table of a file's luma, int32[8, 8], or None.
+
+  Only the header is read; see `read` for what has no such table.
+  """
   with Image.open(path) as image:
     is_luma = image.mode == 'L' or (
         image.mode == 'RGB' and image.info.get('adobe_transform') != 0
@@ -101,16 +120,23 @@ def read(path: pathlib.Path) -> Jpeg | None:
     table = image.quantization[image.layer[0][3]]
   if (factors > factors[0]).any() or max(table) > 255:
     return None
-  height, width = pixels.shape[:2]
-  if min(height, width) < _MIN_SIDE:
-    raise spec.DataError(
-        f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
-        f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
-    )
-  steps = np.array(table, np.int32).reshape(8, 8)
-  if jpeglib is None:
-    return _from_pixels(pixels, steps, len(factors) > 1)
-  return _from_file(path, steps, height // 8, width // 8)
+  return np.array(table, np.int32).reshape(8, 8)
+
+
+def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
+  """Computes what a JPEG file of these pixels would hold.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3]; grey images give chroma of zeros.
+    steps: Quantisation table of luma, int[8, 8].
+  """
+  rows, columns = (side // 8 for side in pixels.shape[:2])
+  pixels = pixels[: 8 * rows, : 8 * columns]
+  luma = pixels @ _LUMA
+  coefficients = np.round(block_dct(luma - 128) / steps).astype(np.int32)
+  colour = pixels - luma[..., None]
+  chroma = colour[..., [2, 0]] / np.array([1.772, 1.402])
+  return Jpeg(coefficients, steps, chroma.astype(np.float32))
 
 
 def split(plane: np.ndarray) -> np.ndarray:
@@ -151,18 +177,6 @@ def _from_file(path, steps, rows, columns) -> Jpeg:
       for i, plane in ((1, file.Cb), (2, file.Cr))
   ]
   return Jpeg(luma, steps, np.stack(chroma, axis=-1))
-
-
-def _from_pixels(pixels, steps, has_chroma) -> Jpeg:
-  rows, columns = (side // 8 for side in pixels.shape[:2])
-  pixels = pixels[: 8 * rows, : 8 * columns]
-  luma = pixels @ _LUMA
-  coefficients = np.round(block_dct(luma - 128) / steps).astype(np.int32)
-  if not has_chroma:
-    return Jpeg(coefficients, steps, None)
-  colour = pixels - luma[..., None]
-  chroma = colour[..., [2, 0]] / np.array([1.772, 1.402])
-  return Jpeg(coefficients, steps, chroma.astype(np.float32))
 
 
 def _enlarge(plane, samples, luma_samples, shape) -> np.ndarray:

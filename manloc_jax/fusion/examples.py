@@ -1,0 +1,144 @@
+"""Examples for the network: the evidence of forged images, measured once."""
+
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import pathlib
+import zlib
+
+import cv2
+import numpy as np
+import tqdm
+
+from manloc_jax import files
+from manloc_jax.data import datasets
+from manloc_jax.data import images
+from manloc_jax.data import pool
+from manloc_jax.data import spec
+from manloc_jax.fusion import evidence
+
+# PatchMatch takes longer than all the rest. Where nothing was copied it is let
+# loose on some images only, to show where it errs.
+_SOUGHT_ELSEWHERE = 0.25
+VERSION = 1  # Raise it where `evidence` measures something else.
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """An image as the network sees it.
+
+  Attributes:
+    image_id: The image.
+    manipulation: What was done to it.
+    evidence: f16[rows, columns, len(evidence.NAMES)].
+    share: uint8[rows, columns], 255 times the manipulated share of a block.
+  """
+
+  image_id: str
+  manipulation: str
+  evidence: np.ndarray
+  share: np.ndarray
+
+
+def collect(
+    dataset: str,
+    records: Sequence[spec.Record],
+    cache: pathlib.Path,
+    *,
+    all_copies: bool,
+    workers: int | None = None,
+) -> list[Example]:
+  """Measures images, or reads what was measured before.
+
+  Args:
+    dataset: Name of the data set.
+    records: Manipulated images.
+    cache: Folder for measurements, one file each; those there are kept.
+    all_copies: Whether copies are sought in every image.
+    workers: Processes; one per core by default.
+
+  Returns:
+    The examples in the order of the records. Images without a mask that fits
+    are left out, as the manifest of a prepared set tells.
+  """
+  cache.mkdir(parents=True, exist_ok=True)
+  one = functools.partial(
+      _measured, dataset=dataset, cache=cache, all_copies=all_copies
+  )
+  with pool.ordered_map(workers) as run:
+    done = tqdm.tqdm(
+        run(one, records),
+        'measuring',
+        len(records),
+        unit='image',
+        disable=None,
+    )
+    return [example for example in done if example is not None]
+
+
+def _measured(
+    record: spec.Record, dataset: str, cache: pathlib.Path, all_copies: bool
+) -> Example | None:
+  seeks = (
+      all_copies
+      or record.manipulation == 'copy-move'
+      or zlib.crc32(record.image_id.encode()) % 100 < 100 * _SOUGHT_ELSEWHERE
+  )
+  path = cache / f'{_digest(record)}_{VERSION}{"_copies" * seeks}.npz'
+  if not path.exists():
+    found = measure(record, datasets.DATASETS[dataset], seeks)
+    if found is None:
+      return None
+    with files.replacing(path) as fresh, fresh.open('wb') as file:
+      np.savez(file, evidence=found[0], share=found[1])
+  with np.load(path, allow_pickle=False) as saved:
+    return Example(
+        record.image_id,
+        record.manipulation,
+        saved['evidence'],
+        saved['share'],
+    )
+
+
+def _digest(record: spec.Record) -> str:
+  """Names an image and its mask by what they hold."""
+  digest = hashlib.sha256()
+  for path in (record.image, record.mask):
+    with contextlib.suppress(OSError):  # Said when it is decoded.
+      digest.update(path.read_bytes())
+  return digest.hexdigest()[:20]
+
+
+def measure(
+    record: spec.Record, dataset: spec.Dataset, seeks_copies: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+  """Returns evidence and share of a manipulated image; see `Example`.
+
+  None stands for an image that cannot be used: it or its mask is broken, or
+  they are not of one size.
+  """
+  try:
+    pixels = images.read_image(record.image).pixels
+    mask = images.read_mask(
+        record.mask, dataset.is_manipulated, dataset.mask_mode
+    )
+  except spec.DataError:
+    return None
+  if mask.shape != pixels.shape[:2]:
+    return None
+  copies = evidence.find_copies(pixels) if seeks_copies else None
+  found = evidence.measure(pixels, evidence.read_steps(record.image), copies)
+  return found.astype(np.float16), _shares(mask)
+
+
+def _shares(mask: np.ndarray) -> np.ndarray:
+  """Returns 255 times the share of ones in every block, at the edge in part."""
+  rows, columns = (-(-side // evidence.BLOCK) for side in mask.shape)
+  missing = [
+      (0, n * evidence.BLOCK - side)
+      for n, side in zip((rows, columns), mask.shape, strict=True)
+  ]
+  padded = np.pad(mask, missing, 'edge') * np.uint8(255)
+  return cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA)
