@@ -125,7 +125,7 @@ class Localizer:
       UserError: See `checkpoint.load` and `__init__`; or there is no such
         device.
     """
-    devices = _devices(device)
+    devices = parallel.local_devices(device)
     run = checkpoint.load(workdir)
     if threshold is None and gate == 'none':
       threshold = _val_threshold(workdir, run.step)
@@ -249,16 +249,6 @@ def _default_batch_size(mesh) -> int:
   # the rest of an image's last batch is lost.
   is_cpu = mesh.devices.flat[0].platform == 'cpu'
   return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)
-
-
-def _devices(kind: str | None) -> list[jax.Device]:
-  try:
-    return jax.local_devices(backend=kind)
-  except RuntimeError as error:
-    raise errors.UserError(
-        f'There is no device of the kind {kind!r} here, only'
-        f' {jax.default_backend()!r}; choose that one or leave it out.'
-    ) from error
 
 
 def _val_threshold(workdir: str, step: int) -> float | None:

@@ -90,7 +90,10 @@ def load(path: pathlib.Path) -> Weights:
       )
     mean, spread = tensors.pop('mean'), tensors.pop('spread')
     params = traverse_util.unflatten_dict(tensors, sep='/')['params']
-    model = network.Fusion(**facts['model'])
+    model = network.Fusion(
+        width=int(facts['model']['width']),
+        dilations=tuple(facts['model']['dilations']),
+    )
     threshold, origin = float(facts['threshold']), dict(facts['origin'])
   except FileNotFoundError:
     raise errors.UserError(
