@@ -103,10 +103,11 @@ def read(workdir: str) -> ml_collections.ConfigDict:
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns settings as JSON holds them, without the paths of a machine."""
+  """Returns settings as JSON holds them, without those of a machine."""
   content = json.loads(config.to_json())
   for key in PATHS:
     content['data'].pop(key, None)
+  content['data'].get('stream', {}).pop('workers', None)
   return content
 
 
