@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
   found, rejected = forge.packaged(), []
   if args.photographs:
-    found, rejected = forge.find(args.photographs)
+    found, rejected = forge.find(args.photographs, args.out)
   if not found:
     raise errors.UserError(
         f'There is no photograph in {", ".join(args.photographs)}; name files'

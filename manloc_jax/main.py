@@ -178,7 +178,7 @@ def _forge(data: ml_collections.ConfigDict) -> None:
 
   found, rejected = forge.packaged(), []
   if data.photographs:
-    found, rejected = forge.find([data.photographs])
+    found, rejected = forge.find([data.photographs], data.root)
   broken = tree.write(
       data.root,
       found.listed,

@@ -106,7 +106,7 @@ def read(workdir: str) -> ml_collections.ConfigDict:
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns settings as JSON holds them, without the paths of a machine.
+  """Returns settings as JSON holds them, without those of a machine.
 
   Those of a network do not name the method: runs of older versions do not.
   Those of other methods hold nothing that they do not depend on.
@@ -118,6 +118,7 @@ def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
     content = {key: content[key] for key in _CLASSICAL}
   for key in PATHS:
     content['data'].pop(key, None)
+  content['data'].get('stream', {}).pop('workers', None)
   return content
 
 

@@ -147,7 +147,7 @@ def _batches(config, prepared: str, mesh, start_step: int, stages):
   if kind == 'stream':
     from manloc_jax.data import stream as reader
 
-    order.update(config.data.stream)
+    order.update(config.data.get('stream', {}))
   else:
     from manloc_jax.data import pipeline as reader  # With TensorFlow.
 

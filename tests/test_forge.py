@@ -227,3 +227,18 @@ def test_groups_are_not_divided(packaged):
   assert set(parts.values()) == set(spec.SPLITS)
   fixed = forge.packaged().listed
   assert forge.assign(fixed, 0, (0.5, 0.25, 0.25)) == fixed
+
+
+def test_forgeries_that_change_nothing_are_made_anew(monkeypatch):
+  host = textured(120, 120)
+  tries = []
+
+  def manipulate(scene, donor, kind, rng):
+    tries.append(kind)
+    mask = np.ones(scene.shape[:2], np.uint8)
+    return (scene if len(tries) < 3 else 255 - scene), mask, {}
+
+  monkeypatch.setattr(forgery, 'manipulate', manipulate)
+  rng = np.random.default_rng(0)
+  forge.forge(host, host, 'removal', rng, SIZE)
+  assert len(tries) == 3

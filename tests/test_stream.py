@@ -200,6 +200,18 @@ def test_photographs_that_have_gone_are_named(root, tmp_path):
     tree.listed(tmp_path / 'tree', settings['photographs'][0]['split'])
 
 
+def test_broken_photographs_are_told_once(prepared, tmp_path, caplog):
+  broken = tmp_path / 'broken.jpg'
+  broken.write_bytes(b'none')
+  bad = forge.Photograph(broken, 'broken', 'broken')
+  listed = (*forge.packaged().listed[:2], bad)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(tree, 'listed', lambda root, split: listed)
+    take(prepared, 9)
+  (record,) = caplog.records
+  assert 'broken.jpg is not an image' in record.getMessage()
+
+
 @pytest.mark.parametrize('ending', ['closed', 'killed'])
 def test_workers_end_with_the_stream(prepared, ending):
   """Streams without TensorFlow; leaves no process behind."""

@@ -18,6 +18,7 @@ from absl import app
 from absl import flags
 import jax
 
+from manloc_jax import errors
 from manloc_jax import parallel
 from manloc_jax import resident
 from manloc_jax.benchmarks import command
@@ -68,6 +69,12 @@ def main(argv: list[str]) -> None:
 def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
   """Returns the prepared folders to read."""
   if _PREPARED.value:
+    if source.of(_PREPARED.value) == 'stream':
+      raise errors.UserError(
+          f'{_PREPARED.value} is trained on a stream of forgeries, whose'
+          ' workers would go on while the train step has its turn; see'
+          ' input_wait_share in the metrics.jsonl of a run instead.'
+      )
     return [pathlib.Path(_PREPARED.value)]
   write = functools.partial(noise.write, split='train', patches=_PATCHES.value)
   streams = [

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import dataclasses
 import functools
 import itertools
+import logging
 import pathlib
 
 import numpy as np
@@ -116,11 +117,11 @@ def train_batches(
   first, skip = divmod(start_step * batch_size, plan.patches_per_group)
   numbers = itertools.count(index + first * processes, processes)
   with pool.ordered_map(workers) as run:
-    groups = run(functools.partial(make_group, plan=plan), numbers)
-    yield from _batches(groups, skip, batch_size)
+    made = run(functools.partial(make_group, plan=plan), numbers)
+    yield from _batches(_tell_rejected(made), skip, batch_size)
 
 
-def make_group(number: int, plan: Plan) -> Batch:
+def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
   """Forges the images of a group and draws its patches.
 
   Args:
@@ -128,7 +129,8 @@ def make_group(number: int, plan: Plan) -> Batch:
     plan: What all groups have in common.
 
   Returns:
-    The fields of a batch but for `weight`, `plan.patches_per_group` rows.
+    The fields of a batch but for `weight`, `plan.patches_per_group` rows; and
+    the photographs that could not be read, by name, and why.
   """
   photographs = tree.opened(plan.listed)
   first = number * plan.images_per_group
@@ -152,7 +154,20 @@ def make_group(number: int, plan: Plan) -> Batch:
   }
   # Small images may have too few patches: some then come twice.
   order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)
-  return {name: rows[name][order] for name in FIELDS}
+  rows = {name: rows[name][order] for name in FIELDS}
+  return rows, photographs.rejected
+
+
+def _tell_rejected(
+    made: Iterator[tuple[Batch, dict[str, str]]],
+) -> Iterator[Batch]:
+  """Passes groups on; each photograph that is passed over is named once."""
+  told = set()
+  for rows, rejected in made:
+    for name in rejected.keys() - told:
+      logging.warning('Left out: %s', rejected[name])
+      told.add(name)
+    yield rows
 
 
 def _quotas(

@@ -22,6 +22,8 @@ from manloc_jax.data.forge import views
 MANIPULATIONS = ('copy-move', 'splice', 'removal', 'retouch')
 SIZE = (256, 512)  # Short side in pixels.
 _BLEND_WEIGHTS = (0.35, 0.4, 0.25)  # Of `blend.BLENDS`.
+_LEAST_CHANGED = 0.3  # Share of the pixels under a mask.
+_TRIES = 4  # Until so many are; a photograph of one colour never has them.
 _RESIZE_LEAST_SIDE = 128  # Pixels; a smaller result is not resized.
 
 
@@ -80,7 +82,12 @@ def forge(
   if manipulation == 'splice':
     save = cameras.web if rng.random() < 0.5 else cameras.camera
     piece, history['donor'] = photographed(donor, size, rng, save)
-  forged, mask, history['piece'] = manipulate(scene, piece, manipulation, rng)
+  for _ in range(_TRIES):
+    forged, mask, facts = manipulate(scene, piece, manipulation, rng)
+    changed = (forged != scene).any(axis=-1)
+    if changed.sum() > _LEAST_CHANGED * mask.sum():
+      break  # Unlike white on white, which nobody would do or could find.
+  history['piece'] = facts
   file, suffix, mask, history['files'] = finish(forged, mask, rng)
   image = cameras.decode(file)
   return Forgery(file, suffix, image, mask, manipulation, history)

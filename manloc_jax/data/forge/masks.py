@@ -143,6 +143,7 @@ def _segment(
   region = chosen[labels].astype(np.uint8)
   kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
   region = cv2.morphologyEx(region, cv2.MORPH_CLOSE, kernel)
+  region = cv2.morphologyEx(region, cv2.MORPH_OPEN, kernel)  # No slivers.
   outlines, _ = cv2.findContours(
       region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
   )

@@ -112,6 +112,7 @@ def read(path: pathlib.Path) -> np.ndarray:
 
 def find(
     named: Sequence[str | pathlib.Path],
+    out: str | pathlib.Path | None = None,
 ) -> tuple[Photographs, list[spec.Rejected]]:
   """Lists photographs in files, folders and patterns.
 
@@ -119,12 +120,20 @@ def find(
 
   Args:
     named: As `inputs.find` takes them.
+    out: Folder for forgeries; what lies below it is no photograph.
 
   Returns:
     The photographs, sorted by name, and the files that are none.
   """
   listed, rejected = [], []
   found = inputs.find([str(name) for name in named])
+  if out is not None:
+    folder = pathlib.Path(out).resolve()
+    found = [
+        one
+        for one in found
+        if not one.path.resolve().is_relative_to(folder)
+    ]
   names = collections.Counter(one.name for one in found)
   for one in found:
     try:

@@ -45,10 +45,10 @@ def generate(
         f'None of {len(photographs)} photographs can be read; name others.'
     )
   group = listed[host].group
-  strangers = [i for i in order if listed[i].group != group]
   manipulation = _draw(SHARES, rng)
   donor = None
   if manipulation == 'splice':
+    strangers = (i for i in order if listed[i].group != group)
     donor = photographs.first_sound(strangers)
     if donor is None:
       others = {k: v for k, v in SHARES.items() if k != 'splice'}
