@@ -32,6 +32,8 @@ _PACKAGES = (
 class Classical:
   """A method of `baselines`; see `localization.Detector`."""
 
+  parallel = True
+
   def __init__(self, method: str, threshold: float | None = None):
     """Takes a method.
 

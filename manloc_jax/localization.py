@@ -48,6 +48,7 @@ class Detector(Protocol):
     device: Kind of the device.
     bounded: Whether values lie in 0 to 1, so that 0.5 parts them.
     neutral: Value that says nothing, for constant maps.
+    parallel: Whether other processes may use copies of it.
   """
 
   origin: dict[str, Any]
@@ -55,6 +56,7 @@ class Detector(Protocol):
   device: str
   bounded: bool
   neutral: float
+  parallel: bool
 
   def raw_map(
       self, path: pathlib.Path, image: images.Decoded

@@ -91,7 +91,7 @@ class Localizer:
     self._stride = stride
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
-    self.bounded, self.neutral = True, 0.5
+    self.bounded, self.neutral, self.parallel = True, 0.5, False
     self.origin = {
         'method': 'network',
         'stride': stride,

@@ -71,7 +71,7 @@ def evaluate(
     return written
   kept = results / f'images-{_digest(origin)[:12]}'
   kept.mkdir(parents=True, exist_ok=True)
-  if config.method == settings.NETWORK:
+  if not detector.parallel:
     workers = 1  # The devices are in this process.
   count = functools.partial(
       _score_part, config, prepared, detector, kept, workers

@@ -14,6 +14,7 @@ from manloc_jax import baselines
 from manloc_jax import classical
 from manloc_jax import cli
 from manloc_jax import errors
+from manloc_jax import detectors
 from manloc_jax import localize_command
 from manloc_jax.data import images
 
@@ -44,7 +45,7 @@ def command(tmp_path, capsys):
 
 
 def test_the_command_offers_every_method():
-  assert sorted(localize_command.CLASSICAL) == sorted(baselines.METHODS)
+  assert sorted(localize_command.METHODS) == sorted(detectors.METHODS)
 
 
 @pytest.mark.parametrize('name', baselines.METHODS)

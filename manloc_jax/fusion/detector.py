@@ -33,6 +33,7 @@ class Fused:
 
   bounded = True
   neutral = 0.5
+  parallel = False
 
   def __init__(
       self,

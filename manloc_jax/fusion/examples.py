@@ -89,7 +89,7 @@ def _measured(
   )
   path = cache / f'{_digest(record)}_{VERSION}{"_copies" * seeks}.npz'
   if not path.exists():
-    found = measure(record, datasets.DATASETS[dataset], seeks)
+    found = measure(record, datasets.get(dataset), seeks)
     if found is None:
       return None
     with files.replacing(path) as fresh, fresh.open('wb') as file:

@@ -23,7 +23,9 @@ import optax
 from sklearn import metrics as sklearn_metrics
 import tqdm
 
+from manloc_jax import arguments
 from manloc_jax import checkpoint
+from manloc_jax import pretrained
 from manloc_jax import settings
 from manloc_jax import writer as writer_lib
 from manloc_jax.data import datasets
@@ -32,9 +34,6 @@ from manloc_jax.data import splits
 from manloc_jax.fusion import examples as examples_lib
 from manloc_jax.fusion import network
 from manloc_jax.fusion import weights as weights_lib
-
-WEIGHTS = 'fusion.safetensors'
-
 
 def read_parts(
     config: ml_collections.ConfigDict, parts: Sequence[str]
@@ -48,7 +47,7 @@ def read_parts(
   Returns:
     The examples of each part, and the digest of the split.
   """
-  dataset = datasets.DATASETS[config.name]
+  dataset = datasets.get(config.name)
   records, _ = dataset.find_records(pathlib.Path(config.root))
   forged = {one.image_id: one for one in records if one.mask is not None}
   split = splits.draw(
@@ -183,7 +182,7 @@ def score(
 
 
 def train(config: ml_collections.ConfigDict, workdir: str) -> float:
-  """Trains, and writes the best weights of the run to `WEIGHTS`.
+  """Trains, and writes the best weights of the run, `fusion.safetensors`.
 
   Args:
     config: See configs/fusion.py.
@@ -235,7 +234,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
               'val_block_auc_mean': found,
           }
           weights_lib.save(
-              pathlib.Path(workdir) / WEIGHTS,
+              pathlib.Path(workdir) / pretrained.FUSION.name,
               weights_lib.Weights(
                   model, state.params, mean, spread, edge, origin
               ),
@@ -248,10 +247,14 @@ _CONFIG = config_flags.DEFINE_config_file('config', None, 'Settings.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 
 
-def main(argv: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> int:
   """Runs the command."""
   if len(argv) > 1:
     raise app.UsageError(f'Unknown argument {argv[1]!r}; see --help.')
+  return arguments.exit_code(_run)
+
+
+def _run() -> None:
   found = train(_CONFIG.value, _WORKDIR.value)
   print(json.dumps({'val_block_auc_mean': found, 'workdir': _WORKDIR.value}))
 
