@@ -71,6 +71,7 @@ class Fused:
         'method': 'fusion',
         'threshold': self.threshold,
         'weights_sha256': weights_lib.digest(path),
+        'training': _training(weights.origin),
         'version': manloc_jax.__version__,
     }
 
@@ -152,6 +153,17 @@ class Fused:
         place = scores[top : top + step, left : left + step]
         place[...] = inner[: place.shape[0], : place.shape[1]]
     return scores
+
+
+def _training(origin: dict[str, Any]) -> dict[str, Any]:
+  """Which set and which seed made the weights."""
+  config = origin.get('config', {})
+  return {
+      'data': config.get('data', {}).get('name'),
+      'split_digest': origin.get('split_digest'),
+      'seed': config.get('seed'),
+      'step': origin.get('step'),
+  }
 
 
 def _apply(model, params: Any, blocks, typical, inside) -> jax.Array:
