@@ -4,6 +4,7 @@ r"""The `manloc` command: localizes, looks at datasets, splits, prepares them.
   manloc audit casia1 FOLDER                  is the tree fit for training?
   manloc split nist16 FOLDER --rule group --out split.json
   manloc prepare casia1 FOLDER --rule list --split_list split.json
+  manloc forge PHOTOGRAPHS --out data/synthetic --count 1000
   manloc report runs/demo
 
 Exit code 0: done; 1: the audit found something WRONG, or some images could not
@@ -16,6 +17,7 @@ import json
 import sys
 
 from manloc_jax import arguments
+from manloc_jax import forge_command
 from manloc_jax import localize_command
 
 # Everything heavy is imported where it is used: help comes at once.
@@ -139,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
   _add_audit(commands, tree)
   _add_split(commands, tree)
   _add_prepare(commands, tree)
+  forge_command.add_to(commands)
   report = commands.add_parser(
       'report',
       add_help=False,

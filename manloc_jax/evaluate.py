@@ -224,11 +224,14 @@ def _rates(workdir: str) -> dict[str, float]:
 
 def _data_facts(content: dict, split: str) -> dict:
   """What of the manifest says which rows these are."""
+  is_stream = content['settings'].get('source') == 'stream'
+  trained_on = content['splits']['train']['num_patches']
   return {
       'dataset': content['dataset'],
       'settings': content['settings'],
       'split_digest': content['splits'][split]['digest'],
-      'training_patches': content['splits']['train']['num_patches'],
+      # A stream trains on others than those of the prepared part.
+      'training_patches': None if is_stream else trained_on,
   }
 
 

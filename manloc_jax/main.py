@@ -137,6 +137,8 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
         f'The dataset {data.name} has no folder: {layout}; set'
         ' --config.data.root=<root>.'
     )
+  if data.name == 'synthetic' and 'forge' in data:
+    _forge(data)
   folder = prepare.prepare(
       dataset=data.name,
       root=data.root,
@@ -152,6 +154,26 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
       num_shards=data.num_shards,
   )
   return str(folder)
+
+
+def _forge(data: ml_collections.ConfigDict) -> None:
+  """Makes the finite parts of `synthetic` where they are missing."""
+  from manloc_jax.data import forge
+  from manloc_jax.data.forge import tree
+
+  found, rejected = forge.packaged(), []
+  if data.photographs:
+    found, rejected = forge.find([data.photographs], data.root)
+  broken = tree.write(
+      data.root,
+      found.listed,
+      counts=data.forge.counts,
+      seed=data.seed,
+      size=data.forge.size,
+      fractions=data.fractions,
+  )
+  for reason in [*(one.reason for one in rejected), *broken.values()]:
+    print(f'Left out: {reason}')
 
 
 def _train(config, prepared: str, workdir: str) -> bool:

@@ -13,7 +13,7 @@ from manloc_jax import files
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
 # Of the section `data`; the images that a list names are in the split's digest.
-PATHS = ('root', 'prepared', 'split_list')
+PATHS = ('root', 'prepared', 'split_list', 'photographs')
 
 
 def claim(
@@ -103,10 +103,11 @@ def read(workdir: str) -> ml_collections.ConfigDict:
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns settings as JSON holds them, without the paths of a machine."""
+  """Returns settings as JSON holds them, without those of a machine."""
   content = json.loads(config.to_json())
   for key in PATHS:
     content['data'].pop(key, None)
+  content['data'].get('stream', {}).pop('workers', None)
   return content
 
 

@@ -138,14 +138,20 @@ def _batches(config, prepared: str, mesh, start_step: int, stages):
   """Returns the batches after `start_step`, on the devices."""
   stages.begin('input')
   order = {'seed': config.seed, 'start_step': start_step}
-  if source.is_resident(prepared):
+  kind = source.of(prepared)
+  if kind == 'resident':
     return resident.train_batches(
         prepared, mesh, batch_size=config.batch_size, **order
     )
   stages.begin('imports')
-  from manloc_jax.data import pipeline  # With TensorFlow.
+  if kind == 'stream':
+    from manloc_jax.data import stream as reader
 
-  batches = pipeline.train_batches(
+    order.update(config.data.get('stream', {}))
+  else:
+    from manloc_jax.data import pipeline as reader  # With TensorFlow.
+
+  batches = reader.train_batches(
       prepared,
       batch_size=config.batch_size // jax.process_count(),
       process=(jax.process_index(), jax.process_count()),

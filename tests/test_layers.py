@@ -20,6 +20,9 @@ FORBIDDEN = {
     'data': JAX | {'absl', OURS + 'models'},
     'data/arrays.py': {OURS + 'data.records', OURS + 'data.pipeline'},
     'data/manifest.py': {OURS + 'data.records', OURS + 'data.pipeline'},
+    'data/forge': {OURS + 'data.records', OURS + 'data.pipeline'},
+    'data/stream.py': {OURS + 'data.records', OURS + 'data.pipeline'},
+    'forge_command.py': JAX | {'tensorflow', 'absl'},
     'scores.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
     'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
     'chunks.py': {'tensorflow', 'ml_collections', 'absl'},
@@ -101,7 +104,8 @@ def test_tensorflow_waits_behind_its_doors():
   code = (
       'import sys; from manloc_jax import evaluate, resident,'
       ' robustness, train; from'
-      ' manloc_jax.data import prepare; assert "tensorflow" not in sys.modules'
+      ' manloc_jax.data import prepare, stream; assert "tensorflow" not in'
+      ' sys.modules'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
 

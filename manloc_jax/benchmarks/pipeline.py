@@ -18,6 +18,7 @@ from absl import app
 from absl import flags
 import jax
 
+from manloc_jax import errors
 from manloc_jax import parallel
 from manloc_jax import resident
 from manloc_jax.benchmarks import command
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> None:
     shards = {
         name(folder): len(manifest.shard_paths(folder, 'train'))
         for folder in (first, *others)
-        if not source.is_resident(folder)
+        if source.of(folder) != 'resident'
     }
   result = summarize(times, shards, config.batch_size)
   command.finish('pipeline', result, lines)
@@ -68,6 +69,12 @@ def main(argv: list[str]) -> None:
 def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
   """Returns the prepared folders to read."""
   if _PREPARED.value:
+    if source.of(_PREPARED.value) == 'stream':
+      raise errors.UserError(
+          f'{_PREPARED.value} is trained on a stream of forgeries, whose'
+          ' workers would go on while the train step has its turn; see'
+          ' input_wait_share in the metrics.jsonl of a run instead.'
+      )
     return [pathlib.Path(_PREPARED.value)]
   write = functools.partial(noise.write, split='train', patches=_PATCHES.value)
   streams = [
@@ -80,7 +87,7 @@ def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
 
 def name(folder: pathlib.Path) -> str:
   """Says how a prepared folder is read."""
-  if source.is_resident(folder):
+  if source.of(folder) == 'resident':
     return 'resident'
   return f'stream, shards: {len(manifest.shard_paths(folder, "train"))}'
 
@@ -99,7 +106,7 @@ def make_input(config, folder: pathlib.Path) -> contestants.Run:
 def open_batches(config, folder: pathlib.Path, mesh) -> Iterator:
   """Returns the training batches of a prepared folder, on the devices."""
   order = {'batch_size': config.batch_size, 'seed': config.seed}
-  if source.is_resident(folder):
+  if source.of(folder) == 'resident':
     return resident.train_batches(folder, mesh, **order)
   from manloc_jax.data import pipeline  # With TensorFlow.
 

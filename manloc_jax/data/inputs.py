@@ -23,7 +23,9 @@ class Input:
   name: str
 
 
-def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
+def find(
+    named: Sequence[str], results: pathlib.Path | None = None
+) -> list[Input]:
   """Lists files, the images of folders, and what patterns stand for.
 
   A file counts whatever its suffix, and a name that stands for nothing is
@@ -32,7 +34,8 @@ def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
   Args:
     named: Files, folders, which are searched with those below them, and
       patterns with `*`, `?`, `[...]` and `**`.
-    results: Folder for results; pictures below it are no input.
+    results: Folder for results; pictures below it are no input. None where no
+      result is named after an input: then names may repeat.
 
   Raises:
     DataError: A folder lies inside that for results, or the results of two
@@ -47,7 +50,7 @@ def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
       for one in _expand(match, results):
         place = os.path.abspath(one.path)
         other = names.setdefault(one.name, place)
-        if other != place:
+        if results is not None and other != place:
           raise spec.DataError(
               f'{other} and {place} would both have results named {one.name};'
               ' name a folder that holds both, or use two result folders.'
@@ -56,13 +59,15 @@ def find(named: Sequence[str], results: pathlib.Path) -> list[Input]:
   return list(found.values())
 
 
-def _expand(named: str, results: pathlib.Path) -> Iterator[Input]:
+def _expand(
+    named: str, results: pathlib.Path | None
+) -> Iterator[Input]:
   path = pathlib.Path(named)
   if not os.path.isdir(named):  # An empty name is none, and no path knows it.
     yield Input(path, path.name)
     return
-  out = os.path.realpath(results)
-  if os.path.commonpath([out, os.path.realpath(path)]) == out:
+  out = None if results is None else os.path.realpath(results)
+  if out and os.path.commonpath([out, os.path.realpath(path)]) == out:
     raise spec.DataError(
         f'{path} lies in the folder for results, {results}, where no image is'
         ' taken for input; choose another folder for results.'

@@ -40,7 +40,11 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
     with concurrent.futures.ProcessPoolExecutor(
         workers, context, initializer=_start_worker
     ) as pool:
-      yield functools.partial(_bounded_map, pool, 2 * workers)
+      try:
+        yield functools.partial(_bounded_map, pool, 2 * workers)
+      finally:
+        # What is ahead of a reader who leaves is not worth waiting for.
+        pool.shutdown(wait=False, cancel_futures=True)
   except concurrent.futures.process.BrokenProcessPool as error:
     raise spec.DataError(
         'A worker process was killed, most likely for lack of memory; free '

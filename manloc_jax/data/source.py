@@ -1,9 +1,10 @@
 """How a set is prepared and read: `--config.data.source`.
 
 `tfrecord` is shards that TensorFlow writes and reads. `resident` is NumPy
-arrays, which training holds in the memory of the devices. TensorFlow takes
-seconds to import and not every machine has it: here, it is imported for shards
-alone.
+arrays, which training holds in the memory of the devices. `stream` trains on
+forgeries made meanwhile, and keeps the parts for evaluation as arrays too.
+TensorFlow takes seconds to import and not every machine has it: here, it is
+imported for shards alone.
 """
 
 import contextlib
@@ -16,13 +17,13 @@ from manloc_jax.data import arrays
 from manloc_jax.data import manifest
 from manloc_jax.data import spec
 
-SOURCES = ('tfrecord', 'resident')
+SOURCES = ('tfrecord', 'resident', 'stream')
 
 
-def is_resident(folder: str | pathlib.Path) -> bool:
-  """Tells what a prepared folder holds: arrays, or else shards."""
+def of(folder: str | pathlib.Path) -> str:
+  """Tells which of `SOURCES` a prepared folder was made for."""
   # Folders older than the setting hold shards.
-  return manifest.read(folder)['settings'].get('source') == 'resident'
+  return manifest.read(folder)['settings'].get('source', 'tfrecord')
 
 
 def split_writer(
@@ -35,7 +36,7 @@ def split_writer(
     split: The part.
     settings: What the manifest will hold as `settings`.
   """
-  if settings['source'] == 'resident':
+  if settings['source'] != 'tfrecord':
     return arrays.SplitWriter(folder, split)
   from manloc_jax.data import records
 
@@ -51,7 +52,7 @@ def write_metadata(
     settings: dict,
 ) -> None:
   """Writes what readers other than ours want to know; arrays say it all."""
-  if settings['source'] == 'resident':
+  if settings['source'] != 'tfrecord':
     return
   from manloc_jax.data import records
 
@@ -67,7 +68,7 @@ def eval_batches(
     process: tuple[int, int] = (0, 1),
 ) -> Iterator[dict[str, np.ndarray]]:
   """Yields every patch of a part once; see `pipeline.eval_batches`."""
-  if is_resident(folder):
+  if of(folder) != 'tfrecord':
     reader = arrays
   else:
     from manloc_jax.data import pipeline as reader

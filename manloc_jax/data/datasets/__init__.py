@@ -14,6 +14,7 @@ from manloc_jax.data.datasets import ifs
 from manloc_jax.data.datasets import imd2020
 from manloc_jax.data.datasets import nist16
 from manloc_jax.data.datasets import realistic
+from manloc_jax.data.datasets import synthetic
 
 DATASETS: dict[str, spec.Dataset] = {
     module.DATASET.name: module.DATASET
@@ -31,6 +32,7 @@ DATASETS: dict[str, spec.Dataset] = {
         imd2020,
         nist16,
         realistic,
+        synthetic,
     )
 }
 

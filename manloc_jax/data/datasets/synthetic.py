@@ -1,0 +1,99 @@
+"""Forgeries made by manloc_jax.data.forge, of any photographs.
+
+  root/forge.json        settings, and the part that each photograph is in
+  root/histories.jsonl   one line for each forgery, and what was done to it
+  root/images/*          as the forger saved them
+  root/masks/*.png       255 = manipulated
+
+`manloc forge` writes such a tree. Parts share no photograph, neither as host
+nor as donor: split by the rule `given`.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from manloc_jax.data import spec
+
+SETTINGS = 'forge.json'
+HISTORIES = 'histories.jsonl'
+
+
+def find_records(
+    root: pathlib.Path,
+) -> tuple[list[spec.Record], list[spec.Rejected]]:
+  """Lists the forgeries of a tree.
+
+  Args:
+    root: Folder of the tree.
+
+  Raises:
+    DataError: There is no tree, or it is not finished.
+  """
+  root = pathlib.Path(root)
+  wanted = sum(read_settings(root)['counts'].values())
+  histories = read_histories(root)
+  if len(histories) < wanted:
+    raise spec.DataError(
+        f'{root} has {len(histories)} of {wanted} forgeries; run the command'
+        ' that makes them again, it goes on from there.'
+    )
+  records, rejected = [], []
+  for one in histories:
+    record = spec.Record(
+        image_id=one['image_id'],
+        image=root / one['image'],
+        mask=root / 'masks' / f'{one["image_id"]}.png',
+        group=one['group'],
+        manipulation=one['manipulation'],
+        split=one['split'],
+    )
+    gone = [p for p in (record.image, record.mask) if not p.is_file()]
+    if gone:
+      reason = f'{HISTORIES} names it, but there is no file {gone[0]}'
+      rejected.append(spec.Rejected(str(record.image), reason))
+      continue
+    records.append(record)
+  return records, rejected
+
+
+def read_settings(root: pathlib.Path) -> dict:
+  """Reads what a tree is made of.
+
+  Raises:
+    DataError: There is no tree.
+  """
+  try:
+    return json.loads((pathlib.Path(root) / SETTINGS).read_text())
+  except (FileNotFoundError, NotADirectoryError, ValueError):
+    raise spec.DataError(
+        f'{root} has no readable {SETTINGS}, so that it holds no forgeries;'
+        f' make some: manloc forge PHOTOGRAPHS --out {root}.'
+    ) from None
+
+
+def read_histories(root: pathlib.Path) -> list[dict]:
+  """Reads the finished lines; a killed writer may leave half a line."""
+  path = pathlib.Path(root) / HISTORIES
+  if not path.exists():
+    return []
+  lines = path.read_text().split('\n')
+  # What follows the last line break is empty or half a line.
+  return [json.loads(line) for line in lines[:-1]]
+
+
+def is_manipulated(mask: np.ndarray) -> np.ndarray:
+  """Reads a mask file: uint8[h, w] to bool[h, w]."""
+  return mask > 127
+
+
+DATASET = spec.Dataset(
+    name='synthetic',
+    description='Realistic forgeries of photographs, made by manloc forge.',
+    homepage='',
+    citation='None: the forgeries are made by manloc_jax.data.forge.',
+    layout='a tree that manloc forge writes',
+    find_records=find_records,
+    is_manipulated=is_manipulated,
+)

@@ -1,0 +1,191 @@
+"""The photographs that forgeries are made of, in a bounded memory."""
+
+import collections
+from collections.abc import Iterable, Sequence
+import contextlib
+import dataclasses
+import pathlib
+
+import cv2
+import numpy as np
+
+from manloc_jax.data import images
+from manloc_jax.data import inputs
+from manloc_jax.data import spec
+from manloc_jax.data import splits
+from manloc_jax.data.datasets import demo
+
+MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.
+CACHE_BYTES = 256_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+  """A photograph.
+
+  Attributes:
+    path: Its file.
+    name: Unique, whatever folder the file is in.
+    group: Photographs of one group show one scene.
+    split: The part that it is forged for; None where nothing fixes it.
+  """
+
+  path: pathlib.Path
+  name: str
+  group: str
+  split: str | None = None
+
+
+class Photographs(Sequence):
+  """Photographs by number: uint8[h, w, 3] each, those read last in memory.
+
+  Attributes:
+    listed: What is known of each.
+    rejected: Those that could not be read so far, by name, and why.
+  """
+
+  def __init__(
+      self, listed: Sequence[Photograph], cache_bytes: int = CACHE_BYTES
+  ):
+    """Takes a list; nothing is read yet.
+
+    Args:
+      listed: The photographs.
+      cache_bytes: Memory to keep decoded photographs in; one always fits.
+    """
+    self.listed = tuple(listed)
+    self.rejected = {}
+    self._cache_bytes = cache_bytes
+    self._kept = collections.OrderedDict()
+
+  def __len__(self) -> int:
+    return len(self.listed)
+
+  def __getitem__(self, index: int) -> np.ndarray:
+    """Reads a photograph.
+
+    Raises:
+      DataError: Its file cannot be used.
+    """
+    path = self.listed[index].path
+    name = self.listed[index].name
+    if name in self.rejected:
+      raise spec.DataError(self.rejected[name])
+    if path not in self._kept:
+      try:
+        self._kept[path] = read(path)
+      except spec.DataError as error:
+        self.rejected[name] = str(error)
+        raise
+      while self._bytes() > self._cache_bytes and len(self._kept) > 1:
+        self._kept.popitem(last=False)
+    self._kept.move_to_end(path)
+    return self._kept[path]
+
+  def first_sound(self, order: Iterable[int]) -> int | None:
+    """Returns the first of some numbers whose file can be used, if any."""
+    for index in order:
+      with contextlib.suppress(spec.DataError):
+        self[index]
+        return index
+    return None
+
+  def _bytes(self) -> int:
+    return sum(image.nbytes for image in self._kept.values())
+
+
+def read(path: pathlib.Path) -> np.ndarray:
+  """Reads a photograph, reduced to `MOST_PIXELS`: uint8[h, w, 3].
+
+  Raises:
+    DataError: The file cannot be used.
+  """
+  pixels = images.read_image(path).pixels
+  height, width = pixels.shape[:2]
+  factor = np.sqrt(MOST_PIXELS / (height * width))
+  if factor >= 1:
+    return np.ascontiguousarray(pixels)
+  # A panorama of one row must not vanish.
+  size = max(1, round(factor * width)), max(1, round(factor * height))
+  return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def find(
+    named: Sequence[str | pathlib.Path],
+    out: str | pathlib.Path | None = None,
+) -> tuple[Photographs, list[spec.Rejected]]:
+  """Lists photographs in files, folders and patterns.
+
+  Only headers are read. Each file is a group of its own.
+
+  Args:
+    named: As `inputs.find` takes them.
+    out: Folder for forgeries; what lies below it is no photograph.
+
+  Returns:
+    The photographs, sorted by name, and the files that are none.
+  """
+  listed, rejected = [], []
+  found = inputs.find([str(name) for name in named])
+  if out is not None:
+    folder = pathlib.Path(out).resolve()
+    found = [
+        one
+        for one in found
+        if not one.path.resolve().is_relative_to(folder)
+    ]
+  names = collections.Counter(one.name for one in found)
+  for one in found:
+    try:
+      images.read_size(one.path)
+    except spec.DataError as error:
+      rejected.append(spec.Rejected(str(one.path), str(error)))
+      continue
+    # Names, and not paths, so that a folder can be moved.
+    name = one.name if names[one.name] == 1 else str(one.path)
+    listed.append(Photograph(one.path, name, name))
+  listed.sort(key=lambda photograph: photograph.name)
+  return Photographs(listed), rejected
+
+
+def packaged() -> Photographs:
+  """Returns the photographs of the demo, which come with the dependencies.
+
+  Raises:
+    DataError: One is not installed.
+  """
+  return Photographs([
+      Photograph(demo.locate(one), one.name, one.group, one.split)
+      for one in demo.PHOTOGRAPHS
+  ])
+
+
+def assign(
+    listed: Sequence[Photograph],
+    seed: int,
+    fractions: tuple[float, float, float],
+) -> tuple[Photograph, ...]:
+  """Gives each photograph a part, unless all have one; groups stay together.
+
+  Args:
+    listed: The photographs.
+    seed: Fixes the draw.
+    fractions: Shares of train, val and test.
+
+  Raises:
+    DataError: A part would be empty.
+  """
+  if listed and all(one.split for one in listed):
+    return tuple(listed)
+  records = [
+      spec.Record(one.name, one.path, None, one.group, 'none')
+      for one in listed
+  ]
+  parts = {
+      name: part
+      for part, names in splits.group_split(records, seed, fractions).items()
+      for name in names
+  }
+  return tuple(
+      dataclasses.replace(one, split=parts[one.name]) for one in listed
+  )

@@ -1,0 +1,72 @@
+"""An endless sequence of forgeries: each from a seed and its place alone."""
+
+import numpy as np
+
+from manloc_jax.data import spec
+from manloc_jax.data.forge import forgery
+from manloc_jax.data.forge import photographs as photographs_lib
+
+SHARES = {'copy-move': 0.32, 'splice': 0.4, 'removal': 0.2, 'retouch': 0.08}
+# Neighbours share a few photographs, so that decoding large files pays off.
+BLOCK = 32  # Forgeries in a row.
+POOL = 8  # Photographs that they are made of.
+
+
+def generate(
+    photographs: photographs_lib.Photographs,
+    seed: int,
+    index: int,
+    size: tuple[int, int] = forgery.SIZE,
+) -> forgery.Forgery:
+  """Makes one forgery of the sequence.
+
+  Args:
+    photographs: What to forge. Splices need at least two groups. One that
+      cannot be read is passed over, and listed in its `rejected`.
+    seed: Fixes the sequence; not negative.
+    index: Place in the sequence; not negative.
+    size: See `forgery.forge`.
+
+  Returns:
+    The forgery; `history` also names `seed`, `index` and the `photographs`.
+
+  Raises:
+    DataError: No photograph can be read.
+  """
+  listed = photographs.listed
+  block = np.random.default_rng((seed, index // BLOCK, 1))
+  order = block.permutation(len(photographs)).tolist()
+  rng = np.random.default_rng((seed, index, 0))
+  # The others follow, lest the few of the block turn out to be broken.
+  order = [*rng.permutation(order[:POOL]).tolist(), *order[POOL:]]
+  host = photographs.first_sound(order)
+  if host is None:
+    raise spec.DataError(
+        f'None of {len(photographs)} photographs can be read; name others.'
+    )
+  group = listed[host].group
+  manipulation = _draw(SHARES, rng)
+  donor = None
+  if manipulation == 'splice':
+    strangers = (i for i in order if listed[i].group != group)
+    donor = photographs.first_sound(strangers)
+    if donor is None:
+      others = {k: v for k, v in SHARES.items() if k != 'splice'}
+      manipulation = _draw(others, rng)
+  made = forgery.forge(
+      photographs[host],
+      photographs[host if donor is None else donor],
+      manipulation,
+      rng,
+      size,
+  )
+  names = {'host': listed[host].name}
+  if donor is not None:
+    names['donor'] = listed[donor].name
+  made.history.update(seed=seed, index=index, photographs=names)
+  return made
+
+
+def _draw(shares: dict[str, float], rng: np.random.Generator) -> str:
+  odds = np.array(list(shares.values()))
+  return str(rng.choice(list(shares), p=odds / odds.sum()))

@@ -1,0 +1,244 @@
+"""The generator of realistic forgeries."""
+
+import collections
+import io
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from manloc_jax.data import forge
+from manloc_jax.data import spec
+from manloc_jax.data.forge import blend
+from manloc_jax.data.forge import cameras
+from manloc_jax.data.forge import fills
+from manloc_jax.data.forge import forgery
+from manloc_jax.data.forge import masks
+from manloc_jax.data.forge import moves
+from manloc_jax.data.forge import retouch
+from manloc_jax.data.forge import views
+
+SIZE = (96, 128)
+
+
+def textured(height, width, seed=0):
+  """Returns an image without equal neighbours."""
+  rng = np.random.default_rng(seed)
+  return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture(scope='module')
+def packaged():
+  return forge.Photographs(forge.packaged().listed[:6])
+
+
+def test_same_seed_and_index_give_the_same_bytes(packaged):
+  fresh = forge.Photographs(packaged.listed)
+  # Whatever was made before.
+  forge.generate(fresh, 3, 40, SIZE)
+  for index in (0, 5):
+    one = forge.generate(packaged, 3, index, SIZE)
+    two = forge.generate(fresh, 3, index, SIZE)
+    assert one.file == two.file and one.history == two.history
+    np.testing.assert_array_equal(one.mask, two.mask)
+  other = forge.generate(packaged, 4, 5, SIZE)
+  assert other.file != one.file
+
+
+def test_files_decode_to_images_and_every_kind_occurs(packaged):
+  seen = collections.defaultdict(set)
+  for index in range(160):
+    made = forge.generate(packaged, 0, index, SIZE)
+    np.testing.assert_array_equal(cameras.decode(made.file), made.image)
+    assert made.mask.shape == made.image.shape[:2]
+    assert made.mask.dtype == np.uint8 and set(np.unique(made.mask)) == {0, 1}
+    seen['manipulation'].add(made.manipulation)
+    seen['suffix'].add(made.suffix)
+    seen['mask'].add(made.history['piece']['mask'])
+    seen['blend'].add(made.history['piece']['blend'])
+    seen[made.manipulation].add(made.history['piece'].get('method'))
+  assert seen['manipulation'] == set(forge.MANIPULATIONS)
+  assert seen['suffix'] == {'.jpg', '.png'}
+  assert seen['mask'] == set(masks.KINDS)
+  assert seen['blend'] == set(blend.BLENDS)
+  assert seen['removal'] == set(fills.METHODS)
+
+
+@pytest.mark.parametrize('manipulation', forge.MANIPULATIONS)
+def test_mask_holds_every_change(manipulation):
+  host, donor = textured(120, 150), textured(110, 100, seed=1)
+  for seed in range(40):
+    rng = np.random.default_rng(seed)
+    forged, mask, facts = forgery.manipulate(host, donor, manipulation, rng)
+    changed = (forged != host).any(axis=-1)
+    assert not (changed & (mask == 0)).any(), facts
+    assert mask.sum() >= masks.LEAST_PIXELS
+    # Feathers and tables of tones leave some pixels as they were.
+    assert changed.sum() > 0.2 * mask.sum(), facts
+
+
+def test_copy_move_copies_and_spares_its_source():
+  host = textured(120, 150)
+  region = np.zeros((120, 150), np.uint8)
+  region[30:60, 40:80] = 1
+  plain = 0
+  for seed in range(30):
+    rng = np.random.default_rng(seed)
+    layer, mask, facts = moves.copy_move(host, region, rng)
+    assert not (mask & region).any()
+    if facts['filter'] == 'none' and not facts['mirror']:
+      plain += 1
+      right, down = (int(n) for n in facts['shift'])
+      rows, columns = np.nonzero(mask)
+      np.testing.assert_array_equal(
+          layer[rows, columns], host[rows - down, columns - right]
+      )
+  assert plain > 5
+
+
+def test_poisson_of_the_host_is_the_host():
+  smooth = np.linspace(0, 255, 100 * 80).reshape(100, 80).astype(np.uint8)
+  host = np.stack([smooth, smooth.T.reshape(100, 80), smooth], axis=-1)
+  mask = np.zeros((100, 80), np.uint8)
+  mask[:40, 20:70] = 1  # Touches the frame.
+  rng = np.random.default_rng(0)
+  joined, _ = blend.blend(host, host.copy(), mask, 'poisson', rng)
+  assert np.abs(joined.astype(int) - host).max() <= 6
+
+
+def test_removal_does_not_read_the_hole():
+  host = textured(120, 150) // 4
+  mask = np.zeros((120, 150), np.uint8)
+  mask[40:70, 50:90] = 1
+  host[mask == 1] = 255
+  for seed in range(20):
+    layer, facts = fills.remove(host, mask, np.random.default_rng(seed))
+    bright = (layer[mask == 1] > 128).mean()
+    assert bright < 0.02, facts
+
+
+def test_every_retouch_changes():
+  host = textured(64, 64)
+  seen = set()
+  for seed in range(40):
+    layer, facts = retouch.retouch(host, np.random.default_rng(seed))
+    assert (layer != host).mean() > 0.2, facts
+    seen.add(facts['method'])
+  assert seen == set(retouch.METHODS)
+
+
+def test_native_views_keep_the_jpeg_grid():
+  photograph = textured(400, 500)
+  natives = 0
+  for seed in range(30):
+    view, facts = views.view(
+        photograph, (128, 160), np.random.default_rng(seed)
+    )
+    assert 128 <= min(view.shape[:2]) <= 160
+    if facts['native']:
+      natives += 1
+      row, column = np.argwhere(
+          (photograph == view[0, 0]).all(axis=-1)
+      )[0]
+      assert row % 16 == column % 16 == 0
+  assert 5 < natives < 25
+
+
+def test_own_tables_reach_the_file():
+  rng = np.random.default_rng(0)
+  tables = cameras.own_tables(90, rng, share=1)
+  assert tables != cameras.standard_tables(90)
+  file = cameras.encode(textured(32, 32), cameras.Jpeg(90, '4:4:4', tables))
+  with Image.open(io.BytesIO(file)) as image:
+    assert tuple(image.quantization[0]) == tables[0]
+    assert tuple(image.quantization[1]) == tables[1]
+
+
+@pytest.mark.parametrize(
+    'shape', [(1, 1), (3, 400), (20, 20), (97, 96), (130, 2000)]
+)
+@pytest.mark.parametrize('manipulation', forge.MANIPULATIONS)
+def test_odd_photographs_are_forged(shape, manipulation):
+  photograph = np.full((*shape, 3), 128, np.uint8)
+  rng = np.random.default_rng(0)
+  made = forge.forge(photograph, photograph, manipulation, rng)
+  assert min(made.image.shape[:2]) >= views.LEAST_SIDE
+  assert made.mask.any()
+
+
+def test_unknown_manipulation_is_refused():
+  with pytest.raises(ValueError, match='magic'):
+    forge.forge(textured(9, 9), textured(9, 9), 'magic', None)
+
+
+def test_one_photograph_gives_no_splices(packaged):
+  alone = forge.Photographs(packaged.listed[:1])
+  kinds = {forge.generate(alone, 0, i, SIZE).manipulation for i in range(12)}
+  assert 'splice' not in kinds
+
+
+def test_folders_are_read_and_what_is_none_is_listed(tmp_path):
+  for name in ('a', 'b'):
+    (tmp_path / name).mkdir()
+    Image.fromarray(textured(80, 90)).convert('L').save(
+        tmp_path / name / 'same.png'
+    )
+  (tmp_path / 'a' / 'broken.jpg').write_bytes(b'none')
+  found, rejected = forge.find([tmp_path / 'a', tmp_path / 'b'])
+  assert [one.path.name for one in found.listed] == ['same.png'] * 2
+  assert len({one.group for one in found.listed}) == 2
+  assert found[0].shape == (80, 90, 3)
+  assert [one.path for one in rejected] == [str(tmp_path / 'a' / 'broken.jpg')]
+
+
+def test_memory_is_bounded(packaged):
+  bounded = forge.Photographs(packaged.listed, cache_bytes=1_000_000)
+  for i in range(len(bounded)):
+    bounded[i]
+    kept = bounded._kept.values()
+    assert len(kept) == 1 or sum(image.nbytes for image in kept) <= 1_000_000
+
+
+def test_broken_photographs_are_passed_over_and_listed(packaged, tmp_path):
+  broken = tmp_path / 'broken.jpg'
+  broken.write_bytes(packaged.listed[0].path.read_bytes()[:2000])
+  bad = forge.Photograph(broken, 'broken', 'broken')
+  listed = [*packaged.listed[:2], bad, *packaged.listed[2:]]
+  photographs = forge.Photographs(listed)
+  for index in range(12):
+    made = forge.generate(photographs, 0, index, SIZE)
+    assert 'broken' not in made.history['photographs'].values()
+  assert list(photographs.rejected) == ['broken']
+  # What was read before makes no difference.
+  again = forge.generate(forge.Photographs(listed), 0, 11, SIZE)
+  assert again.file == made.file
+  with pytest.raises(spec.DataError, match='None of 1 photographs'):
+    forge.generate(forge.Photographs([bad]), 0, 0, SIZE)
+
+
+def test_groups_are_not_divided(packaged):
+  listed = [
+      forge.Photograph(one.path, f'{i}', f'{i // 2}')
+      for i, one in enumerate([*packaged.listed] * 3)
+  ]
+  parts = {}
+  for one in forge.assign(listed, 0, (0.5, 0.25, 0.25)):
+    assert parts.setdefault(one.group, one.split) == one.split
+  assert set(parts.values()) == set(spec.SPLITS)
+  fixed = forge.packaged().listed
+  assert forge.assign(fixed, 0, (0.5, 0.25, 0.25)) == fixed
+
+
+def test_forgeries_that_change_nothing_are_made_anew(monkeypatch):
+  host = textured(120, 120)
+  tries = []
+
+  def manipulate(scene, donor, kind, rng):
+    tries.append(kind)
+    mask = np.ones(scene.shape[:2], np.uint8)
+    return (scene if len(tries) < 3 else 255 - scene), mask, {}
+
+  monkeypatch.setattr(forgery, 'manipulate', manipulate)
+  rng = np.random.default_rng(0)
+  forge.forge(host, host, 'removal', rng, SIZE)
+  assert len(tries) == 3
