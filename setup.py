@@ -54,6 +54,7 @@ setuptools.setup(
         'serve': ['gradio>=6.31,<7'],  # Its routes are those `Guard` knows.
         'tensorboard': ['tensorboard>=2.18'],
         'test': [
+            'gradio>=6.31,<7',
             'jpeglib>=1.0',
             'pytest>=8.0',
             'ruff>=0.8',

@@ -5,7 +5,8 @@
   samples.py   examples to click
   page.py      what is on the page, in Gradio
   words.py     what the page says
-  server.py    who may ask for what, until the command is stopped
+  guard.py     which requests get through
+  server.py    the server, until the command is stopped
 
-Only `page` knows Gradio.
+Only `page` and `server` know Gradio, and import it when the server starts.
 """

@@ -20,7 +20,7 @@ from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.plots import overlay
 
-MAX_BYTES = 50_000_000
+MAX_BYTES = 50 << 20
 MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
 LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 
@@ -128,7 +128,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
 def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
   if path.stat().st_size > MAX_BYTES:  # The server refuses most of them.
     raise spec.DataError(
-        f'{name} has more than {MAX_BYTES // 1_000_000} MB, the most that this'
+        f'{name} has more than {MAX_BYTES >> 20} MB, the most that this'
         ' page takes; use manloc localize.'
     )
   try:

@@ -43,7 +43,11 @@ def run(args: argparse.Namespace) -> int:
     raise errors.UserError(
         f'There is no port {args.port}; choose one from 0 to 65535.'
     )
-  _check_workdir(args.workdir)
+  if not args.workdir:
+    raise errors.UserError(
+        'manloc_jax comes without trained weights; name the folder of a run:'
+        ' --workdir=RUN.'
+    )
   if importlib.util.find_spec('gradio') is None:
     raise errors.UserError(
         "The page needs Gradio, which is not installed: pip install"
@@ -58,27 +62,27 @@ def run(args: argparse.Namespace) -> int:
           ' password.',
           file=sys.stderr,
       )
-    server.serve(_make_localizer(args), listener)
+    server.serve(make_localizer(args.workdir, args.device), listener)
   return 0
 
 
-def _check_workdir(workdir: str | None) -> None:
-  if not workdir:
-    raise errors.UserError(
-        'manloc_jax comes without trained weights; name the folder of a run:'
-        ' --workdir=RUN.'
-    )
+def make_localizer(workdir: str, device: str | None):
+  """Returns what scores images, its program compiled.
 
+  Args:
+    workdir: Folder of a run.
+    device: Kind of devices.
 
-def _make_localizer(args: argparse.Namespace):
-  """Returns what scores images, its program compiled."""
+  Raises:
+    UserError: See `localize.Localizer.from_run`.
+  """
   import numpy as np
 
   from manloc_jax import localize
   from manloc_jax import parallel
 
   parallel.keep_programs()
-  localizer = localize.Localizer.from_run(args.workdir, device=args.device)
+  localizer = localize.Localizer.from_run(workdir, device=device)
   # The first visitor does not wait, and broken weights are refused now.
   localizer(np.zeros((64, 64, 3), np.uint8))
   return localizer

@@ -43,7 +43,7 @@ class _Page:
       with gr.Column(min_width=300):
         gr.HTML(words.examples())
         self.samples = gr.Gallery(
-            [(sample.thumbnail, sample.caption) for sample in self._samples],
+            [(sample.path, sample.caption) for sample in self._samples],
             show_label=False,
             elem_id='samples',
             columns=len(self._samples),
@@ -171,7 +171,10 @@ class _Page:
       found = analysis_lib.analyse(path, path.name, self._localizer)
       key = self._kept.add(found)
     except (errors.UserError, OSError) as error:
-      yield {self.message: words.error(str(error)), self.upload: None, **hidden}
+      sentence = str(error)
+      if isinstance(error, OSError):
+        sentence = f'{path.name} cannot be used now ({error.strerror}).'
+      yield {self.message: words.error(sentence), self.upload: None, **hidden}
       return
     threshold = self._localizer.threshold
     yield {
@@ -228,6 +231,9 @@ def build(
     folder: For downloads; Gradio must be allowed to send what is in it.
     samples: Examples to click.
   """
+  # They are sent from where they are; nobody can pass one off as an upload,
+  # which would be deleted.
+  gr.set_static_paths([sample.path for sample in samples])
   with gr.Blocks(
       title=words.TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE
   ) as blocks:

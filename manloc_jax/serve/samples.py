@@ -3,13 +3,8 @@
 import dataclasses
 import pathlib
 
-import numpy as np
-
 from manloc_jax import localize_files
 from manloc_jax.data.datasets import demo
-from manloc_jax.plots import overlay
-
-_THUMBNAIL = 256  # Pixels of the longer side.
 
 # Photograph -> manipulation; `demo` trains on neither of them.
 _CHOICE = {
@@ -27,12 +22,10 @@ class Sample:
   Attributes:
     caption: What it is.
     path: The image.
-    thumbnail: uint8[h, w, 3], a small picture of it.
   """
 
   caption: str
   path: pathlib.Path
-  thumbnail: np.ndarray
 
 
 def make(folder: pathlib.Path) -> list[Sample]:
@@ -55,6 +48,5 @@ def make(folder: pathlib.Path) -> list[Sample]:
     path = folder / f'{name}_{caption}.png'
     with path.open('wb') as file:
       localize_files.save_png(file, image)
-    thumbnail = overlay.reduce(image, _THUMBNAIL)
-    samples.append(Sample(caption.capitalize(), path, thumbnail))
+    samples.append(Sample(caption.capitalize(), path))
   return samples

@@ -1,17 +1,7 @@
-"""The server: who may ask for what, until the command is stopped.
-
-Gradio can do more than this page needs, and has had holes: `/file=` sends any
-file below its folders and fetches addresses of the web, `/proxy=` passes
-requests on, there are routes for monitoring, run history and editing code.
-`Guard` lets through what the page itself asks for, and files only below the
-folder of this server. Names in there hold a hash of the content or a random
-key, so that who does not know a result cannot ask for it; there is no list of
-them. Uploads are deleted once they are read.
-"""
+"""The server, until the command is stopped."""
 
 import os
 import pathlib
-import posixpath
 import signal
 import socket
 import sys
@@ -19,89 +9,8 @@ import tempfile
 
 from manloc_jax import errors
 from manloc_jax.serve import analysis
+from manloc_jax.serve import guard
 from manloc_jax.serve import samples
-
-_PAGES = {
-    '/',
-    '/config',
-    '/config/',
-    '/favicon.ico',
-    '/manifest.json',
-    '/theme.css',
-}
-_FOLDERS = ('/assets/', '/static/', '/svelte/')
-_API = '/gradio_api/'
-_CALLS = {
-    'info',
-    'queue/join',
-    'queue/data',
-    'upload',
-    'upload_progress',
-    'startup-events',
-    'theme.css',
-    'cancel',
-    'reset',
-    'app_id',
-}
-_HEADERS = {
-    # The page works without the web, and the browser sees to it.
-    'content-security-policy': (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval';"
-        " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
-        " font-src 'self' data:; worker-src 'self' blob:;"
-        " frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
-    ),
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-}
-
-
-class Guard:
-  """ASGI middleware that lets through what the page needs and no more."""
-
-  def __init__(self, app, folder: str):
-    """Wraps an application.
-
-    Args:
-      app: It.
-      folder: The only one whose files may be asked for.
-    """
-    self._app = app
-    self._files = f'file={folder}/'
-
-  async def __call__(self, scope, receive, send):
-    """Answers a request, or has the application do so."""
-    if scope['type'] not in ('http', 'lifespan'):
-      return
-    if scope['type'] == 'lifespan':
-      await self._app(scope, receive, send)
-      return
-    if not self.allows(scope['path']):
-      headers = [(b'content-type', b'text/plain')]
-      await send({
-          'type': 'http.response.start', 'status': 404, 'headers': headers
-      })
-      await send({'type': 'http.response.body', 'body': b'Not here.\n'})
-      return
-
-    async def send_safely(message):
-      if message['type'] == 'http.response.start':
-        message['headers'] = [
-            *message.get('headers', ()),
-            *((k.encode(), v.encode()) for k, v in _HEADERS.items()),
-        ]
-      await send(message)
-
-    await self._app(scope, receive, send_safely)
-
-  def allows(self, path: str) -> bool:
-    """Tells whether the page needs a path, percent signs decoded."""
-    if path != '/' and posixpath.normpath(path) != path.rstrip('/'):
-      return False
-    if not path.startswith(_API):
-      return path in _PAGES or path.startswith(_FOLDERS)
-    call = path.removeprefix(_API)
-    return call in _CALLS or call.startswith((self._files, 'heartbeat/'))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -134,15 +43,16 @@ def serve(localizer: analysis.Localizer, listener: socket.socket) -> None:
   # Both ways to stop end the `with` below.
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   with tempfile.TemporaryDirectory(prefix='manloc-serve-') as folder:
-    folder = os.path.realpath(folder)
+    root = pathlib.Path(os.path.realpath(folder))
+    cache = root / 'cache'
     # Gradio reads them as it is imported.
     os.environ |= {
         'GRADIO_ANALYTICS_ENABLED': 'False',
-        'GRADIO_EXAMPLES_CACHE': folder,
-        'GRADIO_TEMP_DIR': folder,
+        'GRADIO_EXAMPLES_CACHE': str(cache),
+        'GRADIO_TEMP_DIR': str(cache),
         'HF_HUB_DISABLE_TELEMETRY': '1',
     }
-    server = _server(localizer, pathlib.Path(folder))
+    server = _server(localizer, cache, root / 'samples')
     host, port = listener.getsockname()[:2]
     print(f'http://{f"[{host}]" if ":" in host else host}:{port}', flush=True)
     print('Press Ctrl+C to stop.', file=sys.stderr)
@@ -152,14 +62,18 @@ def serve(localizer: analysis.Localizer, listener: socket.socket) -> None:
       pass
 
 
-def _server(localizer: analysis.Localizer, folder: pathlib.Path):
+def _server(
+    localizer: analysis.Localizer, cache: pathlib.Path, examples: pathlib.Path
+):
   import fastapi
   import gradio as gr
   import uvicorn
 
   from manloc_jax.serve import page
 
-  blocks = page.build(localizer, folder, samples.make(folder))
+  cache.mkdir()
+  examples.mkdir()
+  blocks = page.build(localizer, cache, samples.make(examples))
   app = gr.mount_gradio_app(
       fastapi.FastAPI(openapi_url=None),
       blocks,
@@ -177,7 +91,9 @@ def _server(localizer: analysis.Localizer, folder: pathlib.Path):
       css=page.CSS,
   )
   config = uvicorn.Config(
-      Guard(app, str(folder)),
+      guard.Guard(
+          app, cache=cache, examples=examples, max_bytes=analysis.MAX_BYTES
+      ),
       log_level='warning',
       timeout_graceful_shutdown=1,  # Open pages would hold it for ever.
   )

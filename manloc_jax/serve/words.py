@@ -55,8 +55,9 @@ or overexposed can be hot in genuine photographs.</li>
 <li>Changes of the whole picture, such as a crop or a filter, pictures that
 were generated as a whole, and manipulations much smaller than a window cannot
 be localized.</li>
-<li>A network finds what it was trained on. Try it on pictures of your kind
-whose truth you know before you trust it.</li>
+<li>A network finds what it was trained on: later papers found the one that this
+one re-creates no better than chance on pictures from elsewhere. Try it on
+pictures of your kind whose truth you know before you trust it.</li>
 </ul>
 </div>
 </div>
@@ -78,7 +79,7 @@ def head() -> str:
 def limits() -> str:
   """Returns what can be dropped and what becomes of it."""
   return _LIMITS.format(
-      megabytes=analysis_lib.MAX_BYTES // 1_000_000,
+      megabytes=analysis_lib.MAX_BYTES >> 20,
       megapixels=analysis_lib.MAX_PIXELS // 1_000_000,
   )
 
@@ -100,7 +101,7 @@ def meaning(origin: dict[str, Any]) -> str:
 
 def error(sentence: str) -> str:
   """Returns why a file cannot be used."""
-  return f'<p class="error" role="alert">{html.escape(sentence)}</p>'
+  return f'<p class="refusal" role="alert">{html.escape(sentence)}</p>'
 
 
 def working(name: str) -> str:
@@ -154,8 +155,8 @@ def regions(record: localize_files.Record) -> str:
   area = record['height'] * record['width']
   rows = ''.join(
       '<tr><td>{}</td><td>{left}, {top}</td><td>{width} x {height}</td>'
-      '<td>{pixels:,}</td><td>{:.1%}</td></tr>'.format(
-          i, region['pixels'] / area, **region
+      '<td>{pixels:,}</td><td>{}</td></tr>'.format(
+          i, _share(region['pixels'] / area), **region
       )
       for i, region in enumerate(record['regions'], 1)
   )
@@ -166,3 +167,7 @@ def regions(record: localize_files.Record) -> str:
       '<th>left, top</th><th>box</th><th>pixels</th><th>of image</th></tr>'
       f'</thead><tbody>{rows}</tbody></table></div>'
   )
+
+
+def _share(share: float) -> str:
+  return f'{share:.1%}' if share >= 0.0005 else '&lt; 0.1%'
