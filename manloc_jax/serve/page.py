@@ -16,6 +16,11 @@ CSS = (pathlib.Path(__file__).parent / 'page.css').read_text()
 _OPACITY = 0.5  # At first.
 # Files older than the second are deleted as often as the first says, seconds.
 _DELETE_CACHE = (600, 3600)
+# A small screen shows results only then. There are none after a refusal.
+_SCROLL = (
+    "() => { document.getElementById('results')"
+    "?.scrollIntoView({behavior: 'smooth'}); }"
+)
 _WAITING = 16  # Jobs; who comes later is told to try again.
 
 
@@ -83,8 +88,8 @@ class _Page:
               gr.DownloadButton(label, elem_id=name, size='md', min_width=90)
               for label, name in (
                   ('JSON', 'json'),
-                  ('Mask, PNG', 'mask_png'),
-                  ('Heat map, PNG', 'heat_png'),
+                  ('Mask PNG', 'mask_png'),
+                  ('Heat PNG', 'heat_png'),
               )
           ]
 
@@ -134,8 +139,12 @@ class _Page:
         'show_progress_on': self.message,
         **private,
     }
-    self.upload.upload(self._open_file, [self.upload, self.opacity], **run)
-    self.samples.select(self._open_sample, self.opacity, **run)
+    inputs = [self.upload, self.opacity]
+    for opened in (
+        self.upload.upload(self._open_file, inputs, **run),
+        self.samples.select(self._open_sample, self.opacity, **run),
+    ):
+      opened.then(None, js=_SCROLL, **private)
     moved = {
         'show_progress': 'hidden',
         'trigger_mode': 'always_last',  # As quick as the machine can.
