@@ -1,5 +1,6 @@
 """The server, until the command is stopped."""
 
+import errno
 import os
 import pathlib
 import signal
@@ -27,10 +28,14 @@ def listen(host: str, port: int) -> socket.socket:
   try:
     return socket.create_server((host, port), family=family)
   except OSError as error:
-    raise errors.UserError(
-        f'The page cannot be served at {host}, port {port}'
-        f' ({error.strerror}); choose another --port or --host.'
-    ) from error
+    if error.errno == errno.EADDRINUSE:
+      reason = f'Port {port} of {host} is taken; choose another with --port.'
+    else:
+      reason = (
+          f'The page cannot be served at {host}, port {port}'
+          f' ({error.strerror}); choose another --host or --port.'
+      )
+    raise errors.UserError(reason) from error
 
 
 def serve(localizer: analysis.Localizer, listener: socket.socket) -> None:
