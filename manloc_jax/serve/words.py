@@ -94,7 +94,7 @@ def meaning(origin: dict[str, Any]) -> str:
   facts = [
       f'{key.replace("_", " ")} {str(value)[:12]}'
       for key, value in origin.items()
-      if value is not None
+      if isinstance(value, (str, int, float))
   ]
   return _MEANING.format(origin=html.escape('Made by: ' + ', '.join(facts)))
 
