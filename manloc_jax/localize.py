@@ -147,6 +147,21 @@ class Localizer:
     }
     return self
 
+  @staticmethod
+  def from_pretrained(**settings) -> localization.Detector:
+    """Returns what localizes best with the weights of the package.
+
+    That is the fusion, see `fusion.detector.Fused`, and not the network of the
+    paper: manloc_jax/pretrained/MODEL_CARD.md says by how much. It maps images,
+    uint8[h, w, 3], to results just as well.
+
+    Args:
+      **settings: `threshold` and `device`, see there.
+    """
+    from manloc_jax import detectors
+
+    return detectors.make(detectors.FUSION, **settings)
+
   @property
   def device(self) -> str:
     """The kind of the devices."""

@@ -173,7 +173,7 @@ def test_options_of_the_network_are_refused(option, command, photo):
   value = {'stride': 8, 'gate': 'soft', 'device': 'cpu'}.get(option, 'run')
   code, records, err = command(photo, method='ela', **{option: value})
   assert (code, records) == (2, [])
-  assert f'--{option} is for the network' in err
+  assert f'takes no {option}; leave --{option} out' in err
 
 
 def test_no_jax_is_needed(photo, tmp_path):
