@@ -44,7 +44,7 @@ def table(study: dict) -> typeset.Table:
   rules = [len(rows)]
   for data in _trained_on(study):
     parts = [_fusion_part(study, dataset, data) for dataset in datasets]
-    rows.append(_row(f'Fusion, trained on {_trained(data)}', None, parts))
+    rows.append(_row(f'Fusion, trained on {trained(data)}', None, parts))
   rules.append(len(rows))
   network = paper.AUC['pixel'][paper.JOINT]['nist16']
   for system, name in paper.SYSTEMS.items():
@@ -95,7 +95,8 @@ def _trained_on(study: dict) -> list[str]:
   })
 
 
-def _trained(data: str) -> str:
+def trained(data: str) -> str:
+  """Says in words what the weights of a fusion were trained on."""
   if data == 'synthetic':
     return 'forged photographs'
   return f'the training part of {study_scores.title(data)}'
