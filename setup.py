@@ -21,6 +21,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
     package_data={
         'manloc_jax': [
+            'pretrained/*',
             'results/*.json',
             'results/*/*/*.json',
             'serve/page.css',
