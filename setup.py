@@ -19,7 +19,13 @@ setuptools.setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
-    package_data={'manloc_jax': ['results/*.json', 'results/*/*/*.json']},
+    package_data={
+        'manloc_jax': [
+            'results/*.json',
+            'results/*/*/*.json',
+            'serve/page.css',
+        ]
+    },
     entry_points={'console_scripts': ['manloc = manloc_jax.cli:main']},
     install_requires=[
         'absl-py>=2.1',
@@ -45,11 +51,14 @@ setuptools.setup(
         'benchmarks': ['torch>=2.6'],
         'cuda12': ['jax[cuda12]>=0.9'],
         'jpeg': ['jpeglib>=1.0'],  # Baselines read exact coefficients.
+        'serve': ['gradio>=6.31,<7'],  # Its routes are those `Guard` knows.
         'tensorboard': ['tensorboard>=2.18'],
         'test': [
+            'gradio>=6.31,<7',
             'jpeglib>=1.0',
             'pytest>=8.0',
             'ruff>=0.8',
+            'selenium>=4.20',  # Opens the page where there is a Chromium.
             'tensorboard>=2.18',
         ],
     },

@@ -1,6 +1,7 @@
 r"""The `manloc` command: localizes, looks at datasets, splits, prepares them.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
+  manloc serve --workdir runs/demo            the same on a local web page
   manloc audit casia1 FOLDER                  is the tree fit for training?
   manloc split nist16 FOLDER --rule group --out split.json
   manloc prepare casia1 FOLDER --rule list --split_list split.json
@@ -19,6 +20,7 @@ import sys
 from manloc_jax import arguments
 from manloc_jax import forge_command
 from manloc_jax import localize_command
+from manloc_jax.serve import command as serve_command
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -120,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
   )
   commands = parser.add_subparsers(dest='command', required=True)
   localize_command.add_to(commands)
+  serve_command.add_to(commands)
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')

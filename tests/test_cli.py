@@ -29,7 +29,7 @@ def test_help_comes_at_once_and_imports_nothing_heavy():
       'import sys; from manloc_jax import cli\n'
       'try: cli.main(["--help"])\n'
       'except SystemExit as done: assert not done.code\n'
-      'heavy = {"numpy", "jax", "tensorflow", "cv2", "absl"}\n'
+      'heavy = {"numpy", "jax", "tensorflow", "cv2", "absl", "gradio"}\n'
       'assert not heavy & sys.modules.keys()'
   )
   start = time.monotonic()

@@ -51,6 +51,9 @@ FORBIDDEN = {
     | {'tensorflow', 'orbax', 'absl', 'ml_collections'}
     | {OURS + room for room in ('models', 'train', 'evaluate', 'plots')},
     'plots': JAX | {'tensorflow', OURS + 'models'},
+    'serve': JAX
+    | {'absl', 'tensorflow', OURS + 'models', OURS + 'train'}
+    | {OURS + 'evaluate'},
     'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
     'readme.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
     'runs.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},

@@ -191,7 +191,7 @@ def test_a_broken_write_leaves_no_record(
     file.write(b'half of')
     raise OSError('the cable was pulled')
 
-  monkeypatch.setattr(localize_files, '_save_png', fail)
+  monkeypatch.setattr(localize_files, 'save_png', fail)
   code, (record,), _ = command(photographs / 'a.png', threshold=0.1)
   assert code == 2 and 'cable' in record['error']
   assert set(times(out)) == {

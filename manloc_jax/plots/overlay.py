@@ -9,38 +9,51 @@ _OPACITY = 0.7  # Where the score is 1.
 _OUTLINE = (0, 255, 255)  # Cyan: no colour of the heat.
 
 
-def draw(image: np.ndarray, score: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def draw(
+    image: np.ndarray,
+    score: np.ndarray,
+    mask: np.ndarray,
+    opacity: float | None = None,
+) -> np.ndarray:
   """Colours an image by its scores and outlines the mask.
 
-  The higher a score, the brighter its colour, and the less of the image shows.
+  The higher a score, the brighter its colour, and the less of the image shows
+  unless an opacity is given.
 
   Args:
     image: uint8[h, w, 3], RGB.
     score: f32[h, w], 0 to 1.
     mask: bool[h, w].
+    opacity: Of the colours, whatever the score; 1 hides the image.
 
   Returns:
     uint8[h', w', 3], as large as the image or with `LONGEST` pixels along its
     longer side.
   """
-  outlined = np.where(mask, np.uint8(255), np.uint8(0))
-  height, width = score.shape
-  scale = LONGEST / max(height, width)
-  if scale < 1:
-    size = tuple(max(1, round(scale * side)) for side in (width, height))
-    image, score, outlined = (
-        cv2.resize(x, size, interpolation=cv2.INTER_AREA)
-        for x in (image, score, outlined)
-    )
+  image, score = reduce(image, LONGEST), reduce(score, LONGEST)
+  mask = reduce_mask(mask, LONGEST)
   heat = cv2.applyColorMap(
       np.rint(255 * score).astype(np.uint8), cv2.COLORMAP_INFERNO
   )[..., ::-1]  # From BGR.
-  opacity = _OPACITY * score[..., None]
-  picture = np.rint(image * (1 - opacity) + heat * opacity).astype(np.uint8)
+  alpha = _OPACITY * score[..., None] if opacity is None else opacity
+  picture = np.rint(image * (1 - alpha) + heat * alpha).astype(np.uint8)
   contours, _ = cv2.findContours(
-      (outlined > 0).astype(np.uint8),  # So that no speck is lost.
-      cv2.RETR_LIST,
-      cv2.CHAIN_APPROX_NONE,
+      mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
   )
   thickness = 1 + max(picture.shape) // 1024
   return cv2.drawContours(picture, contours, -1, _OUTLINE, thickness)
+
+
+def reduce(pixels: np.ndarray, longest: int) -> np.ndarray:
+  """Makes uint8 or f32[h, w, ...] smaller where a side is over `longest`."""
+  height, width = pixels.shape[:2]
+  scale = longest / max(height, width)
+  if scale >= 1:
+    return pixels
+  size = tuple(max(1, round(scale * side)) for side in (width, height))
+  return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def reduce_mask(mask: np.ndarray, longest: int) -> np.ndarray:
+  """Does the same with bool[h, w]; no speck is lost."""
+  return reduce(np.where(mask, np.uint8(255), np.uint8(0)), longest) > 0

@@ -1,0 +1,209 @@
+"""An uploaded file to scores, and scores to what the page shows of them."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import pathlib
+import secrets
+import shutil
+import time
+from typing import Any, Protocol
+
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import localize
+from manloc_jax import localize_files
+from manloc_jax import regions as regions_lib
+from manloc_jax.data import images
+from manloc_jax.data import spec
+from manloc_jax.plots import overlay
+
+MAX_BYTES = 50 << 20
+MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
+LONGEST = 1600  # Pixels of the longer side of a picture on the page.
+
+# Scores that are kept in memory, in pixels of four bytes: a second image of
+# the largest size, or a hundred of common ones.
+_KEPT_PIXELS = 2 * MAX_PIXELS
+
+
+class Localizer(Protocol):
+  """What the page needs of `localize.Localizer`."""
+
+  threshold: float
+  origin: dict[str, Any]
+  device: str
+
+  def __call__(self, image: np.ndarray) -> localize.Result:
+    """Maps uint8[h, w, 3] to what is found there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """What a threshold makes of an analysis.
+
+  Attributes:
+    mask: bool[h, w], where the score reaches the threshold.
+    preview: bool[h', w'], the same as large as the pictures.
+    record: What was found, as JSON holds it.
+  """
+
+  mask: np.ndarray
+  preview: np.ndarray
+  record: localize_files.Record
+
+  def mask_picture(self) -> np.ndarray:
+    """Returns uint8[h', w'], 255 where manipulated."""
+    return self.preview * np.uint8(255)
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+  """What a network found in an image; no image of its size is kept.
+
+  Attributes:
+    name: Of the file.
+    image: uint8[h', w', 3], at most `LONGEST` pixels on a side.
+    heat: f32[h', w'], the scores as large as `image`.
+    score: f32[h, w].
+    facts: The record at the threshold of the localizer.
+  """
+
+  name: str
+  image: np.ndarray
+  heat: np.ndarray
+  score: np.ndarray
+  facts: localize_files.Record
+
+  def at(self, threshold: float) -> View:
+    """Applies a threshold; runs no network."""
+    mask = self.score >= threshold
+    regions, count = regions_lib.find(mask)
+    record = {
+        **self.facts,
+        'threshold': threshold,
+        'manipulated_share': float(mask.mean()),
+        'regions': [dataclasses.asdict(region) for region in regions],
+        'region_count': count,
+    }
+    return View(mask, overlay.reduce_mask(mask, LONGEST), record)
+
+  def overlay(self, view: View, opacity: float) -> np.ndarray:
+    """Paints heat over the image, uint8[h', w', 3]; see `plots.overlay`."""
+    return overlay.draw(self.image, self.heat, view.preview, opacity)
+
+
+def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
+  """Reads a file and runs the network on it.
+
+  Args:
+    path: Where the file is.
+    name: What its owner calls it.
+    localizer: What scores it.
+
+  Raises:
+    UserError: The file cannot be used, or the network gives no numbers.
+  """
+  try:
+    image, digest = _read(path, name)
+    start = time.monotonic()
+    result = localizer(image.pixels)
+    seconds = time.monotonic() - start
+    facts = localize_files.describe(name, image, result, localizer, seconds)
+    return Analysis(
+        name=name,
+        image=overlay.reduce(image.pixels, LONGEST),
+        heat=overlay.reduce(result.score, LONGEST),
+        score=result.score,
+        facts={**facts, 'image_sha256': digest},
+    )
+  except MemoryError:
+    raise errors.UserError(
+        f'There is not enough memory for {name}; crop it first.'
+    ) from None
+
+
+def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
+  if path.stat().st_size > MAX_BYTES:  # The server refuses most of them.
+    raise spec.DataError(
+        f'{name} has more than {MAX_BYTES >> 20} MB, the most that this'
+        ' page takes; use manloc localize.'
+    )
+  try:
+    height, width = images.read_size(path)
+    if height * width > MAX_PIXELS:
+      raise spec.DataError(
+          f'{name} has {width} x {height} pixels, and this page takes'
+          f' {MAX_PIXELS // 1_000_000} million at most; crop it, or use manloc'
+          ' localize.'
+      )
+    image = images.read_image(path)
+  except spec.DataError as error:
+    # Its owner knows the name and not the path.
+    raise spec.DataError(str(error).replace(str(path), name)) from error
+  return image, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Kept:
+  """The last analyses, whose thresholds can be moved, and their downloads.
+
+  Attributes:
+    folder: Holds a folder for each of them, with a name that cannot be
+      guessed.
+  """
+
+  def __init__(self, folder: pathlib.Path, most_pixels: int = _KEPT_PIXELS):
+    """Starts empty.
+
+    Args:
+      folder: For downloads.
+      most_pixels: Of all scores together; the oldest make room, but the newest
+        stays.
+    """
+    self.folder = folder
+    self._most_pixels = most_pixels
+    self._analyses = collections.OrderedDict()
+
+  def add(self, analysis: Analysis) -> str:
+    """Keeps an analysis and writes the PNG of its heat; returns its key."""
+    key = secrets.token_urlsafe(16)
+    self._analyses[key] = analysis
+    while self._pixels() > self._most_pixels and len(self._analyses) > 1:
+      oldest, _ = self._analyses.popitem(last=False)
+      shutil.rmtree(self.folder / oldest, ignore_errors=True)
+    (self.folder / key).mkdir(parents=True)
+    with self._path(key, 'heat.png').open('wb') as file:
+      localize_files.save_heat(file, analysis.score)
+    return key
+
+  def get(self, key: str) -> Analysis:
+    """Returns an analysis.
+
+    Raises:
+      UserError: It has made room for others.
+    """
+    try:
+      return self._analyses[key]
+    except KeyError:
+      raise errors.UserError(
+          'This result is no longer kept, because others came after it; drop'
+          ' the photograph again.'
+      ) from None
+
+  def downloads(self, key: str, view: View) -> list[str]:
+    """Writes what a view changes; returns paths of JSON, mask and heat."""
+    record, mask, heat = (
+        self._path(key, kind) for kind in ('json', 'mask.png', 'heat.png')
+    )
+    record.write_text(json.dumps(view.record, indent=1) + '\n')
+    with mask.open('wb') as file:
+      localize_files.save_png(file, view.mask * np.uint8(255))
+    return [str(record), str(mask), str(heat)]
+
+  def _path(self, key: str, kind: str) -> pathlib.Path:
+    return self.folder / key / f'{self._analyses[key].name}.{kind}'
+
+  def _pixels(self) -> int:
+    return sum(one.score.size for one in self._analyses.values())

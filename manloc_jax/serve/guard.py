@@ -1,0 +1,189 @@
+"""Which requests get through to Gradio.
+
+Gradio can do more than this page needs, and has had holes. `/file=` sends any
+file below its folders and fetches addresses of the web, `/proxy=` passes
+requests on, and there are routes for monitoring, run history and editing code.
+What stands for an upload in a call is the path of a file, and version 6.31
+takes any path of this machine and any address of the web for one where an
+application is mounted and not launched.
+
+The guard lets through what the page itself asks for, files only from the
+folders of this server, and calls only with files of its cache. Names in there
+hold a hash of the content or a random key, so that who does not know a result
+cannot ask for it; there is no list of them. Uploads are deleted once they are
+read.
+"""
+
+from collections.abc import Awaitable, Callable
+import json
+import pathlib
+import posixpath
+from typing import Any
+
+_PAGES = {
+    '/',
+    '/config',
+    '/config/',
+    '/favicon.ico',
+    '/manifest.json',
+    '/theme.css',
+}
+_FOLDERS = ('/assets/', '/static/', '/svelte/')
+_API = '/gradio_api/'
+_JOIN = 'queue/join'
+_CALLS = {
+    _JOIN,
+    'queue/data',
+    'upload',
+    'upload_progress',
+    'startup-events',
+    'theme.css',
+    'cancel',
+    'reset',
+    'app_id',
+    'info',
+}
+_MAX_CALL = 1 << 20  # Bytes; calls hold names and numbers.
+_MAX_FORM = 1 << 16  # Bytes around the files of an upload.
+
+_HEADERS = {
+    # The page works without the web, and the browser sees to it.
+    'content-security-policy': (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval';"
+        " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
+        " font-src 'self' data:; worker-src 'self' blob:;"
+        " frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
+    ),
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+}
+
+_Message = dict[str, Any]
+
+
+class Guard:
+  """ASGI middleware that lets through what the page needs and no more."""
+
+  def __init__(
+      self,
+      app: Callable[..., Awaitable[None]],
+      *,
+      cache: pathlib.Path,
+      examples: pathlib.Path,
+      max_bytes: int,
+  ):
+    """Wraps an application.
+
+    Args:
+      app: It.
+      cache: Folder of uploads and results, a normal path.
+      examples: Folder of examples, a normal path.
+      max_bytes: Of an upload.
+    """
+    self._app = app
+    self._cache = f'{cache}/'
+    self._sent = (f'file={cache}/', f'file={examples}/', 'heartbeat/')
+    self._max_bytes = max_bytes
+
+  async def __call__(self, scope: _Message, receive, send) -> None:
+    """Answers a request, or has the application do so."""
+    if scope['type'] == 'lifespan':
+      await self._app(scope, receive, send)
+      return
+    if scope['type'] != 'http':
+      return
+    if not self.allows(scope['path']):
+      await _refuse(send, 404, 'Not here.')
+      return
+    if not self._fits(scope):
+      await _refuse(send, 413, 'Too large, or of unknown length.')
+      return
+    if scope['path'] == _API + _JOIN:
+      body = await _read(receive)
+      if not self.takes(body):
+        await _refuse(send, 403, 'This file was not uploaded here.')
+        return
+      receive = _again(body, receive)
+
+    async def send_safely(message: _Message) -> None:
+      if message['type'] == 'http.response.start':
+        message['headers'] = [
+            *message.get('headers', ()),
+            *((k.encode(), v.encode()) for k, v in _HEADERS.items()),
+        ]
+      await send(message)
+
+    await self._app(scope, receive, send_safely)
+
+  def allows(self, path: str) -> bool:
+    """Tells whether the page needs a path, percent signs decoded."""
+    if path != '/' and posixpath.normpath(path) != path.rstrip('/'):
+      return False
+    if not path.startswith(_API):
+      return path in _PAGES or path.startswith(_FOLDERS)
+    call = path.removeprefix(_API)
+    return call in _CALLS or call.startswith(self._sent)
+
+  def takes(self, body: bytes) -> bool:
+    """Tells whether all files that a call names lie in the cache."""
+    try:
+      call = json.loads(body)
+    except (ValueError, RecursionError):
+      return False
+    if not isinstance(call, dict):
+      return False
+    call.pop('event_data', None)  # It tells what was clicked; no file is read.
+    waiting = [call]
+    while waiting:
+      one = waiting.pop()
+      if isinstance(one, dict):
+        if 'path' in one and not self._is_cached(one['path']):
+          return False
+        waiting.extend(one.values())
+      elif isinstance(one, list):
+        waiting.extend(one)
+    return True
+
+  def _is_cached(self, path: Any) -> bool:
+    return (
+        isinstance(path, str)
+        and path.startswith(self._cache)
+        and posixpath.normpath(path) == path
+    )
+
+  def _fits(self, scope: _Message) -> bool:
+    headers = dict(scope['headers'])
+    if scope['method'] in ('GET', 'HEAD'):
+      return True
+    length = headers.get(b'content-length', b'')
+    if b'transfer-encoding' in headers or not length.isdigit():
+      return False
+    is_upload = scope['path'] == _API + 'upload'
+    most = self._max_bytes + _MAX_FORM if is_upload else _MAX_CALL
+    return int(length) <= most
+
+
+async def _read(receive) -> bytes:
+  parts, more = [], True
+  while more:
+    message = await receive()
+    parts.append(message.get('body', b''))
+    more = message.get('more_body', False)
+  return b''.join(parts)
+
+
+def _again(body: bytes, receive):
+  """Returns a `receive` that begins with a body that was read already."""
+  waiting = [{'type': 'http.request', 'body': body, 'more_body': False}]
+
+  async def receive_again() -> _Message:
+    return waiting.pop() if waiting else await receive()
+
+  return receive_again
+
+
+async def _refuse(send, status: int, reason: str) -> None:
+  headers = [(b'content-type', b'text/plain; charset=utf-8')]
+  start = {'type': 'http.response.start', 'status': status, 'headers': headers}
+  await send(start)
+  await send({'type': 'http.response.body', 'body': reason.encode() + b'\n'})

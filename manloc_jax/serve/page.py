@@ -1,0 +1,250 @@
+"""What is on the page, and what happens when something is moved, in Gradio."""
+
+from collections.abc import Iterator, Sequence
+import pathlib
+from typing import Any
+
+import gradio as gr
+
+from manloc_jax import errors
+from manloc_jax.serve import analysis as analysis_lib
+from manloc_jax.serve import samples as samples_lib
+from manloc_jax.serve import words
+
+CSS = (pathlib.Path(__file__).parent / 'page.css').read_text()
+
+_OPACITY = 0.5  # At first.
+# Files older than the second are deleted as often as the first says, seconds.
+_DELETE_CACHE = (600, 3600)
+# A small screen shows results only then. There are none after a refusal.
+_SCROLL = (
+    "() => { document.getElementById('results')"
+    "?.scrollIntoView({behavior: 'smooth'}); }"
+)
+_WAITING = 16  # Jobs; who comes later is told to try again.
+
+
+class _Page:
+  """The components and what they do."""
+
+  def __init__(
+      self,
+      localizer: analysis_lib.Localizer,
+      folder: pathlib.Path,
+      samples: Sequence[samples_lib.Sample],
+  ):
+    self._localizer = localizer
+    self._samples = samples
+    self._kept = analysis_lib.Kept(folder)
+    self._lay_out()
+    self._connect()
+
+  def _lay_out(self) -> None:
+    gr.HTML(words.head(), elem_id='head')
+    with gr.Row():
+      with gr.Column(min_width=300):
+        gr.HTML(words.limits())
+        self.upload = gr.File(label='Photograph', elem_id='upload', height=150)
+      with gr.Column(min_width=300):
+        gr.HTML(words.examples())
+        self.samples = gr.Gallery(
+            [(sample.path, sample.caption) for sample in self._samples],
+            show_label=False,
+            elem_id='samples',
+            columns=len(self._samples),
+            rows=1,
+            height=150,
+            allow_preview=False,
+            interactive=False,
+            object_fit='cover',
+            buttons=[],
+        )
+    self.message = gr.HTML(elem_id='message')
+    with gr.Column(visible=False, elem_id='results') as self.results:
+      self._lay_out_results()
+    gr.HTML(words.meaning(self._localizer.origin), elem_id='meaning')
+    self.key = gr.State('')
+
+  def _lay_out_results(self) -> None:
+    self.summary = gr.HTML(elem_id='summary')
+    with gr.Row():
+      with gr.Column(min_width=300):
+        self.image = self._picture('Photograph', 'jpeg')
+      with gr.Column(min_width=300):
+        self.overlay = self._picture('Heat map, mask outlined', 'jpeg')
+        gr.HTML(words.legend())
+    with gr.Row():
+      self.opacity = self._slider('Opacity of the heat map', _OPACITY, 0.05)
+      self.threshold = self._slider(
+          'Threshold of the mask', self._localizer.threshold, 0.01
+      )
+    with gr.Row():
+      with gr.Column(min_width=300):
+        self.mask = self._picture('Mask: white is manipulated', 'png')
+      with gr.Column(min_width=300):
+        self.regions = gr.HTML(elem_id='regions')
+        with gr.Row():
+          self.downloads = [
+              gr.DownloadButton(label, elem_id=name, size='md', min_width=90)
+              for label, name in (
+                  ('JSON', 'json'),
+                  ('Mask PNG', 'mask_png'),
+                  ('Heat PNG', 'heat_png'),
+              )
+          ]
+
+  def _slider(self, label: str, value: float, step: float) -> gr.Slider:
+    return gr.Slider(
+        0,
+        1,
+        value,
+        step=step,
+        label=label,
+        elem_id=label.split()[0].lower(),
+        min_width=300,
+        interactive=True,
+    )
+
+  def _picture(self, label: str, kind: str) -> gr.Image:
+    return gr.Image(
+        label=label,
+        format=kind,
+        interactive=False,
+        buttons=['fullscreen'],
+        elem_classes='picture',
+    )
+
+  def _connect(self) -> None:
+    private = {'api_visibility': 'private'}
+    self._view = [
+        self.overlay,
+        self.mask,
+        self.summary,
+        self.regions,
+        *self.downloads,
+    ]
+    shown = [
+        self.message,
+        self.results,
+        self.upload,
+        self.key,
+        self.threshold,
+        self.image,
+        *self._view,
+    ]
+    run = {
+        'outputs': shown,
+        'concurrency_limit': 1,
+        'concurrency_id': 'network',  # One image at a time, whoever asks.
+        'show_progress_on': self.message,
+        **private,
+    }
+    inputs = [self.upload, self.opacity]
+    for opened in (
+        self.upload.upload(self._open_file, inputs, **run),
+        self.samples.select(self._open_sample, self.opacity, **run),
+    ):
+      opened.then(None, js=_SCROLL, **private)
+    moved = {
+        'show_progress': 'hidden',
+        'trigger_mode': 'always_last',  # As quick as the machine can.
+        'concurrency_limit': 1,
+        'concurrency_id': 'painting',
+        **private,
+    }
+    inputs = [self.key, self.threshold, self.opacity]
+    self.threshold.input(
+        self._move_threshold, inputs, [self.message, *self._view], **moved
+    )
+    self.opacity.input(
+        self._move_opacity, inputs, [self.message, self.overlay], **moved
+    )
+
+  def _open_file(self, upload: str, opacity: float):
+    path = pathlib.Path(upload)
+    try:
+      yield from self._open(path, opacity)
+    finally:
+      path.unlink(missing_ok=True)
+
+  def _open_sample(self, opacity: float, event: gr.SelectData):
+    yield from self._open(self._samples[event.index].path, opacity)
+
+  def _open(
+      self, path: pathlib.Path, opacity: float
+  ) -> Iterator[dict[Any, Any]]:
+    """Runs the network on a file; yields what changes on the page."""
+    hidden = {self.results: gr.update(visible=False)}
+    yield {self.message: words.working(path.name), **hidden}
+    try:
+      found = analysis_lib.analyse(path, path.name, self._localizer)
+      key = self._kept.add(found)
+    except (errors.UserError, OSError) as error:
+      sentence = str(error)
+      if isinstance(error, OSError):
+        sentence = f'{path.name} cannot be used now ({error.strerror}).'
+      yield {self.message: words.error(sentence), self.upload: None, **hidden}
+      return
+    threshold = self._localizer.threshold
+    yield {
+        self.message: '',
+        self.results: gr.update(visible=True),
+        self.upload: None,  # Ready for the next.
+        self.key: key,
+        self.threshold: threshold,
+        self.image: found.image,
+        **self._show(key, found, threshold, opacity),
+    }
+
+  def _move_threshold(self, key: str, threshold: float, opacity: float):
+    try:
+      found = self._kept.get(key)
+    except errors.UserError as error:
+      return {self.message: words.error(str(error))}
+    return self._show(key, found, threshold, opacity)
+
+  def _move_opacity(self, key: str, threshold: float, opacity: float):
+    try:
+      found = self._kept.get(key)
+    except errors.UserError as error:
+      return {self.message: words.error(str(error))}
+    return {self.overlay: found.overlay(found.at(threshold), opacity)}
+
+  def _show(
+      self,
+      key: str,
+      found: analysis_lib.Analysis,
+      threshold: float,
+      opacity: float,
+  ) -> dict[Any, Any]:
+    view = found.at(threshold)
+    values = [
+        found.overlay(view, opacity),
+        view.mask_picture(),
+        words.summary(view.record),
+        words.regions(view.record),
+        *self._kept.downloads(key, view),
+    ]
+    return dict(zip(self._view, values, strict=True))
+
+
+def build(
+    localizer: analysis_lib.Localizer,
+    folder: pathlib.Path,
+    samples: Sequence[samples_lib.Sample],
+) -> gr.Blocks:
+  """Lays out the page.
+
+  Args:
+    localizer: What scores images.
+    folder: For downloads; Gradio must be allowed to send what is in it.
+    samples: Examples to click.
+  """
+  # They are sent from where they are; nobody can pass one off as an upload,
+  # which would be deleted.
+  gr.set_static_paths([sample.path for sample in samples])
+  with gr.Blocks(
+      title=words.TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE
+  ) as blocks:
+    _Page(localizer, folder, samples)
+  return blocks.queue(max_size=_WAITING)

@@ -1,0 +1,52 @@
+"""Examples to click: forgeries of packaged photographs, and one untouched."""
+
+import dataclasses
+import pathlib
+
+from manloc_jax import localize_files
+from manloc_jax.data.datasets import demo
+
+# Photograph -> manipulation; `demo` trains on neither of them.
+_CHOICE = {
+    'chelsea': 'copy-move',
+    'grace_hopper': 'splice',
+    'gravel': 'removal',
+    'flower': None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+  """An example.
+
+  Attributes:
+    caption: What it is.
+    path: The image.
+  """
+
+  caption: str
+  path: pathlib.Path
+
+
+def make(folder: pathlib.Path) -> list[Sample]:
+  """Writes the examples, the same ones on every machine, into a folder.
+
+  Raises:
+    DataError: A photograph is not installed.
+  """
+  samples = []
+  for name, manipulation in _CHOICE.items():
+    task = next(
+        task
+        for task in demo.tasks()
+        if task.host.name == name
+        and task.manipulation == (manipulation or task.manipulation)
+    )
+    forgery = demo.make(task)
+    image = forgery.image if manipulation else forgery.host
+    caption = manipulation or 'untouched'
+    path = folder / f'{name}_{caption}.png'
+    with path.open('wb') as file:
+      localize_files.save_png(file, image)
+    samples.append(Sample(caption.capitalize(), path))
+  return samples

@@ -1,0 +1,228 @@
+"""The page of `manloc serve` without a browser: what it says and refuses."""
+
+import json
+import pathlib
+import socket
+
+import numpy as np
+from PIL import Image
+import pytest
+import small
+
+from manloc_jax import cli
+from manloc_jax import errors
+from manloc_jax import localize
+from manloc_jax import localize_files
+from manloc_jax import regions
+from manloc_jax.serve import analysis
+from manloc_jax.serve import command
+from manloc_jax.serve import samples
+from manloc_jax.serve import words
+
+
+class Ramp:
+  """Scores columns from 0 on the left to 1 on the right; counts its calls."""
+
+  threshold = 0.75
+  device = 'paper and pencil'
+
+  def __init__(self):
+    self.origin = {'threshold': self.threshold, 'weights_sha256': 'f' * 64}
+    self.calls = 0
+
+  def __call__(self, image):
+    self.calls += 1
+    height, width = image.shape[:2]
+    row = np.linspace(0, 1, width, dtype=np.float32)
+    score = np.tile(row, (height, 1))
+    mask = score >= self.threshold
+    found, count = regions.find(mask)
+    return localize.Result(score, mask, 0.99, found, count)
+
+
+@pytest.fixture
+def analyse(tmp_path):
+  """Returns what is found in an image of a size, and what found it."""
+
+  def run(size=(101, 40), name='a.png', mode='RGB', **options):
+    path = tmp_path / name
+    Image.new(mode, size).save(path, **options)
+    ramp = Ramp()
+    return analysis.analyse(path, path.name, ramp), ramp
+
+  return run
+
+
+def test_a_threshold_moves_mask_regions_and_record_but_runs_no_network(analyse):
+  found, ramp = analyse()
+  for threshold, columns in ((0.75, 26), (0.5, 51), (1, 1), (0, 101)):
+    view = found.at(threshold)
+    np.testing.assert_array_equal(view.mask, found.score >= threshold)
+    assert view.mask.sum() == 40 * columns == view.mask_picture().sum() / 255
+    assert view.record['threshold'] == threshold
+    assert view.record['manipulated_share'] == columns / 101
+    (region,) = view.record['regions']
+    assert region['left'] == 101 - columns and region['pixels'] == 40 * columns
+  assert ramp.calls == 1
+  assert found.at(0.75).record == found.facts
+
+
+def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
+  found, _ = analyse()
+  view = found.at(1.0)
+  clear, half, heat = (found.overlay(view, o) for o in (0, 0.5, 1))
+  np.testing.assert_array_equal(clear[:, :98], 0)  # The image is black.
+  assert heat[20, 98].min() > 100, 'the brightest colour of the heat'
+  np.testing.assert_allclose(half[20, :98], heat[20, :98] / 2, atol=1)
+
+
+def test_the_record_is_that_of_localize(analyse, tmp_path):
+  found, _ = analyse()
+  want = localize_files.describe(
+      'a.png',
+      analysis.images.read_image(tmp_path / 'a.png'),
+      Ramp()(np.zeros((40, 101, 3), np.uint8)),
+      Ramp(),
+      found.facts['seconds'],
+  )
+  assert len(found.facts['image_sha256']) == 64
+  for key in want.keys() - {'time'}:
+    assert found.facts[key] == want[key], key
+
+
+def test_pictures_of_large_images_are_small(analyse):
+  found, _ = analyse((4000, 1000))
+  view = found.at(0.5)
+  for picture in (
+      found.image, found.heat, view.mask_picture(), found.overlay(view, 0.5)
+  ):
+    assert picture.shape[:2] == (400, analysis.LONGEST)
+  assert view.mask.shape == found.score.shape == (1000, 4000)
+
+
+def test_downloads_are_whole_and_exact(analyse, tmp_path):
+  found, _ = analyse((2000, 50))
+  kept = analysis.Kept(tmp_path / 'cache')
+  key = kept.add(found)
+  assert kept.get(key) is found
+  for threshold in (0.2, 0.8):
+    view = found.at(threshold)
+    record, mask, heat = kept.downloads(key, view)
+    assert json.loads(pathlib.Path(record).read_text()) == view.record
+    with Image.open(mask) as image:
+      np.testing.assert_array_equal(np.asarray(image), 255 * view.mask)
+    with Image.open(heat) as image:
+      scores = np.asarray(image) / 65535
+    np.testing.assert_allclose(scores, found.score, atol=2e-5)
+  assert pathlib.Path(record).name == 'a.png.json'
+  assert len(pathlib.Path(record).parent.name) > 20, 'cannot be guessed'
+
+
+def test_the_oldest_make_room(analyse, tmp_path):
+  found, _ = analyse((10, 10))
+  kept = analysis.Kept(tmp_path / 'cache', most_pixels=250)
+  first, second, third = (kept.add(found) for _ in range(3))
+  with pytest.raises(errors.UserError, match='no longer kept'):
+    kept.get(first)
+  assert kept.get(second) and kept.get(third)
+  assert {p.name for p in kept.folder.iterdir()} == {second, third}
+  large, _ = analyse((100, 100))
+  assert kept.get(kept.add(large)) is large, 'the newest stays'
+  assert len([*kept.folder.iterdir()]) == 1
+
+
+@pytest.mark.parametrize(
+    'content, reason',
+    [
+        (b'', 'not an image'),
+        (b'GIF89a no more', 'broken|not an image'),
+        (b'<svg onload="alert(1)"/>', 'not an image'),
+    ],
+)
+def test_a_bad_file_gets_a_sentence_without_a_path(content, reason, tmp_path):
+  path = tmp_path / 'bad.png'
+  path.write_bytes(content)
+  with pytest.raises(errors.UserError, match=reason) as caught:
+    analysis.analyse(path, path.name, Ramp())
+  assert str(caught.value).startswith('bad.png ')
+  assert str(tmp_path) not in str(caught.value)
+
+
+def test_limits_of_the_page(analyse, monkeypatch):
+  monkeypatch.setattr(analysis, 'MAX_PIXELS', 4000)
+  with pytest.raises(errors.UserError, match='101 x 40 pixels'):
+    analyse()
+  monkeypatch.setattr(analysis, 'MAX_BYTES', 20)
+  with pytest.raises(errors.UserError, match='MB'):
+    analyse()
+
+
+def test_no_memory_is_a_sentence(tmp_path):
+  def greedy(image):
+    raise MemoryError
+
+  Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+  with pytest.raises(errors.UserError, match='not enough memory for a.png'):
+    analysis.analyse(tmp_path / 'a.png', 'a.png', greedy)
+
+
+def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  found, _ = analyse((30, 20), 'a.jpg', exif=exif)
+  assert found.image.shape == (20, 30, 3)
+  assert 'viewers turn it' in words.summary(found.facts)
+  found, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
+  assert 'CMYK turned to RGB' in words.summary(found.facts)
+
+
+def test_names_of_strangers_are_text():
+  bad = '<img src=x onerror=alert(1)>'
+  record = {
+      'image': bad, 'width': 1, 'height': 1, 'seconds': 1, 'note': '',
+      'orientation': 1, 'image_score': 0, 'threshold': 0, 'regions': [],
+      'manipulated_share': 0, 'region_count': 0,
+  }
+  for text in (words.error(bad), words.working(bad), words.summary(record)):
+    assert '<img' not in text and '&lt;img' in text
+  assert '<img' not in words.meaning({'weights': bad})
+  assert 'no proof' in words.regions(record)
+
+
+def test_samples_are_the_same_every_time(tmp_path):
+  for name in 'ab':
+    (tmp_path / name).mkdir()
+  first, again = (samples.make(tmp_path / name) for name in 'ab')
+  assert [s.caption for s in first] == [s.caption for s in again]
+  assert 'Untouched' in {s.caption for s in first}
+  for one, other in zip(first, again, strict=True):
+    assert one.path.read_bytes() == other.path.read_bytes()
+
+
+def refusal(capsys, *arguments) -> str:
+  assert cli.main(['serve', *arguments]) == 2
+  err = capsys.readouterr().err
+  assert err.count('\n') == 1
+  return err
+
+
+def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
+  assert '--workdir' in refusal(capsys)
+  assert '70000' in refusal(capsys, '--port=70000')
+  run = f'--workdir={tmp_path}'
+  with monkeypatch.context() as patch:
+    patch.setattr(command.importlib.util, 'find_spec', lambda name: None)
+    assert "pip install 'manloc_jax[serve]'" in refusal(capsys, run)
+  monkeypatch.setattr(command.importlib.util, 'find_spec', lambda name: True)
+  with socket.create_server(('127.0.0.1', 0)) as taken:
+    port = taken.getsockname()[1]
+    err = refusal(capsys, run, f'--port={port}')
+    assert f'Port {port} of 127.0.0.1 is taken' in err
+  assert 'nowhere' in refusal(capsys, run, '--host=nowhere.invalid')
+  assert str(tmp_path) in refusal(capsys, run, '--port=0')  # No run is there.
+
+
+def test_the_localizer_is_that_of_a_run(tmp_path):
+  run = small.untrained_run(tmp_path)
+  made = command.make_localizer(run, device='cpu')
+  assert made.origin == localize.Localizer.from_run(run).origin
