@@ -5,7 +5,6 @@ Nothing here imports JAX, so that worker processes start fast.
 
 import importlib.metadata
 import pathlib
-import platform
 
 import cv2
 import numpy as np
@@ -72,12 +71,9 @@ class Classical:
           'of the file' if is_exact else 'computed from pixels'
       )
     self.packages = _versions()
-    self.device = platform.machine() or 'cpu'
-
-  @property
-  def neutral(self) -> float:
-    """Value of the constant map of files it cannot be applied to."""
-    return self._method.neutral
+    self.device = 'cpu'
+    self.bounded = self._method.bounded
+    self.neutral = self._method.neutral
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the method's own values, f32[h, w].

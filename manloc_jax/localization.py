@@ -46,11 +46,15 @@ class Detector(Protocol):
     origin: What decides on results, as JSON holds it.
     packages: Versions of what computes them, by name.
     device: Kind of the device.
+    bounded: Whether values lie in 0 to 1, so that 0.5 parts them.
+    neutral: Value that says nothing, for constant maps.
   """
 
   origin: dict[str, Any]
   packages: dict[str, str]
   device: str
+  bounded: bool
+  neutral: float
 
   def raw_map(
       self, path: pathlib.Path, image: images.Decoded

@@ -49,7 +49,7 @@ class Localizer:
   Attributes:
     threshold: Scores from here on are manipulated.
     origin: What decides on results, as JSON holds it: settings and weights.
-    packages: The version of JAX.
+    packages, bounded, neutral: See there.
   """
 
   def __init__(
@@ -91,6 +91,7 @@ class Localizer:
     self._stride = stride
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
+    self.bounded, self.neutral = True, 0.5
     self.origin = {
         'method': 'network',
         'stride': stride,

@@ -53,9 +53,9 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   results = summaries.read_results(workdir)
   figures = workdir / 'figures'
   curves.roc_curves(results, figures / 'roc.png')
-  curves.learning_curve(
-      [writer.read(str(workdir))], figures / 'learning_curve.png'
-  )
+  steps = writer.read(str(workdir))
+  if steps:  # Classical methods learn nothing.
+    curves.learning_curve([steps], figures / 'learning_curve.png')
   text = [f'# {workdir.name}', '']
   for result in results.values():
     text += [
@@ -69,7 +69,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         '',
     ]
   text += ['![ROC curves](figures/roc.png)', '']
-  text += ['![Learning curve](figures/learning_curve.png)', '']
+  if steps:
+    text += ['![Learning curve](figures/learning_curve.png)', '']
   examples = workdir / 'results' / 'examples.npz'
   if examples.exists():
     threshold = next(iter(results.values()))['val_threshold']
