@@ -48,8 +48,9 @@ def study_block() -> str:
   """Makes the paper's tables from the studies under `results/`."""
   text = []
   for path in _studies():
-    text += [f'### `results/{path.name}`', '', study_tables.PROTOCOL, '']
-    text += map(typeset.markdown, study_tables.tables(study.read(path)))
+    found = study.read(path)
+    text += [f'### `results/{path.name}`', '', study_tables.protocol(found), '']
+    text += map(typeset.markdown, study_tables.tables(found))
   return '\n'.join(text)
 
 
