@@ -174,12 +174,14 @@ def check_systems(reference: Run, run: Run) -> None:
 def _differing(one: Run, other: Run, free: Iterable[str]) -> dict:
   """What runs differ in, by name: settings, images or rows of the test."""
   facts = []
+  # Whole images are scored on demand.
+  splits = [split for split in one.results if split in other.results]
   for run in (one, other):
     rows = {'images of train, val and test': run.first['prepared']}
     if 'data.sampler.label_threshold' not in free:
       rows |= {
-          f'patches of {split}': result['counts']
-          for split, result in run.results.items()
+          f'patches of {split}': run.results[split]['counts']
+          for split in splits
       }
     kept = {k: v for k, v in run.config.items() if k not in free}
     facts.append({**kept, **rows})

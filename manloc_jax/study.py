@@ -23,8 +23,9 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   Returns:
     `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
     settings `config` of its first system and, by name, `systems`: `seeds`,
-    `settings` other than those, provenance, and the scores of every split, see
-    `_split`. Classical methods are in `methods`, see `_method`.
+    `settings` other than those, provenance, and the scores of every split that
+    all of its seeds were scored on, see `_split`. Classical methods are in
+    `methods`, see `_method`.
 
   Raises:
     UserError: There is no run; runs of a system differ in more than the seed,
@@ -99,6 +100,7 @@ def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
       'splits': {
           split: _split([run.results[split] for run in runs])
           for split in first.results
+          if all(split in run.results for run in runs)
       },
   }
 
