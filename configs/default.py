@@ -14,6 +14,9 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0  # Initialization and order; data.seed draws the patches.
   # Row of the paper's tables; configs/ablation.py sets it with all it means.
   config.system = 'j-conv-lstm-conv'
+  # Or a classical method, such as 'ela': nothing is trained, and whole images
+  # are scored. See manloc_jax/baselines/.
+  config.method = 'network'
   config.batch_size = 64  # Patches over all devices. Unstated.
   config.num_steps = 20_000  # Updates. Unstated.
 
@@ -33,7 +36,9 @@ def get_config() -> ml_collections.ConfigDict:
   train.patience_evals = 10  # Unstated.
 
   config.eval = evaluation = ml_collections.ConfigDict()
-  evaluation.splits = ('test', 'test_grid')  # Scored after training.
+  # Scored after training; 'test_images' are whole images at native resolution,
+  # as classical methods are scored.
+  evaluation.splits = ('test', 'test_grid')
   evaluation.batch_size = 64  # Patches over all devices.
   evaluation.bins = 4096  # Of the score histograms; even.
   evaluation.examples = 6  # Test images in the contact sheet.

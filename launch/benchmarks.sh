@@ -81,6 +81,7 @@ if [ "$platform" = cpu ]; then
   run pipeline pipeline $turns
   run evaluate evaluate $turns
   run localize localize $turns
+  run classical classical --rounds=3 --turn_seconds=1
   run startup startup --config=configs/demo.py
   prepare
   run endurance endurance --config=configs/small.py --batch_size=16

@@ -97,6 +97,8 @@ def evaluate(
 ) -> list[pathlib.Path]:
   """Scores the best checkpoint of a run on every split of `eval.splits`.
 
+  Whole images are left to `whole_images`.
+
   Args:
     config: The run's settings.
     prepared: Folder of the prepared set.
@@ -116,10 +118,11 @@ def evaluate(
       **provenance(config),
   }
   folder = pathlib.Path(workdir) / 'results'
-  written = [folder / f'{split}.json' for split in config.eval.splits]
+  splits = [s for s in config.eval.splits if s not in manifest.WHOLE_IMAGES]
+  written = [folder / f'{split}.json' for split in splits]
   if all(is_current(path, origin) for path in written):
     return written
-  for split in config.eval.splits:
+  for split in splits:
     manifest.part(prepared, split)  # Refuses a name that is none.
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
@@ -138,18 +141,18 @@ def evaluate(
   count = make_counter(model, mesh, config, prepared)
   prior = mean_mask(prepared)
   edge = best_edge(count(params, 'val'))
-  for split, path in zip(config.eval.splits, written, strict=True):
+  for split, path in zip(splits, written, strict=True):
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
         'split': split,
         **split_scores(count(params, split), model.tasks, kinds, prior, edge),
-        'data': _data_facts(content, split),
+        'data': data_facts(content, split),
         'training': _rates(workdir),
         **origin,
     }
     files.write_text(path, json.dumps(without_nan(result), indent=1))
   for old in folder.glob('*.json'):
-    if old not in written:
+    if old.stem not in config.eval.splits:
       old.unlink()  # Of a split no longer asked for.
   return written
 
@@ -222,7 +225,7 @@ def _rates(workdir: str) -> dict[str, float]:
   } if lines else {}
 
 
-def _data_facts(content: dict, split: str) -> dict:
+def data_facts(content: dict, split: str) -> dict:
   """What of the manifest says which rows these are."""
   is_stream = content['settings'].get('source') == 'stream'
   trained_on = content['splits']['train']['num_patches']

@@ -16,7 +16,6 @@ share them would save a twentieth of the time, and would not be exact.
 
 import collections
 from collections.abc import Sequence
-import dataclasses
 import hashlib
 import json
 import math
@@ -29,49 +28,28 @@ import numpy as np
 from manloc_jax import checkpoint
 from manloc_jax import errors
 from manloc_jax import evaluate
+from manloc_jax import localization
 from manloc_jax import models
 from manloc_jax import parallel
 from manloc_jax import postprocess
-from manloc_jax import regions as regions_lib
 from manloc_jax import steps
 from manloc_jax import windows as windows_lib
+from manloc_jax.data import images
 
 GATES = ('none', 'hard', 'soft')
 STRIDE = 32
 
-# Share of the pixels that may score higher than the image does.
-_TOP_SHARE = 0.01
 _CPU_BATCH, _BATCH = 16, 256  # Windows per device at once.
 _BATCHES_AHEAD = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-  """What a network says about an image.
-
-  Attributes:
-    score: f32[h, w], the mean probability of manipulation.
-    mask: bool[h, w], where the score reaches the threshold.
-    image_score: The 99th percentile of `score`: one percent of the image has
-      to look manipulated. The largest score of an image says little, for among
-      millions of pixels some are always near 1.
-    regions: The largest connected regions of the mask, the largest first.
-    region_count: How many there are in all.
-  """
-
-  score: np.ndarray
-  mask: np.ndarray
-  image_score: float
-  regions: list[regions_lib.Region]
-  region_count: int
-
-
 class Localizer:
-  """Maps images of any size to `Result`s.
+  """Maps images of any size to results; a `localization.Detector`.
 
   Attributes:
     threshold: Scores from here on are manipulated.
     origin: What decides on results, as JSON holds it: settings and weights.
+    packages, bounded, neutral: See there.
   """
 
   def __init__(
@@ -112,7 +90,10 @@ class Localizer:
     parallel.check_batch_size(self._batch_size, self._mesh)
     self._stride = stride
     self.threshold = threshold
+    self.packages = {'jax': jax.__version__}
+    self.bounded, self.neutral = True, 0.5
     self.origin = {
+        'method': 'network',
         'stride': stride,
         'gate': gate,
         'threshold': threshold,
@@ -171,7 +152,7 @@ class Localizer:
     """The kind of the devices."""
     return self._mesh.devices.flat[0].device_kind
 
-  def __call__(self, image: np.ndarray) -> Result:
+  def __call__(self, image: np.ndarray) -> localization.Result:
     """Localizes what is manipulated.
 
     Args:
@@ -182,16 +163,26 @@ class Localizer:
       ValueError: `image` is something else.
     """
     score = self.score_map(image)
+    result = localization.summarize(score, score, self.threshold)
     # One percentile tells of a NaN anywhere, too.
-    image_score = float(np.quantile(score, 1 - _TOP_SHARE))
-    if not math.isfinite(image_score):
+    if not math.isfinite(result.image_score):
       raise errors.UserError(
           'The network gives no numbers: its weights are broken or its'
           ' training diverged; choose another run.'
       )
-    mask = score >= self.threshold
-    regions, count = regions_lib.find(mask)
-    return Result(score, mask, image_score, regions, count)
+    return result
+
+  def localize(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> localization.Result:
+    """Localizes in the pixels of a file; see `__call__`."""
+    del path  # The network looks at nothing else.
+    return self(image.pixels)
+
+  def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
+    """Returns the scores of a file's pixels alone, f32[h, w]."""
+    del path  # See above.
+    return self.score_map(image.pixels)
 
   def score_map(self, image: np.ndarray) -> np.ndarray:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""

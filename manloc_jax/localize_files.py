@@ -10,13 +10,12 @@ import pathlib
 import time
 from typing import Any
 
-import jax
 import numpy as np
 from PIL import Image
 
 from manloc_jax import errors
 from manloc_jax import files
-from manloc_jax import localize
+from manloc_jax import localization
 from manloc_jax.data import images
 from manloc_jax.data import inputs as inputs_lib
 from manloc_jax.data import spec
@@ -29,16 +28,17 @@ Record = dict[str, Any]
 
 def localize_files(
     inputs: Sequence[inputs_lib.Input],
-    localizer: localize.Localizer,
+    localizer: localization.Detector,
     out: pathlib.Path,
     heat_format: str = 'png',
 ) -> Iterator[Record]:
   """Localizes files one after the other; a bad one does not stop the rest.
 
   Results appear below `out`, named after the input: `NAME.heat.png` with the
-  score times 65535 (or `.npy`, or `.npz` with the array `score`, f32[h, w]),
-  `NAME.mask.png` with 255 where manipulated, `NAME.overlay.png`, see
-  `plots.overlay`, and last `NAME.json`, the record in one line.
+  score times 65535 (or the raw map, on the scale of its method, as `.npy` or
+  as the array `score` of `.npz`, f32[h, w]), `NAME.mask.png` with 255 where
+  manipulated, `NAME.overlay.png`, see `plots.overlay`, and last `NAME.json`,
+  the record in one line.
 
   Args:
     inputs: The images.
@@ -70,7 +70,7 @@ def localize_files(
 
 def _localize_file(
     one: inputs_lib.Input,
-    localizer: localize.Localizer,
+    localizer: localization.Detector,
     out: pathlib.Path,
     heat_format: str,
 ) -> Record:
@@ -85,12 +85,13 @@ def _localize_file(
     return {**old, 'image': str(one.path), 'skipped': True}
   image = images.read_image(one.path)
   start = time.monotonic()
-  result = localizer(image.pixels)
+  result = localizer.localize(one.path, image)
   seconds = time.monotonic() - start
   path.parent.mkdir(parents=True, exist_ok=True)
   path.unlink(missing_ok=True)  # It may tell of other settings.
   picture = overlay.draw(image.pixels, result.score, result.mask)
-  _write(out / names['heat'], _HEAT[heat_format], result.score)
+  heat = result.score if heat_format == 'png' else result.raw
+  _write(out / names['heat'], _HEAT[heat_format], heat)
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
   record = describe(str(one.path), image, result, localizer, seconds)
@@ -103,8 +104,8 @@ def _localize_file(
 def describe(
     name: str,
     image: images.Decoded,
-    result: localize.Result,
-    localizer: localize.Localizer,
+    result: localization.Result,
+    localizer: localization.Detector,
     seconds: float,
 ) -> Record:
   """Tells what was found in an image, as JSON holds it.
@@ -124,11 +125,12 @@ def describe(
       'note': image.note,
       'orientation': image.orientation,
       'image_score': result.image_score,
+      'mask_threshold': result.threshold,
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,
       **localizer.origin,
-      'jax': jax.__version__,
+      **localizer.packages,
       'device': localizer.device,
       'seconds': seconds,
       'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),

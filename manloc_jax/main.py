@@ -4,7 +4,8 @@ r"""Flags and dispatch: prepare, train, evaluate, report, robustness.
   python -m manloc_jax.main --config=configs/casia.py --config.data.root=...
 
 Each stage is skipped when it is done; a run that was killed continues.
-`--mode=robustness` scores a finished run on degraded test images.
+`--mode=robustness` scores a finished run on degraded test images, and
+`--config.method=ela` a classical method on the whole images of the test part.
 """
 
 import os
@@ -28,7 +29,10 @@ _STAGES = startup.Stages('imports', startup.process_start())
 
 _CONFIG = config_flags.DEFINE_config_file('config', lock_config=True)
 _WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Output folder; default runs/<name of the config file>.'
+    'workdir',
+    None,
+    'Output folder; default runs/<name of the config file>, with -<method> for'
+    ' classical methods.',
 )
 _MODE = flags.DEFINE_enum(
     'mode',
@@ -62,23 +66,34 @@ def main(argv: list[str]) -> None:
 
     parallel.keep_programs()
     _STAGES.begin('settings and set')
-    _check(config)
+    _check(config, mode)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared}')
-  if mode in ('all', 'train') and not _train(config, prepared, workdir):
+  is_network = config.method == settings.NETWORK
+  trains = mode in ('all', 'train') and is_network
+  if trains and not _train(config, prepared, workdir):
     return  # The cluster wants its machine back; the next start goes on.
   if mode in ('all', 'evaluate'):
-    _evaluate(config, prepared, workdir)
+    evaluate = _evaluate if is_network else _evaluate_classical
+    evaluate(config, prepared, workdir)
   if mode == 'robustness':
     _robustness(config, prepared, workdir)
   if mode in ('all', 'report'):
     _report(workdir)
 
 
-def _check(config: ml_collections.ConfigDict) -> None:
+def _check(config: ml_collections.ConfigDict, mode: str) -> None:
   """Raises UserError where settings contradict each other or make no sense."""
+  from manloc_jax import classical
   from manloc_jax import models
 
+  if config.method != settings.NETWORK:
+    classical.Classical(config.method)  # Refuses a name that is none.
+    if mode in ('train', 'robustness'):
+      raise errors.UserError(
+          f'--mode={mode} is for networks, and {config.method} has nothing to'
+          ' train; choose --mode=evaluate.'
+      )
   try:
     models.abstract_params(models.make(**config.model))
   except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -192,13 +207,32 @@ def _train(config, prepared: str, workdir: str) -> bool:
 
 def _evaluate(config, prepared: str, workdir: str) -> None:
   from manloc_jax import evaluate
+  from manloc_jax import localize
   from manloc_jax import parallel
+  from manloc_jax import whole_images
   from manloc_jax.data import manifest
 
   digest = manifest.read(prepared)['split_digest']
   settings.check(workdir, config, digest)
   mesh = parallel.make_mesh()
-  for path in evaluate.evaluate(config, prepared, workdir, mesh):
+  written = evaluate.evaluate(config, prepared, workdir, mesh)
+  if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
+    # Whatever the threshold of masks: scores do not depend on it.
+    detector = localize.Localizer.from_run(workdir, threshold=0.5)
+    written += whole_images.evaluate(config, prepared, workdir, detector)
+  for path in written:
+    print(f'Scores: {path}')
+
+
+def _evaluate_classical(config, prepared: str, workdir: str) -> None:
+  from manloc_jax import classical
+  from manloc_jax import whole_images
+  from manloc_jax.data import manifest
+
+  digest = manifest.read(prepared)['split_digest']
+  settings.claim(workdir, config, digest)
+  detector = classical.Classical(config.method)
+  for path in whole_images.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 
 
@@ -226,7 +260,10 @@ def _report(workdir: str) -> None:
 
 def _default_workdir() -> str:
   path = config_flags.get_config_filename(flags.FLAGS['config'])
-  return os.path.join('runs', pathlib.Path(path.split(':')[0]).stem)
+  name, method = pathlib.Path(path.split(':')[0]).stem, _CONFIG.value.method
+  if method != settings.NETWORK:
+    name += f'-{method}'
+  return os.path.join('runs', name)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -97,14 +97,22 @@ def average_precision(counts: np.ndarray) -> float:
 
 
 def at_half(counts: np.ndarray) -> dict[str, float]:
-  """Accuracy, F1, IoU and MCC of [2, bins] counts at the threshold 0.5.
+  """Scores of `at_edge` of [2, bins] counts at the threshold 0.5."""
+  return at_edge(counts, counts.shape[1] // 2)
+
+
+def at_edge(counts: np.ndarray, edge: int) -> dict[str, float]:
+  """Accuracy, F1, IoU and MCC where the bins from `edge` on are manipulated.
+
+  Args:
+    counts: Of negatives and positives, [2, bins].
+    edge: 0 to the number of bins.
 
   Returns:
     `accuracy`, `accuracy_balanced` (mean of the classes' recalls), `f1`,
     `iou` and `mcc`; NaN where a denominator is zero, but for `mcc`, which is
     then zero.
   """
-  edge = counts.shape[1] // 2
   tn, fn = counts[:, :edge].sum(axis=1, dtype=np.float64)
   fp, tp = counts[:, edge:].sum(axis=1, dtype=np.float64)
   return _confusion_scores(tp, fp, fn, tn)

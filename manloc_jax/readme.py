@@ -48,8 +48,9 @@ def study_block() -> str:
   """Makes the paper's tables from the studies under `results/`."""
   text = []
   for path in _studies():
-    text += [f'### `results/{path.name}`', '', study_tables.PROTOCOL, '']
-    text += map(typeset.markdown, study_tables.tables(study.read(path)))
+    found = study.read(path)
+    text += [f'### `results/{path.name}`', '', study_tables.protocol(found), '']
+    text += map(typeset.markdown, study_tables.tables(found))
   return '\n'.join(text)
 
 
@@ -65,7 +66,8 @@ def speed_block() -> str:
     found.sort(key=lambda result: (result['benchmark'], result['summary']))
     steps = [r for r in found if r['benchmark'] == 'train_step']
     others = [r for r in found if r['benchmark'] != 'train_step']
-    text += [f'### {found[0]["device"]}', '']
+    # Some take fewer of the cores, and say so in their own lines.
+    text += [f'### {(steps or found)[0]["device"]}', '']
     text += [speed.step_table(steps, speed.TORCH), '']
     if any('plain-lstm' in result['ratios'] for result in steps):
       text += ['Times ours without one of its arrangements:', '']

@@ -11,8 +11,8 @@ The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and spread, into one file and draws their
 learning curves beside it; `--compare` collects the scores of several settings.
 `--study` gathers the paper's systems on any datasets, with several seeds, and
-`--out` is the folder for Tables 1 to 6 and Figures 4 and 5, made from that file
-(Figure 5 needs the runs).
+classical methods, and `--out` is the folder for Tables 1 to 6 and Figures 4 and
+5, made from that file (Figure 5 needs the runs).
 `--readme` writes the tables of all files committed under `manloc_jax/results/`
 between the marks of a README, each kind between its own.
 """
@@ -53,9 +53,9 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   results = summaries.read_results(workdir)
   figures = workdir / 'figures'
   curves.roc_curves(results, figures / 'roc.png')
-  curves.learning_curve(
-      [writer.read(str(workdir))], figures / 'learning_curve.png'
-  )
+  steps = writer.read(str(workdir))
+  if steps:  # Classical methods learn nothing.
+    curves.learning_curve([steps], figures / 'learning_curve.png')
   text = [f'# {workdir.name}', '']
   for result in results.values():
     text += [
@@ -69,7 +69,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
         '',
     ]
   text += ['![ROC curves](figures/roc.png)', '']
-  text += ['![Learning curve](figures/learning_curve.png)', '']
+  if steps:
+    text += ['![Learning curve](figures/learning_curve.png)', '']
   examples = workdir / 'results' / 'examples.npz'
   if examples.exists():
     threshold = next(iter(results.values()))['val_threshold']
@@ -125,7 +126,7 @@ def render_study(
   folder.mkdir(parents=True, exist_ok=True)
   made = study_tables.tables(found)
   markdown, latex = folder / 'tables.md', folder / 'tables.tex'
-  text = [study_tables.PROTOCOL, '', *map(typeset.markdown, made)]
+  text = [study_tables.protocol(found), '', *map(typeset.markdown, made)]
   files.write_text(markdown, '\n'.join(text))
   files.write_text(latex, '\n'.join(map(typeset.latex, made)))
   figures = {
@@ -161,6 +162,7 @@ def _study(workdirs: Sequence[str], path: str, folder: str | None) -> None:
   if members:
     study.write(path, study.collect(members))
     print(path)
+    members = [run for run in members if run.method not in paper.METHODS]
   if folder:
     for made in render_study(study.read(path), pathlib.Path(folder), members):
       print(made)

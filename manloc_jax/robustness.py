@@ -71,8 +71,10 @@ def robustness(
   if not missing:
     return path
   path.parent.mkdir(parents=True, exist_ok=True)
-  records = degraded_windows.read_records(prepared, config.data.root)
-  job = degraded_windows.read_job(prepared)
+  records = manifest.list_records(
+      prepared, degraded_windows.SPLIT, config.data.root
+  )
+  job = manifest.read_job(prepared)
   score = _make_scorer(config, prepared, run.params, mesh, records)
   with (
       pool.ordered_map(workers) as each,

@@ -46,18 +46,23 @@ DEFINES = {
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """A finished run.
+  """A finished run, of a network or of a classical method.
 
   Attributes:
     path: Its folder.
     results: The JSON of each split.
     config: Settings by dotted name, without those of evaluation that move no
-      score. `train.init_from` is only whether there is such a run.
+      score. `train.init_from` is only whether there is such a run. A classical
+      method has neither a seed nor a system.
   """
 
   path: pathlib.Path
   results: dict[str, dict]
   config: dict[str, Any]
+
+  @property
+  def method(self) -> str:
+    return self.config.get('method', settings.NETWORK)
 
   @property
   def system(self) -> str:
@@ -83,7 +88,7 @@ class Run:
 
 
 def read(workdir: str | pathlib.Path) -> Run:
-  """Reads the results of a run of one of the paper's systems.
+  """Reads the results of a run of one of the paper's systems or methods.
 
   Raises:
     UserError: It has not been evaluated, or is of no system that is known.
@@ -91,6 +96,8 @@ def read(workdir: str | pathlib.Path) -> Run:
   workdir = pathlib.Path(workdir)
   results = summaries.read_results(workdir)
   config = settings.flatten(next(iter(results.values()))['config'])
+  if config.get('method') in paper.METHODS:
+    return Run(workdir, results, config)
   if config.get('system') not in paper.SYSTEMS:
     raise errors.UserError(
         f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
@@ -135,6 +142,29 @@ def check_seeds(runs: list[Run]) -> None:
     _refuse(first, run, _differing(first, run, OWN))
 
 
+def check_methods(classical: list[Run], networks: list[Run]) -> None:
+  """Raises UserError unless all were scored on the same images, each once.
+
+  Args:
+    classical: Runs of classical methods on a dataset.
+    networks: Runs of networks on it.
+  """
+  for i, run in enumerate(classical):
+    if run.method in [other.method for other in classical[:i]]:
+      raise errors.UserError(
+          f'The run {str(run.path)!r} is one more of {run.method} on'
+          f' {run.dataset}; leave out all but one.'
+      )
+  everyone = [*classical, *networks]
+  for run in everyone:
+    if run.first['prepared'] != everyone[0].first['prepared']:
+      raise errors.UserError(
+          f'The runs {str(everyone[0].path)!r} and {str(run.path)!r} were'
+          ' scored on different images of train, val and test; study runs of'
+          ' one split.'
+      )
+
+
 def check_systems(reference: Run, run: Run) -> None:
   """Raises UserError where systems differ in more than what defines them."""
   free = (*OWN, *DEFINES[reference.system], *DEFINES[run.system])
@@ -144,12 +174,14 @@ def check_systems(reference: Run, run: Run) -> None:
 def _differing(one: Run, other: Run, free: Iterable[str]) -> dict:
   """What runs differ in, by name: settings, images or rows of the test."""
   facts = []
+  # Whole images are scored on demand.
+  splits = [split for split in one.results if split in other.results]
   for run in (one, other):
     rows = {'images of train, val and test': run.first['prepared']}
     if 'data.sampler.label_threshold' not in free:
       rows |= {
-          f'patches of {split}': result['counts']
-          for split, result in run.results.items()
+          f'patches of {split}': run.results[split]['counts']
+          for split in splits
       }
     kept = {k: v for k, v in run.config.items() if k not in free}
     facts.append({**kept, **rows})

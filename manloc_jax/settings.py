@@ -12,6 +12,9 @@ from manloc_jax import files
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
+NETWORK = 'network'  # `method` of what is trained.
+# What classical methods depend on.
+_CLASSICAL = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.
 PATHS = ('root', 'prepared', 'split_list', 'photographs')
 
@@ -103,8 +106,16 @@ def read(workdir: str) -> ml_collections.ConfigDict:
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Returns settings as JSON holds them, without those of a machine."""
+  """Returns settings as JSON holds them, without those of a machine.
+
+  Those of a network do not name the method: runs of older versions do not.
+  Those of other methods hold nothing that they do not depend on.
+  """
   content = json.loads(config.to_json())
+  if content.get('method', NETWORK) == NETWORK:
+    content.pop('method', None)
+  else:
+    content = {key: content[key] for key in _CLASSICAL}
   for key in PATHS:
     content['data'].pop(key, None)
   content['data'].get('stream', {}).pop('workers', None)

@@ -23,18 +23,33 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   Returns:
     `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
     settings `config` of its first system and, by name, `systems`: `seeds`,
-    `settings` other than those, provenance, and the scores of every split, see
-    `_split`.
+    `settings` other than those, provenance, and the scores of every split that
+    all of its seeds were scored on, see `_split`. Classical methods are in
+    `methods`, see `_method`.
 
   Raises:
     UserError: There is no run; runs of a system differ in more than the seed,
-      or systems in more than what defines them; or a seed comes twice.
+      or systems in more than what defines them; a seed or a method comes
+      twice; or methods were scored on other images.
   """
   if not runs:
     raise errors.UserError('There are no runs to study; name their folders.')
   datasets = {}
   for name, ours in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
-    systems = dict(_grouped(ours, lambda run: run.system, paper.SYSTEMS))
+    classical = [run for run in ours if run.method in paper.METHODS]
+    networks = [run for run in ours if run not in classical]
+    runs_lib.check_methods(classical, networks)
+    methods = {
+        method: _method(run)
+        for method, (run,) in _grouped(
+            classical, lambda run: run.method, paper.METHODS
+        )
+    }
+    if not networks:
+      config = classical[0].shared
+      datasets[name] = {'config': config, 'systems': {}, 'methods': methods}
+      continue
+    systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
     for found in systems.values():
       found.sort(key=lambda run: run.seed)
       runs_lib.check_seeds(found)
@@ -48,6 +63,7 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
             system: _system(found, reference)
             for system, found in systems.items()
         },
+        'methods': methods,
     }
   return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
 
@@ -84,6 +100,30 @@ def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
       'splits': {
           split: _split([run.results[split] for run in runs])
           for split in first.results
+          if all(split in run.results for run in runs)
+      },
+  }
+
+
+def _method(run: runs_lib.Run) -> dict:
+  """What a study keeps of a classical method.
+
+  Returns:
+    Provenance, and of each split what `_split` says with `val_threshold`,
+    `auc_bound` and the scores by kind of manipulation.
+  """
+  kept = ('auc_bound', 'by_manipulation')
+  return {
+      'detector': run.first['detector'],
+      'config_sha256': run.first['config_sha256'],
+      'versions': run.first['versions'],
+      'splits': {
+          split: {
+              **_split([result]),
+              **{key: _rounded(result[key]) for key in kept},
+              'val_threshold': result['val_threshold'],  # On any scale.
+          }
+          for split, result in run.results.items()
       },
   }
 
@@ -97,14 +137,24 @@ def _split(results: list[dict]) -> dict:
   Returns:
     `scores`, a list over seeds of each, with their `mean` and `deviation`
     (sample standard deviation); the same of every gate under `postprocessed`;
-    `counts`; `trivial`; and `roc`: by unit the true positive rates at `GRID`,
-    a list per seed, where the system has that task.
+    `counts`; `trivial`; `roc`: by unit the true positive rates at `GRID`, a
+    list per seed, where the system has that task; and for whole images
+    `whole_image`: `seconds_per_megapixel` of each seed, and the number of
+    images that were `not_applicable`.
   """
   gates = results[0].get('postprocessed', {})
   curves = {
       unit: [result['roc'].get(unit) for result in results]
       for unit in paper.TASKS
   }
+  whole = {}
+  if 'protocol' in results[0]:
+    whole['whole_image'] = {
+        'seconds_per_megapixel': _rounded(
+            [result['seconds_per_megapixel'] for result in results]
+        ),
+        'not_applicable': results[0]['not_applicable']['images'],
+    }
   return {
       **_spread([result['scores'] for result in results]),
       'postprocessed': {
@@ -118,6 +168,7 @@ def _split(results: list[dict]) -> dict:
           for unit, found in curves.items()
           if None not in found
       },
+      **whole,
   }
 
 

@@ -80,6 +80,54 @@ def write_run(
   return runs.read(workdir)
 
 
+def make_whole_images(quality: float, left_out: int = 0) -> dict:
+  """What an evaluation of whole images writes, but for provenance."""
+  return {
+      'protocol': 'whole image',
+      'scores': {
+          'pixel_auc_pooled': quality,
+          'pixel_auc_image_mean': quality + 0.02,
+      },
+      'trivial': {'random': {'pixel_auc': 0.5}},
+      'counts': {
+          'images': 4,
+          'images_of_both_classes': 4,
+          'pixels_pristine': 90_000,
+          'pixels_manipulated': 10_000,
+      },
+      'not_applicable': {'images': left_out},
+      'seconds_per_megapixel': 0.25,
+      'by_manipulation': {},
+      'auc_bound': {'pixel_pooled': 1e-4},
+      'roc': {'pixel': CURVE},
+      'val_threshold': 1e-9,
+  }
+
+
+def write_method(
+    folder, method, quality, *, dataset='nist16', left_out=0, change=None
+) -> runs.Run:
+  """Writes the results of a classical method, and reads them."""
+  config = ablation.get_config(f'nist/{paper.JOINT}')
+  config.method, config.data.name = method, dataset
+  result = {
+      'split': 'test_images',
+      **make_whole_images(quality, left_out),
+      'detector': {'method': method},
+      'versions': {'numpy': '2'},
+      'prepared': 'of the images',
+      'config': settings.plain(config),
+      'config_sha256': method,
+  }
+  if change:
+    change(result)
+  workdir = folder / f'{dataset}-{method}'
+  (workdir / 'results').mkdir(parents=True)
+  path = workdir / 'results/test_images.json'
+  path.write_text(json.dumps(result))
+  return runs.read(workdir)
+
+
 @pytest.fixture
 def members(tmp_path) -> list[runs.Run]:
   """The joint network above P-Conv-LSTM, on two datasets."""

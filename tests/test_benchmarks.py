@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import racers
 
+from manloc_jax import baselines
 from manloc_jax import metrics
 from manloc_jax import models
 from manloc_jax import startup as startup_lib
+from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import evaluate
 from manloc_jax.benchmarks import localize
@@ -237,6 +239,23 @@ def test_races_report(module, summary, more, capsys):
   assert {'device', 'versions', 'model', 'rounds', 'contestants'} <= set(result)
   assert {key: summary[key] for key in more} == more
   assert 'ours is 2.00 times as fast' in err
+
+
+def test_classical_methods_report_beside_pyifd(tmp_path):
+  path = tmp_path / 'a.jpg'
+  pixels = classical.write_image(path, 0.01)
+  assert pixels == pytest.approx(10_000, rel=0.03)
+  for name in baselines.METHODS:
+    classical.make_method(name, path)(1)
+  found = {'ela': times(0.01), 'nadjpeg': times(0.02, 0.02)}
+  found[classical.PEER] = times(0.06, 0.06)
+  ela, ours, peer = classical.summarize(found, 10_000)
+  assert ela['seconds_per_megapixel'] == pytest.approx(1)
+  assert ours['ratio']['median'] == pytest.approx(3)
+  assert 'ratio' not in ela and 'ratio' not in peer
+  _, *lines = classical.lines({'device': 'x', 'rows': [ela, ours, peer]})
+  assert '3.00 times as fast as pyIFD' in lines[1]
+  assert 'times' not in lines[0] + lines[2]
 
 
 def test_startup_reports():

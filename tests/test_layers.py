@@ -44,6 +44,11 @@ FORBIDDEN = {
     'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'examples.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'localize.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
+    'localize_files.py': JAX | {'absl', 'tensorflow', OURS + 'localize'},
+    'localization.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
+    'classical.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
+    'image_scores.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
+    'whole_images.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
     'windows.py': JAX | {'absl', 'tensorflow'},
     'regions.py': JAX | {'absl', 'tensorflow'},
     'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
@@ -109,6 +114,14 @@ def test_tensorflow_waits_behind_its_doors():
       ' robustness, train; from'
       ' manloc_jax.data import prepare, stream; assert "tensorflow" not in'
       ' sys.modules'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
+
+
+def test_workers_on_whole_images_start_without_jax():
+  code = (
+      'import sys; from manloc_jax import classical, image_scores; assert'
+      ' not {"jax", "tensorflow"} & sys.modules.keys()'
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
 

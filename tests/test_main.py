@@ -53,6 +53,18 @@ def run(*arguments, cwd=ROOT):
         ),
         (['--config=configs/demo.py', '--mode=guess'], ['mode', 'guess']),
         (
+            ['--config=configs/demo.py', '--config.method=elo'],
+            ["'elo'", 'ela', 'patchmatch', 'network'],
+        ),
+        (
+            [
+                '--config=configs/demo.py',
+                '--config.method=ela',
+                '--mode=train',
+            ],
+            ['--mode=train', 'nothing to train', '--mode=evaluate'],
+        ),
+        (
             ['--config=configs/demo.py', '--config.eval.smooth_sigma=-1.0'],
             ['eval.smooth_sigma', '-1.0'],
         ),
@@ -72,6 +84,29 @@ def test_bad_command_lines(arguments, words):
   last = done.stderr.strip().splitlines()[-1]
   assert all(word in last for word in words), last
   assert 'Traceback' not in done.stderr
+
+
+def test_a_classical_method_from_tree_to_report(tmp_path):
+  tree = trees.casia1(tmp_path / 'casia')
+  done = run(
+      '--config=configs/casia.py',
+      '--config.method=blocks',
+      f'--config.data.root={tree}',
+      f'--config.data.prepared={tmp_path}/prepared',
+      f'--workdir={tmp_path}/run',
+  )
+  assert done.returncode == 0, done.stderr
+  assert '| Score | `blocks` |' in (tmp_path / 'run/report.md').read_text()
+  assert (tmp_path / 'run/results/test_images.json').exists()
+  other = run(
+      '--config=configs/casia.py',
+      f'--config.data.root={tree}',
+      f'--config.data.prepared={tmp_path}/prepared',
+      f'--workdir={tmp_path}/run',
+      '--mode=evaluate',
+  )
+  assert other.returncode == 2, 'the folder is of another method'
+  assert 'choose another --workdir' in other.stderr
 
 
 def test_damaged_shard_is_refused_and_nothing_is_written(tmp_path):

@@ -20,6 +20,7 @@ from manloc_jax import state as state_lib
 from manloc_jax import summaries
 from manloc_jax.data import degraded_windows
 from manloc_jax.data import images
+from manloc_jax.data import manifest
 from manloc_jax.data import source
 from manloc_jax.data import spec
 from manloc_jax.plots import robustness as plots
@@ -82,8 +83,8 @@ def few_levels(monkeypatch):
 
 def windows(prepared, tree):
   """The windows of each image as it is."""
-  job = degraded_windows.read_job(prepared)
-  records = degraded_windows.read_records(prepared, tree)
+  job = manifest.read_job(prepared)
+  records = manifest.list_records(prepared, degraded_windows.SPLIT, tree)
   return [degraded_windows.cut(record, job) for record in records]
 
 

@@ -11,9 +11,9 @@ import small
 
 from manloc_jax import cli
 from manloc_jax import errors
+from manloc_jax import localization
 from manloc_jax import localize
 from manloc_jax import localize_files
-from manloc_jax import regions
 from manloc_jax.serve import analysis
 from manloc_jax.serve import command
 from manloc_jax.serve import samples
@@ -28,16 +28,15 @@ class Ramp:
 
   def __init__(self):
     self.origin = {'threshold': self.threshold, 'weights_sha256': 'f' * 64}
+    self.packages = {'pencil': '2'}
     self.calls = 0
 
-  def __call__(self, image):
+  def localize(self, path, image):
     self.calls += 1
-    height, width = image.shape[:2]
+    height, width = image.pixels.shape[:2]
     row = np.linspace(0, 1, width, dtype=np.float32)
     score = np.tile(row, (height, 1))
-    mask = score >= self.threshold
-    found, count = regions.find(mask)
-    return localize.Result(score, mask, 0.99, found, count)
+    return localization.summarize(score, score, self.threshold)
 
 
 @pytest.fixture
@@ -78,10 +77,11 @@ def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
 
 def test_the_record_is_that_of_localize(analyse, tmp_path):
   found, _ = analyse()
+  image = analysis.images.read_image(tmp_path / 'a.png')
   want = localize_files.describe(
       'a.png',
-      analysis.images.read_image(tmp_path / 'a.png'),
-      Ramp()(np.zeros((40, 101, 3), np.uint8)),
+      image,
+      Ramp().localize(tmp_path / 'a.png', image),
       Ramp(),
       found.facts['seconds'],
   )
@@ -157,13 +157,14 @@ def test_limits_of_the_page(analyse, monkeypatch):
     analyse()
 
 
-def test_no_memory_is_a_sentence(tmp_path):
-  def greedy(image):
+def test_no_memory_is_a_sentence(tmp_path, monkeypatch):
+  def greedy(self, path, image):
     raise MemoryError
 
+  monkeypatch.setattr(Ramp, 'localize', greedy)
   Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
   with pytest.raises(errors.UserError, match='not enough memory for a.png'):
-    analysis.analyse(tmp_path / 'a.png', 'a.png', greedy)
+    analysis.analyse(tmp_path / 'a.png', 'a.png', Ramp())
 
 
 def test_odd_images_are_shown_as_stored_with_a_remark(analyse):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from studies import markdown, write_run
+from studies import markdown, write_method, write_run
 
 from configs import ablation
 from manloc_jax import errors
@@ -153,3 +153,31 @@ def test_unknown_systems_and_files_are_refused(tmp_path):
     (tmp_path / 'no.json').write_text(text)
     with pytest.raises(errors.UserError, match='is not a study'):
       study.read(tmp_path / 'no.json')
+
+
+def test_classical_methods_stand_beside_systems(tmp_path, members):
+  ela = write_method(tmp_path, 'ela', 0.43)
+  dct = write_method(tmp_path, 'dct', 0.6, dataset='coverage', left_out=3)
+  found = study.collect([ela, *members, dct])
+  entry = found['datasets']['nist16']
+  assert entry['methods'].keys() == {'ela'}
+  assert entry['systems'] == study.collect(members)['datasets']['nist16'][
+      'systems'
+  ]
+  part = entry['methods']['ela']['splits']['test_images']
+  assert part['mean']['pixel_auc_pooled'] == 0.43
+  assert part['val_threshold'] == 1e-9
+  assert found['datasets']['coverage']['systems'] == {}
+  path = tmp_path / 'study.json'
+  study.write(path, found)
+  assert study.read(path) == json.loads(json.dumps(found))
+
+
+def test_methods_on_other_images_or_twice_are_refused(tmp_path, members):
+  change = lambda r: r.update(prepared='of others')
+  other = write_method(tmp_path, 'ela', 0.43, change=change)
+  with pytest.raises(errors.UserError, match='scored on different images'):
+    study.collect([*members, other])
+  twice = [write_method(tmp_path / x, 'dct', 0.5) for x in 'ab']
+  with pytest.raises(errors.UserError, match='one more of dct on nist16'):
+    study.collect(twice)

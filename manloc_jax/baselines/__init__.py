@@ -16,6 +16,12 @@ import importlib
 
 import numpy as np
 
+from manloc_jax.data import spec
+
+
+class NotApplicable(spec.DataError):
+  """A file of which a method cannot say anything, in one sentence."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:
@@ -27,10 +33,21 @@ class Method:
       a `jpeg.Jpeg`, as `jpeg.read` gives it. Files without one are not
       applicable: whoever compares methods says so, or scores them by a
       constant map.
+    block: Pixels of a block's side; 1 for maps of pixels.
+    bounded: Whether values are in 0 to 1 and shown as they are. Others are
+      stretched for pictures, so that the 1st percentile of an image is 0 and
+      the 99th is 1.
+    neutral: Value that says nothing, for constant maps.
+    max_megapixels: Larger images are not applicable: they would take minutes
+      or gigabytes.
   """
 
   module: str
   needs: str
+  block: int
+  bounded: bool
+  neutral: float
+  max_megapixels: int
 
   def score(self, image) -> np.ndarray:
     """Returns the map of an image, float[rows, columns]."""
@@ -38,11 +55,12 @@ class Method:
 
 
 METHODS = {
-    'dct': Method('dct', 'jpeg'),
-    'adjpeg': Method('adjpeg', 'jpeg'),
-    'nadjpeg': Method('nadjpeg', 'jpeg'),
-    'patchmatch': Method('patchmatch', 'pixels'),
-    'ela': Method('ela', 'pixels'),
-    'noise': Method('noise', 'pixels'),
-    'blocks': Method('blocks', 'pixels'),
+    'dct': Method('dct', 'jpeg', 8, True, 0.5, 50),
+    'adjpeg': Method('adjpeg', 'jpeg', 8, True, 0.5, 50),
+    'nadjpeg': Method('nadjpeg', 'jpeg', 8, False, 0.0, 50),
+    # Larger images are made smaller; see there.
+    'patchmatch': Method('patchmatch', 'pixels', 1, True, 0.0, 200),
+    'ela': Method('ela', 'pixels', 1, False, 0.0, 200),
+    'noise': Method('noise', 'pixels', 16, False, 0.0, 50),
+    'blocks': Method('blocks', 'pixels', 8, False, 0.0, 50),
 }

@@ -49,13 +49,22 @@ def _lines(grey: np.ndarray) -> np.ndarray:
   difference = np.abs(np.diff(replicated, 2, axis=0))
   difference[difference > _EDGE] = 0
   line = ndimage.convolve1d(difference, np.ones(_WINDOW), axis=1)
-  line -= ndimage.median_filter(line, (_WINDOW, 1))
+  line -= _median_across(line)
   reach = _PERIODS // 2 * 8
   padded = np.pad(line, ((reach, reach), (0, 0)), 'symmetric')
   height = len(grey)
   return np.median(
       [padded[8 * i : 8 * i + height] for i in range(_PERIODS)], axis=0
   )
+
+
+def _median_across(line: np.ndarray) -> np.ndarray:
+  """Median of the `_WINDOW` lines around each, mirrored at the border."""
+  half = _WINDOW // 2
+  columns = np.pad(line, ((half, half), (0, 0)), 'symmetric').T
+  # One after the other: in one dimension the filter is ten times as fast.
+  medians = ndimage.median_filter(columns.ravel(), _WINDOW)
+  return medians.reshape(columns.shape)[:, half:-half].T
 
 
 def _excess(sums: np.ndarray) -> np.ndarray:

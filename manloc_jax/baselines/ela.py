@@ -9,6 +9,9 @@ import io
 import numpy as np
 from PIL import Image
 
+from manloc_jax import errors
+
+_MAX_SIDE = 65_500  # That the encoder takes.
 _QUALITY = 90
 _GAIN = 15
 
@@ -24,7 +27,16 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
   Returns:
     float32[h, w] in 0 to 255; high where the compression changed much.
+
+  Raises:
+    UserError: A side is longer than JPEG allows.
   """
+  height, width = pixels.shape[:2]
+  if max(height, width) > _MAX_SIDE:
+    raise errors.UserError(
+        f'The image is {width}x{height} pixels, but error level analysis takes'
+        f' sides up to {_MAX_SIDE}; crop it first.'
+    )
   file = io.BytesIO()
   Image.fromarray(pixels).save(
       file, 'JPEG', quality=_QUALITY, subsampling='4:2:0'

@@ -7,7 +7,6 @@ right and lower borders may overlap their neighbours.
 """
 
 import itertools
-import pathlib
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -15,44 +14,10 @@ import numpy as np
 
 from manloc_jax.data import degrade
 from manloc_jax.data import extract
-from manloc_jax.data import manifest
 from manloc_jax.data import patches
 from manloc_jax.data import spec
 
 SPLIT = 'test_grid'
-
-
-def read_job(prepared: str | pathlib.Path) -> extract.Job:
-  """Returns how a prepared set was made."""
-  settings = manifest.read(prepared)['settings']
-  return extract.Job(
-      dataset=settings['dataset'],
-      sampler=patches.Sampler(**settings['sampler']),
-      size_mismatch=settings['size_mismatch'],
-      seed=settings['seed'],
-  )
-
-
-def read_records(
-    prepared: str | pathlib.Path, root: str | pathlib.Path
-) -> list[spec.Record]:
-  """Lists the images of `test_grid` in its order.
-
-  Args:
-    prepared: Folder of the prepared set.
-    root: Where the image tree lies now.
-  """
-  root = pathlib.Path(root)
-  return [
-      spec.Record(
-          image_id=image['image_id'],
-          image=root / image['image'],
-          mask=root / image['mask'] if image['mask'] else None,
-          group=image['group'],
-          manipulation=image['manipulation'],
-      )
-      for image in manifest.part(prepared, SPLIT)['images']
-  ]
 
 
 def cut(

@@ -12,10 +12,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from manloc_jax.data import extract
+from manloc_jax.data import patches
 from manloc_jax.data import spec
 from manloc_jax.data import splits
 
 FILE = 'manifest.json'
+# Whole images as splits of an evaluation, and the parts they are of.
+WHOLE_IMAGES = {'val_images': 'val', 'test_images': 'test'}
 # Raised when the same settings and files would give other bytes.
 FORMAT_VERSION = 2
 
@@ -152,6 +155,40 @@ def count(folder: str | pathlib.Path, split: str) -> int:
 def image_ids(folder: str | pathlib.Path, split: str) -> list[str]:
   """Lists the images of a part; a patch's `image_index` counts in it."""
   return [image['image_id'] for image in part(folder, split)['images']]
+
+
+def list_records(
+    folder: str | pathlib.Path, split: str, root: str | pathlib.Path
+) -> list[spec.Record]:
+  """Lists the images of a part in its order.
+
+  Args:
+    folder: The prepared folder.
+    split: The part.
+    root: Where the image tree lies now.
+  """
+  root = pathlib.Path(root)
+  return [
+      spec.Record(
+          image_id=image['image_id'],
+          image=root / image['image'],
+          mask=root / image['mask'] if image['mask'] else None,
+          group=image['group'],
+          manipulation=image['manipulation'],
+      )
+      for image in part(folder, split)['images']
+  ]
+
+
+def read_job(folder: str | pathlib.Path) -> extract.Job:
+  """Returns how a prepared set was made."""
+  settings = read(folder)['settings']
+  return extract.Job(
+      dataset=settings['dataset'],
+      sampler=patches.Sampler(**settings['sampler']),
+      size_mismatch=settings['size_mismatch'],
+      seed=settings['seed'],
+  )
 
 
 def epoch_steps(

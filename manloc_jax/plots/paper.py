@@ -54,15 +54,26 @@ AUC = {
     'pixel': {JOINT: {'nist16': 0.7641, 'ifs': 0.7238, 'coverage': 0.6137}},
 }
 
+# `config.method` of classical methods to the paper's name.
+METHODS = {
+    'dct': 'DCT Histograms',
+    'adjpeg': 'ADJPEG',
+    'nadjpeg': 'NADJPEG',
+    'patchmatch': 'PatchMatch',
+    'ela': 'Error level analysis',
+    'blocks': 'Block Features',
+    'noise': 'Noise Inconsistencies',
+}
+
 # Table 6: pixel AUC of the classical methods on NIST.
 CLASSICAL = {
-    'DCT Histograms': 0.545,
-    'ADJPEG': 0.5891,
-    'NADJPEG': 0.6567,
-    'PatchMatch': 0.6513,
-    'Error level analysis': 0.4288,
-    'Block Features': 0.4785,
-    'Noise Inconsistencies': 0.4874,
+    'dct': 0.545,
+    'adjpeg': 0.5891,
+    'nadjpeg': 0.6567,
+    'patchmatch': 0.6513,
+    'ela': 0.4288,
+    'blocks': 0.4785,
+    'noise': 0.4874,
 }
 
 TYPING_ERRORS = (

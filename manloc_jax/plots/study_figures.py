@@ -55,8 +55,14 @@ def joint_roc(study: dict):
 
 
 def systems_roc(study: dict):
-  """Draws all systems, a row of panels for each dataset; returns a figure."""
-  datasets = list(study['datasets'])
+  """Draws all systems, a row of panels for each dataset.
+
+  Returns:
+    A figure, or None where there is no system.
+  """
+  datasets = [name for name, one in study['datasets'].items() if one['systems']]
+  if not datasets:
+    return None
   figure, axes = plt.subplots(
       len(datasets),
       2,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 
 from manloc_jax.plots import claims
+from manloc_jax.plots import classical_table
 from manloc_jax.plots import paper
 from manloc_jax.plots import study_scores
 from manloc_jax.plots import typeset
@@ -28,10 +29,29 @@ PROTOCOL = (
     ' over pixels or patches; it depends on the sampler too, but not on that'
     ' share alone.'
 )
+_CLASSICAL_PROTOCOL = (
+    'The protocol is re-created and nothing is claimed as reproduced: the paper'
+    ' does not say which implementations of the classical methods it took, and'
+    ' at which resolution their maps were scored.'
+)
+
+
+def _has_networks(study: dict) -> bool:
+  return any(one['systems'] for one in study['datasets'].values())
+
+
+def protocol(study: dict) -> str:
+  """Says what the tables of a study stand on."""
+  return PROTOCOL if _has_networks(study) else _CLASSICAL_PROTOCOL
 
 
 def tables(study: dict) -> list[typeset.Table]:
-  """Makes all tables of a study (`study.collect`)."""
+  """Makes all tables of a study (`study.collect`).
+
+  Without a network that is Table 6 alone.
+  """
+  if not _has_networks(study):
+    return [classical_table.table(study)]
   patch, pixel = (_accuracy_columns(task) for task in paper.TASKS)
   both = (*patch, *pixel)
   found = [
@@ -83,7 +103,7 @@ def tables(study: dict) -> list[typeset.Table]:
           _area_columns(),
           notes=(paper.TYPING_ERRORS,),
       ),
-      _classical(study),
+      classical_table.table(study),
       _table(
           'grid',
           'Every native window of the test images (`test_grid`), at its'
@@ -238,36 +258,12 @@ def _postprocessing(study: dict) -> typeset.Table:
   )
 
 
-def _classical(study: dict) -> typeset.Table:
-  """Table 6; the classical methods have not been scored on our rows."""
-  auc = study_scores.SCORES['pixel'][1]
-  ours = {
-      title(dataset): study_scores.part(study, dataset, paper.JOINT, 'test')
-      for dataset in study['datasets']
-  }
-  rows = [
-      (method, f'{value:.4f}', *(DASH for _ in ours))
-      for method, value in paper.CLASSICAL.items()
-  ]
-  network = paper.AUC['pixel'][paper.JOINT]['nist16']
-  rows.append((
-      paper.SYSTEMS[paper.JOINT],
-      f'{network:.4f}',
-      *(auc.spread(part) if part else DASH for part in ours.values()),
-  ))
-  return typeset.Table(
-      'table6',
-      'Table 6. Pixel AUC beside classical methods',
-      ('Method', 'NIST, paper', *(f'{name}, ours' for name in ours)),
-      tuple(rows),
-      (len(rows) - 1,),
-  )
-
-
 def _runs(study: dict) -> typeset.Table:
   """What was run: seeds, patches and the settings that make each system."""
   rows, rules, notes = [], [], []
   for dataset, found in study['datasets'].items():
+    if not found['systems']:
+      continue  # Classical methods alone.
     rules.append(len(rows))
     for system, entry in found['systems'].items():
       changed = ', '.join(

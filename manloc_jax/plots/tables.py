@@ -24,6 +24,11 @@ ROWS = (
         'pixel_f1_at_val_threshold_pooled',
         'pixel_f1',
     ),
+    (
+        'Pixel F1 at the best threshold (oracle)',
+        'pixel_f1_oracle_pooled',
+        'pixel_f1',
+    ),
     ('Pixel IoU at 0.5', 'pixel_iou_at_half_pooled', 'pixel_iou'),
     ('Pixel MCC at 0.5', 'pixel_mcc_at_half_pooled', 'pixel_mcc'),
     ('Patch AUC', 'patch_auc', 'patch_auc'),
@@ -43,8 +48,11 @@ def scores_table(results: Sequence[dict]) -> str:
     rows what predictors reach that look at no pixel.
   """
   seeds = len(results)
+  name = f'Network ({seeds} seed{"s" * (seeds > 1)})'
+  if (method := results[0]['config'].get('method')) is not None:
+    name = f'`{method}`'
   lines = [
-      f'| Score | Network ({seeds} seed{"s" * (seeds > 1)}) | '
+      f'| Score | {name} | '
       + ' | '.join(f'`{name}`' for name in BASELINES)
       + ' |',
       '|---|---|' + '---|' * len(BASELINES),
@@ -156,6 +164,8 @@ def trials_table(trials: dict[str, dict]) -> str:
 def counts_line(result: dict) -> str:
   """Says in one sentence which rows a score was taken on."""
   c = result['counts']
+  if 'patches_pristine' not in c:
+    return _whole_images_line(result)
   patches = c['patches_pristine'] + c['patches_manipulated']
   pixels = c['pixels_pristine'] + c['pixels_manipulated']
   return (
@@ -163,6 +173,28 @@ def counts_line(result: dict) -> str:
       f' {c["patches_manipulated"] / patches:.1%} of the patches and'
       f' {c["pixels_manipulated"] / pixels:.1%} of the pixels are manipulated.'
   )
+
+
+def _whole_images_line(result: dict) -> str:
+  c, left_out = result['counts'], result['not_applicable']
+  share = c['pixels_manipulated'] / (
+      c['pixels_manipulated'] + c['pixels_pristine']
+  )
+  text = (
+      f'Split `{result["split"]}`, protocol `{result["protocol"]}`:'
+      f' {c["images"]} images; {share:.1%} of the pixels are manipulated.'
+  )
+  if left_out['images']:
+    text += (
+        f' The method is not applicable to {left_out["images"]} images, which'
+        f' are scored as a {left_out["scored_as"]}.'
+    )
+  if result['seconds_per_megapixel'] is not None:
+    text += (
+        f' {result["seconds_per_megapixel"]:.3g} seconds per megapixel in one'
+        f' process on {result["device"]}.'
+    )
+  return text
 
 
 def rates_line(results: Sequence[dict]) -> str:

@@ -8,12 +8,12 @@ import pathlib
 import secrets
 import shutil
 import time
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from manloc_jax import errors
-from manloc_jax import localize
+from manloc_jax import localization
 from manloc_jax import localize_files
 from manloc_jax import regions as regions_lib
 from manloc_jax.data import images
@@ -29,15 +29,10 @@ LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 _KEPT_PIXELS = 2 * MAX_PIXELS
 
 
-class Localizer(Protocol):
-  """What the page needs of `localize.Localizer`."""
+class Localizer(localization.Detector, Protocol):
+  """A detector whose threshold is that of all images."""
 
   threshold: float
-  origin: dict[str, Any]
-  device: str
-
-  def __call__(self, image: np.ndarray) -> localize.Result:
-    """Maps uint8[h, w, 3] to what is found there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +79,7 @@ class Analysis:
     record = {
         **self.facts,
         'threshold': threshold,
+        'mask_threshold': threshold,
         'manipulated_share': float(mask.mean()),
         'regions': [dataclasses.asdict(region) for region in regions],
         'region_count': count,
@@ -109,7 +105,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
   try:
     image, digest = _read(path, name)
     start = time.monotonic()
-    result = localizer(image.pixels)
+    result = localizer.localize(path, image)
     seconds = time.monotonic() - start
     facts = localize_files.describe(name, image, result, localizer, seconds)
     return Analysis(
