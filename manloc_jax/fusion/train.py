@@ -13,6 +13,7 @@ from typing import Any
 
 from absl import app
 from absl import flags
+from absl import logging
 from flax.training import train_state
 import jax
 import jax.numpy as jnp
@@ -34,6 +35,7 @@ from manloc_jax.data import splits
 from manloc_jax.fusion import examples as examples_lib
 from manloc_jax.fusion import network
 from manloc_jax.fusion import weights as weights_lib
+
 
 def read_parts(
     config: ml_collections.ConfigDict, parts: Sequence[str]
@@ -251,6 +253,7 @@ def main(argv: Sequence[str]) -> int:
   """Runs the command."""
   if len(argv) > 1:
     raise app.UsageError(f'Unknown argument {argv[1]!r}; see --help.')
+  logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
   return arguments.exit_code(_run)
 
 
