@@ -17,7 +17,7 @@ FUSION = 'fusion'  # `method` of what `manloc_jax.fusion.train` trains.
 # What other methods depend on.
 _OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.
-PATHS = ('root', 'prepared', 'split_list', 'photographs')
+PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
 
 def claim(
@@ -120,7 +120,8 @@ def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
     content = {key: content[key] for key in _OTHERS}
   for key in PATHS:
     content['data'].pop(key, None)
-  content['data'].get('stream', {}).pop('workers', None)
+  for section in (content['data'], content['data'].get('stream', {})):
+    section.pop('workers', None)
   return content
 
 
