@@ -26,6 +26,7 @@ from manloc_jax.fusion import weights as weights_lib
 _TILE = 4096  # Pixels, without the margin.
 _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
 _WINDOW = 64  # Blocks.
+_CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
 
 
 class Fused:
@@ -74,6 +75,9 @@ class Fused:
         'training': _training(weights.origin),
         'version': manloc_jax.__version__,
     }
+    card = pathlib.Path(path).with_name(_CARD)
+    if card.is_file():
+      self.origin['model_card_sha256'] = weights_lib.digest(card)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the probability of manipulation of every pixel, f32[h, w]."""
