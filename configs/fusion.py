@@ -18,8 +18,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0  # Initialization and order.
   config.batch_size = 16  # Crops.
   config.crop = 32  # Blocks, the side of a crop.
-  config.num_steps = 3000
-  config.eval_every_steps = 300  # Scores the validation part, and saves.
+  config.num_steps = 1500
+  config.eval_every_steps = 150  # Scores the validation part, and saves.
   config.learning_rate = 2e-3  # At its height; it falls as a cosine.
   config.weight_decay = 0.02
   config.manipulated_weight = 2.0  # Of a manipulated block in the loss.
@@ -27,7 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.model = model = ml_collections.ConfigDict()
   model.width = 32  # Features per block.
   model.dilations = (1, 1, 2, 4)  # Of the residual layers, blocks.
-  model.dropout = 0.1
+  model.dropout = 0.1  # Of features, and of kinds of evidence.
 
   config.data = data = ml_collections.ConfigDict()
   data.name = 'synthetic'

@@ -1,6 +1,7 @@
 """The network that weighs evidence: convolutions over 8x8 blocks."""
 
 from collections.abc import Sequence
+import functools
 from typing import Any
 
 from flax import linen as nn
@@ -23,7 +24,7 @@ class Fusion(nn.Module):
   Attributes:
     width: Features per block.
     dilations: Of the residual layers, blocks.
-    dropout: Share of features dropped in training.
+    dropout: Share of features dropped in training, and of kinds of evidence.
   """
 
   width: int = 32
@@ -55,6 +56,11 @@ class Fusion(nn.Module):
       f32[batch, rows, columns], logits of a manipulated block.
     """
     inside = inside[..., None]
+    drop = functools.partial(
+        nn.Dropout, self.dropout, deterministic=not is_training
+    )
+    # Whole kinds of evidence: elsewhere the best ones may be missing.
+    blocks = drop(broadcast_dims=(1, 2))(blocks)
     scale = nn.gelu(nn.Dense(self.width)(typical))
     scale = nn.Dense(2 * self.width)(scale)[:, None, None]
     gain, bias = jnp.split(scale, 2, axis=-1)
@@ -66,7 +72,7 @@ class Fusion(nn.Module):
           self.width, (3, 3), kernel_dilation=dilation, padding='SAME'
       )(change)
       change = nn.gelu(nn.LayerNorm()(change))
-      change = nn.Dropout(self.dropout, deterministic=not is_training)(change)
+      change = drop()(change)
       features = features + nn.Dense(self.width)(change)
     features = nn.gelu(nn.LayerNorm()(features))
     return nn.Dense(1)(features)[..., 0]
