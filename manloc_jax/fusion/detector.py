@@ -129,13 +129,17 @@ class Fused:
           )
           copies = seeking.result()[outer_rows, outer_columns]
           evidence.add_copies(measured, copies)
-          scores[rows, columns] = self._weigh(measured)[
+          scores[rows, columns] = self.weigh(measured)[
               _within(rows, outer_rows), _within(columns, outer_columns)
           ]
     return _enlarge(scores, pixels.shape[:2])
 
-  def _weigh(self, measured: np.ndarray) -> np.ndarray:
-    """Returns the probability of every block, f32[rows, columns]."""
+  def weigh(self, measured: np.ndarray) -> np.ndarray:
+    """Returns the probability of every block, f32[rows, columns].
+
+    Args:
+      measured: Of `evidence.measure`, with copies.
+    """
     weights = self._weights
     blocks, typical = network.describe(measured, weights.mean, weights.spread)
     reach = weights.model.reach

@@ -56,7 +56,7 @@ def measure(
     f32[ceil(h / 8), ceil(w / 8), len(NAMES)].
   """
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
-  padded = _pad(pixels, (rows, columns))
+  padded = whole_blocks(pixels)
   found = [
       residuals.measure(padded),
       _classical(padded, steps),
@@ -90,7 +90,7 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
     size = (max(1, int(width * shrink)), max(1, int(height * shrink)))
     pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
   else:
-    pixels = _pad(pixels, (rows, columns))[: rows * BLOCK, : columns * BLOCK]
+    pixels = whole_blocks(pixels)[: rows * BLOCK, : columns * BLOCK]
   if min(pixels.shape[:2]) < _LEAST_SIDE:
     return np.zeros((rows, columns), np.float32)
   marked = METHODS['patchmatch'].score(pixels)
@@ -103,9 +103,11 @@ def read_steps(path: pathlib.Path) -> np.ndarray | None:
   return jpeg.steps_of(path)
 
 
-def _pad(pixels: np.ndarray, blocks: tuple[int, int]) -> np.ndarray:
+def whole_blocks(pixels: np.ndarray) -> np.ndarray:
   """Mirrors an image at its lower and right edge to whole blocks."""
-  wanted = [max(n * BLOCK, _LEAST_SIDE) for n in blocks]
+  wanted = [
+      max(-(-side // BLOCK) * BLOCK, _LEAST_SIDE) for side in pixels.shape[:2]
+  ]
   missing = [
       (0, side - have)
       for side, have in zip(wanted, pixels.shape[:2], strict=True)
