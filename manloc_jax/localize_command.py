@@ -122,7 +122,7 @@ def _process(found, detector, out: pathlib.Path, heat_format: str) -> int:
     if 'error' in record:
       failed.append(record['error'])
   for reason in failed:
-    print(reason, file=sys.stderr)
+    print(errors.printable(reason), file=sys.stderr)
   done = len(found) - len(failed)
   print(
       f'{done} of {len(found)} images localized, {skipped} of them before;'

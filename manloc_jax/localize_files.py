@@ -6,6 +6,7 @@ import datetime
 import functools
 import hashlib
 import json
+import os
 import pathlib
 import time
 from typing import Any
@@ -22,6 +23,10 @@ from manloc_jax.data import spec
 from manloc_jax.plots import overlay
 
 FORMATS = ('png', 'npy', 'npz')
+
+# Bytes of a file's name, which systems take up to 255 of; what results add to
+# it while they are written takes the rest.
+_LONGEST_NAME = 220
 
 Record = dict[str, Any]
 
@@ -80,6 +85,11 @@ def _localize_file(
       'mask': f'{one.name}.mask.png',
       'overlay': f'{one.name}.overlay.png',
   }
+  if len(os.fsencode(pathlib.Path(one.name).name)) > _LONGEST_NAME:
+    raise spec.DataError(
+        f'{one.path} has a name of more than {_LONGEST_NAME} bytes, which'
+        ' leaves no room for the names of results; rename it.'
+    )
   path = out / f'{one.name}.json'
   if old := _read(path, {**origin, 'files': names}, out):
     return {**old, 'image': str(one.path), 'skipped': True}

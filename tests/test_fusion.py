@@ -1,6 +1,7 @@
 """The fusion of classical evidence: measuring, weighing, keeping weights."""
 
 import pickle
+import tracemalloc
 
 import cv2
 import jax
@@ -66,6 +67,17 @@ def test_evidence_of_small_images(photograph, shape):
   assert found.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
   assert np.isfinite(found).all()
   np.testing.assert_array_equal(found[..., -1], 1)
+
+
+def test_evidence_takes_little_memory(photograph):
+  """For 100 megapixels in 2 GiB a tile of 16 must do with a gigabyte."""
+  pixels = np.tile(photograph, (3, 2, 1))
+  evidence.measure(pixels[:64, :64], None, None)  # Imports.
+  tracemalloc.start()
+  evidence.measure(pixels, None, None)
+  _, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert peak < 60 * pixels.shape[0] * pixels.shape[1]
 
 
 def test_copies_are_found_where_they_are(photograph):

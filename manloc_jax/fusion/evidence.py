@@ -56,7 +56,7 @@ def measure(
     f32[ceil(h / 8), ceil(w / 8), len(NAMES)].
   """
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
-  padded = _pad(pixels, (rows, columns))
+  padded = whole_blocks(pixels)
   found = [
       residuals.measure(padded),
       _classical(padded, steps),
@@ -64,8 +64,13 @@ def measure(
   ]
   found = np.concatenate(found, axis=-1, dtype=np.float32)[:rows, :columns]
   if copies is not None:
-    found[..., -2], found[..., -1] = copies, 1
+    add_copies(found, copies)
   return found
+
+
+def add_copies(measured: np.ndarray, copies: np.ndarray) -> None:
+  """Writes the copies of `find_copies` into what `measure` gave without."""
+  measured[..., -2], measured[..., -1] = copies, 1
 
 
 def find_copies(pixels: np.ndarray) -> np.ndarray:
@@ -85,7 +90,7 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
     size = (max(1, int(width * shrink)), max(1, int(height * shrink)))
     pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
   else:
-    pixels = _pad(pixels, (rows, columns))[: rows * BLOCK, : columns * BLOCK]
+    pixels = whole_blocks(pixels)[: rows * BLOCK, : columns * BLOCK]
   if min(pixels.shape[:2]) < _LEAST_SIDE:
     return np.zeros((rows, columns), np.float32)
   marked = METHODS['patchmatch'].score(pixels)
@@ -98,9 +103,11 @@ def read_steps(path: pathlib.Path) -> np.ndarray | None:
   return jpeg.steps_of(path)
 
 
-def _pad(pixels: np.ndarray, blocks: tuple[int, int]) -> np.ndarray:
+def whole_blocks(pixels: np.ndarray) -> np.ndarray:
   """Mirrors an image at its lower and right edge to whole blocks."""
-  wanted = [max(n * BLOCK, _LEAST_SIDE) for n in blocks]
+  wanted = [
+      max(-(-side // BLOCK) * BLOCK, _LEAST_SIDE) for side in pixels.shape[:2]
+  ]
   missing = [
       (0, side - have)
       for side, have in zip(wanted, pixels.shape[:2], strict=True)
@@ -113,23 +120,29 @@ def _pad(pixels: np.ndarray, blocks: tuple[int, int]) -> np.ndarray:
 def _classical(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
   rows, columns = (side // BLOCK for side in pixels.shape[:2])
   size = (columns, rows)
+  # One after the other, and each made small at once: pixels are many.
   error = METHODS['ela'].score(pixels)
+  error = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
   noise = METHODS['noise'].score(pixels).astype(np.float32)
+  grid = METHODS['blocks'].score(pixels)
   image = jpeg.from_pixels(pixels, _NO_STEPS if steps is None else steps)
+  double, aligned, moved = (
+      METHODS[name].score(image) for name in ('dct', 'adjpeg', 'nadjpeg')
+  )
   counted = np.abs(image.coefficients)
-  high = counted[:, :, 4:].sum((2, 3)) + counted[:, :, :4, 4:].sum((2, 3))
+  high = counted.sum((2, 3)) - counted[:, :, :4, :4].sum((2, 3))
   low = sum(counted[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
   flat = np.ones((rows, columns))
   return np.stack(
       [
-          np.log1p(cv2.resize(error, size, interpolation=cv2.INTER_AREA)),
+          np.log1p(error),
           np.log(cv2.resize(noise, size) + 0.1),
-          np.arcsinh(METHODS['blocks'].score(pixels) / 300),
-          METHODS['dct'].score(image),
-          METHODS['adjpeg'].score(image),
-          np.tanh(METHODS['nadjpeg'].score(image) / 10),
-          np.log1p((counted > 0).sum((2, 3))),
-          np.log1p((counted == 1).sum((2, 3))),
+          np.arcsinh(grid / 300),
+          double,
+          aligned,
+          np.tanh(moved / 10),
+          np.log1p(np.count_nonzero(counted, (2, 3))),
+          np.log1p(np.count_nonzero(counted == 1, (2, 3))),
           np.log1p(low),
           np.log1p(high),
           flat * np.log(image.steps.reshape(-1)[:3].mean()),
