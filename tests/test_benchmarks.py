@@ -209,14 +209,14 @@ def summary_of_localize():
   }
 
 
-def test_the_fusion_reports_speed_and_shares(tmp_path):
+def test_the_fusion_reports_speed_and_shares(tmp_path, monkeypatch):
   found = summary_of_localize()['fusion']
   assert found['megapixels_per_s'] == 3
   assert found['share_of_parts'] == {'copies': 0.75, 'network': 0.25}
   assert found['ratio_to_plain'] == {'median': 7.5, 'least': 5, 'most': 10}
   path = tmp_path / 'a.jpg'
-  classical.write_image(path, 0.02)
-  fusion.make(path)(1)
+  classical.write_image(path, 0.01)
+  monkeypatch.setattr(fusion, '_REPEATS', 1)
   parts = fusion._parts(path)
   assert set(parts) == {
       'copies', 'classical', 'residuals', 'network', 'reading and regions'

@@ -109,7 +109,9 @@ def read(path: pathlib.Path) -> Jpeg | None:
         f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
     )
   if jpeglib is None:
-    return from_pixels(pixels, steps)
+    found = from_pixels(pixels, steps)
+    is_grey = (pixels == pixels[..., :1]).all()
+    return dataclasses.replace(found, chroma=None) if is_grey else found
   return _from_file(path, steps, height // 8, width // 8)
 
 
