@@ -130,6 +130,21 @@ def test_steps_of_zero_are_no_steps(tmp_path):
     assert (jpeg.steps_of(path) is not None) == usable
 
 
+def test_what_libjpeg_prints_and_refuses(tmp_path, monkeypatch, capfd):
+  pytest.importorskip('jpeglib', reason='The extra `jpeg` is not installed.')
+  path = tmp_path / 'a.jpg'
+  path.write_bytes(hostile.many_scans(3))  # Libjpeg warns of the order.
+  assert jpeg.read(path) is not None
+  assert capfd.readouterr().err == ''
+
+  def fail(path):
+    raise OSError('reading info failed')
+
+  monkeypatch.setattr(jpeg.jpeglib, 'read_dct', fail)
+  with pytest.raises(spec.DataError, match='a.jpg is a JPEG file whose'):
+    jpeg.read(path)
+
+
 def test_long_names_are_refused_before_any_work(command, tmp_path):
   picture = hostile.encode(hostile.PICTURE, 'PNG')
   for length in (200, 230):

@@ -180,6 +180,7 @@ def _from_file(path, steps, rows, columns) -> Jpeg:
     with warnings.catch_warnings(), _silence():
       warnings.simplefilter('ignore')
       file = jpeglib.read_dct(str(path))
+      file.load()  # Only its header was read.
   except OSError as error:
     raise spec.DataError(
         f'{path} is a JPEG file whose coefficients jpeglib cannot read'
