@@ -18,7 +18,7 @@ class Result:
   """What was found in an image.
 
   Attributes:
-    score: f32[h, w] in 0 to 1, for pictures: probabilities of manipulation, or
+    score: f32[h, w] in 0 to 1, for pictures: a network's scores, or
       `raw` on such a scale.
     raw: f32[h, w], the values that count; those of a network are `score`.
     mask: bool[h, w], where the score reaches the threshold.

@@ -230,12 +230,15 @@ def _evaluate(config, prepared: str, workdir: str) -> None:
 
 def _evaluate_method(config, prepared: str, workdir: str) -> None:
   from manloc_jax import detectors
+  from manloc_jax import runs
   from manloc_jax import whole_images
   from manloc_jax.data import manifest
 
   digest = manifest.read(prepared)['split_digest']
   settings.claim(workdir, config, digest)
   detector = detectors.make(config.method, config.fusion)
+  if config.method == settings.FUSION:
+    runs.check_training(detector.origin, config.data.name, digest)
   for path in whole_images.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 

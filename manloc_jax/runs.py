@@ -170,6 +170,8 @@ def check_methods(
           f'The run {str(run.path)!r} is one more of {run.method} on'
           f' {run.dataset}; leave out all but one.'
       )
+  for run in fusions:
+    check_training(run.first['detector'], run.dataset, run.first['prepared'])
   everyone = [*classical, *fusions, *networks]
   for run in everyone:
     if run.first['prepared'] != everyone[0].first['prepared']:
@@ -178,6 +180,25 @@ def check_methods(
           ' scored on different images of train, val and test; study runs of'
           ' one split.'
       )
+
+
+def check_training(
+    detector: dict[str, Any], dataset: str, split_digest: str
+) -> None:
+  """Raises UserError where a fusion may have trained on what it is scored on.
+
+  Args:
+    detector: Its `origin`.
+    dataset: Name of the set that it is scored on.
+    split_digest: Of that set.
+  """
+  training = detector['training']
+  if training['data'] == dataset and training['split_digest'] != split_digest:
+    raise errors.UserError(
+        f'The fusion was trained on {dataset}, split in another way, so that'
+        ' test images may be among those of its training; use the same'
+        ' --config.data.split_rule, seed and fractions for both.'
+    )
 
 
 def check_systems(reference: Run, run: Run) -> None:

@@ -13,7 +13,7 @@ from manloc_jax import files
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
 NETWORK = 'network'  # `method` of what `manloc_jax.train` trains.
-FUSION = 'fusion'  # `method` of what `manloc_jax.fusion.train` trains.
+FUSION = 'fusion'  # `method` of what `manloc_jax.fusion` trains.
 # What other methods depend on.
 _OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.

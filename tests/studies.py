@@ -132,7 +132,7 @@ def write_fusion(folder, quality, *, data='synthetic', seed=0) -> runs.Run:
   """Writes the results of a fusion trained on a set, and reads them."""
 
   def change(result):
-    training = {'data': data, 'seed': seed}
+    training = {'data': data, 'seed': seed, 'split_digest': 'of the images'}
     result['detector'] = {'training': training, 'weights_sha256': 'f' * 64}
 
   folder = folder / f'{data}-{seed}'

@@ -44,7 +44,7 @@ def test_classical_methods_need_nothing():
         ({'method': 'ela', 'workdir': 'run'}, 'takes no workdir'),
         ({'method': 'fusion', 'workdir': 'nowhere'}, 'There is no file'),
         ({'workdir': 'nowhere'}, 'There is no run'),
-        ({'threshold': 2.0}, 'no probability'),
+        ({'threshold': 2.0}, 'no score'),
         ({'device': 'tpu'}, 'no device'),
     ],
 )

@@ -188,7 +188,6 @@ def test_detector_takes_any_size(file, photograph, shape):
 
 
 def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
-  """Tiles of their own statistics, so that only what is local must agree."""
   one = detector.Fused(file, device='cpu')
   seen = []
   measure = evidence.measure
@@ -198,17 +197,47 @@ def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
     return measure(pixels, steps, copies)
 
   monkeypatch.setattr(evidence, 'measure', spy)
-  monkeypatch.setattr(detector, '_TILE', 256)
+  monkeypatch.setattr(detector, '_TILE_PIXELS', 40_000)
   score = one(photograph).score
   assert score.shape == photograph.shape[:2]
   assert len(seen) == 4
-  assert max(max(shape) for shape in seen) <= 256 + 2 * 8 * 16
+
+
+def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
+  one = detector.Fused(file, device='cpu')
+  forged = photograph.copy()
+  forged[40:140, 300:420] = forged[150:250, 60:180]
+  for name in ('luma', 'copy'):  # Of which no block knows the others.
+    kind = evidence.NAMES.index(name)
+    monkeypatch.setattr(one, 'weigh', lambda x, kind=kind: x[..., kind])
+    whole = one.score_map(forged)
+    with monkeypatch.context() as patch:
+      patch.setattr(detector, '_TILE_PIXELS', 40_000)
+      np.testing.assert_array_equal(one.score_map(forged), whole)
+    assert np.ptp(whole) > 0.5
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'tiles'),
+    [(3000, 4000, 1), (2598, 4618, 1), (3648, 5472, 2), (8700, 11500, 6)],
+)
+def test_photographs_are_one_tile(height, width, tiles):
+  down, across = detector._cuts(height // 8, width // 8)
+  assert down * across == tiles
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+  weights = random_weights()
+  weights.mean[3] = np.nan
+  weights_lib.save(tmp_path / 'bad', weights)
+  with pytest.raises(errors.UserError, match='no numbers'):
+    weights_lib.load(tmp_path / 'bad')
 
 
 def test_windows_of_a_tile_fit_together(file, photograph, monkeypatch):
   one = detector.Fused(file, device='cpu')
   whole = one(photograph).score
-  monkeypatch.setattr(detector, '_WINDOW', 24)
+  monkeypatch.setattr(network, 'WINDOW', 24)
   np.testing.assert_allclose(one(photograph).score, whole, atol=1e-4)
 
 

@@ -1,10 +1,16 @@
 """Training of the fusion: examples kept, batches by number, resuming."""
 
+import pathlib
+import subprocess
+import sys
+
 import cv2
+from ml_collections import config_dict
 import numpy as np
 import pytest
 
 from configs import fusion as config_lib
+from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.data import spec
 from manloc_jax.fusion import evidence
@@ -42,7 +48,11 @@ def config(tmp_path):
 def parts(monkeypatch):
   parts = {'train': [example(i) for i in range(12)]}
   parts['val'] = [example(i) for i in range(100, 104)]
-  monkeypatch.setattr(train, 'read_parts', lambda *_: (parts, 'digest'))
+  drawn = {part: part for part in parts}
+  monkeypatch.setattr(examples_lib, 'draw', lambda data: (drawn, 'digest'))
+  monkeypatch.setattr(
+      examples_lib, 'collect', lambda data, records, part: parts[records]
+  )
   return parts
 
 
@@ -111,7 +121,7 @@ def test_crops_larger_than_the_image_are_marked(config, parts):
   assert 0 < shares.sum() < inside.sum()
 
 
-def test_measurements_are_kept(tmp_path, monkeypatch):
+def test_measurements_are_kept(config, tmp_path, monkeypatch):
   rng = np.random.default_rng(0)
   records = []
   for name in ('a', 'b'):
@@ -121,9 +131,8 @@ def test_measurements_are_kept(tmp_path, monkeypatch):
     cv2.imwrite(str(mask), 255 * (pixels[..., 0] > 127).astype(np.uint8))
     records.append(spec.Record(name, image, mask, name, 'splice'))
   (tmp_path / 'b_mask.png').write_bytes(b'nothing')
-  collect = lambda: examples_lib.collect(
-      'demo', records, tmp_path / 'cache', all_copies=False, workers=1
-  )
+  config.data.update(name='demo', cache=str(tmp_path / 'cache'), workers=1)
+  collect = lambda: examples_lib.collect(config.data, records, 'train')
   (found,) = collect()  # Nobody can use the second one.
   assert found.image_id == 'a'
   assert found.evidence.shape == (9, 12, COUNT)
@@ -138,3 +147,43 @@ def test_measurements_are_kept(tmp_path, monkeypatch):
   (again,) = collect()
   np.testing.assert_array_equal(found.evidence, again.evidence)
   assert [record.image_id for record in seen] == ['b']
+
+
+def test_the_command_trains_on_a_forged_set(tmp_path):
+  """From photographs to weights, by the two commands of the README."""
+  root, workdir = tmp_path / 'forged', tmp_path / 'run'
+  flags = ['--count=6', '--size=128,160', '--workers=1']
+  assert cli.main(['forge', f'--out={root}', *flags]) == 0
+  command = [
+      *(sys.executable, '-m', 'manloc_jax.fusion'),
+      *('--config=configs/fusion.py', f'--workdir={workdir}'),
+      *(f'--config.data.root={root}', f'--config.data.cache={tmp_path}/cache'),
+      *('--config.num_steps=2', '--config.eval_every_steps=2'),
+      *('--config.crop=8', '--config.batch_size=2', '--config.data.workers=1'),
+  ]
+  run = lambda *more: subprocess.run(
+      [*command, *more],
+      cwd=pathlib.Path(__file__).parents[1],
+      capture_output=True,
+      text=True,
+  )
+  done = run()
+  assert done.returncode == 0, done.stderr
+  weights = weights_lib.load(workdir / 'fusion.safetensors')
+  assert weights.origin['step'] == 2
+  drawn, digest = examples_lib.draw(
+      config_dict.ConfigDict({
+          **config_lib.get_config().data.to_dict(), 'root': str(root)
+      })
+  )
+  assert weights.origin['split_digest'] == digest
+  names = [{one.group for one in part} for part in drawn.values()]
+  assert not names[0] & names[1] and not names[0] & names[2]
+  for bad, words in (
+      ('--config.data.split_rule=list', 'choose one of random'),
+      ('--config.eval_every_steps=0', 'from 1 on'),
+      ('--config.model.dilations=(30,30)', 'with a sum below 32'),
+  ):
+    refused = run(bad)
+    assert refused.returncode == 2 and words in refused.stderr
+    assert 'Traceback' not in refused.stderr

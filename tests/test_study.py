@@ -187,6 +187,10 @@ def test_the_fusion_is_told_by_what_it_was_trained_on(tmp_path, members):
   assert '| Fusion, trained on the training part of casia1 | – | 0.700' in text
   with pytest.raises(errors.UserError, match='one more of the fusion'):
     study.collect([*ours, ours[0]])
+  leaking = write_fusion(tmp_path, 0.9, data='nist16')
+  leaking.first['detector']['training']['split_digest'] = 'another'
+  with pytest.raises(errors.UserError, match='trained on nist16, split in an'):
+    study.collect([leaking])
 
 
 def test_methods_on_other_images_or_twice_are_refused(tmp_path, members):

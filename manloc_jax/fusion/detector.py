@@ -1,9 +1,9 @@
 """Images of any size to maps, by a trained fusion.
 
-An image is measured in tiles of at most `_TILE` pixels a side, so that memory
-is bounded; photographs of up to 16 megapixels are one tile. A tile is compared
-with itself alone. The network works on windows of one size, so that one program
-serves all images, and gives what it would give for a whole tile at once.
+An image of more than `_TILE_PIXELS` is measured in tiles, so that memory is
+bounded. A tile is compared with itself alone. The network works on windows of
+one size, so that one program serves all images, and gives what it would give
+for a whole tile at once.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,8 @@ from manloc_jax.fusion import evidence
 from manloc_jax.fusion import network
 from manloc_jax.fusion import weights as weights_lib
 
-_TILE = 4096  # Pixels, without the margin.
+_TILE_PIXELS = 16_777_216  # Without the margin.
 _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
-_WINDOW = 64  # Blocks.
 _CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
 
 
@@ -53,13 +52,12 @@ class Fused:
       device: Kind of device, such as `cpu` or `gpu`; the best one by default.
 
     Raises:
-      UserError: The file is no such, the threshold is no probability, or there
+      UserError: The file is no such, the threshold is no score, or there
         is no such device.
     """
     if threshold is not None and not 0 <= threshold <= 1:
       raise errors.UserError(
-          f'A threshold of {threshold} is no probability; choose one from 0'
-          ' to 1.'
+          f'A threshold of {threshold} is no score; choose one from 0 to 1.'
       )
     weights = weights_lib.load(path)
     self._device = parallel.local_devices(device)[0]
@@ -81,7 +79,7 @@ class Fused:
       self.origin['model_card_sha256'] = weights_lib.digest(card)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
-    """Returns the probability of manipulation of every pixel, f32[h, w]."""
+    """Returns the score of every pixel from 0 to 1, f32[h, w]."""
     return self.score_map(image.pixels, evidence.read_steps(path))
 
   def localize(
@@ -109,7 +107,7 @@ class Fused:
   def score_map(
       self, pixels: np.ndarray, steps: np.ndarray | None = None
   ) -> np.ndarray:
-    """Returns the probabilities alone, f32[h, w]; see `__call__`."""
+    """Returns the scores alone, f32[h, w]; see `__call__`."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
       raise ValueError(
           f'An image must be uint8[h, w, 3], not {pixels.dtype}{pixels.shape}.'
@@ -118,12 +116,12 @@ class Fused:
       raise ValueError(f'An image of shape {pixels.shape} has no pixels.')
     blocks = [-(-side // evidence.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
-    most = _TILE // evidence.BLOCK
     # Copies are sought beside the first tile: half the time on two cores.
     with futures.ThreadPoolExecutor(1) as pool:
       seeking = pool.submit(evidence.find_copies, pixels)
-      for rows, outer_rows in _parts(blocks[0], most):
-        for columns, outer_columns in _parts(blocks[1], most):
+      down, across = _cuts(*blocks)
+      for rows, outer_rows in _parts(blocks[0], down):
+        for columns, outer_columns in _parts(blocks[1], across):
           measured = evidence.measure(
               pixels[_pixels(outer_rows), _pixels(outer_columns)], steps, None
           )
@@ -135,7 +133,7 @@ class Fused:
     return _enlarge(scores, pixels.shape[:2])
 
   def weigh(self, measured: np.ndarray) -> np.ndarray:
-    """Returns the probability of every block, f32[rows, columns].
+    """Returns the score of every block, f32[rows, columns].
 
     Args:
       measured: Of `evidence.measure`, with copies.
@@ -143,15 +141,15 @@ class Fused:
     weights = self._weights
     blocks, typical = network.describe(measured, weights.mean, weights.spread)
     reach = weights.model.reach
-    step = _WINDOW - 2 * reach
+    step = network.WINDOW - 2 * reach
     rows, columns = blocks.shape[:2]
-    frame = ((reach, _WINDOW), (reach, _WINDOW))
+    frame = ((reach, network.WINDOW), (reach, network.WINDOW))
     blocks = np.pad(blocks, (*frame, (0, 0)))
     inside = np.pad(np.ones((rows, columns), np.float32), frame)
     scores = np.empty((rows, columns), np.float32)
     for top in range(0, rows, step):
       for left in range(0, columns, step):
-        window = np.s_[top : top + _WINDOW, left : left + _WINDOW]
+        window = np.s_[top : top + network.WINDOW, left : left + network.WINDOW]
         found = self._apply(
             weights.model,
             self._params,
@@ -159,7 +157,7 @@ class Fused:
             typical[None],
             inside[window][None],
         )
-        inner = np.asarray(found)[0, reach:-reach, reach:-reach]
+        inner = np.asarray(found)[0, reach:, reach:]
         place = scores[top : top + step, left : left + step]
         place[...] = inner[: place.shape[0], : place.shape[1]]
     return scores
@@ -181,9 +179,20 @@ def _apply(model, params: Any, blocks, typical, inside) -> jax.Array:
   return jax.nn.sigmoid(logits)
 
 
-def _parts(length: int, most: int) -> Iterator[tuple[slice, slice]]:
+def _cuts(rows: int, columns: int) -> tuple[int, int]:
+  """Says into how many parts to cut each side, so that no tile is too large."""
+  down = across = 1
+  most = _TILE_PIXELS // evidence.BLOCK**2
+  while -(-rows // down) * -(-columns // across) > most:
+    if rows / down > columns / across:
+      down += 1
+    else:
+      across += 1
+  return down, across
+
+
+def _parts(length: int, count: int) -> Iterator[tuple[slice, slice]]:
   """Cuts a length evenly; yields parts, without and with their margin."""
-  count = -(-length // most)
   edges = [length * i // count for i in range(count + 1)]
   for low, high in zip(edges, edges[1:], strict=False):
     outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))

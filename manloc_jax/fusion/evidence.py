@@ -81,7 +81,7 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
 
   Returns:
     f32[ceil(h / 8), ceil(w / 8)], the share of a block that is a copy or has
-    one.
+    one; zeros for strips too narrow to hold one.
   """
   height, width = pixels.shape[:2]
   rows, columns = -(-height // BLOCK), -(-width // BLOCK)

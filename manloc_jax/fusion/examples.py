@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
+from typing import Any
 import zlib
 
 import cv2
@@ -17,6 +18,7 @@ from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import splits
 from manloc_jax.fusion import evidence
 
 # PatchMatch takes longer than all the rest: of training images it sees some
@@ -43,40 +45,70 @@ class Example:
   share: np.ndarray
 
 
+def draw(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
+  """Draws the parts of a set from names alone.
+
+  Args:
+    data: The section of the settings, see configs/fusion.py.
+
+  Returns:
+    The manipulated images of each part, and the digest of the split.
+
+  Raises:
+    DataError: There is no such set, or no such split of it.
+  """
+  if data.split_rule not in splits.RULES:
+    raise spec.DataError(
+        f'--config.data.split_rule is {data.split_rule!r}; choose one of'
+        f' {", ".join(splits.RULES)}.'
+    )
+  records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
+  forged = {one.image_id: one for one in records if one.mask is not None}
+  split = splits.draw(
+      data.split_rule, forged.values(), data.seed, data.fractions
+  )
+  parts = {part: [forged[name] for name in split[part]] for part in split}
+  return parts, splits.digest(split)
+
+
 def collect(
-    dataset: str,
-    records: Sequence[spec.Record],
-    cache: pathlib.Path,
-    *,
-    all_copies: bool,
-    workers: int | None = None,
+    data: Any, records: Sequence[spec.Record], part: str
 ) -> list[Example]:
   """Measures images, or reads what was measured before.
 
   Args:
-    dataset: Name of the data set.
+    data: The section of the settings.
     records: Manipulated images.
-    cache: Folder for measurements, one file each; those there are kept.
-    all_copies: Whether copies are sought in every image.
-    workers: Processes; one per core by default.
+    part: Which they are; copies are sought in some images of `train`, and in
+      all of other parts.
 
   Returns:
     The examples in the order of the records. Images without a mask that fits
-    are left out, as the manifest of a prepared set tells.
+    are left out, as `manloc audit` tells.
+
+  Raises:
+    DataError: None is left.
   """
+  cache = pathlib.Path(data.cache)
   cache.mkdir(parents=True, exist_ok=True)
   one = functools.partial(
-      _measured, dataset=dataset, cache=cache, all_copies=all_copies
+      _measured, dataset=data.name, cache=cache, all_copies=part != 'train'
   )
-  with pool.ordered_map(workers) as run:
+  with pool.ordered_map(data.workers or None) as run:
     done = tqdm.tqdm(
         run(one, records),
-        'measuring',
+        f'measuring {part}',
         len(records),
         unit='image',
         disable=None,
     )
-    return [example for example in done if example is not None]
+    found = [example for example in done if example is not None]
+  if not found:
+    raise spec.DataError(
+        f'No image of the part {part} can be used; look at the set with'
+        f' manloc audit {data.name} {data.root}.'
+    )
+  return found
 
 
 def _measured(
@@ -84,10 +116,10 @@ def _measured(
 ) -> Example | None:
   seeks = (
       all_copies
-      or zlib.crc32(record.image_id.encode()) % 100
+      or zlib.crc32(record.image.stem.encode()) % 100
       < _SOUGHT.get(record.manipulation, _SOUGHT_ELSEWHERE)
   )
-  path = cache / f'{_digest(record)}_{VERSION}{"_copies" * seeks}.npz'
+  path = cache / f'{_digest(record, dataset)}{"_copies" * seeks}.npz'
   if not path.exists():
     found = measure(record, datasets.get(dataset), seeks)
     if found is None:
@@ -103,9 +135,10 @@ def _measured(
     )
 
 
-def _digest(record: spec.Record) -> str:
-  """Names an image and its mask by what they hold."""
-  digest = hashlib.sha256()
+def _digest(record: spec.Record, dataset: str) -> str:
+  """Names what is measured by what the files hold and how they are read."""
+  facts = (VERSION, dataset, *evidence.NAMES)
+  digest = hashlib.sha256(' '.join(map(str, facts)).encode())
   for path in (record.image, record.mask):
     with contextlib.suppress(OSError):  # Said when it is decoded.
       digest.update(path.read_bytes())

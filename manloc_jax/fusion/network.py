@@ -8,6 +8,7 @@ from flax import linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+WINDOW = 64  # Blocks that it works on at once; see `detector`.
 # A block that differs from half of the image by more is just different.
 _MOST = 6.0
 _LEAST_SPREAD = 0.05
@@ -30,6 +31,14 @@ class Fusion(nn.Module):
   width: int = 32
   dilations: Sequence[int] = (1, 1, 2, 4)
   dropout: float = 0.1
+
+  def __post_init__(self):
+    if not 0 < 2 * self.reach < WINDOW or min(self.dilations) < 1:
+      raise ValueError(
+          f'The dilations are {tuple(self.dilations)}: one or more, from 1 on'
+          f' and with a sum below {WINDOW // 2}, are possible'
+      )
+    super().__post_init__()
 
   @property
   def reach(self) -> int:

@@ -1,77 +1,29 @@
-r"""Trains the fusion on a set of forged images.
-
-  python -m manloc_jax.fusion.train --config=configs/fusion.py \
-      --config.data.root=<set> --workdir=runs/fusion
+"""Training of the fusion on a set of forged images.
 
 Evidence is measured once and kept; a killed run goes on where it was saved.
 """
 
 from collections.abc import Callable, Sequence
-import json
 import pathlib
 from typing import Any
 
-from absl import app
-from absl import flags
-from absl import logging
 from flax.training import train_state
 import jax
 import jax.numpy as jnp
 import ml_collections
-from ml_collections import config_flags
 import numpy as np
 import optax
 from sklearn import metrics as sklearn_metrics
 import tqdm
 
-from manloc_jax import arguments
 from manloc_jax import checkpoint
+from manloc_jax import errors
 from manloc_jax import pretrained
 from manloc_jax import settings
 from manloc_jax import writer as writer_lib
-from manloc_jax.data import datasets
-from manloc_jax.data import spec
-from manloc_jax.data import splits
 from manloc_jax.fusion import examples as examples_lib
 from manloc_jax.fusion import network
 from manloc_jax.fusion import weights as weights_lib
-
-
-def read_parts(
-    config: ml_collections.ConfigDict, parts: Sequence[str]
-) -> tuple[dict[str, list[examples_lib.Example]], str]:
-  """Measures the manipulated images of parts of a set.
-
-  Args:
-    config: The section `data`.
-    parts: Some of `spec.SPLITS`.
-
-  Returns:
-    The examples of each part, and the digest of the split.
-  """
-  dataset = datasets.get(config.name)
-  records, _ = dataset.find_records(pathlib.Path(config.root))
-  forged = {one.image_id: one for one in records if one.mask is not None}
-  split = splits.draw(
-      config.split_rule, forged.values(), config.seed, config.fractions
-  )
-  found = {
-      part: examples_lib.collect(
-          config.name,
-          [forged[image_id] for image_id in split[part]],
-          pathlib.Path(config.cache),
-          all_copies=part != 'train',
-          workers=config.workers or None,
-      )
-      for part in parts
-  }
-  for part, one in found.items():
-    if not one:
-      raise spec.DataError(
-          f'No image of the part {part} can be used; look at the set with'
-          f' manloc audit {config.name} {config.root}.'
-      )
-  return found, splits.digest(split)
 
 
 def moments(
@@ -165,7 +117,7 @@ def score(
 
   Returns:
     The mean over images of the AUC of blocks, one with a manipulated half
-    counting as manipulated, and the probability with the best F1 over all.
+    counting as manipulated, and the score, 0 to 1, with the best F1 over all.
   """
   aucs, logits, labels = [], [], []
   for example in examples:
@@ -194,12 +146,24 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
     The best score on the validation part.
 
   Raises:
-    UserError: The set or the folder cannot be used.
+    UserError: Settings, set or folder cannot be used.
   """
-  parts, split_digest = read_parts(config.data, ('train', 'val'))
+  try:
+    model = network.Fusion(**config.model)
+  except (TypeError, ValueError) as error:
+    raise errors.UserError(f'--config.model cannot be: {error}.') from error
+  for name in ('batch_size', 'crop', 'num_steps', 'eval_every_steps'):
+    if config[name] < 1:
+      raise errors.UserError(
+          f'--config.{name} is {config[name]}; choose a number from 1 on.'
+      )
+  records, split_digest = examples_lib.draw(config.data)
   settings.claim(workdir, config, split_digest)
+  parts = {
+      part: examples_lib.collect(config.data, records[part], part)
+      for part in ('train', 'val')
+  }
   mean, spread = moments(parts['train'])
-  model = network.Fusion(**config.model)
   predict = make_predict(model)
   rate = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
   state = train_state.TrainState.create(
@@ -243,25 +207,3 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
           )
         checkpoint.save(manager, done + 1, state, progress, force=True)
   return max(progress.scores.values())
-
-
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Settings.')
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
-
-
-def main(argv: Sequence[str]) -> int:
-  """Runs the command."""
-  if len(argv) > 1:
-    raise app.UsageError(f'Unknown argument {argv[1]!r}; see --help.')
-  logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
-  return arguments.exit_code(_run)
-
-
-def _run() -> None:
-  found = train(_CONFIG.value, _WORKDIR.value)
-  print(json.dumps({'val_block_auc_mean': found, 'workdir': _WORKDIR.value}))
-
-
-if __name__ == '__main__':
-  flags.mark_flags_as_required(['config', 'workdir'])
-  app.run(main)

@@ -33,7 +33,7 @@ class Weights:
     params: Its parameters.
     mean: f32[n], of the evidence over training blocks.
     spread: f32[n], its standard deviation.
-    threshold: Probability from which a pixel counts as manipulated.
+    threshold: Score from which a pixel counts as manipulated.
     origin: How it was trained, in facts that JSON can hold.
   """
 
@@ -88,6 +88,8 @@ def load(path: pathlib.Path) -> Weights:
           f'{path} was written for another version of the evidence; use the'
           ' version of manloc_jax that it came with.'
       )
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+      raise ValueError('some are no numbers')
     mean, spread = tensors.pop('mean'), tensors.pop('spread')
     params = traverse_util.unflatten_dict(tensors, sep='/')['params']
     model = network.Fusion(
@@ -108,7 +110,7 @@ def load(path: pathlib.Path) -> Weights:
   ) as error:
     raise errors.UserError(
         f'{path} does not hold the weights of a fusion ({error}); name a file'
-        ' that manloc_jax.fusion.train wrote.'
+        ' that manloc_jax.fusion wrote.'
     ) from error
   count = len(evidence.NAMES)
   checkpoint.check_shapes(
