@@ -15,6 +15,7 @@ from manloc_jax.data.forge import fills
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import masks
 from manloc_jax.data.forge import moves
+from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import retouch
 from manloc_jax.data.forge import views
 
@@ -142,6 +143,22 @@ def test_native_views_keep_the_jpeg_grid():
       )[0]
       assert row % 16 == column % 16 == 0
   assert 5 < natives < 25
+
+
+def test_what_was_reduced_is_not_native(tmp_path, monkeypatch):
+  for name in 'ab':
+    Image.fromarray(textured(300, 400)).save(tmp_path / f'{name}.png')
+  monkeypatch.setattr(photographs_lib, 'MOST_PIXELS', 300 * 200)
+  found, _ = forge.find([tmp_path])
+  kinds = set()
+  for index in range(12):
+    history = forge.generate(found, 0, index, SIZE).history
+    kinds |= {'donor'} & history.keys()
+    for one in ('host', 'donor'):
+      if one in history:
+        assert not history[one]['native']
+        assert history[one]['scale'] < 0.71, 'of the file'
+  assert kinds and set(found.reduced) == {'a.png', 'b.png'}
 
 
 def test_own_tables_reach_the_file():
