@@ -143,8 +143,9 @@ def manipulate(
     rng: Source of every choice.
 
   Returns:
-    The forged image uint8[h, w, 3]; its mask uint8[h, w], 0 wherever it equals
-    the host; and the facts.
+    The forged image uint8[h, w, 3], equal to the host where the mask is 0; the
+    mask uint8[h, w], 1 also where what was laid over equals the host; and the
+    facts.
   """
   weights = _BLEND_WEIGHTS
   if manipulation == 'copy-move':
