@@ -146,8 +146,8 @@ def test_native_views_keep_the_jpeg_grid():
 
 
 def test_what_was_reduced_is_not_native(tmp_path, monkeypatch):
-  for name in 'ab':
-    Image.fromarray(textured(300, 400)).save(tmp_path / f'{name}.png')
+  for seed, name in enumerate('ab'):
+    Image.fromarray(textured(300, 400, seed)).save(tmp_path / f'{name}.png')
   monkeypatch.setattr(photographs_lib, 'MOST_PIXELS', 300 * 200)
   found, _ = forge.find([tmp_path])
   kinds = set()
@@ -197,7 +197,7 @@ def test_one_photograph_gives_no_splices(packaged):
 def test_folders_are_read_and_what_is_none_is_listed(tmp_path):
   for name in ('a', 'b'):
     (tmp_path / name).mkdir()
-    Image.fromarray(textured(80, 90)).convert('L').save(
+    Image.fromarray(textured(80, 90, ord(name))).convert('L').save(
         tmp_path / name / 'same.png'
     )
   (tmp_path / 'a' / 'broken.jpg').write_bytes(b'none')
@@ -206,6 +206,30 @@ def test_folders_are_read_and_what_is_none_is_listed(tmp_path):
   assert len({one.group for one in found.listed}) == 2
   assert found[0].shape == (80, 90, 3)
   assert [one.path for one in rejected] == [str(tmp_path / 'a' / 'broken.jpg')]
+
+
+def test_copies_of_a_file_are_one_group(tmp_path):
+  for i, name in enumerate('abcdef'):
+    Image.fromarray(textured(100, 110, i)).save(tmp_path / f'{name}.png')
+  for name, copy in ('ag', 'ch', 'ai'):
+    content = (tmp_path / f'{name}.png').read_bytes()
+    (tmp_path / f'{copy}.png').write_bytes(content)
+  found, _ = forge.find([tmp_path])
+  groups = {one.name[0]: one.group[0] for one in found.listed}
+  assert groups == dict(zip('abcdefghi', 'abcdefaca', strict=True))
+  pair = forge.Photographs([one for one in found.listed if one.group[0] == 'a'])
+  kinds = {forge.generate(pair, 0, i, SIZE).manipulation for i in range(12)}
+  assert 'splice' not in kinds, 'a copy is no donor'
+
+
+def test_copies_among_camera_files_share_a_part(test_data):
+  found, _ = forge.find([test_data / 'camera_jpegs'])
+  by_content = collections.defaultdict(set)
+  for seed in range(5):
+    for one in forge.assign(found.listed, seed, (0.4, 0.3, 0.3)):
+      by_content[seed, one.path.read_bytes()].add(one.split)
+  assert len(by_content) < 5 * len(found), 'there are copies'
+  assert all(len(parts) == 1 for parts in by_content.values())
 
 
 def test_memory_is_bounded(packaged):
