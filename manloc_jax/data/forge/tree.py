@@ -168,8 +168,9 @@ def listed(
   return tuple(found)
 
 
-# Workers keep what they have decoded.
-opened = functools.lru_cache(maxsize=3)(photographs_lib.Photographs)
+# Workers keep what they have decoded; of one part, for each takes
+# `photographs.CACHE_BYTES`.
+opened = functools.lru_cache(maxsize=1)(photographs_lib.Photographs)
 
 
 def _make(task: Task, plan: Plan) -> tuple[str, dict[str, str]]:
