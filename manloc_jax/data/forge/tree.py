@@ -26,6 +26,7 @@ from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 
 VERSION = 2  # Raise it where the same seed would give other forgeries.
+_FOLDERS = ('images', 'masks')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +110,9 @@ def write(
   with folders.refusing_full_disk(root), _claimed(root, settings):
     done = synthetic.read_histories(root)
     _write_lines(root, done)
-    for path in root.glob('*/*.tmp'):  # Of a killed worker.
-      path.unlink()
+    for pattern in ('*.tmp', '*/*.tmp'):  # Of a killed process.
+      for path in root.glob(pattern):
+        path.unlink()
     known = {one['image_id'] for one in done}
     todo = [
         Task(split, index)
@@ -213,23 +215,37 @@ def _claimed(root: pathlib.Path, settings: dict) -> Iterator[None]:
   Raises:
     DataError: It is another tree, or no tree.
   """
-  path = root / synthetic.SETTINGS
-  if not path.exists():
-    if root.is_file() or root.is_dir() and any(
-        one.name != '.lock' for one in root.iterdir()
-    ):
-      raise spec.DataError(
-          f'{root} holds files that manloc forge did not write; name an empty'
-          ' or new folder in --out (manloc) or --config.data.root.'
-      )
-  for name in ('images', 'masks'):
-    (root / name).mkdir(parents=True, exist_ok=True)
-  with (root / '.lock').open('w') as lock:
+  if root.is_file():
+    raise _foreign(root)
+  root.mkdir(parents=True, exist_ok=True)
+  path, locked = root / synthetic.SETTINGS, root / '.lock'
+  is_first = not locked.exists()
+  with locked.open('a') as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     if path.exists():
       _check_same(root, synthetic.read_settings(root), settings)
+    elif not all(_is_beginning(one) for one in root.iterdir()):
+      if is_first:
+        locked.unlink()  # Nothing is left in a folder of somebody else.
+      raise _foreign(root)
     files.write_text(path, json.dumps(settings, indent=1) + '\n')
+    for name in _FOLDERS:
+      (root / name).mkdir(exist_ok=True)
     yield
+
+
+def _is_beginning(path: pathlib.Path) -> bool:
+  """Tells what a start that failed leaves before there are settings."""
+  if path.name in _FOLDERS:
+    return path.is_dir() and not any(path.iterdir())
+  return path.name == '.lock' or path.match(f'{synthetic.SETTINGS}.*.tmp')
+
+
+def _foreign(root: pathlib.Path) -> spec.DataError:
+  return spec.DataError(
+      f'{root} holds files that manloc forge did not write; name an empty or'
+      ' new folder in --out (manloc) or --config.data.root.'
+  )
 
 
 def _check_same(root: pathlib.Path, theirs: dict, ours: dict) -> None:
