@@ -103,6 +103,7 @@ def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:
         f'--count is {count}; train, val and test need a forgery each.'
     )
   val, test = (max(1, round(count * share)) for share in fractions[1:])
+  val = min(val, count - 2)
   test = min(test, count - val - 1)
   return [count - val - test, val, test]
 
