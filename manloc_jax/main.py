@@ -177,21 +177,17 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
 
 def _forge(data: ml_collections.ConfigDict) -> None:
   """Makes the finite parts of `synthetic` where they are missing."""
-  from manloc_jax.data import forge
   from manloc_jax.data.forge import tree
 
-  found, rejected = forge.packaged(), []
-  if data.photographs:
-    found, rejected = forge.find([data.photographs], data.root)
-  broken = tree.write(
+  _, left_out = tree.make(
       data.root,
-      found.listed,
+      [data.photographs] if data.photographs else [],
       counts=data.forge.counts,
       seed=data.seed,
       size=data.forge.size,
       fractions=data.fractions,
   )
-  for reason in [*(one.reason for one in rejected), *broken.values()]:
+  for reason in left_out:
     print(f'Left out: {reason}')
 
 

@@ -63,6 +63,37 @@ class Plan:
   size: tuple[int, int]
 
 
+def make(
+    root: str | pathlib.Path,
+    named: Sequence[str | pathlib.Path],
+    **options,
+) -> tuple[int, list[str]]:
+  """Writes a tree of the photographs that a user names.
+
+  Args:
+    root: Folder of the tree.
+    named: Files, folders and patterns; none for the packaged photographs.
+    **options: Of `write`.
+
+  Returns:
+    How many photographs there are, and why others could not be read.
+
+  Raises:
+    DataError: There is no photograph; see also `write`.
+  """
+  found, rejected = photographs_lib.packaged(), []
+  if named:
+    found, rejected = photographs_lib.find(named, root)
+  if not found:
+    raise spec.DataError(
+        f'There is no photograph in {", ".join(map(str, named))}; name files'
+        ' or folders of images.'
+    )
+  broken = write(root, found.listed, **options)
+  reasons = [*(one.reason for one in rejected), *broken.values()]
+  return len(found) - len(broken), reasons
+
+
 def write(
     root: str | pathlib.Path,
     photographs: Sequence[photographs_lib.Photograph],
