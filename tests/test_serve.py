@@ -1,7 +1,9 @@
 """The page of `manloc serve` without a browser: what it says and refuses."""
 
+import errno
 import json
 import pathlib
+import shutil
 import socket
 
 import numpy as np
@@ -130,6 +132,48 @@ def test_the_oldest_make_room(analyse, tmp_path):
   large, _ = analyse((100, 100))
   assert kept.get(kept.add(large)) is large, 'the newest stays'
   assert len([*kept.folder.iterdir()]) == 1
+
+
+@pytest.fixture
+def page(tmp_path):
+  gradio = pytest.importorskip('gradio', reason='Gradio is not installed.')
+  from manloc_jax.serve import page as page_lib
+
+  with gradio.Blocks():
+    return page_lib._Page(Ramp(), tmp_path / 'cache', [])
+
+
+def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
+  found, _ = analyse()
+  key = page._kept.add(found)
+  assert page._move_threshold(key, 0.5, 0.5).keys() == {*page._view}
+  at = analysis.Analysis.at
+
+  def evicted_by(self, threshold):
+    shutil.rmtree(page._kept.folder / key)
+    page._kept._analyses.clear()
+    return at(self, threshold)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(analysis.Analysis, 'at', evicted_by)
+    said = page._move_threshold(key, 0.4, 0.5)
+  assert 'no longer kept' in said[page.message]
+  assert 'no longer kept' in page._move_threshold(key, 0.4, 0.5)[page.message]
+
+
+def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
+  found, _ = analyse()
+  key = page._kept.add(found)
+
+  def fail(file, pixels):
+    raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
+
+  monkeypatch.setattr(localize_files, 'save_png', fail)
+  *_, opened = page._open(tmp_path / 'a.png', 0.5)
+  for said in (opened, page._move_threshold(key, 0.4, 0.5)):
+    assert 'No space left' in said[page.message]
+    assert 'secret' not in said[page.message]
+  assert page.key not in opened
 
 
 @pytest.mark.parametrize(
