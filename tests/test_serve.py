@@ -236,6 +236,11 @@ def test_names_of_strangers_are_text():
   assert 'no proof' in words.regions(record)
 
 
+def test_scores_are_not_called_probabilities():
+  text = words.meaning({}) + words.head()
+  assert text.count('probab') == text.count('It is no probability') == 1
+
+
 def test_samples_are_the_same_every_time(tmp_path):
   for name in 'ab':
     (tmp_path / name).mkdir()
@@ -258,7 +263,7 @@ def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
   run = f'--workdir={tmp_path}'
   with monkeypatch.context() as patch:
     patch.setattr(command.importlib.util, 'find_spec', lambda name: None)
-    assert "pip install 'manloc_jax[serve]'" in refusal(capsys, run)
+    assert "pip install '.[serve]'" in refusal(capsys, run)
   monkeypatch.setattr(command.importlib.util, 'find_spec', lambda name: True)
   with socket.create_server(('127.0.0.1', 0)) as taken:
     port = taken.getsockname()[1]

@@ -30,7 +30,7 @@ _KEPT_PIXELS = 2 * MAX_PIXELS
 
 
 class Localizer(localization.Detector, Protocol):
-  """A detector whose scores are probabilities, with a threshold for all."""
+  """A detector whose scores are from 0 to 1, with a threshold for all."""
 
   threshold: float
 

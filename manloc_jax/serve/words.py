@@ -32,9 +32,9 @@ _MEANING = """
 <div>
 <h2>What the numbers mean</h2>
 <ul>
-<li><b>Score of a pixel</b>: the probability of manipulation that the network
-gives to its surroundings. It is high where the picture resembles the forgeries
-of the training.</li>
+<li><b>Score of a pixel</b>: from 0 to 1; the higher, the more its surroundings
+resemble the forgeries of the training. It is no probability: 0.9 does not mean
+that nine of ten such pixels were manipulated.</li>
 <li><b>Image score</b>: one percent of the pixels score at least this.</li>
 <li><b>Threshold</b>: pixels that score at least this much are in the mask. It
 begins where the network's makers put it; moving it changes mask, regions and
