@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     )
   if importlib.util.find_spec('gradio') is None:
     raise errors.UserError(
-        "The page needs Gradio, which is not installed: pip install"
-        " 'manloc_jax[serve]'."
+        "The page needs Gradio, which is not installed: pip install '.[serve]'"
+        " in the project's folder."
     )
   from manloc_jax.serve import server
 
