@@ -19,7 +19,8 @@ _NOTE = (
     'Ours, by the protocol `whole image`: each manipulated image of the test'
     ' part once, at native resolution, with its map in the size of the image;'
     ' AUC is pooled over all pixels, or the mean of the areas of single images;'
-    ' s/Mpx are seconds per megapixel, in one process for classical methods. An'
+    ' s/Mpx are seconds per megapixel of an image, with a process on every core'
+    ' for classical methods, on machines that did other work besides. An'
     ' area below one half is not turned around. A method that is not applicable'
     ' to an image scores a constant map there.'
 )
