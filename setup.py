@@ -21,6 +21,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=['manloc_jax', 'manloc_jax.*']),
     package_data={
         'manloc_jax': [
+            'pretrained/*',
             'results/*.json',
             'results/*/*/*.json',
             'serve/page.css',
@@ -40,6 +41,7 @@ setuptools.setup(
         'orbax-checkpoint>=0.11.30',
         'pillow>=11.0',
         'pywavelets>=1.6',
+        'safetensors>=0.5',  # Weights that run no code.
         'scikit-image>=0.25',  # Also photographs of the demo.
         'scikit-learn>=1.5',  # Photographs of the demo.
         'scipy>=1.13',  # Intervals of a study's claims.

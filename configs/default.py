@@ -14,9 +14,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0  # Initialization and order; data.seed draws the patches.
   # Row of the paper's tables; configs/ablation.py sets it with all it means.
   config.system = 'j-conv-lstm-conv'
-  # Or a classical method, such as 'ela': nothing is trained, and whole images
-  # are scored. See manloc_jax/baselines/.
+  # Or a classical method, such as 'ela', or 'fusion': nothing is trained, and
+  # whole images are scored. See manloc_jax/baselines/ and manloc_jax/fusion/.
   config.method = 'network'
+  # Run of manloc_jax.fusion; by default the weights of the package.
+  config.fusion = ml_collections.config_dict.placeholder(str)
   config.batch_size = 64  # Patches over all devices. Unstated.
   config.num_steps = 20_000  # Updates. Unstated.
 

@@ -32,6 +32,8 @@ _PACKAGES = (
 class Classical:
   """A method of `baselines`; see `localization.Detector`."""
 
+  parallel = True
+
   def __init__(self, method: str, threshold: float | None = None):
     """Takes a method.
 
@@ -98,22 +100,27 @@ class Classical:
           f' takes {limit} at most; choose another method or crop it.'
       )
     given = image.pixels
+    if self._method.needs == 'jpeg':
+      given = self._read_jpeg(path)
     try:
-      if self._method.needs == 'jpeg':
-        given = jpeg.read(path)
-        if given is None:
-          raise baselines.NotApplicable(
-              f'{path} is no JPEG file with luma of its own, which {self.name}'
-              ' needs; choose a method that works on pixels (ela, noise,'
-              ' blocks, patchmatch).'
-          )
       values = self._method.score(given)
-    except baselines.NotApplicable:
-      raise
     except errors.UserError as error:
-      # The pixels could be read: what is refused is the method's affair.
       raise baselines.NotApplicable(f'{path}: {error}') from error
     return _enlarged(values, self._method.block, (height, width))
+
+  def _read_jpeg(self, path: pathlib.Path) -> jpeg.Jpeg:
+    try:
+      found = jpeg.read(path)
+    except errors.UserError as error:
+      # The pixels could be read: what is refused is the method's affair.
+      raise baselines.NotApplicable(str(error)) from error
+    if found is None:
+      raise baselines.NotApplicable(
+          f'{path} is no JPEG file with luma of its own, which {self.name}'
+          ' needs; choose a method that works on pixels (ela, noise, blocks,'
+          ' patchmatch).'
+      )
+    return found
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded

@@ -11,6 +11,17 @@ class UserError(ValueError):
   """
 
 
+def printable(message: str) -> str:
+  """Keeps a message on its line, and the terminal safe, whatever names hold.
+
+  Line breaks, control characters and bytes that are no text are escaped.
+  """
+  return ''.join(
+      one if one.isprintable() else one.encode('unicode_escape').decode()
+      for one in message
+  )
+
+
 def is_disk_full(error: BaseException | None) -> bool:
   """Tells a full disk or quota from other errors, also behind a wrapper.
 

@@ -62,32 +62,22 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: There is nothing to forge, or the folder holds something else.
   """
-  from manloc_jax.data import forge
   from manloc_jax.data.forge import tree
 
-  found, rejected = forge.packaged(), []
-  if args.photographs:
-    found, rejected = forge.find(args.photographs, args.out)
-  if not found:
-    raise errors.UserError(
-        f'There is no photograph in {", ".join(args.photographs)}; name files'
-        ' or folders of images.'
-    )
-  broken = tree.write(
+  used, left_out = tree.make(
       args.out,
-      found.listed,
+      args.photographs,
       counts=_counts(args.count, args.fractions),
       seed=args.seed,
       size=args.size,
       fractions=args.fractions,
       workers=args.workers,
   )
-  for reason in [*(one.reason for one in rejected), *broken.values()]:
+  for reason in left_out:
     print(reason, file=sys.stderr)
-  left_out = len(rejected) + len(broken)
   print(
-      f'{args.count} forgeries of {len(found) - len(broken)} photographs are'
-      f' in {args.out!r}; {left_out} photographs could not be read.'
+      f'{args.count} forgeries of {used} photographs are in {args.out!r};'
+      f' {len(left_out)} photographs could not be read.'
   )
   return 0
 
@@ -103,6 +93,7 @@ def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:
         f'--count is {count}; train, val and test need a forgery each.'
     )
   val, test = (max(1, round(count * share)) for share in fractions[1:])
+  val = min(val, count - 2)
   test = min(test, count - val - 1)
   return [count - val - test, val, test]
 

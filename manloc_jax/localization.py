@@ -18,7 +18,7 @@ class Result:
   """What was found in an image.
 
   Attributes:
-    score: f32[h, w] in 0 to 1, for pictures: probabilities of manipulation, or
+    score: f32[h, w] in 0 to 1, for pictures: a network's scores, or
       `raw` on such a scale.
     raw: f32[h, w], the values that count; those of a network are `score`.
     mask: bool[h, w], where the score reaches the threshold.
@@ -48,6 +48,7 @@ class Detector(Protocol):
     device: Kind of the device.
     bounded: Whether values lie in 0 to 1, so that 0.5 parts them.
     neutral: Value that says nothing, for constant maps.
+    parallel: Whether other processes may use copies of it.
   """
 
   origin: dict[str, Any]
@@ -55,6 +56,7 @@ class Detector(Protocol):
   device: str
   bounded: bool
   neutral: float
+  parallel: bool
 
   def raw_map(
       self, path: pathlib.Path, image: images.Decoded

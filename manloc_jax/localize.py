@@ -91,7 +91,7 @@ class Localizer:
     self._stride = stride
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
-    self.bounded, self.neutral = True, 0.5
+    self.bounded, self.neutral, self.parallel = True, 0.5, False
     self.origin = {
         'method': 'network',
         'stride': stride,
@@ -125,7 +125,7 @@ class Localizer:
       UserError: See `checkpoint.load` and `__init__`; or there is no such
         device.
     """
-    devices = _devices(device)
+    devices = parallel.local_devices(device)
     run = checkpoint.load(workdir)
     if threshold is None and gate == 'none':
       threshold = _val_threshold(workdir, run.step)
@@ -146,6 +146,21 @@ class Localizer:
         'version': made['versions']['manloc_jax'],
     }
     return self
+
+  @staticmethod
+  def from_pretrained(**settings) -> localization.Detector:
+    """Returns what localizes best with the weights of the package.
+
+    That is the fusion, see `fusion.detector.Fused`, and not the network of the
+    paper: manloc_jax/pretrained/MODEL_CARD.md says by how much. It maps images,
+    uint8[h, w, 3], to results just as well.
+
+    Args:
+      **settings: `threshold` and `device`, see there.
+    """
+    from manloc_jax import detectors
+
+    return detectors.make(detectors.FUSION, **settings)
 
   @property
   def device(self) -> str:
@@ -249,16 +264,6 @@ def _default_batch_size(mesh) -> int:
   # the rest of an image's last batch is lost.
   is_cpu = mesh.devices.flat[0].platform == 'cpu'
   return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)
-
-
-def _devices(kind: str | None) -> list[jax.Device]:
-  try:
-    return jax.local_devices(backend=kind)
-  except RuntimeError as error:
-    raise errors.UserError(
-        f'There is no device of the kind {kind!r} here, only'
-        f' {jax.default_backend()!r}; choose that one or leave it out.'
-    ) from error
 
 
 def _val_threshold(workdir: str, step: int) -> float | None:

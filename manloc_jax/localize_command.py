@@ -8,9 +8,10 @@ import sys
 from manloc_jax import errors
 
 # Everything heavy is imported where it is used: help comes at once. So the
-# names of `baselines.METHODS` stand here again.
-NETWORK = 'network'
-CLASSICAL = (
+# names of `detectors.METHODS` stand here again.
+METHODS = (
+    'fusion',
+    'network',
     'ela',
     'dct',
     'adjpeg',
@@ -25,8 +26,7 @@ def add_to(commands) -> None:
   """Adds the command to the subparsers of `argparse`."""
   parser = commands.add_parser(
       'localize',
-      help='heat map, mask and score of images, by a trained run or a classical'
-      ' method',
+      help='heat map, mask and score of images',
   )
   parser.set_defaults(run=run)
   parser.add_argument(
@@ -37,12 +37,12 @@ def add_to(commands) -> None:
   )
   parser.add_argument(
       '--method',
-      choices=(NETWORK, *CLASSICAL),
-      default=NETWORK,
-      help='the network of --workdir, or a classical method, which needs none',
+      choices=METHODS,
+      help='by default what --workdir is a run of, without one the fusion of'
+      ' classical methods with the weights that come with manloc_jax',
   )
   parser.add_argument(
-      '--workdir', metavar='RUN', help='folder of a trained run'
+      '--workdir', metavar='RUN', help='folder of a run to take the weights of'
   )
   parser.add_argument(
       '--out', default='localized', metavar='FOLDER', help='for results'
@@ -85,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  _check(args)
   from manloc_jax.data import inputs
 
   out = pathlib.Path(args.out)
@@ -95,43 +94,17 @@ def run(args: argparse.Namespace) -> int:
         f'There is no image in {", ".join(args.paths)}; name files or folders'
         ' of images.'
     )
-  return _process(found, _detector(args), out, args.format)
+  from manloc_jax import detectors
 
-
-def _check(args: argparse.Namespace) -> None:
-  """Raises UserError where the options do not fit the method."""
-  if args.method == NETWORK:
-    if not args.workdir:
-      raise errors.UserError(
-          'manloc_jax comes without trained weights; name the folder of a run:'
-          ' --workdir=RUN.'
-      )
-    return
-  for name in ('workdir', 'stride', 'gate', 'device'):
-    if getattr(args, name) is not None:
-      raise errors.UserError(
-          f'--{name} is for the network, and the method {args.method} takes'
-          ' none; leave it out.'
-      )
-
-
-def _detector(args: argparse.Namespace):
-  """Returns the `localization.Detector` that the options name."""
-  if args.method != NETWORK:
-    from manloc_jax import classical
-
-    return classical.Classical(args.method, args.threshold)
-  from manloc_jax import localize
-  from manloc_jax import parallel
-
-  parallel.keep_programs()
-  return localize.Localizer.from_run(
+  detector = detectors.make(
+      args.method,
       args.workdir,
       threshold=args.threshold,
-      gate=args.gate or 'none',
-      stride=localize.STRIDE if args.stride is None else args.stride,
       device=args.device,
+      stride=args.stride,
+      gate=args.gate,
   )
+  return _process(found, detector, out, args.format)
 
 
 def _process(found, detector, out: pathlib.Path, heat_format: str) -> int:
@@ -149,7 +122,7 @@ def _process(found, detector, out: pathlib.Path, heat_format: str) -> int:
     if 'error' in record:
       failed.append(record['error'])
   for reason in failed:
-    print(reason, file=sys.stderr)
+    print(errors.printable(reason), file=sys.stderr)
   done = len(found) - len(failed)
   print(
       f'{done} of {len(found)} images localized, {skipped} of them before;'

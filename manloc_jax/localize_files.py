@@ -6,6 +6,7 @@ import datetime
 import functools
 import hashlib
 import json
+import os
 import pathlib
 import time
 from typing import Any
@@ -22,6 +23,10 @@ from manloc_jax.data import spec
 from manloc_jax.plots import overlay
 
 FORMATS = ('png', 'npy', 'npz')
+
+# Bytes of a file's name, which systems take up to 255 of; what results add to
+# it while they are written takes the rest.
+_LONGEST_NAME = 220
 
 Record = dict[str, Any]
 
@@ -80,6 +85,11 @@ def _localize_file(
       'mask': f'{one.name}.mask.png',
       'overlay': f'{one.name}.overlay.png',
   }
+  if len(os.fsencode(pathlib.Path(one.name).name)) > _LONGEST_NAME:
+    raise spec.DataError(
+        f'{one.path} has a name of more than {_LONGEST_NAME} bytes, which'
+        ' leaves no room for the names of results; rename it.'
+    )
   path = out / f'{one.name}.json'
   if old := _read(path, {**origin, 'files': names}, out):
     return {**old, 'image': str(one.path), 'skipped': True}
@@ -105,7 +115,7 @@ def describe(
     name: str,
     image: images.Decoded,
     result: localization.Result,
-    localizer: localization.Detector,
+    detector: localization.Detector,
     seconds: float,
 ) -> Record:
   """Tells what was found in an image, as JSON holds it.
@@ -114,7 +124,7 @@ def describe(
     name: What the image is called.
     image: It.
     result: What was found.
-    localizer: What found it.
+    detector: What found it.
     seconds: How long that took.
   """
   height, width = result.mask.shape
@@ -129,9 +139,9 @@ def describe(
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,
-      **localizer.origin,
-      **localizer.packages,
-      'device': localizer.device,
+      **detector.origin,
+      **detector.packages,
+      'device': detector.device,
       'seconds': seconds,
       'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
   }

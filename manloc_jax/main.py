@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
   if trains and not _train(config, prepared, workdir):
     return  # The cluster wants its machine back; the next start goes on.
   if mode in ('all', 'evaluate'):
-    evaluate = _evaluate if is_network else _evaluate_classical
+    evaluate = _evaluate if is_network else _evaluate_method
     evaluate(config, prepared, workdir)
   if mode == 'robustness':
     _robustness(config, prepared, workdir)
@@ -84,11 +84,15 @@ def main(argv: list[str]) -> None:
 
 def _check(config: ml_collections.ConfigDict, mode: str) -> None:
   """Raises UserError where settings contradict each other or make no sense."""
-  from manloc_jax import classical
+  from manloc_jax import detectors
   from manloc_jax import models
 
   if config.method != settings.NETWORK:
-    classical.Classical(config.method)  # Refuses a name that is none.
+    if config.method not in detectors.METHODS:
+      raise errors.UserError(
+          f'--config.method is {config.method!r}; choose one of'
+          f' {", ".join(detectors.METHODS)}.'
+      )
     if mode in ('train', 'robustness'):
       raise errors.UserError(
           f'--mode={mode} is for networks, and {config.method} has nothing to'
@@ -173,21 +177,17 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
 
 def _forge(data: ml_collections.ConfigDict) -> None:
   """Makes the finite parts of `synthetic` where they are missing."""
-  from manloc_jax.data import forge
   from manloc_jax.data.forge import tree
 
-  found, rejected = forge.packaged(), []
-  if data.photographs:
-    found, rejected = forge.find([data.photographs], data.root)
-  broken = tree.write(
+  _, left_out = tree.make(
       data.root,
-      found.listed,
+      [data.photographs] if data.photographs else [],
       counts=data.forge.counts,
       seed=data.seed,
       size=data.forge.size,
       fractions=data.fractions,
   )
-  for reason in [*(one.reason for one in rejected), *broken.values()]:
+  for reason in left_out:
     print(f'Left out: {reason}')
 
 
@@ -224,14 +224,17 @@ def _evaluate(config, prepared: str, workdir: str) -> None:
     print(f'Scores: {path}')
 
 
-def _evaluate_classical(config, prepared: str, workdir: str) -> None:
-  from manloc_jax import classical
+def _evaluate_method(config, prepared: str, workdir: str) -> None:
+  from manloc_jax import detectors
+  from manloc_jax import runs
   from manloc_jax import whole_images
   from manloc_jax.data import manifest
 
   digest = manifest.read(prepared)['split_digest']
   settings.claim(workdir, config, digest)
-  detector = classical.Classical(config.method)
+  detector = detectors.make(config.method, config.fusion)
+  if config.method == settings.FUSION:
+    runs.check_training(detector.origin, config.data.name, digest)
   for path in whole_images.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 

@@ -20,6 +20,24 @@ def keep_programs() -> None:
     jax.config.update('jax_compilation_cache_dir', cache)
 
 
+def local_devices(kind: str | None = None) -> list[jax.Device]:
+  """Returns this process's devices.
+
+  Args:
+    kind: Such as `cpu` or `gpu`; the best by default.
+
+  Raises:
+    UserError: There is none of the kind.
+  """
+  try:
+    return jax.local_devices(backend=kind)
+  except RuntimeError as error:
+    raise errors.UserError(
+        f'There is no device of the kind {kind!r} here, only'
+        f' {jax.default_backend()!r}; choose that one or leave it out.'
+    ) from error
+
+
 def make_mesh(devices=None) -> Mesh:
   """Returns a 1-D mesh over `devices`, by default all of all processes.
 

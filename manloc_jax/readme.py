@@ -6,6 +6,7 @@ import pathlib
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import study
+from manloc_jax.plots import fusion_table
 from manloc_jax.plots import speed
 from manloc_jax.plots import study_tables
 from manloc_jax.plots import tables
@@ -78,28 +79,44 @@ def speed_block() -> str:
   return '\n'.join(text)
 
 
-# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a README.
+def fusion_block() -> str:
+  """Makes the scores of the packaged weights from the studies."""
+  text = []
+  for path in _studies():
+    found = study.read(path)
+    text += [
+        typeset.markdown(fusion_table.table(found, dataset))
+        for dataset, entry in found['datasets'].items()
+        if entry.get('fusions')
+    ]
+  return '\n'.join(text)
+
+
+# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
 _BLOCKS = {
     'results': scores_block,
     'study': study_block,
+    'fusion': fusion_block,
     'speed': speed_block,
 }
 
 
 def update(path: pathlib.Path) -> None:
-  """Replaces what stands between the marks of a README.
+  """Replaces what stands between the marks of a README or model card.
 
   Raises:
-    UserError: The marks are missing.
+    UserError: There are no marks, or one is missing.
   """
   text = path.read_text()
-  for name, make in _BLOCKS.items():
+  there = [name for name in _BLOCKS if f'<!-- {name}:' in text]
+  for name in there or _BLOCKS:
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
-    if begin not in text or end not in text:
+    if end not in text.partition(begin)[2]:
       raise errors.UserError(
           f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
           f' where the {name} belongs.'
       )
+    make = _BLOCKS[name]
     head, rest = text.split(begin, 1)
     tail = rest.split(end, 1)[1]
     text = f'{head}{begin}\n{make()}{end}{tail}'

@@ -27,6 +27,7 @@ from manloc_jax import arguments
 from manloc_jax import files
 from manloc_jax import readme
 from manloc_jax import runs
+from manloc_jax import settings
 from manloc_jax import study
 from manloc_jax import summaries
 from manloc_jax import writer
@@ -162,7 +163,7 @@ def _study(workdirs: Sequence[str], path: str, folder: str | None) -> None:
   if members:
     study.write(path, study.collect(members))
     print(path)
-    members = [run for run in members if run.method not in paper.METHODS]
+    members = [run for run in members if run.method == settings.NETWORK]
   if folder:
     for made in render_study(study.read(path), pathlib.Path(folder), members):
       print(made)

@@ -46,14 +46,14 @@ DEFINES = {
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """A finished run, of a network or of a classical method.
+  """A finished run, of a network, a classical method or the fusion.
 
   Attributes:
     path: Its folder.
     results: The JSON of each split.
     config: Settings by dotted name, without those of evaluation that move no
-      score. `train.init_from` is only whether there is such a run. A classical
-      method has neither a seed nor a system.
+      score. `train.init_from` is only whether there is such a run. Only
+      networks have a seed and a system there.
   """
 
   path: pathlib.Path
@@ -63,6 +63,11 @@ class Run:
   @property
   def method(self) -> str:
     return self.config.get('method', settings.NETWORK)
+
+  @property
+  def training(self) -> dict[str, Any]:
+    """What the weights of a fusion were trained on."""
+    return self.first['detector']['training']
 
   @property
   def system(self) -> str:
@@ -96,7 +101,7 @@ def read(workdir: str | pathlib.Path) -> Run:
   workdir = pathlib.Path(workdir)
   results = summaries.read_results(workdir)
   config = settings.flatten(next(iter(results.values()))['config'])
-  if config.get('method') in paper.METHODS:
+  if config.get('method') in (*paper.METHODS, settings.FUSION):
     return Run(workdir, results, config)
   if config.get('system') not in paper.SYSTEMS:
     raise errors.UserError(
@@ -142,20 +147,32 @@ def check_seeds(runs: list[Run]) -> None:
     _refuse(first, run, _differing(first, run, OWN))
 
 
-def check_methods(classical: list[Run], networks: list[Run]) -> None:
+def check_methods(
+    classical: list[Run], fusions: list[Run], networks: list[Run]
+) -> None:
   """Raises UserError unless all were scored on the same images, each once.
 
   Args:
     classical: Runs of classical methods on a dataset.
+    fusions: Runs of the fusion on it.
     networks: Runs of networks on it.
   """
+  known = [(run.training['data'], run.training['seed']) for run in fusions]
+  for i, run in enumerate(fusions):
+    if known[i] in known[:i]:
+      raise errors.UserError(
+          f'The run {str(run.path)!r} is one more of the fusion trained on'
+          f' {known[i][0]} with seed {known[i][1]}; leave out all but one.'
+      )
   for i, run in enumerate(classical):
     if run.method in [other.method for other in classical[:i]]:
       raise errors.UserError(
           f'The run {str(run.path)!r} is one more of {run.method} on'
           f' {run.dataset}; leave out all but one.'
       )
-  everyone = [*classical, *networks]
+  for run in fusions:
+    check_training(run.first['detector'], run.dataset, run.first['prepared'])
+  everyone = [*classical, *fusions, *networks]
   for run in everyone:
     if run.first['prepared'] != everyone[0].first['prepared']:
       raise errors.UserError(
@@ -163,6 +180,25 @@ def check_methods(classical: list[Run], networks: list[Run]) -> None:
           ' scored on different images of train, val and test; study runs of'
           ' one split.'
       )
+
+
+def check_training(
+    detector: dict[str, Any], dataset: str, split_digest: str
+) -> None:
+  """Raises UserError where a fusion may have trained on what it is scored on.
+
+  Args:
+    detector: Its `origin`.
+    dataset: Name of the set that it is scored on.
+    split_digest: Of that set.
+  """
+  training = detector['training']
+  if training['data'] == dataset and training['split_digest'] != split_digest:
+    raise errors.UserError(
+        f'The fusion was trained on {dataset}, split in another way, so that'
+        ' test images may be among those of its training; use the same'
+        ' --config.data.split_rule, seed and fractions for both.'
+    )
 
 
 def check_systems(reference: Run, run: Run) -> None:

@@ -12,11 +12,12 @@ from manloc_jax import files
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
-NETWORK = 'network'  # `method` of what is trained.
-# What classical methods depend on.
-_CLASSICAL = ('method', 'data', 'eval')
+NETWORK = 'network'  # `method` of what `manloc_jax.train` trains.
+FUSION = 'fusion'  # `method` of what `manloc_jax.fusion` trains.
+# What other methods depend on.
+_OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.
-PATHS = ('root', 'prepared', 'split_list', 'photographs')
+PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
 
 def claim(
@@ -114,11 +115,13 @@ def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
   content = json.loads(config.to_json())
   if content.get('method', NETWORK) == NETWORK:
     content.pop('method', None)
+    content.pop('fusion', None)
   else:
-    content = {key: content[key] for key in _CLASSICAL}
+    content = {key: content[key] for key in _OTHERS}
   for key in PATHS:
     content['data'].pop(key, None)
-  content['data'].get('stream', {}).pop('workers', None)
+  for section in (content['data'], content['data'].get('stream', {})):
+    section.pop('workers', None)
   return content
 
 

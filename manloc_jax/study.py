@@ -11,6 +11,7 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import runs as runs_lib
+from manloc_jax import settings
 from manloc_jax.plots import paper
 
 # False positive rates at which a study keeps a ROC: dense where it is steep.
@@ -25,7 +26,8 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
     settings `config` of its first system and, by name, `systems`: `seeds`,
     `settings` other than those, provenance, and the scores of every split that
     all of its seeds were scored on, see `_split`. Classical methods are in
-    `methods`, see `_method`.
+    `methods`, see `_method`, and the fusion in `fusions`, by the name of what
+    it was trained on, see `_fusions`.
 
   Raises:
     UserError: There is no run; runs of a system differ in more than the seed,
@@ -37,17 +39,19 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   datasets = {}
   for name, ours in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
     classical = [run for run in ours if run.method in paper.METHODS]
-    networks = [run for run in ours if run not in classical]
-    runs_lib.check_methods(classical, networks)
+    fusions = [run for run in ours if run.method == settings.FUSION]
+    networks = [run for run in ours if run.method == settings.NETWORK]
+    runs_lib.check_methods(classical, fusions, networks)
     methods = {
         method: _method(run)
         for method, (run,) in _grouped(
             classical, lambda run: run.method, paper.METHODS
         )
     }
+    others = {'methods': methods, 'fusions': _fusions(fusions)}
     if not networks:
-      config = classical[0].shared
-      datasets[name] = {'config': config, 'systems': {}, 'methods': methods}
+      config = ours[0].shared
+      datasets[name] = {'config': config, 'systems': {}, **others}
       continue
     systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
     for found in systems.values():
@@ -63,7 +67,7 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
             system: _system(found, reference)
             for system, found in systems.items()
         },
-        'methods': methods,
+        **others,
     }
   return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
 
@@ -126,6 +130,33 @@ def _method(run: runs_lib.Run) -> dict:
           for split, result in run.results.items()
       },
   }
+
+
+def _fusions(runs: list[runs_lib.Run]) -> dict:
+  """What a study keeps of the fusion: provenance and splits of all seeds."""
+  kept = {}
+  for data, found in _grouped(runs, lambda run: run.training['data'], ()):
+    found.sort(key=lambda run: run.training['seed'])
+    first = found[0]
+    kept[data] = {
+        'training': [run.training for run in found],
+        'weights_sha256': [
+            run.first['detector']['weights_sha256'] for run in found
+        ],
+        'versions': first.first['versions'],
+        'splits': {
+            split: {
+                **_split([run.results[split] for run in found]),
+                'by_manipulation': [
+                    _rounded(run.results[split]['by_manipulation'])
+                    for run in found
+                ],
+            }
+            for split in first.results
+            if all(split in run.results for run in found)
+        },
+    }
+  return kept
 
 
 def _split(results: list[dict]) -> dict:

@@ -43,7 +43,7 @@ def evaluate(
   """Scores a detector on the whole images of `eval.splits`.
 
   Each image is written down as soon as it is scored, so that what was stopped
-  goes on with the next image.
+  goes on with the next image; at the end all such notes are removed.
 
   Args:
     config: Settings; those of `eval.splits` that are in
@@ -71,7 +71,7 @@ def evaluate(
     return written
   kept = results / f'images-{_digest(origin)[:12]}'
   kept.mkdir(parents=True, exist_ok=True)
-  if config.method == settings.NETWORK:
+  if not detector.parallel:
     workers = 1  # The devices are in this process.
   count = functools.partial(
       _score_part, config, prepared, detector, kept, workers
@@ -91,7 +91,9 @@ def evaluate(
     }
     text = json.dumps(evaluate_lib.without_nan(result), indent=1)
     files.write_text(path, text)
-  shutil.rmtree(kept)
+  # Also what was begun with other settings and abandoned.
+  for folder in results.glob('images-*'):
+    shutil.rmtree(folder)
   return written
 
 

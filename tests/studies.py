@@ -128,6 +128,17 @@ def write_method(
   return runs.read(workdir)
 
 
+def write_fusion(folder, quality, *, data='synthetic', seed=0) -> runs.Run:
+  """Writes the results of a fusion trained on a set, and reads them."""
+
+  def change(result):
+    training = {'data': data, 'seed': seed, 'split_digest': 'of the images'}
+    result['detector'] = {'training': training, 'weights_sha256': 'f' * 64}
+
+  folder = folder / f'{data}-{seed}'
+  return write_method(folder, 'fusion', quality, change=change)
+
+
 @pytest.fixture
 def members(tmp_path) -> list[runs.Run]:
   """The joint network above P-Conv-LSTM, on two datasets."""

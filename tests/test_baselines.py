@@ -18,6 +18,7 @@ from manloc_jax.baselines import blocks
 from manloc_jax.baselines import dct
 from manloc_jax.baselines import ela
 from manloc_jax.baselines import jpeg
+from manloc_jax.baselines import luma
 from manloc_jax.baselines import nadjpeg
 from manloc_jax.baselines import noise
 from manloc_jax.baselines import patchmatch
@@ -157,6 +158,19 @@ def test_moved_grid_shows_as_another_compression(shift, tmp_path):
   scores = nadjpeg.score(jpeg.read(tmp_path / 'a.jpg'))
   assert scores.shape == inside.shape
   assert auc(scores, inside) > 0.95
+
+
+def test_sums_of_channels_are_those_of_numpy():
+  pixels = np.random.default_rng(0).integers(0, 256, (150, 33, 3), np.uint8)
+  weights = np.array([0.1, 0.7, 0.2])
+  np.testing.assert_array_equal(luma.mix(pixels, weights), pixels @ weights)
+
+
+def test_median_of_five():
+  lines = np.random.default_rng(0).integers(0, 4, (5, 4096)).astype(np.float32)
+  np.testing.assert_array_equal(
+      blocks._median_of_5(*lines), np.median(lines, axis=0)
+  )
 
 
 @pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:2', '4:2:0', None])

@@ -20,6 +20,7 @@ from manloc_jax import startup as startup_lib
 from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import evaluate
+from manloc_jax.benchmarks import fusion
 from manloc_jax.benchmarks import localize
 from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
@@ -195,11 +196,32 @@ def summary_of_evaluate():
 
 
 def summary_of_localize():
-  return localize.summarize(
-      {localize.OURS: times(0.5, 0.5), 'torch': times(1.0, 1.0)},
-      timed=50,
-      total=1000,
-  )
+  seconds = {'copies': 3.0, 'network': 1.0}
+  return {
+      **localize.summarize(
+          {localize.OURS: times(0.5, 0.5), 'torch': times(1.0, 1.0)},
+          timed=50,
+          total=1000,
+      ),
+      'fusion': fusion.summarize(
+          times(4.0, 4.0), seconds, 12.0, times(1.0, 2.0), scale=20
+      ),
+  }
+
+
+def test_the_fusion_reports_speed_and_shares(tmp_path, monkeypatch):
+  found = summary_of_localize()['fusion']
+  assert found['megapixels_per_s'] == 3
+  assert found['share_of_parts'] == {'copies': 0.75, 'network': 0.25}
+  assert found['ratio_to_plain'] == {'median': 7.5, 'least': 5, 'most': 10}
+  path = tmp_path / 'a.jpg'
+  classical.write_image(path, 0.01)
+  monkeypatch.setattr(fusion, '_REPEATS', 1)
+  parts = fusion._parts(path)
+  assert set(parts) == {
+      'copies', 'classical', 'residuals', 'network', 'reading and regions'
+  }  # fmt: skip
+  assert min(parts.values()) > 0
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from manloc_jax import baselines
 from manloc_jax import classical
 from manloc_jax import cli
 from manloc_jax import errors
+from manloc_jax import detectors
 from manloc_jax import localize_command
 from manloc_jax.data import images
 
@@ -44,7 +45,7 @@ def command(tmp_path, capsys):
 
 
 def test_the_command_offers_every_method():
-  assert sorted(localize_command.CLASSICAL) == sorted(baselines.METHODS)
+  assert sorted(localize_command.METHODS) == sorted(detectors.METHODS)
 
 
 @pytest.mark.parametrize('name', baselines.METHODS)
@@ -172,7 +173,7 @@ def test_options_of_the_network_are_refused(option, command, photo):
   value = {'stride': 8, 'gate': 'soft', 'device': 'cpu'}.get(option, 'run')
   code, records, err = command(photo, method='ela', **{option: value})
   assert (code, records) == (2, [])
-  assert f'--{option} is for the network' in err
+  assert f'takes no {option}; leave --{option} out' in err
 
 
 def test_no_jax_is_needed(photo, tmp_path):

@@ -10,6 +10,7 @@ from PIL import Image
 import pytest
 
 from manloc_jax import cli
+from manloc_jax import forge_command
 from manloc_jax import settings
 from manloc_jax.data import datasets
 
@@ -67,6 +68,19 @@ def test_what_makes_no_sense_is_refused(photographs, more, words, capsys):
   assert code == 2
   error = capsys.readouterr().err
   assert words in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    'count, fractions, wanted',
+    [
+        (100, (0.65, 0.10, 0.25), [65, 10, 25]),
+        (3, (0.65, 0.10, 0.25), [1, 1, 1]),
+        (4, (0.1, 0.8, 0.1), [1, 2, 1]),
+        (5, (0.05, 0.05, 0.9), [1, 1, 3]),
+    ],
+)
+def test_no_part_is_empty(count, fractions, wanted):
+  assert forge_command._counts(count, fractions) == wanted
 
 
 def test_no_photograph_is_refused(tmp_path, capsys):

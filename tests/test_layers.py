@@ -55,6 +55,12 @@ FORBIDDEN = {
     'baselines': JAX
     | {'tensorflow', 'orbax', 'absl', 'ml_collections'}
     | {OURS + room for room in ('models', 'train', 'evaluate', 'plots')},
+    'fusion': {'tensorflow', OURS + 'plots', OURS + 'train', OURS + 'evaluate'},
+    **{
+        f'fusion/{name}.py': JAX | {'absl', 'ml_collections', 'tensorflow'}
+        for name in ('evidence', 'residuals', 'examples')
+    },
+    'detectors.py': JAX | {'absl', 'tensorflow', OURS + 'plots'},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'serve': JAX
     | {'absl', 'tensorflow', OURS + 'models', OURS + 'train'}

@@ -1,7 +1,9 @@
 """The page of `manloc serve` without a browser: what it says and refuses."""
 
+import errno
 import json
 import pathlib
+import shutil
 import socket
 
 import numpy as np
@@ -26,9 +28,10 @@ class Ramp:
   threshold = 0.75
   device = 'paper and pencil'
 
+  packages = {'paper': '1.0'}
+
   def __init__(self):
     self.origin = {'threshold': self.threshold, 'weights_sha256': 'f' * 64}
-    self.packages = {'pencil': '2'}
     self.calls = 0
 
   def localize(self, path, image):
@@ -76,13 +79,13 @@ def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
 
 
 def test_the_record_is_that_of_localize(analyse, tmp_path):
-  found, _ = analyse()
+  found, ramp = analyse()
   image = analysis.images.read_image(tmp_path / 'a.png')
   want = localize_files.describe(
       'a.png',
       image,
-      Ramp().localize(tmp_path / 'a.png', image),
-      Ramp(),
+      ramp.localize(tmp_path / 'a.png', image),
+      ramp,
       found.facts['seconds'],
   )
   assert len(found.facts['image_sha256']) == 64
@@ -131,6 +134,48 @@ def test_the_oldest_make_room(analyse, tmp_path):
   assert len([*kept.folder.iterdir()]) == 1
 
 
+@pytest.fixture
+def page(tmp_path):
+  gradio = pytest.importorskip('gradio', reason='Gradio is not installed.')
+  from manloc_jax.serve import page as page_lib
+
+  with gradio.Blocks():
+    return page_lib._Page(Ramp(), tmp_path / 'cache', [])
+
+
+def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
+  found, _ = analyse()
+  key = page._kept.add(found)
+  assert page._move_threshold(key, 0.5, 0.5).keys() == {*page._view}
+  at = analysis.Analysis.at
+
+  def evicted_by(self, threshold):
+    shutil.rmtree(page._kept.folder / key)
+    page._kept._analyses.clear()
+    return at(self, threshold)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(analysis.Analysis, 'at', evicted_by)
+    said = page._move_threshold(key, 0.4, 0.5)
+  assert 'no longer kept' in said[page.message]
+  assert 'no longer kept' in page._move_threshold(key, 0.4, 0.5)[page.message]
+
+
+def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
+  found, _ = analyse()
+  key = page._kept.add(found)
+
+  def fail(file, pixels):
+    raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
+
+  monkeypatch.setattr(localize_files, 'save_png', fail)
+  *_, opened = page._open(tmp_path / 'a.png', 0.5)
+  for said in (opened, page._move_threshold(key, 0.4, 0.5)):
+    assert 'No space left' in said[page.message]
+    assert 'secret' not in said[page.message]
+  assert page.key not in opened
+
+
 @pytest.mark.parametrize(
     'content, reason',
     [
@@ -157,14 +202,15 @@ def test_limits_of_the_page(analyse, monkeypatch):
     analyse()
 
 
-def test_no_memory_is_a_sentence(tmp_path, monkeypatch):
-  def greedy(self, path, image):
-    raise MemoryError
+def test_no_memory_is_a_sentence(tmp_path):
+  class Greedy(Ramp):
 
-  monkeypatch.setattr(Ramp, 'localize', greedy)
+    def localize(self, path, image):
+      raise MemoryError
+
   Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
   with pytest.raises(errors.UserError, match='not enough memory for a.png'):
-    analysis.analyse(tmp_path / 'a.png', 'a.png', Ramp())
+    analysis.analyse(tmp_path / 'a.png', 'a.png', Greedy())
 
 
 def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
@@ -190,6 +236,11 @@ def test_names_of_strangers_are_text():
   assert 'no proof' in words.regions(record)
 
 
+def test_scores_are_not_called_probabilities():
+  text = words.meaning({}) + words.head()
+  assert text.count('probab') == text.count('It is no probability') == 1
+
+
 def test_samples_are_the_same_every_time(tmp_path):
   for name in 'ab':
     (tmp_path / name).mkdir()
@@ -208,12 +259,11 @@ def refusal(capsys, *arguments) -> str:
 
 
 def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
-  assert '--workdir' in refusal(capsys)
   assert '70000' in refusal(capsys, '--port=70000')
   run = f'--workdir={tmp_path}'
   with monkeypatch.context() as patch:
     patch.setattr(command.importlib.util, 'find_spec', lambda name: None)
-    assert "pip install 'manloc_jax[serve]'" in refusal(capsys, run)
+    assert "pip install '.[serve]'" in refusal(capsys, run)
   monkeypatch.setattr(command.importlib.util, 'find_spec', lambda name: True)
   with socket.create_server(('127.0.0.1', 0)) as taken:
     port = taken.getsockname()[1]

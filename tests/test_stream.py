@@ -1,7 +1,9 @@
 """Forgeries as files and as a stream: bytes, resume, bounds, no TensorFlow."""
 
+import errno
 import itertools
 import json
+import multiprocessing
 import os
 import pathlib
 import signal
@@ -107,12 +109,43 @@ def test_other_settings_and_foreign_folders_are_refused(root, tmp_path):
   with pytest.raises(spec.DataError, match='other seed'):
     write(root, seed=2)
   (tmp_path / 'mine.txt').write_text('')
-  with pytest.raises(spec.DataError, match='did not write'):
-    write(tmp_path)
+  for _ in range(2):
+    with pytest.raises(spec.DataError, match='did not write'):
+      write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
   with pytest.raises(spec.DataError, match='no forgeries'):
     synthetic.find_records(tmp_path)
   with pytest.raises(spec.DataError, match='short sides'):
     write(tmp_path / 'new', size=(300, 200))
+
+
+def test_a_start_that_failed_can_be_repeated(root, tmp_path, monkeypatch):
+  def fail(path, text):
+    raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+  for name in ('images', 'masks'):  # As older versions began.
+    (tmp_path / 'tree' / name).mkdir(parents=True)
+  (tmp_path / 'tree' / f'{synthetic.SETTINGS}.1.tmp').write_text('{')
+  with monkeypatch.context() as patch:
+    patch.setattr(tree.files, 'write_text', fail)
+    with pytest.raises(spec.DataError, match='is full'):
+      write(tmp_path / 'tree', workers=1)
+  write(tmp_path / 'tree', workers=1)
+  assert contents(tmp_path / 'tree') == contents(root)
+
+
+def test_of_two_starters_one_waits(root, tmp_path):
+  spawn = multiprocessing.get_context('spawn')
+  starters = [
+      spawn.Process(target=write, args=(tmp_path,), kwargs={'workers': 1})
+      for _ in range(2)
+  ]
+  for starter in starters:
+    starter.start()
+  for starter in starters:
+    starter.join()
+  assert [starter.exitcode for starter in starters] == [0, 0]
+  assert contents(tmp_path) == contents(root)
 
 
 def test_an_unfinished_tree_is_refused(root, tmp_path):

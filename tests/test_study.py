@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from studies import markdown, write_method, write_run
+from studies import markdown, write_fusion, write_method, write_run
 
 from configs import ablation
 from manloc_jax import errors
@@ -171,6 +171,26 @@ def test_classical_methods_stand_beside_systems(tmp_path, members):
   path = tmp_path / 'study.json'
   study.write(path, found)
   assert study.read(path) == json.loads(json.dumps(found))
+
+
+def test_the_fusion_is_told_by_what_it_was_trained_on(tmp_path, members):
+  ours = [write_fusion(tmp_path, 0.8 + s / 50, seed=s) for s in (1, 0)]
+  other = write_fusion(tmp_path, 0.7, data='casia1')
+  found = study.collect([*ours, other, *members])
+  fusions = found['datasets']['nist16']['fusions']
+  assert fusions.keys() == {'synthetic', 'casia1'}
+  assert [one['seed'] for one in fusions['synthetic']['training']] == [0, 1]
+  part = fusions['synthetic']['splits']['test_images']
+  assert part['scores']['pixel_auc_pooled'] == [0.8, 0.82]
+  text = markdown(found, 'table6')
+  assert '| Fusion, trained on forged photographs | – | 0.810 ± 0.014' in text
+  assert '| Fusion, trained on the training part of casia1 | – | 0.700' in text
+  with pytest.raises(errors.UserError, match='one more of the fusion'):
+    study.collect([*ours, ours[0]])
+  leaking = write_fusion(tmp_path, 0.9, data='nist16')
+  leaking.first['detector']['training']['split_digest'] = 'another'
+  with pytest.raises(errors.UserError, match='trained on nist16, split in an'):
+    study.collect([leaking])
 
 
 def test_methods_on_other_images_or_twice_are_refused(tmp_path, members):

@@ -130,6 +130,9 @@ def test_what_was_stopped_goes_on(config, prepared, tmp_path, monkeypatch):
   with pytest.raises(KeyboardInterrupt):
     run(config, prepared, tmp_path / 'stopped')
   assert not (tmp_path / 'stopped/results/test_images.json').exists()
+  abandoned = tmp_path / 'stopped/results/images-0123456789ab'
+  abandoned.mkdir()  # Of other settings.
+  (abandoned / 'val-0.npz').write_bytes(b'')
   found = run(config, prepared, tmp_path / 'stopped')
   assert found['scores'] == whole['scores']
   assert calls[4] == calls[5] and len(set(calls)) == len(calls) - 1

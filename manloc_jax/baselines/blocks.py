@@ -12,7 +12,7 @@ from manloc_jax.baselines import luma
 
 _EDGE = 50  # Second differences above it are the picture's own edges.
 _WINDOW = 33  # Pixels: two blocks to each side.
-_PERIODS = 5  # Lines, one block apart, whose median is taken.
+_REACH = 16  # Pixels: the median of five lines, one block apart, is taken.
 
 
 def score(pixels: np.ndarray) -> np.ndarray:
@@ -50,12 +50,21 @@ def _lines(grey: np.ndarray) -> np.ndarray:
   difference[difference > _EDGE] = 0
   line = ndimage.convolve1d(difference, np.ones(_WINDOW), axis=1)
   line -= _median_across(line)
-  reach = _PERIODS // 2 * 8
-  padded = np.pad(line, ((reach, reach), (0, 0)), 'symmetric')
-  height = len(grey)
-  return np.median(
-      [padded[8 * i : 8 * i + height] for i in range(_PERIODS)], axis=0
-  )
+  padded = np.pad(line, ((_REACH, _REACH), (0, 0)), 'symmetric')
+  for rows in luma.strips(len(line)):
+    line[rows] = _median_of_5(*(
+        padded[rows.start + down : rows.stop + down]
+        for down in range(0, 2 * _REACH + 1, 8)
+    ))
+  return line
+
+
+def _median_of_5(a, b, c, d, e) -> np.ndarray:
+  """The median, many times as fast as NumPy's."""
+  # The least and the largest of four are not it; of three are left.
+  low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+  high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+  return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
 
 
 def _median_across(line: np.ndarray) -> np.ndarray:

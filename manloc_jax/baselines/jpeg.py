@@ -6,14 +6,17 @@ here and there, most where the decoder had to clip, and rounding errors come out
 smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do.
 """
 
+from collections.abc import Iterator
+import contextlib
 import dataclasses
+import os
 import pathlib
 import warnings
 
 import numpy as np
-from PIL import Image
 from scipy import fft
 
+from manloc_jax.baselines import luma as luma_lib
 from manloc_jax.data import images
 from manloc_jax.data import spec
 
@@ -66,13 +69,17 @@ class Jpeg:
       float64[rows, columns, 8, 8]: coefficients of luma before less after
       rounding and clipping the colours.
     """
-    grey = self.luma() + 128
-    if self.chroma is None:
-      return block_dct(_beyond_8_bits(grey))
-    error = sum(
-        weight * _beyond_8_bits(grey + self.chroma @ mix)
-        for weight, mix in zip(_LUMA, _CHROMA_TO_RGB.T, strict=True)
-    )
+    error = self.luma()
+    error += 128
+    for rows in luma_lib.strips(len(error)):
+      grey = error[rows]
+      if self.chroma is None:
+        error[rows] = _beyond_8_bits(grey)
+        continue
+      error[rows] = sum(
+          weight * _beyond_8_bits(grey + self.chroma[rows] @ mix)
+          for weight, mix in zip(_LUMA, _CHROMA_TO_RGB.T, strict=True)
+      )
     return block_dct(error)
 
 
@@ -85,21 +92,15 @@ def read(path: pathlib.Path) -> Jpeg | None:
   Returns:
     None where methods on JPEG coefficients are not applicable: files that are
     not JPEG, or are without luma of their own (CMYK, RGB), with luma of fewer
-    samples than chroma, or with steps of more than 8 bits.
+    samples than chroma, or with steps of more than 8 bits or of 0.
 
   Raises:
-    DataError: The file cannot be decoded or is smaller than 16x16.
+    DataError: The file, or its coefficients, cannot be decoded, or it is
+      smaller than 16x16.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
-  with Image.open(path) as image:
-    is_luma = image.mode == 'L' or (
-        image.mode == 'RGB' and image.info.get('adobe_transform') != 0
-    )
-    if image.format not in ('JPEG', 'MPO') or not is_luma:
-      return None
-    factors = np.array([layer[1:3] for layer in image.layer])
-    table = image.quantization[image.layer[0][3]]
-  if (factors > factors[0]).any() or max(table) > 255:
+  steps = steps_of(path)
+  if steps is None:
     return None
   height, width = pixels.shape[:2]
   if min(height, width) < _MIN_SIDE:
@@ -107,10 +108,56 @@ def read(path: pathlib.Path) -> Jpeg | None:
         f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
         f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
     )
-  steps = np.array(table, np.int32).reshape(8, 8)
   if jpeglib is None:
-    return _from_pixels(pixels, steps, len(factors) > 1)
+    found = from_pixels(pixels, steps)
+    is_grey = (pixels == pixels[..., :1]).all()
+    return dataclasses.replace(found, chroma=None) if is_grey else found
   return _from_file(path, steps, height // 8, width // 8)
+
+
+def steps_of(path: pathlib.Path) -> np.ndarray | None:
+  """Returns the quantisation table of a file's luma, int32[8, 8], or None.
+
+  Only the header is read; see `read` for what has no such table.
+
+  Raises:
+    DataError: It is no image.
+  """
+  with images.opened(path) as image:
+    is_luma = image.mode == 'L' or (
+        image.mode == 'RGB' and image.info.get('adobe_transform') != 0
+    )
+    if image.format not in ('JPEG', 'MPO') or not is_luma:
+      return None
+    factors = np.array([layer[1:3] for layer in image.layer])
+    table = image.quantization.get(image.layer[0][3])
+  if table is None or not 0 < min(table) <= max(table) <= 255:
+    return None
+  if (factors > factors[0]).any():
+    return None
+  return np.array(table, np.int32).reshape(8, 8)
+
+
+def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
+  """Computes what a JPEG file of these pixels would hold.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3]; grey images give chroma of zeros.
+    steps: Quantisation table of luma, int[8, 8].
+  """
+  rows, columns = (side // 8 for side in pixels.shape[:2])
+  pixels = pixels[: 8 * rows, : 8 * columns]
+  luma = luma_lib.mix(pixels, _LUMA)
+  chroma = np.empty((*luma.shape, 2), np.float32)
+  for i, (channel, scale) in enumerate(((2, 1.772), (0, 1.402))):
+    for part in luma_lib.strips(len(luma)):
+      chroma[part, :, i] = (pixels[part, :, channel] - luma[part]) / scale
+  luma -= 128
+  coefficients = block_dct(luma)
+  del luma
+  coefficients /= steps
+  np.round(coefficients, out=coefficients)
+  return Jpeg(coefficients.astype(np.int32), steps, chroma)
 
 
 def split(plane: np.ndarray) -> np.ndarray:
@@ -129,9 +176,16 @@ def block_dct(plane: np.ndarray) -> np.ndarray:
 
 
 def _from_file(path, steps, rows, columns) -> Jpeg:
-  with warnings.catch_warnings():  # Of oddities that Pillow let pass.
-    warnings.simplefilter('ignore')
-    file = jpeglib.read_dct(str(path))
+  try:
+    with warnings.catch_warnings(), _silence():
+      warnings.simplefilter('ignore')
+      file = jpeglib.read_dct(str(path))
+      file.load()  # Only its header was read.
+  except OSError as error:
+    raise spec.DataError(
+        f'{path} is a JPEG file whose coefficients jpeglib cannot read'
+        f' ({error}); choose a method that works on pixels.'
+    ) from error
   luma = file.Y[:rows, :columns].astype(np.int32)
   if file.Cb is None:
     return Jpeg(luma, steps, None)
@@ -153,16 +207,17 @@ def _from_file(path, steps, rows, columns) -> Jpeg:
   return Jpeg(luma, steps, np.stack(chroma, axis=-1))
 
 
-def _from_pixels(pixels, steps, has_chroma) -> Jpeg:
-  rows, columns = (side // 8 for side in pixels.shape[:2])
-  pixels = pixels[: 8 * rows, : 8 * columns]
-  luma = pixels @ _LUMA
-  coefficients = np.round(block_dct(luma - 128) / steps).astype(np.int32)
-  if not has_chroma:
-    return Jpeg(coefficients, steps, None)
-  colour = pixels - luma[..., None]
-  chroma = colour[..., [2, 0]] / np.array([1.772, 1.402])
-  return Jpeg(coefficients, steps, chroma.astype(np.float32))
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+  """Keeps libjpeg from printing what oddities it found and let pass."""
+  errors = os.dup(2)
+  try:
+    with open(os.devnull, 'wb') as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(errors, 2)
+    os.close(errors)
 
 
 def _enlarge(plane, samples, luma_samples, shape) -> np.ndarray:

@@ -121,6 +121,7 @@ class _Matching:
 
   def __init__(self, features: np.ndarray):
     self._features = features
+    self._pixels = features.reshape(-1, features.shape[-1])
     self._random = np.random.default_rng(0)
     shape = features.shape[:2]
     self._place = np.stack(np.indices(shape, np.int32), axis=-1)
@@ -140,18 +141,18 @@ class _Matching:
 
   def _try(self, at, offset: np.ndarray) -> None:
     """Takes offsets, of the pixels `at`, where they are better."""
-    place = self._place[at]
-    target = place + offset
-    valid = ((target >= 0) & (target < self._limit)).all(-1)
-    valid &= (offset**2).sum(-1) >= _MIN_OFFSET**2
-    target = np.where(valid[..., None], target, place)
-    difference = self._features[at] - self._features[
-        target[..., 0], target[..., 1]
-    ]
+    # Each number of an offset on its own: NumPy is slow along axes of two.
+    target = self._place[at] + offset
+    down, right = target[..., 0], target[..., 1]
+    height, width = self._limit
+    valid = (down >= 0) & (down < height) & (right >= 0) & (right < width)
+    valid &= offset[..., 0] ** 2 + offset[..., 1] ** 2 >= _MIN_OFFSET**2
+    index = np.where(valid, down * width + right, 0)
+    difference = self._features[at] - self._pixels.take(index, axis=0)
     cost = np.einsum('...f,...f->...', difference, difference)
     better = valid & (cost < self._cost[at])
-    self._cost[at] = np.where(better, cost, self._cost[at])
-    self._offset[at] = np.where(better[..., None], offset, self._offset[at])
+    np.copyto(self._cost[at], cost, where=better)
+    np.copyto(self._offset[at], offset, where=better[..., None])
 
   def _sweep(self, axis: int, forwards: bool) -> None:
     """Propagates offsets over the image, a whole line at a time.

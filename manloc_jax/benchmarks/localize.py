@@ -10,7 +10,8 @@ shares work between windows, so that the ratio to `plain` says what
 `manloc_jax.localize` gains by its order of work alone.
 
 The race runs over a strip of the image, and `extrapolated_seconds` is what the
-whole image would take at the speed of the strip.
+whole image would take at the speed of the strip. `fusion`, which is what
+`manloc localize` does by default, starts from a JPEG file of the whole size.
 """
 
 import functools
@@ -24,9 +25,11 @@ from manloc_jax import localize as localize_lib
 from manloc_jax import models
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import fusion as fusion_lib
 
 OURS = 'manloc_jax'
 PEERS = ('torch', 'plain')
+FUSION = 'fusion'
 
 _PEERS = command.define_peers(PEERS, PEERS)
 _MEGAPIXELS = flags.DEFINE_float(
@@ -47,18 +50,27 @@ def main(argv: list[str]) -> None:
   height, width = image_size(_MEGAPIXELS.value)
   strip = models.SIDE + (_STRIP.value - 1) * stride
   makers = {OURS: make_ours, 'torch': make_torch, 'plain': make_plain}
-  times = command.race({
+  made = {
       name: functools.partial(
           makers[name], config, command.PRECISION.value, (strip, width), stride
       )
       for name in (OURS, *_PEERS.value)
-  })
+  }
+  with fusion_lib.image_file(_MEGAPIXELS.value) as path:
+    made[FUSION] = functools.partial(fusion_lib.make, path)
+    times = command.race(made)
+    seconds = fusion_lib.parts(path)
   timed = len(windows(strip, width, stride))
   total = len(windows(height, width, stride))
+  megapixels = height * width / 1e6
+  fusion = times.pop(FUSION)
   result = {
-      'megapixels': height * width / 1e6,
+      'megapixels': megapixels,
       'stride': stride,
       **summarize(times, timed, total),
+      'fusion': fusion_lib.summarize(
+          fusion, seconds, megapixels, times.get('plain'), total / timed
+      ),
   }
   command.finish('localize', result, lines)
 
@@ -181,7 +193,7 @@ def lines(result: command.Result) -> list[str]:
   ]
   for name, seconds in result['extrapolated_seconds'].items():
     out.append(f'  {name:<20} {seconds:9.1f} s')
-  return out
+  return out + fusion_lib.lines(result['fusion'])
 
 
 if __name__ == '__main__':

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import pathlib
+import re
+import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 
@@ -16,6 +18,12 @@ from manloc_jax.data import spec
 MAX_PIXELS = 200_000_000
 # Pillow raises at twice its limit, from the header, before any allocation.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# Those of photographs and masks. Pillow knows more and tries them all, whatever
+# the name of a file says: PostScript it would hand to another program.
+FORMATS = ('JPEG', 'PNG', 'TIFF', 'WEBP', 'GIF', 'BMP', 'PPM')
+# Encoders make about ten. Each goes over the whole image, and an empty one
+# takes a few bytes: a small file could be decoded for days.
+MAX_SCANS = 500
 
 # What is done to images that are not 8-bit RGB.
 _CONVERSIONS = {
@@ -46,6 +54,9 @@ _TURN_BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+# Of JPEG files: markers that are followed by a length, or end the image.
+_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd8\xff]', re.DOTALL)
+_SCAN, _END = 0xDA, 0xD9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +81,7 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
   Raises:
     DataError: The file is missing, no image, or too large.
   """
-  with _opened(path) as image:
+  with opened(path) as image:
     tags = getattr(image, 'tag_v2', {})  # See `_TURN_BACK`.
     return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
@@ -132,7 +143,9 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
     The pixels as they are stored, a note on their conversion, and the EXIF
     orientation.
   """
-  with _opened(path) as image:
+  with opened(path) as image:
+    if image.info.get('progressive'):
+      _check_scans(path)
     # Pillow keeps the high byte of deep colour on its own, silently.
     is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
     is_animated = getattr(image, 'is_animated', False)
@@ -168,13 +181,20 @@ def _exif_orientation(image: Image.Image) -> int | None:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[Image.Image]:
-  """Opens a file whose header is sound; says plainly what goes wrong."""
+def opened(path: pathlib.Path) -> Iterator[Image.Image]:
+  """Opens a file whose header is sound; says plainly what goes wrong.
+
+  Raises:
+    DataError: As `read_image`, and whatever is raised while it is open.
+  """
   try:
-    with Image.open(path) as image:
-      if image.width * image.height > MAX_PIXELS:
-        raise _too_large(path)
-      yield image
+    with warnings.catch_warnings():
+      # Of oddities that do not matter; what does is an error.
+      warnings.simplefilter('ignore')
+      with Image.open(path, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+          raise _too_large(path)
+        yield image
   except spec.DataError:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -183,14 +203,35 @@ def _opened(path: pathlib.Path) -> Iterator[Image.Image]:
     raise spec.DataError(f'There is no file {path}; check the path.') from None
   except PIL.UnidentifiedImageError:
     raise spec.DataError(
-        f'{path} is not an image that Pillow can read, whatever its name '
-        'says; replace or remove it.'
+        f'{path} is not an image of a kind that is read (JPEG, PNG, TIFF, '
+        'WebP, GIF, BMP, PPM), whatever its name says; replace or remove it.'
     ) from None
   # Pillow's decoders raise whatever the broken bytes lead them to.
   except Exception as error:
     raise spec.DataError(
         f'{path} is broken ({error}); fetch it again or remove it.'
     ) from error
+
+
+def _check_scans(path: pathlib.Path) -> None:
+  """Refuses a JPEG file with more scans than an encoder would make."""
+  data = path.read_bytes()
+  scans, at = 0, 2
+  # A marker begins with 0xff; the data of a scan has some that are none.
+  while marker := _MARKER.search(data, at):
+    at = marker.end()
+    kind = data[at - 1]
+    if kind == _END:
+      return
+    if kind == _SCAN:
+      scans += 1
+      if scans > MAX_SCANS:
+        raise spec.DataError(
+            f'{path} has more than {MAX_SCANS} scans, which looks like a '
+            'decompression bomb; save it as a JPEG file that is not '
+            'progressive.'
+        )
+    at += int.from_bytes(data[at : at + 2], 'big')
 
 
 def _too_large(path: pathlib.Path) -> spec.DataError:

@@ -10,6 +10,10 @@ from manloc_jax.data import pairing
 from manloc_jax.data import spec
 
 
+# Also of pictures that no data set is made of.
+_SUFFIXES = (*pairing.SUFFIXES, '.gif', '.jfif', '.jpe', '.mpo')
+
+
 @dataclasses.dataclass(frozen=True)
 class Input:
   """An image file and what its results are named after.
@@ -81,6 +85,6 @@ def _expand(
     )
     for name in sorted(files):
       suffix = os.path.splitext(name)[1].lower()
-      if suffix in pairing.SUFFIXES and name[0] != '.':
+      if suffix in _SUFFIXES and name[0] != '.':
         file = pathlib.Path(folder, name)
         yield Input(file, file.relative_to(path).as_posix())

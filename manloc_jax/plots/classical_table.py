@@ -19,7 +19,8 @@ _NOTE = (
     'Ours, by the protocol `whole image`: each manipulated image of the test'
     ' part once, at native resolution, with its map in the size of the image;'
     ' AUC is pooled over all pixels, or the mean of the areas of single images;'
-    ' s/Mpx are seconds per megapixel, in one process for classical methods. An'
+    ' s/Mpx are seconds per megapixel of an image, with a process on every core'
+    ' for classical methods, on machines that did other work besides. An'
     ' area below one half is not turned around. A method that is not applicable'
     ' to an image scores a constant map there.'
 )
@@ -42,6 +43,10 @@ def table(study: dict) -> typeset.Table:
     parts = [_method_part(study, dataset, method) for dataset in datasets]
     rows.append(_row(name, paper.CLASSICAL[method], parts))
   rules = [len(rows)]
+  for data in _trained_on(study):
+    parts = [_fusion_part(study, dataset, data) for dataset in datasets]
+    rows.append(_row(f'Fusion, trained on {trained(data)}', None, parts))
+  rules.append(len(rows))
   network = paper.AUC['pixel'][paper.JOINT]['nist16']
   for system, name in paper.SYSTEMS.items():
     parts = [
@@ -82,6 +87,27 @@ def _method_part(study: dict, dataset: str, method: str) -> dict | None:
   return methods.get(method, {}).get('splits', {}).get(SPLIT)
 
 
+def _trained_on(study: dict) -> list[str]:
+  """Names of the sets that a fusion in the study was trained on."""
+  return sorted({
+      data
+      for entry in study['datasets'].values()
+      for data in entry.get('fusions', {})
+  })
+
+
+def trained(data: str) -> str:
+  """Says in words what the weights of a fusion were trained on."""
+  if data == 'synthetic':
+    return 'forged photographs'
+  return f'the training part of {study_scores.title(data)}'
+
+
+def _fusion_part(study: dict, dataset: str, data: str) -> dict | None:
+  fusions = study['datasets'][dataset].get('fusions', {})
+  return fusions.get(data, {}).get('splits', {}).get(SPLIT)
+
+
 def _row(
     name: str, published: float | None, parts: Sequence[dict | None]
 ) -> tuple[str, ...]:
@@ -118,7 +144,7 @@ def _blind(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
 def _whole(study: dict, dataset: str):
   """Yields what was found on whole images of a dataset."""
   entry = study['datasets'][dataset]
-  for group in ('methods', 'systems'):
+  for group in ('methods', 'fusions', 'systems'):
     for one in entry.get(group, {}).values():
       if SPLIT in one['splits']:
         yield one['splits'][SPLIT]

@@ -30,7 +30,7 @@ _KEPT_PIXELS = 2 * MAX_PIXELS
 
 
 class Localizer(localization.Detector, Protocol):
-  """A detector whose threshold is that of all images."""
+  """A detector whose scores are from 0 to 1, with a threshold for all."""
 
   threshold: float
 
@@ -170,7 +170,7 @@ class Kept:
       oldest, _ = self._analyses.popitem(last=False)
       shutil.rmtree(self.folder / oldest, ignore_errors=True)
     (self.folder / key).mkdir(parents=True)
-    with self._path(key, 'heat.png').open('wb') as file:
+    with self._path(key, analysis.name, 'heat.png').open('wb') as file:
       localize_files.save_heat(file, analysis.score)
     return key
 
@@ -183,23 +183,35 @@ class Kept:
     try:
       return self._analyses[key]
     except KeyError:
-      raise errors.UserError(
-          'This result is no longer kept, because others came after it; drop'
-          ' the photograph again.'
-      ) from None
+      raise _gone() from None
 
   def downloads(self, key: str, view: View) -> list[str]:
-    """Writes what a view changes; returns paths of JSON, mask and heat."""
+    """Writes what a view changes; returns paths of JSON, mask and heat.
+
+    Raises:
+      UserError: The analysis has made room for others, perhaps since `get`.
+    """
     record, mask, heat = (
-        self._path(key, kind) for kind in ('json', 'mask.png', 'heat.png')
+        self._path(key, view.record['image'], kind)
+        for kind in ('json', 'mask.png', 'heat.png')
     )
-    record.write_text(json.dumps(view.record, indent=1) + '\n')
-    with mask.open('wb') as file:
-      localize_files.save_png(file, view.mask * np.uint8(255))
+    try:
+      record.write_text(json.dumps(view.record, indent=1) + '\n')
+      with mask.open('wb') as file:
+        localize_files.save_png(file, view.mask * np.uint8(255))
+    except FileNotFoundError:
+      raise _gone() from None
     return [str(record), str(mask), str(heat)]
 
-  def _path(self, key: str, kind: str) -> pathlib.Path:
-    return self.folder / key / f'{self._analyses[key].name}.{kind}'
+  def _path(self, key: str, name: str, kind: str) -> pathlib.Path:
+    return self.folder / key / f'{name}.{kind}'
 
   def _pixels(self) -> int:
     return sum(one.score.size for one in self._analyses.values())
+
+
+def _gone() -> errors.UserError:
+  return errors.UserError(
+      'This result is no longer kept, because others came after it; drop the'
+      ' photograph again.'
+  )

@@ -18,7 +18,9 @@ def add_to(commands) -> None:
   )
   parser.set_defaults(run=run)
   parser.add_argument(
-      '--workdir', metavar='RUN', help='folder of a trained run'
+      '--workdir',
+      metavar='RUN',
+      help='folder of a run; by default the weights that come with manloc_jax',
   )
   parser.add_argument(
       '--host',
@@ -43,15 +45,10 @@ def run(args: argparse.Namespace) -> int:
     raise errors.UserError(
         f'There is no port {args.port}; choose one from 0 to 65535.'
     )
-  if not args.workdir:
-    raise errors.UserError(
-        'manloc_jax comes without trained weights; name the folder of a run:'
-        ' --workdir=RUN.'
-    )
   if importlib.util.find_spec('gradio') is None:
     raise errors.UserError(
-        "The page needs Gradio, which is not installed: pip install"
-        " 'manloc_jax[serve]'."
+        "The page needs Gradio, which is not installed: pip install '.[serve]'"
+        " in the project's folder."
     )
   from manloc_jax.serve import server
 
@@ -66,23 +63,21 @@ def run(args: argparse.Namespace) -> int:
   return 0
 
 
-def make_localizer(workdir: str, device: str | None):
+def make_localizer(workdir: str | None, device: str | None):
   """Returns what scores images, its program compiled.
 
   Args:
-    workdir: Folder of a run.
+    workdir: Folder of a run; None for the weights that come with the package.
     device: Kind of devices.
 
   Raises:
-    UserError: See `localize.Localizer.from_run`.
+    UserError: See `detectors.make`.
   """
   import numpy as np
 
-  from manloc_jax import localize
-  from manloc_jax import parallel
+  from manloc_jax import detectors
 
-  parallel.keep_programs()
-  localizer = localize.Localizer.from_run(workdir, device=device)
+  localizer = detectors.make(workdir=workdir, device=device)
   # The first visitor does not wait, and broken weights are refused now.
   localizer(np.zeros((64, 64, 3), np.uint8))
   return localizer

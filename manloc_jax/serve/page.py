@@ -179,13 +179,11 @@ class _Page:
     try:
       found = analysis_lib.analyse(path, path.name, self._localizer)
       key = self._kept.add(found)
+      threshold = self._localizer.threshold
+      shown = self._show(key, found, threshold, opacity)
     except (errors.UserError, OSError) as error:
-      sentence = str(error)
-      if isinstance(error, OSError):
-        sentence = f'{path.name} cannot be used now ({error.strerror}).'
-      yield {self.message: words.error(sentence), self.upload: None, **hidden}
+      yield {self.message: _refusal(error), self.upload: None, **hidden}
       return
-    threshold = self._localizer.threshold
     yield {
         self.message: '',
         self.results: gr.update(visible=True),
@@ -193,21 +191,20 @@ class _Page:
         self.key: key,
         self.threshold: threshold,
         self.image: found.image,
-        **self._show(key, found, threshold, opacity),
+        **shown,
     }
 
   def _move_threshold(self, key: str, threshold: float, opacity: float):
     try:
-      found = self._kept.get(key)
-    except errors.UserError as error:
-      return {self.message: words.error(str(error))}
-    return self._show(key, found, threshold, opacity)
+      return self._show(key, self._kept.get(key), threshold, opacity)
+    except (errors.UserError, OSError) as error:
+      return {self.message: _refusal(error)}
 
   def _move_opacity(self, key: str, threshold: float, opacity: float):
     try:
       found = self._kept.get(key)
     except errors.UserError as error:
-      return {self.message: words.error(str(error))}
+      return {self.message: _refusal(error)}
     return {self.overlay: found.overlay(found.at(threshold), opacity)}
 
   def _show(
@@ -226,6 +223,17 @@ class _Page:
         *self._kept.downloads(key, view),
     ]
     return dict(zip(self._view, values, strict=True))
+
+
+def _refusal(error: errors.UserError | OSError) -> str:
+  """Returns what the page says; a visitor knows no path of this machine."""
+  sentence = str(error)
+  if isinstance(error, OSError):
+    sentence = (
+        'The machine of this page could not read or write a file'
+        f' ({error.strerror or "for no known reason"}); try again later.'
+    )
+  return words.error(sentence)
 
 
 def build(

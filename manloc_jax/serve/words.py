@@ -32,9 +32,9 @@ _MEANING = """
 <div>
 <h2>What the numbers mean</h2>
 <ul>
-<li><b>Score of a pixel</b>: the mean, over all windows of 64 x 64 pixels that
-see it, of the probability of manipulation that the network gives. It is high
-where the picture resembles the forgeries of the training.</li>
+<li><b>Score of a pixel</b>: from 0 to 1; the higher, the more its surroundings
+resemble the forgeries of the training. It is no probability: 0.9 does not mean
+that nine of ten such pixels were manipulated.</li>
 <li><b>Image score</b>: one percent of the pixels score at least this.</li>
 <li><b>Threshold</b>: pixels that score at least this much are in the mask. It
 begins where the network's makers put it; moving it changes mask, regions and
@@ -53,10 +53,10 @@ and social networks do, have lost most traces.</li>
 <li>Text, sharp edges, fine texture, smooth sky, and places that are very dark
 or overexposed can be hot in genuine photographs.</li>
 <li>Changes of the whole picture, such as a crop or a filter, pictures that
-were generated as a whole, and manipulations much smaller than a window cannot
-be localized.</li>
-<li>A network finds what it was trained on: later papers found the one that this
-one re-creates no better than chance on pictures from elsewhere. Try it on
+were generated as a whole, and very small manipulations cannot be
+localized.</li>
+<li>A network finds what resembles its training, and may do no better than
+chance elsewhere. The model card of the package says what was tried. Try it on
 pictures of your kind whose truth you know before you trust it.</li>
 </ul>
 </div>
@@ -94,7 +94,7 @@ def meaning(origin: dict[str, Any]) -> str:
   facts = [
       f'{key.replace("_", " ")} {str(value)[:12]}'
       for key, value in origin.items()
-      if value is not None
+      if isinstance(value, (str, int, float))
   ]
   return _MEANING.format(origin=html.escape('Made by: ' + ', '.join(facts)))
 

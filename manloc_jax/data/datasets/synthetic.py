@@ -9,6 +9,7 @@
 nor as donor: split by the rule `given`.
 """
 
+import hashlib
 import json
 import pathlib
 
@@ -32,7 +33,9 @@ def find_records(
     DataError: There is no tree, or it is not finished.
   """
   root = pathlib.Path(root)
-  wanted = sum(read_settings(root)['counts'].values())
+  settings = read_settings(root)
+  wanted = sum(settings['counts'].values())
+  made_by = _digest(settings)[:8]
   histories = read_histories(root)
   if len(histories) < wanted:
     raise spec.DataError(
@@ -42,7 +45,8 @@ def find_records(
   records, rejected = [], []
   for one in histories:
     record = spec.Record(
-        image_id=one['image_id'],
+        # The names of files are the same in every tree.
+        image_id=f'{one["image_id"]}_{made_by}',
         image=root / one['image'],
         mask=root / 'masks' / f'{one["image_id"]}.png',
         group=one['group'],
@@ -71,6 +75,16 @@ def read_settings(root: pathlib.Path) -> dict:
         f'{root} has no readable {SETTINGS}, so that it holds no forgeries;'
         f' make some: manloc forge PHOTOGRAPHS --out {root}.'
     ) from None
+
+
+def _digest(settings: dict) -> str:
+  """Names forgeries by what made them, wherever the photographs lie."""
+  listed = [
+      {k: v for k, v in one.items() if k != 'path'}
+      for one in settings['photographs']
+  ]
+  text = json.dumps({**settings, 'photographs': listed}, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_histories(root: pathlib.Path) -> list[dict]:

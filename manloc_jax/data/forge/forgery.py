@@ -6,6 +6,7 @@ site perhaps once more. No trace is made stronger on purpose: grain, for one,
 is what the photographs bring.
 """
 
+from collections.abc import Callable
 import dataclasses
 
 import cv2
@@ -54,6 +55,7 @@ def forge(
     manipulation: str,
     rng: np.random.Generator,
     size: tuple[int, int] = SIZE,
+    reduced: tuple[float, float] = (1.0, 1.0),
 ) -> Forgery:
   """Makes one forgery.
 
@@ -67,6 +69,7 @@ def forge(
     rng: Source of every choice.
     size: Least and largest short side of the image in pixels; a smaller
       photograph gives a smaller image, of at least `views.LEAST_SIDE`.
+    reduced: The factors that host and donor were reduced by before.
 
   Raises:
     ValueError: Unknown `manipulation`.
@@ -76,12 +79,14 @@ def forge(
         f'Unknown manipulation {manipulation!r}; choose one of'
         f' {MANIPULATIONS}.'
     )
-  scene, history = photographed(host, size, rng, cameras.camera)
+  scene, history = photographed(host, size, rng, cameras.camera, reduced[0])
   history = {'host': history}
   piece = scene
   if manipulation == 'splice':
     save = cameras.web if rng.random() < 0.5 else cameras.camera
-    piece, history['donor'] = photographed(donor, size, rng, save)
+    piece, history['donor'] = photographed(
+        donor, size, rng, save, reduced[1]
+    )
   for _ in range(_TRIES):
     forged, mask, facts = manipulate(scene, piece, manipulation, rng)
     changed = (forged != scene).any(axis=-1)
@@ -94,7 +99,11 @@ def forge(
 
 
 def photographed(
-    photograph: np.ndarray, size: tuple[int, int], rng, save
+    photograph: np.ndarray,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    save: Callable[[np.random.Generator], cameras.Jpeg],
+    reduced: float = 1.0,
 ) -> tuple[np.ndarray, dict]:
   """Draws a view and the JPEG file that it came from.
 
@@ -102,12 +111,13 @@ def photographed(
     photograph: uint8[rows, columns, 3].
     size: Of the short side.
     rng: Source of every choice.
-    save: Draws a `cameras.Jpeg` from `rng`.
+    save: Draws the file's settings from `rng`.
+    reduced: The factor that the photograph was reduced by before.
 
   Returns:
     uint8[h, w, 3] and the facts.
   """
-  scene, facts = views.view(photograph, size, rng)
+  scene, facts = views.view(photograph, size, rng, reduced)
   if rng.random() < (0.6 if facts['native'] else 0.2):
     return scene, {**facts, 'jpeg': None}  # As the photograph's file had it.
   jpeg = save(rng)
@@ -133,8 +143,9 @@ def manipulate(
     rng: Source of every choice.
 
   Returns:
-    The forged image uint8[h, w, 3]; its mask uint8[h, w], 0 wherever it equals
-    the host; and the facts.
+    The forged image uint8[h, w, 3], equal to the host where the mask is 0; the
+    mask uint8[h, w], 1 also where what was laid over equals the host; and the
+    facts.
   """
   weights = _BLEND_WEIGHTS
   if manipulation == 'copy-move':

@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable, Sequence
 import contextlib
 import dataclasses
+import hashlib
 import pathlib
 
 import cv2
@@ -42,6 +43,7 @@ class Photographs(Sequence):
   Attributes:
     listed: What is known of each.
     rejected: Those that could not be read so far, by name, and why.
+    reduced: Of those read so far that were too large, by name, the factor.
   """
 
   def __init__(
@@ -55,6 +57,7 @@ class Photographs(Sequence):
     """
     self.listed = tuple(listed)
     self.rejected = {}
+    self.reduced = {}
     self._cache_bytes = cache_bytes
     self._kept = collections.OrderedDict()
 
@@ -73,10 +76,12 @@ class Photographs(Sequence):
       raise spec.DataError(self.rejected[name])
     if path not in self._kept:
       try:
-        self._kept[path] = read(path)
+        self._kept[path], factor = read(path)
       except spec.DataError as error:
         self.rejected[name] = str(error)
         raise
+      if factor < 1:
+        self.reduced[name] = factor
       while self._bytes() > self._cache_bytes and len(self._kept) > 1:
         self._kept.popitem(last=False)
     self._kept.move_to_end(path)
@@ -94,20 +99,23 @@ class Photographs(Sequence):
     return sum(image.nbytes for image in self._kept.values())
 
 
-def read(path: pathlib.Path) -> np.ndarray:
-  """Reads a photograph, reduced to `MOST_PIXELS`: uint8[h, w, 3].
+def read(path: pathlib.Path) -> tuple[np.ndarray, float]:
+  """Reads a photograph, reduced to `MOST_PIXELS`.
+
+  Returns:
+    uint8[h, w, 3], and the factor of its sides; 1 where it fits.
 
   Raises:
     DataError: The file cannot be used.
   """
   pixels = images.read_image(path).pixels
   height, width = pixels.shape[:2]
-  factor = np.sqrt(MOST_PIXELS / (height * width))
+  factor = float(np.sqrt(MOST_PIXELS / (height * width)))
   if factor >= 1:
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels), 1.0
   # A panorama of one row must not vanish.
   size = max(1, round(factor * width)), max(1, round(factor * height))
-  return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+  return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), factor
 
 
 def find(
@@ -116,7 +124,8 @@ def find(
 ) -> tuple[Photographs, list[spec.Rejected]]:
   """Lists photographs in files, folders and patterns.
 
-  Only headers are read. Each file is a group of its own.
+  Each file is a group of its own, but for copies: files of the same bytes are
+  one group, named after the first. Nothing is decoded.
 
   Args:
     named: As `inputs.find` takes them.
@@ -145,6 +154,12 @@ def find(
     name = one.name if names[one.name] == 1 else str(one.path)
     listed.append(Photograph(one.path, name, name))
   listed.sort(key=lambda photograph: photograph.name)
+  groups = {}  # By content: a copy must not be on another side of a split.
+  for i, one in enumerate(listed):
+    with one.path.open('rb') as file:
+      content = hashlib.file_digest(file, 'sha256').digest()
+    group = groups.setdefault(content, one.name)
+    listed[i] = dataclasses.replace(one, group=group)
   return Photographs(listed), rejected
 
 

@@ -53,12 +53,13 @@ def generate(
     if donor is None:
       others = {k: v for k, v in SHARES.items() if k != 'splice'}
       manipulation = _draw(others, rng)
+  pair = host, host if donor is None else donor
   made = forgery.forge(
-      photographs[host],
-      photographs[host if donor is None else donor],
+      *(photographs[i] for i in pair),
       manipulation,
       rng,
       size,
+      tuple(photographs.reduced.get(listed[i].name, 1.0) for i in pair),
   )
   names = {'host': listed[host].name}
   if donor is not None:

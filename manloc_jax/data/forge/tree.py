@@ -25,7 +25,8 @@ from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 
-VERSION = 1  # Raise it where the same seed would give other forgeries.
+VERSION = 2  # Raise it where the same seed would give other forgeries.
+_FOLDERS = ('images', 'masks')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,37 @@ class Plan:
   listed: tuple[photographs_lib.Photograph, ...]
   seed: int
   size: tuple[int, int]
+
+
+def make(
+    root: str | pathlib.Path,
+    named: Sequence[str | pathlib.Path],
+    **options,
+) -> tuple[int, list[str]]:
+  """Writes a tree of the photographs that a user names.
+
+  Args:
+    root: Folder of the tree.
+    named: Files, folders and patterns; none for the packaged photographs.
+    **options: Of `write`.
+
+  Returns:
+    How many photographs there are, and why others could not be read.
+
+  Raises:
+    DataError: There is no photograph; see also `write`.
+  """
+  found, rejected = photographs_lib.packaged(), []
+  if named:
+    found, rejected = photographs_lib.find(named, root)
+  if not found:
+    raise spec.DataError(
+        f'There is no photograph in {", ".join(map(str, named))}; name files'
+        ' or folders of images.'
+    )
+  broken = write(root, found.listed, **options)
+  reasons = [*(one.reason for one in rejected), *broken.values()]
+  return len(found) - len(broken), reasons
 
 
 def write(
@@ -109,8 +141,9 @@ def write(
   with folders.refusing_full_disk(root), _claimed(root, settings):
     done = synthetic.read_histories(root)
     _write_lines(root, done)
-    for path in root.glob('*/*.tmp'):  # Of a killed worker.
-      path.unlink()
+    for pattern in ('*.tmp', '*/*.tmp'):  # Of a killed process.
+      for path in root.glob(pattern):
+        path.unlink()
     known = {one['image_id'] for one in done}
     todo = [
         Task(split, index)
@@ -168,8 +201,9 @@ def listed(
   return tuple(found)
 
 
-# Workers keep what they have decoded.
-opened = functools.lru_cache(maxsize=3)(photographs_lib.Photographs)
+# Workers keep what they have decoded; of one part, for each takes
+# `photographs.CACHE_BYTES`.
+opened = functools.lru_cache(maxsize=1)(photographs_lib.Photographs)
 
 
 def _make(task: Task, plan: Plan) -> tuple[str, dict[str, str]]:
@@ -212,23 +246,37 @@ def _claimed(root: pathlib.Path, settings: dict) -> Iterator[None]:
   Raises:
     DataError: It is another tree, or no tree.
   """
-  path = root / synthetic.SETTINGS
-  if not path.exists():
-    if root.is_file() or root.is_dir() and any(
-        one.name != '.lock' for one in root.iterdir()
-    ):
-      raise spec.DataError(
-          f'{root} holds files that manloc forge did not write; name an empty'
-          ' or new folder in --out (manloc) or --config.data.root.'
-      )
-  for name in ('images', 'masks'):
-    (root / name).mkdir(parents=True, exist_ok=True)
-  with (root / '.lock').open('w') as lock:
+  if root.is_file():
+    raise _foreign(root)
+  root.mkdir(parents=True, exist_ok=True)
+  path, locked = root / synthetic.SETTINGS, root / '.lock'
+  is_first = not locked.exists()
+  with locked.open('a') as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     if path.exists():
       _check_same(root, synthetic.read_settings(root), settings)
+    elif not all(_is_beginning(one) for one in root.iterdir()):
+      if is_first:
+        locked.unlink()  # Nothing is left in a folder of somebody else.
+      raise _foreign(root)
     files.write_text(path, json.dumps(settings, indent=1) + '\n')
+    for name in _FOLDERS:
+      (root / name).mkdir(exist_ok=True)
     yield
+
+
+def _is_beginning(path: pathlib.Path) -> bool:
+  """Tells what a start that failed leaves before there are settings."""
+  if path.name in _FOLDERS:
+    return path.is_dir() and not any(path.iterdir())
+  return path.name == '.lock' or path.match(f'{synthetic.SETTINGS}.*.tmp')
+
+
+def _foreign(root: pathlib.Path) -> spec.DataError:
+  return spec.DataError(
+      f'{root} holds files that manloc forge did not write; name an empty or'
+      ' new folder in --out (manloc) or --config.data.root.'
+  )
 
 
 def _check_same(root: pathlib.Path, theirs: dict, ours: dict) -> None:

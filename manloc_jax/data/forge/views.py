@@ -16,7 +16,10 @@ _FILTERS = {
 
 
 def view(
-    photograph: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+    photograph: np.ndarray,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    reduced: float = 1.0,
 ) -> tuple[np.ndarray, dict]:
   """Draws a view.
 
@@ -28,15 +31,17 @@ def view(
     size: Least and largest short side in pixels. A smaller photograph gives a
       smaller view, but one below `LEAST_SIDE` is enlarged to it.
     rng: Source of every choice.
+    reduced: The factor that the photograph was reduced by before; below 1
+      nothing is native.
 
   Returns:
-    The view, uint8[h, w, 3], and the facts: `scale` (of the photograph),
-    `filter` and `native`.
+    The view, uint8[h, w, 3], and the facts: `scale` (of the photograph before
+    that), `filter` and `native`.
   """
   height, width = _shape(photograph.shape[:2], size, rng)
   rows, columns = photograph.shape[:2]
   least = max(height / rows, width / columns)
-  if least <= 1 and rng.random() < NATIVE_SHARE:
+  if reduced == 1 and least <= 1 and rng.random() < NATIVE_SHARE:
     top = int(rng.integers((rows - height) // _GRID + 1)) * _GRID
     left = int(rng.integers((columns - width) // _GRID + 1)) * _GRID
     crop = photograph[top : top + height, left : left + width]
@@ -50,8 +55,8 @@ def view(
     crop = crop[:, ::-1]
   name = _filter(scale, rng)
   resized = cv2.resize(crop, (width, height), interpolation=_FILTERS[name])
-  facts = {'scale': round(scale, 4), 'filter': name, 'native': False}
-  return resized, facts
+  scale = round(scale * reduced, 4)
+  return resized, {'scale': scale, 'filter': name, 'native': False}
 
 
 def resize(

@@ -1,0 +1,40 @@
+r"""The fusion of classical evidence, on a set of forgeries.
+
+  manloc forge <folder of photographs> --out data/forged --count 1600 \
+      --size 256,448 --fractions 0.8,0.08,0.12
+  python -m manloc_jax.fusion --config=configs/fusion.py \
+      --config.data.root=data/forged
+
+Any other set serves as well: --config.data.name=casia1
+--config.data.root=<its folder> --config.data.split_rule=group.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns the settings with which the packaged weights were trained."""
+  config = ml_collections.ConfigDict()
+  config.seed = 0  # Initialization and order.
+  config.batch_size = 16  # Crops.
+  config.crop = 32  # Blocks, the side of a crop.
+  config.num_steps = 1500
+  config.eval_every_steps = 150  # Scores the validation part, and saves.
+  config.learning_rate = 2e-3  # At its height; it falls as a cosine.
+  config.weight_decay = 0.02
+  config.manipulated_weight = 2.0  # Of a manipulated block in the loss.
+
+  config.model = model = ml_collections.ConfigDict()
+  model.width = 32  # Features per block.
+  model.dilations = (1, 1, 2, 4)  # Of the residual layers, blocks.
+  model.dropout = 0.1  # Of features, and of kinds of evidence.
+
+  config.data = data = ml_collections.ConfigDict()
+  data.name = 'synthetic'
+  data.root = 'data/forged'
+  data.split_rule = 'given'
+  data.seed = 0  # Of the split.
+  data.fractions = (0.65, 0.10, 0.25)  # Train, validation and test.
+  data.cache = 'data/evidence'  # For measurements.
+  data.workers = 0  # Processes that measure; 0 for one per core.
+  return config

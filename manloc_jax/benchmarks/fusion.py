@@ -1,0 +1,162 @@
+"""The fusion on a JPEG file, in a race and part by part."""
+
+from collections.abc import Callable
+import concurrent.futures
+import contextlib
+import dataclasses
+import multiprocessing
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+
+from manloc_jax import localization
+from manloc_jax.benchmarks import classical
+from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import contestants
+from manloc_jax.benchmarks import race
+
+_REPEATS = 3  # Of each part; the median counts.
+
+
+@contextlib.contextmanager
+def image_file(megapixels: float):
+  """Yields the path of a JPEG file of noise of many scales, 4:3."""
+  with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / 'image.jpg'
+    _elsewhere(classical.write_image, path, megapixels)
+    yield path
+
+
+def _elsewhere(function: Callable, *args):
+  """Calls a function in a process of its own, with memory of its own."""
+  context = multiprocessing.get_context('spawn')
+  with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+    return pool.submit(function, *args).result()
+
+
+def make(path: pathlib.Path) -> contestants.Run:
+  """Makes the fusion of a file: from its bytes to map, mask and regions."""
+  from manloc_jax.data import images
+
+  detector = _detector()
+
+  def run(repeats: int) -> None:
+    for _ in range(repeats):
+      detector.localize(path, images.read_image(path))
+
+  return run
+
+
+def parts(path: pathlib.Path) -> dict[str, float]:
+  """Returns the seconds of each part of the work, one after the other."""
+  return _elsewhere(_parts, path)
+
+
+def _parts(path: pathlib.Path) -> dict[str, float]:
+  from manloc_jax.data import images
+  from manloc_jax.fusion import evidence
+  from manloc_jax.fusion import residuals
+
+  detector = _detector()
+  pixels, steps = images.read_image(path).pixels, evidence.read_steps(path)
+  copies, _ = _timed(evidence.find_copies, pixels)
+  noise, _ = _timed(residuals.measure, evidence.whole_blocks(pixels))
+  measuring, measured = _timed(evidence.measure, pixels, steps, None)
+  network, _ = _timed(detector.weigh, measured)
+  score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
+  reading, _ = _timed(images.read_image, path)
+  rest, _ = _timed(localization.summarize, score, score, 0.5)
+  return {
+      'copies': copies,
+      'classical': measuring - noise,
+      'residuals': noise,
+      'network': network,
+      'reading and regions': reading + rest,
+  }
+
+
+def _timed(function: Callable, *args):
+  result = function(*args)  # Compiles, imports.
+  seconds = []
+  for _ in range(_REPEATS):
+    start = time.perf_counter()
+    function(*args)
+    seconds.append(time.perf_counter() - start)
+  return float(np.median(seconds)), result
+
+
+def _detector():
+  """Makes the detector; what the weights are does not matter to its speed."""
+  import jax
+
+  from manloc_jax.fusion import detector
+  from manloc_jax.fusion import evidence
+  from manloc_jax.fusion import network
+  from manloc_jax.fusion import weights as weights_lib
+
+  count = len(evidence.NAMES)
+  model = network.Fusion()
+  weights = weights_lib.Weights(
+      model=model,
+      params=weights_lib.init(model, jax.random.key(0)),
+      mean=np.zeros(count, np.float32),
+      spread=np.ones(count, np.float32),
+      threshold=0.5,
+      origin={},
+  )
+  with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / 'fusion.safetensors'
+    weights_lib.save(path, weights)
+    return detector.Fused(path)
+
+
+def summarize(
+    fusion: race.Times,
+    seconds: dict[str, float],
+    megapixels: float,
+    plain: race.Times | None,
+    scale: float,
+) -> command.Result:
+  """Returns speed, memory and shares of the fusion.
+
+  Args:
+    fusion: Of the whole file.
+    seconds: Of `parts`.
+    megapixels: Of the file.
+    plain: Of the plain loop over the paper's network, if it took part.
+    scale: How many times longer the loop takes on the whole image.
+  """
+  summary = fusion.summary()
+  total = sum(seconds.values())
+  result = {
+      **summary,
+      'seconds': summary['milliseconds'] / 1e3,
+      'megapixels_per_s': 1e3 * megapixels / summary['milliseconds'],
+      'seconds_of_parts': seconds,
+      'share_of_parts': {name: x / total for name, x in seconds.items()},
+  }
+  if plain is not None:
+    whole = [scale * x for x in plain.seconds]
+    result['ratio_to_plain'] = race.ratio(
+        fusion, dataclasses.replace(plain, seconds=whole)
+    )
+  return result
+
+
+def lines(result: command.Result) -> list[str]:
+  """Renders what `summarize` says."""
+  text = (
+      f'  the fusion on the whole file {result["seconds"]:9.1f} s'
+      f' {result["megapixels_per_s"]:6.2f} megapixels/s'
+      f' {result["peak_mib"]:7.0f} MiB'
+  )
+  if ratio := result.get('ratio_to_plain'):
+    text += (
+        f'   {ratio["median"]:.1f} times as fast as the plain loop'
+        f' of the paper\'s network, by a strip ({ratio["least"]:.1f} to {ratio["most"]:.1f})'
+    )
+  shares = result['share_of_parts']
+  parts_text = ', '.join(f'{name} {x:.0%}' for name, x in shares.items())
+  return [text, f'  one after the other: {parts_text}']

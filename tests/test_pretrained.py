@@ -1,0 +1,85 @@
+"""The weights of the package find forgeries that they have never seen."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from manloc_jax import cli
+from manloc_jax import detectors
+from manloc_jax import localize
+from manloc_jax import pretrained
+from manloc_jax import readme
+from manloc_jax.data import forge
+from manloc_jax.data import images
+
+CARD = pathlib.Path(pretrained.__file__).with_name('MODEL_CARD.md')
+
+
+@pytest.fixture(scope='module')
+def forgeries(tmp_path_factory):
+  """Splices of packaged photographs, which no training has seen: files."""
+  folder = tmp_path_factory.mktemp('forged')
+  photographs = forge.packaged()
+  found = []
+  for index in range(60):
+    made = forge.generate(photographs, seed=2026, index=index, size=(256, 320))
+    if made.manipulation == 'splice' and 0.02 < made.mask.mean() < 0.3:
+      path = folder / f'{index}{made.suffix}'
+      path.write_bytes(made.file)
+      found.append((path, made.mask))
+  return found[:8]
+
+
+def test_they_find_splices_that_they_have_never_seen(forgeries):
+  detector = detectors.make(device='cpu')
+  areas = []
+  for path, mask in forgeries:
+    found = detector.localize(path, images.read_image(path))
+    areas.append(metrics.roc_auc_score(mask.ravel(), found.score.ravel()))
+  assert len(areas) == 8
+  assert np.mean(areas) > 0.7, areas
+
+
+def test_the_command_needs_no_run(forgeries, tmp_path, capsys):
+  path, mask = forgeries[0]
+  out = tmp_path / 'out'
+  assert cli.main(['localize', str(path), f'--out={out}']) == 0
+  record = json.loads(capsys.readouterr().out)
+  assert record['method'] == 'fusion'
+  assert record['training']['data'] == 'synthetic'
+  assert len(record['weights_sha256']) == 64
+  heat = images.read_image(out / record['files']['overlay'])
+  assert heat.pixels.shape[:2] == mask.shape
+
+
+def test_the_python_door_opens_the_same(forgeries):
+  path, _ = forgeries[0]
+  localizer = localize.Localizer.from_pretrained(device='cpu')
+  assert localizer.origin == detectors.make(device='cpu').origin
+  found = localizer(images.read_image(path).pixels)
+  assert 0 <= found.image_score <= 1
+
+
+def test_the_weights_are_small_and_name_no_folder():
+  content = pretrained.FUSION.read_bytes()
+  assert len(content) < 8_000_000
+  header = content[8 : 8 + int.from_bytes(content[:8], 'little')].decode()
+  facts = json.loads(json.loads(header)['__metadata__']['manloc'])
+  assert facts['origin']['config']['data']['name'] == 'synthetic'
+  assert '/' not in json.dumps(facts['origin'])
+
+
+def test_the_card_shows_the_committed_results(tmp_path):
+  copy = tmp_path / 'card.md'
+  copy.write_text(CARD.read_text())
+  readme.update(copy)
+  assert '| Fusion, trained on forged photographs (seeds 0, 1, 2) |' in (
+      copy.read_text()
+  )
+  assert copy.read_text() == CARD.read_text(), (
+      'run python -m manloc_jax.report --readme'
+      ' manloc_jax/pretrained/MODEL_CARD.md'
+  )
