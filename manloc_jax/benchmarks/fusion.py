@@ -155,7 +155,8 @@ def lines(result: command.Result) -> list[str]:
   if ratio := result.get('ratio_to_plain'):
     text += (
         f'   {ratio["median"]:.1f} times as fast as the plain loop'
-        f' of the paper\'s network, by a strip ({ratio["least"]:.1f} to {ratio["most"]:.1f})'
+        " of the paper's network, by a strip"
+        f' ({ratio["least"]:.1f} to {ratio["most"]:.1f})'
     )
   shares = result['share_of_parts']
   parts_text = ', '.join(f'{name} {x:.0%}' for name, x in shares.items())
