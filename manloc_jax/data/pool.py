@@ -43,8 +43,10 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
       try:
         yield functools.partial(_bounded_map, pool, 2 * workers)
       finally:
-        # What is ahead of a reader who leaves is not worth waiting for.
-        pool.shutdown(wait=False, cancel_futures=True)
+        # What no worker has begun is not worth waiting for, where the reader
+        # leaves. What they have begun is: workers that are left to themselves
+        # may miss their end, and whoever waits for them hangs.
+        pool.shutdown(cancel_futures=True)
   except concurrent.futures.process.BrokenProcessPool as error:
     raise spec.DataError(
         'A worker process was killed, most likely for lack of memory; free '
