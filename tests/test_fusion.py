@@ -219,7 +219,13 @@ def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
 
 @pytest.mark.parametrize(
     ('height', 'width', 'tiles'),
-    [(3000, 4000, 1), (2598, 4618, 1), (3648, 5472, 2), (8700, 11500, 6)],
+    [
+        (3000, 4000, 1),
+        (2598, 4618, 1),
+        (3648, 5472, 2),
+        (8700, 11500, 6),
+        (8, 65504, 2),
+    ],
 )
 def test_photographs_are_one_tile(height, width, tiles):
   down, across = detector._cuts(height // 8, width // 8)

@@ -24,7 +24,9 @@ from manloc_jax.fusion import evidence
 from manloc_jax.fusion import network
 from manloc_jax.fusion import weights as weights_lib
 
-_TILE_PIXELS = 16_777_216  # Without the margin.
+# Of a tile, without the margin. Error level analysis saves as JPEG, which takes
+# no side of more than 65,500 pixels.
+_TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
 _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
 _CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
 
@@ -183,7 +185,11 @@ def _cuts(rows: int, columns: int) -> tuple[int, int]:
   """Says into how many parts to cut each side, so that no tile is too large."""
   down = across = 1
   most = _TILE_PIXELS // evidence.BLOCK**2
-  while -(-rows // down) * -(-columns // across) > most:
+  longest = _TILE_SIDE // evidence.BLOCK
+  while (
+      -(-rows // down) * -(-columns // across) > most
+      or max(-(-rows // down), -(-columns // across)) > longest
+  ):
     if rows / down > columns / across:
       down += 1
     else:
