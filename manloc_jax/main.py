@@ -41,18 +41,6 @@ _MODE = flags.DEFINE_enum(
     'Which stage to run; `all` runs those that are not done, but for'
     ' `robustness`.',
 )
-# Settings that count something.
-_POSITIVE = (
-    'batch_size',
-    'num_steps',
-    'train.log_every_steps',
-    'train.eval_every_steps',
-    'train.checkpoint_every_steps',
-    'eval.batch_size',
-    'eval.bins',
-    'eval.examples',
-    'data.num_shards',
-)
 
 
 def main(argv: list[str]) -> None:
@@ -63,10 +51,11 @@ def main(argv: list[str]) -> None:
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
     from manloc_jax import parallel
+    from manloc_jax import setting_checks
 
     parallel.keep_programs()
     _STAGES.begin('settings and set')
-    _check(config, mode)
+    setting_checks.check(config, mode)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared}')
   is_network = config.method == settings.NETWORK
@@ -80,68 +69,6 @@ def main(argv: list[str]) -> None:
     _robustness(config, prepared, workdir)
   if mode in ('all', 'report'):
     _report(workdir)
-
-
-def _check(config: ml_collections.ConfigDict, mode: str) -> None:
-  """Raises UserError where settings contradict each other or make no sense."""
-  from manloc_jax import detectors
-  from manloc_jax import models
-
-  if config.method != settings.NETWORK:
-    if config.method not in detectors.METHODS:
-      raise errors.UserError(
-          f'--config.method is {config.method!r}; choose one of'
-          f' {", ".join(detectors.METHODS)}.'
-      )
-    if mode in ('train', 'robustness'):
-      raise errors.UserError(
-          f'--mode={mode} is for networks, and {config.method} has nothing to'
-          ' train; choose --mode=evaluate.'
-      )
-  try:
-    models.abstract_params(models.make(**config.model))
-  except (TypeError, ValueError, ZeroDivisionError) as error:
-    raise errors.UserError(
-        f'The settings --config.model do not fit together: {error}'
-    ) from error
-  positive = {
-      key: value
-      for key, value in settings.flatten(config.to_dict()).items()
-      if key in _POSITIVE and value < 1
-  }
-  if positive:
-    raise errors.UserError(
-        f'These settings must be at least 1: {positive}; set them with'
-        ' --config.NAME=VALUE.'
-    )
-  if config.eval.smooth_sigma < 0:
-    raise errors.UserError(
-        f'--config.eval.smooth_sigma is {config.eval.smooth_sigma}; give the'
-        ' pixels of a standard deviation, or 0 for no smoothing.'
-    )
-  if config.train.init_from:
-    _check_init_from(config)
-
-
-def _check_init_from(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError unless there is a run of this network to start from."""
-  from manloc_jax import checkpoint
-  from manloc_jax import models
-
-  setting = f'--config.train.init_from={config.train.init_from}'
-  try:
-    theirs = settings.read(config.train.init_from)
-  except errors.UserError as error:
-    raise errors.UserError(
-        f'{setting} is no run to start from; train that one first, name'
-        ' another, or give nothing (--config.train.init_from=) to start from'
-        ' scratch.'
-    ) from error
-  params = [
-      models.abstract_params(models.make(**one.model))
-      for one in (theirs, config)
-  ]
-  checkpoint.check_shapes(*params, f'The run of {setting}')
 
 
 def _prepare(data: ml_collections.ConfigDict) -> str:

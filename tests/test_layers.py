@@ -60,6 +60,7 @@ FORBIDDEN = {
         f'fusion/{name}.py': JAX | {'absl', 'ml_collections', 'tensorflow'}
         for name in ('evidence', 'residuals', 'examples')
     },
+    'setting_checks.py': {'tensorflow', 'absl', OURS + 'data', OURS + 'plots'},
     'detectors.py': JAX | {'absl', 'tensorflow', OURS + 'plots'},
     'plots': JAX | {'tensorflow', OURS + 'models'},
     'serve': JAX
