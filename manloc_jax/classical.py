@@ -51,11 +51,8 @@ class Classical:
           f'The method is {method!r}; choose one of'
           f' {", ".join(baselines.METHODS)} or network.'
       )
-    if threshold is not None and not 0 <= threshold <= 1:
-      raise errors.UserError(
-          f'A threshold of {threshold} is not on the scale of the heat maps;'
-          ' choose one from 0 to 1.'
-      )
+    if threshold is not None:
+      localization.check_threshold(threshold)
     self.name = method
     self._method = baselines.METHODS[method]
     self._threshold = threshold

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from manloc_jax import errors
 from manloc_jax import regions as regions_lib
 from manloc_jax.data import images
 
@@ -73,6 +74,25 @@ class Detector(Protocol):
 
   def localize(self, path: pathlib.Path, image: images.Decoded) -> Result:
     """Returns map, mask and regions; arguments as of `raw_map`."""
+
+
+def check_pixels(pixels: np.ndarray) -> None:
+  """Raises ValueError unless it is an image, uint8[h, w, 3]."""
+  if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    raise ValueError(
+        f'An image must be uint8[h, w, 3], not {pixels.dtype}{pixels.shape}.'
+    )
+  if not pixels.size:
+    raise ValueError(f'An image of shape {pixels.shape} has no pixels.')
+
+
+def check_threshold(threshold: float) -> None:
+  """Raises UserError unless it is on the scale of `Result.score`."""
+  if not 0 <= threshold <= 1:
+    raise errors.UserError(
+        f'A threshold of {threshold} is not on the scale of the heat maps;'
+        ' choose one from 0 to 1.'
+    )
 
 
 def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:

@@ -201,12 +201,7 @@ class Localizer:
 
   def score_map(self, image: np.ndarray) -> np.ndarray:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-      raise ValueError(
-          f'An image must be uint8[h, w, 3], not {image.dtype}{image.shape}.'
-      )
-    if not image.size:
-      raise ValueError(f'An image of shape {image.shape} has no pixels.')
+    localization.check_pixels(image)
     windows = windows_lib.Windows(image, self._stride)
     waiting = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
@@ -253,10 +248,7 @@ def _check(model, stride: int, threshold: float, gate: str) -> None:
         f'A stride of {stride} pixels leaves pixels out or repeats windows;'
         f' choose one from 1 to {models.SIDE}.'
     )
-  if not 0 <= threshold <= 1:
-    raise errors.UserError(
-        f'A threshold of {threshold} is no probability; choose one from 0 to 1.'
-    )
+  localization.check_threshold(threshold)
 
 
 def _default_batch_size(mesh) -> int:

@@ -44,7 +44,7 @@ def test_classical_methods_need_nothing():
         ({'method': 'ela', 'workdir': 'run'}, 'takes no workdir'),
         ({'method': 'fusion', 'workdir': 'nowhere'}, 'There is no file'),
         ({'workdir': 'nowhere'}, 'There is no run'),
-        ({'threshold': 2.0}, 'no score'),
+        ({'threshold': 2.0}, 'scale of the heat maps'),
         ({'device': 'tpu'}, 'no device'),
     ],
 )

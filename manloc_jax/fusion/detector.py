@@ -1,9 +1,7 @@
 """Images of any size to maps, by a trained fusion.
 
 An image of more than `_TILE_PIXELS` is measured in tiles, so that memory is
-bounded. A tile is compared with itself alone. The network works on windows of
-one size, so that one program serves all images, and gives what it would give
-for a whole tile at once.
+bounded. A tile is compared with itself alone.
 """
 
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ import jax
 import numpy as np
 
 import manloc_jax
-from manloc_jax import errors
 from manloc_jax import localization
 from manloc_jax import parallel
 from manloc_jax.data import images
@@ -57,16 +54,14 @@ class Fused:
       UserError: The file is no such, the threshold is no score, or there
         is no such device.
     """
-    if threshold is not None and not 0 <= threshold <= 1:
-      raise errors.UserError(
-          f'A threshold of {threshold} is no score; choose one from 0 to 1.'
-      )
+    if threshold is not None:
+      localization.check_threshold(threshold)
     weights = weights_lib.load(path)
     self._device = parallel.local_devices(device)[0]
     self.device = self._device.device_kind
     self._weights = weights
     self._params = jax.device_put(weights.params, self._device)
-    self._apply = jax.jit(_apply, static_argnums=0)
+    self._scores = network.make_scores(weights.model)
     self.threshold = weights.threshold if threshold is None else threshold
     self.packages = {'jax': jax.__version__}
     self.origin = {
@@ -110,12 +105,7 @@ class Fused:
       self, pixels: np.ndarray, steps: np.ndarray | None = None
   ) -> np.ndarray:
     """Returns the scores alone, f32[h, w]; see `__call__`."""
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-      raise ValueError(
-          f'An image must be uint8[h, w, 3], not {pixels.dtype}{pixels.shape}.'
-      )
-    if not pixels.size:
-      raise ValueError(f'An image of shape {pixels.shape} has no pixels.')
+    localization.check_pixels(pixels)
     blocks = [-(-side // evidence.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
     # Copies are sought beside the first tile: half the time on two cores.
@@ -141,28 +131,8 @@ class Fused:
       measured: Of `evidence.measure`, with copies.
     """
     weights = self._weights
-    blocks, typical = network.describe(measured, weights.mean, weights.spread)
-    reach = weights.model.reach
-    step = network.WINDOW - 2 * reach
-    rows, columns = blocks.shape[:2]
-    frame = ((reach, network.WINDOW), (reach, network.WINDOW))
-    blocks = np.pad(blocks, (*frame, (0, 0)))
-    inside = np.pad(np.ones((rows, columns), np.float32), frame)
-    scores = np.empty((rows, columns), np.float32)
-    for top in range(0, rows, step):
-      for left in range(0, columns, step):
-        window = np.s_[top : top + network.WINDOW, left : left + network.WINDOW]
-        found = self._apply(
-            weights.model,
-            self._params,
-            blocks[window][None],
-            typical[None],
-            inside[window][None],
-        )
-        inner = np.asarray(found)[0, reach:, reach:]
-        place = scores[top : top + step, left : left + step]
-        place[...] = inner[: place.shape[0], : place.shape[1]]
-    return scores
+    described = network.describe(measured, weights.mean, weights.spread)
+    return self._scores(self._params, *described)
 
 
 def _training(origin: dict[str, Any]) -> dict[str, Any]:
@@ -174,11 +144,6 @@ def _training(origin: dict[str, Any]) -> dict[str, Any]:
       'seed': config.get('seed'),
       'step': origin.get('step'),
   }
-
-
-def _apply(model, params: Any, blocks, typical, inside) -> jax.Array:
-  logits = model.apply({'params': params}, blocks, typical, inside)
-  return jax.nn.sigmoid(logits)
 
 
 def _cuts(rows: int, columns: int) -> tuple[int, int]:

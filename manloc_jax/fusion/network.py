@@ -1,14 +1,15 @@
 """The network that weighs evidence: convolutions over 8x8 blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import functools
 from typing import Any
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-WINDOW = 64  # Blocks that it works on at once; see `detector`.
+WINDOW = 64  # Blocks that it works on at once; see `make_scores`.
 # A block that differs from half of the image by more is just different.
 _MOST = 6.0
 _LEAST_SPREAD = 0.05
@@ -85,6 +86,41 @@ class Fusion(nn.Module):
       features = features + nn.Dense(self.width)(change)
     features = nn.gelu(nn.LayerNorm()(features))
     return nn.Dense(1)(features)[..., 0]
+
+
+def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
+  """Returns `scores(params, blocks, typical)`, f32[rows, columns] in 0 to 1.
+
+  The network works on windows of one size, so that one program serves images
+  of all sizes, and gives what it would give for the whole at once.
+
+  Args:
+    model: The network. `blocks` and `typical` are those of `describe`.
+  """
+
+  @jax.jit
+  def apply(params, *window):
+    return jax.nn.sigmoid(model.apply({'params': params}, *window))
+
+  def scores(params, blocks, typical):
+    reach, (rows, columns, _) = model.reach, blocks.shape
+    frame = ((reach, WINDOW), (reach, WINDOW))
+    inside = np.pad(np.ones((rows, columns), np.float32), frame)
+    blocks = np.pad(blocks, (*frame, (0, 0)))
+    found = np.empty((rows, columns), np.float32)
+    step = WINDOW - 2 * reach
+    for top in range(0, rows, step):
+      for left in range(0, columns, step):
+        at = np.s_[top : top + WINDOW, left : left + WINDOW]
+        window = apply(
+            params, blocks[at][None], typical[None], inside[at][None]
+        )
+        place = found[top : top + step, left : left + step]
+        inner = np.asarray(window)[0, reach:, reach:]
+        place[...] = inner[: place.shape[0], : place.shape[1]]
+    return found
+
+  return scores
 
 
 def describe(

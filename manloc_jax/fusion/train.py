@@ -9,7 +9,6 @@ from typing import Any
 
 from flax.training import train_state
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
@@ -99,19 +98,8 @@ def make_step(manipulated_weight: float) -> Callable:
   return jax.jit(step, donate_argnums=0)
 
 
-def make_predict(model: network.Fusion) -> Callable:
-  """Returns `predict(params, blocks, typical)`, the logits of an image."""
-
-  @jax.jit
-  def predict(params, blocks, typical):
-    inside = jnp.ones((1, *blocks.shape[:2]))
-    return model.apply({'params': params}, blocks[None], typical[None], inside)
-
-  return lambda *args: np.asarray(predict(*args))[0]
-
-
 def score(
-    predict: Callable, params: Any, examples, mean, spread
+    scores: Callable, params: Any, examples, mean, spread
 ) -> tuple[float, float]:
   """Scores the network on the blocks of examples.
 
@@ -119,20 +107,19 @@ def score(
     The mean over images of the AUC of blocks, one with a manipulated half
     counting as manipulated, and the score, 0 to 1, with the best F1 over all.
   """
-  aucs, logits, labels = [], [], []
+  aucs, values, labels = [], [], []
   for example in examples:
-    found = predict(params, *network.describe(example.evidence, mean, spread))
+    found = scores(params, *network.describe(example.evidence, mean, spread))
     label = example.share > 127
     if label.any() and not label.all():
       aucs.append(sklearn_metrics.roc_auc_score(label.ravel(), found.ravel()))
-    logits.append(found.ravel())
+    values.append(found.ravel())
     labels.append(label.ravel())
   precision, recall, edges = sklearn_metrics.precision_recall_curve(
-      np.concatenate(labels), np.concatenate(logits)
+      np.concatenate(labels), np.concatenate(values)
   )
   f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-  edge = edges[f1[:-1].argmax()]
-  return float(np.mean(aucs)), float(1 / (1 + np.exp(-edge)))
+  return float(np.mean(aucs)), float(edges[f1[:-1].argmax()])
 
 
 def train(config: ml_collections.ConfigDict, workdir: str) -> float:
@@ -164,7 +151,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
       for part in ('train', 'val')
   }
   mean, spread = moments(parts['train'])
-  predict = make_predict(model)
+  scores = network.make_scores(model)
   rate = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
   state = train_state.TrainState.create(
       apply_fn=model.apply,
@@ -188,7 +175,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
         losses.append(loss)
         if (done + 1) % config.eval_every_steps and done + 1 < config.num_steps:
           continue
-        found, edge = score(predict, state.params, parts['val'], mean, spread)
+        found, edge = score(scores, state.params, parts['val'], mean, spread)
         loss, losses = float(np.mean(jax.device_get(losses))), []
         writer.write(done + 1, {'loss': loss, 'val_block_auc_mean': found})
         progress.scores[done + 1] = found
