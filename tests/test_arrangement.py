@@ -95,21 +95,38 @@ def test_bfloat16_is_close_and_keeps_parameters_in_float32():
   assert max(errors) < 0.1
 
 
-@pytest.mark.parametrize('channels', [(3, 5), (5, 3)])
-def test_gradients_of_a_convolution_are_those_of_autodiff(channels):
+@pytest.mark.parametrize('side', [1, 3, 5])
+@pytest.mark.parametrize('channels', [(3, 5), (5, 3), (2, 8), (8, 2)])
+def test_convolutions_for_a_cpu_are_those_of_xla(channels, side):
   inputs, outputs = channels
   keys = jax.random.split(jax.random.key(0), 3)
   x = jax.random.normal(keys[0], (2, 6, 8, inputs))
-  kernel = jax.random.normal(keys[1], (5, 5, inputs, outputs))
+  kernel = jax.random.normal(keys[1], (side, side, inputs, outputs))
   grad = jax.random.normal(keys[2], (2, 6, 8, outputs))
   plain_conv = lambda x, kernel: jax.lax.conv_general_dilated(
       x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
   )
-  want_x, want_kernel = jax.vjp(plain_conv, x, kernel)[1](grad)
-  got_x = convolution.input_gradient(grad, kernel)
-  got_kernel = convolution.kernel_gradient(x, grad, 5)
-  np.testing.assert_allclose(got_x, want_x, rtol=1e-5, atol=1e-4)
-  np.testing.assert_allclose(got_kernel, want_kernel, rtol=1e-5, atol=1e-4)
+  want, pull_back = jax.vjp(plain_conv, x, kernel)
+  got = convolution.convolve_on_cpu(x, kernel)
+  got_kernel = convolution.kernel_gradient(x, grad, side)
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+  np.testing.assert_allclose(
+      got_kernel, pull_back(grad)[1], rtol=1e-5, atol=1e-4
+  )
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_a_gpu_is_given_plain_convolutions(dtype):
+  model = models.ConvLSTMConv(conv3_filters=8, conv4_filters=8, dtype=dtype)
+  params = parameters(model)
+  exported = jax.export.export(
+      jax.jit(jax.grad(lambda params: loss(model, params)[0])),
+      platforms=['cuda'],
+  )(params)
+  text = exported.mlir_module()
+  # Of each layer: the result, the gradient of the kernel and, but in the first
+  # layer, that of the input.
+  assert text.count('stablehlo.convolution') == 5 + 5 + 4
 
 
 @pytest.mark.parametrize('size', [0, 1, 4, 5, 100])

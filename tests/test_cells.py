@@ -1,5 +1,6 @@
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -44,3 +45,13 @@ def test_pool_takes_the_maximum_of_each_cell():
   x = jax.random.normal(jax.random.key(0), (1, 4, 4, 2))
   want = nn.max_pool(x, (2, 2), (2, 2))
   np.testing.assert_array_equal(cells.pool(cells.to_cells(x)), want)
+
+
+def test_pool_shares_its_gradient_among_the_largest_pixels():
+  x = jnp.array([1.0, 3.0, 3.0, 2.0, 5.0, 4.0, 3.0, 2.0]).reshape(1, 1, 2, 4)
+  grad = jnp.array([6.0, 7.0]).reshape(1, 1, 2, 1)
+  pooled, pull_back = jax.vjp(cells.pool, x)
+  np.testing.assert_array_equal(pooled.ravel(), [3, 5])
+  np.testing.assert_array_equal(
+      pull_back(grad)[0].ravel(), [0, 3, 3, 0, 7, 0, 0, 0]
+  )

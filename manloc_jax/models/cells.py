@@ -28,10 +28,36 @@ def from_cells(x: jax.Array) -> jax.Array:
   return x.reshape(b, 2 * h, 2 * w, c // 4)
 
 
+@jax.custom_vjp
 def pool(x: jax.Array) -> jax.Array:
-  """Maps [b, h, w, 4c] to [b, h, w, c]: the 2x2 max pool of the pixels."""
+  """Maps [b, h, w, 4c] to [b, h, w, c]: the 2x2 max pool of the pixels.
+
+  Pixels that are the largest of their cell share its gradient.
+  """
+  return _by_pixel(x).max(axis=3)
+
+
+def _by_pixel(x: jax.Array) -> jax.Array:
   b, h, w, c = x.shape
-  return x.reshape(b, h, w, 4, c // 4).max(axis=3)
+  return x.reshape(b, h, w, 4, c // 4)
+
+
+def _pool_forward(x):
+  largest = pool(x)
+  return largest, (x, largest)
+
+
+def _pool_backward(saved, grad):
+  x, largest = saved
+  # Counted by comparing slices: fuses into one loop, where the reduction of
+  # autodiff writes an array of the size of x.
+  count = sum((y == largest).astype(x.dtype) for y in jnp.split(x, 4, axis=-1))
+  share = (grad / count)[:, :, :, None]
+  is_largest = _by_pixel(x) == largest[:, :, :, None]
+  return (jnp.where(is_largest, share, 0).reshape(x.shape),)
+
+
+pool.defvjp(_pool_forward, _pool_backward)
 
 
 def cell_kernel(kernel: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Convolutions whose gradients are fast wherever they are evaluated."""
+"""Convolutions that are fast wherever they and their gradients are computed."""
 
 import flax.linen as nn
 import jax
@@ -6,6 +6,9 @@ from jax import lax
 import jax.numpy as jnp
 
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
+# How many times fewer channels one side has, where products on a CPU beat
+# XLA's convolutions.
+_NARROW = 4
 
 
 def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -22,10 +25,10 @@ def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Convolves with zeros beyond the borders, in the dtype of `x`.
 
-  XLA's compiler for CPUs brings the operands of a gradient into the order that
-  its convolution is made for, but not inside loops, where it falls back to one
-  that is some twenty times slower; there the gradients are written out, see
-  `input_gradient` and `kernel_gradient`.
+  Accelerators do it as they see fit. For a CPU the gradients are written out:
+  XLA's compiler brings the operands of a gradient into the order that its
+  convolution is made for, but not inside loops, where it falls back to one that
+  is some twenty times slower.
 
   Args:
     x: [batch, height, width, inputs].
@@ -34,11 +37,13 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, height, width, outputs].
   """
-  return _convolve(x, kernel)
+  return lax.platform_dependent(
+      x, kernel, cpu=convolve_on_cpu, default=_convolve
+  )
 
 
 def _forward(x, kernel):
-  return _convolve(x, kernel), (x, kernel)
+  return convolve(x, kernel), (x, kernel)
 
 
 def _backward(saved, grad):
@@ -51,8 +56,9 @@ convolve.defvjp(_forward, _backward)
 
 
 def _written_out(x, kernel, grad):
+  # y[p] = sum_q x[p + q] w[q], so dL/dx[p] = sum_q dL/dy[p + q] w[-q]^T.
   kernel_grad = kernel_gradient(x, grad, len(kernel)).astype(kernel.dtype)
-  return input_gradient(grad, kernel), kernel_grad
+  return convolve_on_cpu(grad, _transpose(kernel)), kernel_grad
 
 
 def _by_autodiff(x, kernel, grad):
@@ -60,28 +66,43 @@ def _by_autodiff(x, kernel, grad):
   return jax.vjp(_convolve, x, kernel)[1](grad)
 
 
-def input_gradient(grad: jax.Array, kernel: jax.Array) -> jax.Array:
-  """The gradient of the input is a convolution with the transposed kernel.
+def convolve_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Convolves, to few channels by one product.
 
-  y[p] = sum_q x[p + q] w[q], so dL/dx[p] = sum_q dL/dy[p + q] w[-q]^T.
+  y[p] = sum_q x[p + q] w[q]: x times the kernels of all q is one product, and
+  adding up its k^2 parts, each moved by its q, is cheap where they are small.
 
   Args:
-    grad: [batch, height, width, outputs], gradient of the result.
-    kernel: [k, k, inputs, outputs].
+    x: [batch, height, width, inputs].
+    kernel: [k, k, inputs, outputs], k odd.
 
   Returns:
-    [batch, height, width, inputs].
+    [batch, height, width, outputs] of the dtype of `x`.
   """
-  return _convolve(grad, _transpose(kernel))
+  side, _, inputs, outputs = kernel.shape
+  if _NARROW * outputs > inputs:
+    return _convolve(x, kernel)
+  batch, height, width, _ = x.shape
+  kernels = kernel.transpose(2, 0, 1, 3).reshape(inputs, -1)
+  parts = jnp.dot(
+      x, kernels.astype(x.dtype), preferred_element_type=_at_least_f32(x)
+  )
+  parts = parts.reshape(batch, height, width, side, side, outputs)
+  margin = [(side // 2, side // 2)]
+  parts = jnp.pad(parts, [(0, 0), *2 * margin, (0, 0), (0, 0), (0, 0)])
+  result = sum(
+      parts[:, i : i + height, j : j + width, i, j]
+      for i in range(side)
+      for j in range(side)
+  )
+  return result.astype(x.dtype)
 
 
 def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
-  """The gradient of the kernel is a convolution over the batch.
+  """The gradient of a kernel: dL/dw[q] = sum_{n, p} x[n, p + q]^T dL/dy[n, p].
 
-  dL/dw[q, c, d] = sum_{n, p} x[n, p + q, c] dL/dy[n, p, d]: the batch takes
-  the place of the channels, and the gradient that of the kernel. The sum has
-  two readings, for x and dL/dy may change places where q changes its sign; the
-  fast one has the array of fewer channels as the image.
+  The sum has two readings, for x and dL/dy may change places where q changes
+  its sign; the fast ones have the array of fewer channels as x.
 
   Args:
     x: [batch, height, width, inputs].
@@ -91,8 +112,30 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
   Returns:
     [k, k, inputs, outputs], at least f32.
   """
-  if grad.shape[-1] < x.shape[-1]:
+  inputs, outputs = x.shape[-1], grad.shape[-1]
+  if outputs < inputs:
     return _transpose(kernel_gradient(grad, x, side))
+  if _NARROW * inputs > outputs:
+    return _convolve_batches(x, grad, side)
+  _, height, width, _ = x.shape
+  margin = [(side // 2, side // 2)]
+  x = jnp.pad(x.transpose(3, 0, 1, 2), [(0, 0), (0, 0), *2 * margin])
+  # A product of columns: x moved by every pixel of the kernel.
+  columns = jnp.stack([
+      x[:, :, i : i + height, j : j + width]
+      for i in range(side)
+      for j in range(side)
+  ])
+  result = jnp.dot(
+      columns.reshape(side**2 * inputs, -1),
+      grad.reshape(-1, outputs),
+      preferred_element_type=_at_least_f32(x),
+  )
+  return result.reshape(side, side, inputs, outputs)
+
+
+def _convolve_batches(x, grad, side):
+  """`kernel_gradient` as a convolution, where the batch is the channels."""
   margin = (side - 1) // 2
   result = lax.conv_general_dilated(
       x.transpose(3, 1, 2, 0),  # [inputs, height, width, batch]
@@ -100,7 +143,7 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
       window_strides=(1, 1),
       padding=((margin, margin), (margin, margin)),
       dimension_numbers=_DIMENSIONS,
-      preferred_element_type=jnp.promote_types(x.dtype, jnp.float32),
+      preferred_element_type=_at_least_f32(x),
   )  # [inputs, k, k, outputs]
   return result.transpose(1, 2, 0, 3)
 
@@ -108,6 +151,10 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
 def _transpose(kernel: jax.Array) -> jax.Array:
   """Turns a kernel around its centre and swaps inputs and outputs."""
   return kernel[::-1, ::-1].swapaxes(2, 3)
+
+
+def _at_least_f32(x: jax.Array) -> jnp.dtype:
+  return jnp.promote_types(x.dtype, jnp.float32)
 
 
 class Conv(nn.Module):
