@@ -5,7 +5,9 @@
 #   bash launch/benchmarks.sh [FOLDER]
 #
 # FOLDER is manloc_jax/results/benchmarks/<device> by default. Nothing else
-# should run meanwhile. Afterwards: python -m manloc_jax.report --readme README.md
+# should run meanwhile. What fails is named at the end, and the rest is done; run
+# again, it does what is missing. What matters most comes first.
+# Afterwards: python -m manloc_jax.report --readme README.md
 #   MANLOC_PYTHON   an environment with manloc_jax, by default one is installed
 #   MANLOC_TEST_DATA   folder with nc2016/ (NIST's table and masks) and
 #                      camera_jpegs/ (photographs): preparation needs both
@@ -20,9 +22,13 @@ if [ -z "${MANLOC_PYTHON:-}" ]; then
   source launch/environment.sh "$extras"
   MANLOC_PYTHON=python
 fi
-platform="$("$MANLOC_PYTHON" -c 'import jax; print(jax.default_backend())')"
-folder="${1:-manloc_jax/results/benchmarks/$platform}"
+device="$("$MANLOC_PYTHON" -c '
+import re, jax
+kind = jax.devices()[0].device_kind.lower()
+print(re.sub("[^a-z0-9]+", "-", kind))')"
+folder="${1:-manloc_jax/results/benchmarks/$device}"
 mkdir -p "$folder"
+failed=()
 
 # run NAME COMMAND [ARGUMENTS]: skips what is there already.
 run() {
@@ -31,7 +37,7 @@ run() {
   if [ ! -e "$folder/$name.json" ]; then
     echo "== $name" >&2
     "$MANLOC_PYTHON" -m "manloc_jax.benchmarks.$command" \
-      --json="$folder/$name.json" "$@"
+      --json="$folder/$name.json" "$@" || failed+=("$name")
   fi
 }
 
@@ -63,7 +69,7 @@ steps() {
 
 turns="--rounds=5 --turn_seconds=1"
 torch="--peer=torch --peer=torch-channels-last --peer=torch-compile"
-if [ "$platform" = cpu ]; then
+if [ "$device" = cpu ]; then
   # The decoder of 16 filters that published timings of this network have, and
   # the default one.
   narrow="--config.model.conv3_filters=16 --config.model.conv4_filters=16"
@@ -86,17 +92,33 @@ if [ "$platform" = cpu ]; then
   prepare
   run endurance endurance --config=configs/small.py --batch_size=16
 else
-  for precision in float32 tensorfloat32 bfloat16; do
-    for batch in 64 256 1024 4096; do
+  for batch in 1024 256 64; do
+    for precision in bfloat16 tensorfloat32 float32; do
       steps "${precision}_$batch" --precision=$precision \
         --batch_size=$batch --parts $torch
     done
   done
   run memory memory --batches=64,256,1024,4096
-  for batch in 64 1024; do
-    run "lstm_$batch" lstm --batch_size=$batch --peer=cudnn --peer=plain \
-      $turns
+  for batch in 1024 64; do
+    for mode in train forward; do
+      run "lstm_${mode}_$batch" lstm --mode=$mode --batch_size=$batch \
+        --precision=tensorfloat32 --peer=cudnn --peer=plain $turns
+    done
   done
+  # So many patches fill a card: ours goes in chunks, with one peer at a time.
+  for peer in torch-compile torch-channels-last torch; do
+    for precision in bfloat16 tensorfloat32 float32; do
+      steps "${precision}_4096_$peer" --precision=$precision \
+        --batch_size=4096 --chunk=1024 --peer=$peer
+    done
+  done
+  run pipeline pipeline --batch_size=256 $turns
+  run evaluate evaluate --batch_size=256 $turns
   run localize localize $turns
+  run startup startup --config=configs/demo.py
   run endurance_resident endurance --batch_size=256 --source=resident
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "Failed, see above: ${failed[*]}. Run again for what is missing." >&2
+  exit 1
 fi

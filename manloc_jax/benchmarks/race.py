@@ -23,6 +23,9 @@ from typing import Any
 
 import numpy as np
 
+# Contestants share a device: none may take its memory for itself.
+_SHARING = {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'}
+
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
@@ -126,7 +129,7 @@ class _Runner:
     )
     before = dict(os.environ)
     # Some variables are read when the process starts, before any Python.
-    os.environ.update(self._contestant.environment)
+    os.environ.update({**_SHARING, **self._contestant.environment})
     try:
       self._process.start()
     finally:
