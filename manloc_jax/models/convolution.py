@@ -25,10 +25,10 @@ def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Convolves with zeros beyond the borders, in the dtype of `x`.
 
-  Accelerators do it as they see fit. For a CPU the gradients are written out:
-  XLA's compiler brings the operands of a gradient into the order that its
-  convolution is made for, but not inside loops, where it falls back to one that
-  is some twenty times slower.
+  Accelerators do it as they see fit; a CPU does `convolve_on_cpu`, and its
+  gradients are written out: XLA's compiler brings the operands of a gradient
+  into the order that its convolution is made for, but not inside loops, where
+  it falls back to one that is some twenty times slower.
 
   Args:
     x: [batch, height, width, inputs].
