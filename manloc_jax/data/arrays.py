@@ -47,6 +47,7 @@ class SplitWriter:
     return self
 
   def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
+    """Appends a row; `image_index` is its image's place in the manifest."""
     del image_id  # The manifest has it under `image_index`.
     row = {
         'image': patch.image,

@@ -138,6 +138,7 @@ class SplitWriter:
     return self
 
   def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
+    """Appends an example to the next shard, see `serialize`."""
     shard = sum(self._counts) % len(self._counts)
     with _plain_disk_errors():
       self._writers[shard].write(serialize(patch, image_id, image_index))
