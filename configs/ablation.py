@@ -5,7 +5,7 @@ r"""The paper's study: every system of Tables 1 to 4, on any dataset.
 
 The argument names a dataset's config and a row of a table. All rows of a
 dataset share its settings but for what SYSTEMS lists, so that a system is data
-and no network of its own. `python -m manloc_jax.sweep` runs the whole study.
+and no network of its own. `manloc sweep` runs the whole study.
 """
 
 import ml_collections

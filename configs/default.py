@@ -15,7 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
   # Row of the paper's tables; configs/ablation.py sets it with all it means.
   config.system = 'j-conv-lstm-conv'
   # Or a classical method, such as 'ela', or 'fusion': nothing is trained, and
-  # whole images are scored. See manloc_jax/baselines/ and manloc_jax/fusion/.
+  # whole images are scored. See manloc_jax/localization/.
   config.method = 'network'
   # Run of manloc_jax.fusion; by default the weights of the package.
   config.fusion = ml_collections.config_dict.placeholder(str)

@@ -2,7 +2,7 @@ r"""The fusion of classical evidence, on a set of forgeries.
 
   manloc forge <folder of photographs> --out data/forged --count 1600 \
       --size 256,448 --fractions 0.8,0.08,0.12
-  python -m manloc_jax.fusion --config=configs/fusion.py \
+  manloc fusion --config=configs/fusion.py \
       --config.data.root=data/forged
 
 Any other set serves as well: --config.data.name=casia1

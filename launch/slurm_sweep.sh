@@ -3,7 +3,7 @@
 #
 #   sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER
 #
-# 33 jobs are 11 systems with 3 seeds: `python -m manloc_jax.sweep casia --list`.
+# 33 jobs are 11 systems with 3 seeds: `manloc sweep casia --list`.
 # Beforehand, once: install (`bash launch/test.sh` makes the environment that
 # MANLOC_VENV names, .venv by default), and prepare the sets, one of `iou-0.5`
 # and one of all other rows, with `--mode=prepare`.
@@ -15,4 +15,4 @@ set -euo pipefail
 
 cd "${SLURM_SUBMIT_DIR:-$(dirname "${BASH_SOURCE[0]}")/..}"
 source "${MANLOC_VENV:-.venv}/bin/activate"
-exec python -m manloc_jax.sweep "$@" --job="$SLURM_ARRAY_TASK_ID"
+exec manloc sweep "$@" --job="$SLURM_ARRAY_TASK_ID"

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import json
 import sys
 
-from manloc_jax import arguments
-from manloc_jax import forge_command
-from manloc_jax import localize_command
-from manloc_jax.serve import command as serve_command
+from manloc_jax import argument_types
+from manloc_jax.commands import forge
+from manloc_jax.commands import localize
+from manloc_jax.commands import serve as serve_command
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -28,9 +28,9 @@ _RULES = ('random', 'group', 'given')
 
 
 def _audit(args: argparse.Namespace) -> int:
-  from manloc_jax.data import audit
-  from manloc_jax.data import checks
-  from manloc_jax.data import split_list
+  from manloc_jax.data.audit import audit
+  from manloc_jax.data.audit import checks
+  from manloc_jax.data.splits import split_list
 
   draw = checks.Draw(args.split, args.seed, args.fractions, args.draws)
   if args.split_list:
@@ -65,8 +65,8 @@ def _write(path: str, text: str) -> None:
 def _split(args: argparse.Namespace) -> int:
   import pathlib
 
-  from manloc_jax.data import audit
-  from manloc_jax.data import split_list
+  from manloc_jax.data.audit import audit
+  from manloc_jax.data.splits import split_list
 
   found, _, _ = audit.find(
       args.dataset, pathlib.Path(args.root), args.names_only
@@ -108,30 +108,51 @@ def _prepare(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-  from manloc_jax import report
+  from manloc_jax.reports import report
 
   report.main(args.rest)
   return 0
 
 
+def _sweep(args: argparse.Namespace) -> int:
+  from manloc_jax.commands import sweep
+
+  sweep.main(args.rest)
+  return 0
+
+
+def _fusion(args: argparse.Namespace) -> int:
+  from manloc_jax.commands import fusion
+
+  return fusion.run(args.rest)
+
+
+# Commands that read their own arguments.
+_PASSED_ON = {
+    'report': (_report, 'tables and figures of runs'),
+    'sweep': (_sweep, 'every system of a study with every seed'),
+    'fusion': (_fusion, 'train the fusion on a set of forged images'),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
-  parser = arguments.Parser(
+  parser = argument_types.Parser(
       prog='manloc',
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   commands = parser.add_subparsers(dest='command', required=True)
-  localize_command.add_to(commands)
+  localize.add_to(commands)
   serve_command.add_to(commands)
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')
   tree.add_argument(
-      '--seed', type=arguments.natural, default=0, help='of the split'
+      '--seed', type=argument_types.natural, default=0, help='of the split'
   )
   tree.add_argument(
       '--fractions',
-      type=arguments.fractions,
+      type=argument_types.fractions,
       default=(0.65, 0.10, 0.25),
       metavar='TRAIN,VAL,TEST',
       help="of the split; the paper's 0.65,0.10,0.25 by default",
@@ -144,13 +165,10 @@ def _parser() -> argparse.ArgumentParser:
   _add_audit(commands, tree)
   _add_split(commands, tree)
   _add_prepare(commands, tree)
-  forge_command.add_to(commands)
-  report = commands.add_parser(
-      'report',
-      add_help=False,
-      help='tables and figures of runs; see manloc report --help',
-  )
-  report.set_defaults(run=_report)
+  forge.add_to(commands)
+  for name, (run, text) in _PASSED_ON.items():
+    command = commands.add_parser(name, add_help=False, help=text)
+    command.set_defaults(run=run)
   return parser
 
 
@@ -169,7 +187,7 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
   )
   audit.add_argument(
       '--draws',
-      type=arguments.positive,
+      type=argument_types.positive,
       default=1,
       help='average what leaks over so many seeds',
   )
@@ -177,7 +195,9 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
       '--names_only', action='store_true', help='open no image'
   )
   audit.add_argument('--json', metavar='FILE', help='everything; - to print')
-  audit.add_argument('--workers', type=arguments.positive, help='one per core')
+  audit.add_argument(
+      '--workers', type=argument_types.positive, help='one per core'
+  )
   audit.set_defaults(run=_audit)
 
 
@@ -209,7 +229,7 @@ def _add_prepare(commands, tree: argparse.ArgumentParser) -> None:
       '--source', choices=('tfrecord', 'resident'), default='tfrecord'
   )
   prepare.add_argument(
-      '--workers', type=arguments.positive, help='one per core'
+      '--workers', type=argument_types.positive, help='one per core'
   )
   prepare.set_defaults(run=_prepare)
 
@@ -222,9 +242,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   """
   parser = _parser()
   args, args.rest = parser.parse_known_args(argv)
-  if args.rest and args.command != 'report':
+  if args.rest and args.command not in _PASSED_ON:
     parser.error(f'unrecognized arguments: {" ".join(args.rest)}')
-  return arguments.exit_code(lambda: args.run(args))
+  return argument_types.exit_code(lambda: args.run(args))
 
 
 if __name__ == '__main__':

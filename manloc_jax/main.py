@@ -19,10 +19,10 @@ import ml_collections
 from ml_collections import config_flags
 
 from manloc_jax import errors
-from manloc_jax import settings
-from manloc_jax import startup
+from manloc_jax import run_config
+from manloc_jax.training import startup_timer
 
-_STAGES = startup.Stages('imports', startup.process_start())
+_STAGES = startup_timer.Stages('imports', startup_timer.process_start())
 
 # JAX, TensorFlow and all that stands on them are imported where they are used:
 # the worker processes that prepare data import this module anew.
@@ -50,15 +50,15 @@ def main(argv: list[str]) -> None:
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
-    from manloc_jax import parallel
-    from manloc_jax import setting_checks
+    from manloc_jax.commands import config_checks
+    from manloc_jax.training import sharding
 
-    parallel.keep_programs()
+    sharding.keep_programs()
     _STAGES.begin('settings and set')
-    setting_checks.check(config, mode)
+    config_checks.check(config, mode)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared}')
-  is_network = config.method == settings.NETWORK
+  is_network = config.method == run_config.NETWORK
   trains = mode in ('all', 'train') and is_network
   if trains and not _train(config, prepared, workdir):
     return  # The cluster wants its machine back; the next start goes on.
@@ -74,8 +74,8 @@ def main(argv: list[str]) -> None:
 def _prepare(data: ml_collections.ConfigDict) -> str:
   """Returns the folder of the prepared set, made where it is missing."""
   from manloc_jax.data import datasets
-  from manloc_jax.data import patches
   from manloc_jax.data import prepare
+  from manloc_jax.data.sampling import patches
 
   if not data.root:
     layout = datasets.get(data.name).layout
@@ -121,67 +121,67 @@ def _forge(data: ml_collections.ConfigDict) -> None:
 def _train(config, prepared: str, workdir: str) -> bool:
   """Trains; returns whether training has ended."""
   _STAGES.begin('imports')
-  from manloc_jax import parallel
-  from manloc_jax import train
-  from manloc_jax.data import manifest
+  from manloc_jax.data.storage import manifest
+  from manloc_jax.training import sharding
+  from manloc_jax.training import train
 
   _STAGES.begin('restore')
   digest = manifest.read(prepared)['split_digest']
-  settings.claim(workdir, config, digest)
-  mesh = parallel.make_mesh()
+  run_config.claim(workdir, config, digest)
+  mesh = sharding.make_mesh()
   return train.train(config, prepared, workdir, mesh, _STAGES)
 
 
 def _evaluate(config, prepared: str, workdir: str) -> None:
-  from manloc_jax import evaluate
-  from manloc_jax import localize
-  from manloc_jax import parallel
-  from manloc_jax import whole_images
-  from manloc_jax.data import manifest
+  from manloc_jax.data.storage import manifest
+  from manloc_jax.evaluation import images as image_evaluation
+  from manloc_jax.evaluation import patches as evaluate
+  from manloc_jax.localization import network
+  from manloc_jax.training import sharding
 
   digest = manifest.read(prepared)['split_digest']
-  settings.check(workdir, config, digest)
-  mesh = parallel.make_mesh()
+  run_config.check(workdir, config, digest)
+  mesh = sharding.make_mesh()
   written = evaluate.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
     # Whatever the threshold of masks: scores do not depend on it.
-    detector = localize.Localizer.from_run(workdir, threshold=0.5)
-    written += whole_images.evaluate(config, prepared, workdir, detector)
+    detector = network.Localizer.from_run(workdir, threshold=0.5)
+    written += image_evaluation.evaluate(config, prepared, workdir, detector)
   for path in written:
     print(f'Scores: {path}')
 
 
 def _evaluate_method(config, prepared: str, workdir: str) -> None:
-  from manloc_jax import detectors
-  from manloc_jax import runs
-  from manloc_jax import whole_images
-  from manloc_jax.data import manifest
+  from manloc_jax.data.storage import manifest
+  from manloc_jax.evaluation import images as image_evaluation
+  from manloc_jax.localization import factory
+  from manloc_jax.reports import runs
 
   digest = manifest.read(prepared)['split_digest']
-  settings.claim(workdir, config, digest)
-  detector = detectors.make(config.method, config.fusion)
-  if config.method == settings.FUSION:
+  run_config.claim(workdir, config, digest)
+  detector = factory.make(config.method, config.fusion)
+  if config.method == run_config.FUSION:
     runs.check_training(detector.origin, config.data.name, digest)
-  for path in whole_images.evaluate(config, prepared, workdir, detector):
+  for path in image_evaluation.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 
 
 def _robustness(config, prepared: str, workdir: str) -> None:
-  from manloc_jax import parallel
-  from manloc_jax import report
-  from manloc_jax import robustness
-  from manloc_jax.data import manifest
+  from manloc_jax.data.storage import manifest
+  from manloc_jax.evaluation import robustness
+  from manloc_jax.reports import report
+  from manloc_jax.training import sharding
 
   digest = manifest.read(prepared)['split_digest']
-  settings.check(workdir, config, digest)
-  mesh = parallel.make_mesh()
+  run_config.check(workdir, config, digest)
+  mesh = sharding.make_mesh()
   path = robustness.robustness(config, prepared, workdir, mesh)
   print('\n'.join(report.robustness(workdir)))
   print(f'Scores: {path}; the figure is in {workdir}/figures.')
 
 
 def _report(workdir: str) -> None:
-  from manloc_jax import report
+  from manloc_jax.reports import report
 
   path = report.report(workdir)
   print(path.read_text())
@@ -191,7 +191,7 @@ def _report(workdir: str) -> None:
 def _default_workdir() -> str:
   path = config_flags.get_config_filename(flags.FLAGS['config'])
   name, method = pathlib.Path(path.split(':')[0]).stem, _CONFIG.value.method
-  if method != settings.NETWORK:
+  if method != run_config.NETWORK:
     name += f'-{method}'
   return os.path.join('runs', name)
 
@@ -235,7 +235,7 @@ def _guarded_main(argv: list[str]) -> None:
 
 
 def _refuse_full_disk() -> None:
-  from manloc_jax import checkpoint
+  from manloc_jax.training import checkpoint
 
   workdir = _WORKDIR.value or _default_workdir()
   checkpoint.remove_unfinished(workdir)

@@ -1,13 +1,13 @@
 """A network small enough for tests, and random batches for it."""
 
-from configs import default
 import jax
 import numpy as np
 
-from manloc_jax import checkpoint
+from configs import default
 from manloc_jax import models
-from manloc_jax import settings
-from manloc_jax import state as state_lib
+from manloc_jax import run_config
+from manloc_jax.training import checkpoint
+from manloc_jax.training import state as state_lib
 
 SIDE = 16
 STEP = 7  # Of `untrained_run`.
@@ -66,7 +66,7 @@ def untrained_run(workdir, scale: float = 1.0, **changes) -> str:
   With a scale above 1 the scores of noise differ from pixel to pixel.
   """
   made = config(**changes)
-  settings.claim(str(workdir), made, 'split')
+  run_config.claim(str(workdir), made, 'split')
   model = models.make(**made.model)
   tx, _ = state_lib.make_optimizer(num_steps=1, **made.optim)
   key = jax.random.key(0)

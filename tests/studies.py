@@ -6,11 +6,11 @@ import json
 import pytest
 
 from configs import ablation
-from manloc_jax import runs
-from manloc_jax import settings
-from manloc_jax.plots import paper
-from manloc_jax.plots import study_tables
-from manloc_jax.plots import typeset
+from manloc_jax import run_config
+from manloc_jax.reports import paper
+from manloc_jax.reports import runs
+from manloc_jax.reports import study_tables
+from manloc_jax.reports import typeset
 
 CURVE = {'fpr': [0.0, 0.0, 0.5, 1.0], 'tpr': [0.0, 0.2, 0.8, 1.0]}
 COUNTS = {
@@ -58,7 +58,7 @@ def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
       'data': {'training_patches': 1234},
       'step': 100,
       'prepared': 'of the images',
-      'config': settings.plain(config),
+      'config': run_config.plain(config),
       'config_sha256': f'{system}-{seed}',
       'device': 'cpu',
       'devices': 1,
@@ -116,7 +116,7 @@ def write_method(
       'detector': {'method': method},
       'versions': {'numpy': '2'},
       'prepared': 'of the images',
-      'config': settings.plain(config),
+      'config': run_config.plain(config),
       'config_sha256': method,
   }
   if change:

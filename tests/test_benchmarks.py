@@ -7,29 +7,29 @@ import pathlib
 
 from absl import flags
 from absl.testing import flagsaver
+import candidates
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import racers
 
-from manloc_jax import baselines
-from manloc_jax import metrics
 from manloc_jax import models
-from manloc_jax import startup as startup_lib
 from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import evaluate
 from manloc_jax.benchmarks import fusion
+from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import localize
 from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
 from manloc_jax.benchmarks import plain
-from manloc_jax.benchmarks import race
 from manloc_jax.benchmarks import startup
 from manloc_jax.benchmarks import train_step
 from manloc_jax.benchmarks import workload
-from manloc_jax.data import source
+from manloc_jax.data.storage import backend
+from manloc_jax.localization import classical as baselines
+from manloc_jax.metrics import histogram
+from manloc_jax.training import startup_timer as startup_timer_lib
 
 CONFIG = pathlib.Path(__file__).parents[1] / 'configs/default.py'
 FIELDS = {
@@ -42,42 +42,45 @@ SETTINGS = {'rounds': 3, 'turn_seconds': 0.05}
 
 
 def contestant(name, make, *args, **environment):
-  return race.Contestant(name, functools.partial(make, *args), environment)
+  made = functools.partial(make, *args)
+  return interleaved.Contestant(name, made, environment)
 
 
-def times(*seconds: float) -> race.Times:
-  return race.Times(list(seconds), first_seconds=1.0, peak_bytes=2**20)
+def times(*seconds: float) -> interleaved.Times:
+  return interleaved.Times(list(seconds), first_seconds=1.0, peak_bytes=2**20)
 
 
 def test_a_longer_sleeper_is_as_much_slower():
-  found = race.race(
+  found = interleaved.race(
       [
-          contestant('short', racers.make_sleeper, 0.01),
-          contestant('long', racers.make_sleeper, 0.03),
+          contestant('short', candidates.make_sleeper, 0.01),
+          contestant('long', candidates.make_sleeper, 0.03),
       ],
       **SETTINGS,
   )
   assert [len(one.seconds) for one in found.values()] == [3, 3]
-  ratio = race.ratio(found['short'], found['long'])
+  ratio = interleaved.ratio(found['short'], found['long'])
   assert ratio['median'] == pytest.approx(3, rel=0.3)
   assert ratio['least'] <= ratio['median'] <= ratio['most']
   assert found['long'].summary()['milliseconds'] == pytest.approx(30, rel=0.3)
 
 
 @pytest.mark.parametrize(
-    'make', [racers.make_failure, racers.make_late_failure]
+    'make', [candidates.make_failure, candidates.make_late_failure]
 )
 def test_a_failing_contestant_is_named(make):
   with pytest.raises(RuntimeError, match="'unlucky'"):
-    race.race([contestant('unlucky', make)], **SETTINGS)
+    interleaved.race([contestant('unlucky', make)], **SETTINGS)
 
 
 def test_environment_reaches_its_process_alone():
   name = 'MANLOC_TEST_VARIABLE'
-  race.race(
+  interleaved.race(
       [
-          contestant('with', racers.make_reader, name, 'on', **{name: 'on'}),
-          contestant('without', racers.make_reader, name, None),
+          contestant(
+              'with', candidates.make_reader, name, 'on', **{name: 'on'}
+          ),
+          contestant('without', candidates.make_reader, name, None),
       ],
       **SETTINGS,
   )
@@ -121,12 +124,12 @@ def test_flops_of_training():
     assert train[part] == 3 * forward[part] - less
 
 
-@pytest.mark.parametrize('kind', source.SOURCES)
+@pytest.mark.parametrize('kind', backend.SOURCES)
 def test_noise_is_a_prepared_set(kind, tmp_path):
   folder = noise.write(
       tmp_path / 'set', 'val', patches=5, source=kind, num_shards=2
   )
-  batches = list(source.eval_batches(folder, 'val', batch_size=4))
+  batches = list(backend.eval_batches(folder, 'val', batch_size=4))
   assert [batch['weight'].sum() for batch in batches] == [4, 1]
   assert len(np.unique(batches[0]['image'])) > 200
 
@@ -137,7 +140,7 @@ def test_histogram_is_that_of_the_metrics():
   truth, row = rng.integers(0, 2, 100), rng.integers(0, 3, 100)
   np.testing.assert_array_equal(
       evaluate.histogram(scores, truth, row, (3, 2, 8)),
-      metrics.histogram(scores, truth, row, (3, 8)),
+      histogram.histogram(scores, truth, row, (3, 8)),
   )
 
 
@@ -281,9 +284,9 @@ def test_classical_methods_report_beside_pyifd(tmp_path):
 
 
 def test_startup_reports():
-  stages = startup_lib.Stages('settings and set', since=0.0)
+  stages = startup_timer_lib.Stages('settings and set', since=0.0)
   stages.begin(None)
-  found = startup.parse(f'{startup_lib.FIRST_STEP} {stages}\n')
+  found = startup.parse(f'{startup_timer_lib.FIRST_STEP} {stages}\n')
   assert found == pytest.approx(stages.seconds, abs=0.06)
   result = startup.summarize({
       'cold': [(20.0, {'program': 9.0}), (30.0, {'program': 11.0})],

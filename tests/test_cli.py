@@ -12,9 +12,9 @@ import pytest
 import trees
 
 from manloc_jax import cli
-from manloc_jax.data import manifest
 from manloc_jax.data import prepare
-from manloc_jax.data import splits
+from manloc_jax.data.splits import splits
+from manloc_jax.data.storage import manifest
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -1,7 +1,7 @@
 import errno
 
-from manloc_jax import checkpoint
 from manloc_jax import errors
+from manloc_jax.training import checkpoint
 
 
 def test_full_disk_is_recognized_behind_wrappers():

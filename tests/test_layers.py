@@ -1,165 +1,292 @@
-"""The house plan's table of who may import whom, enforced."""
+"""Who may import whom: every file has a floor, and imports never run upwards.
+
+A package or file directly under `manloc_jax/` stands on one floor. A file may
+import files of its own package and whatever stands on a lower floor. Imports
+inside functions count like any other, so do relative ones, and `importlib`
+with a name that only the running program knows is refused.
+"""
 
 import ast
+from collections.abc import Iterator
+import graphlib
 import pathlib
 import subprocess
 import sys
 
 import pytest
 
-PACKAGE = pathlib.Path(__file__).parents[1] / 'manloc_jax'
-JAX = {'jax', 'flax', 'optax', 'orbax', 'chex'}
-OURS = 'manloc_jax.'
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / 'manloc_jax'
 
-# File or folder of the package -> modules it never imports.
-FORBIDDEN = {
-    'models': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
-    'losses.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
-    'metrics.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
-    'augment.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
-    'data': JAX | {'absl', OURS + 'models'},
-    'data/arrays.py': {OURS + 'data.records', OURS + 'data.pipeline'},
-    'data/manifest.py': {OURS + 'data.records', OURS + 'data.pipeline'},
-    'data/forge': {OURS + 'data.records', OURS + 'data.pipeline'},
-    'data/stream.py': {OURS + 'data.records', OURS + 'data.pipeline'},
-    'forge_command.py': JAX | {'tensorflow', 'absl'},
-    'scores.py': {'tensorflow', 'orbax', 'ml_collections', 'absl'},
-    'parallel.py': {'tensorflow', 'ml_collections', 'absl'},
-    'chunks.py': {'tensorflow', 'ml_collections', 'absl'},
-    'startup.py': JAX | {'tensorflow'},
-    'resident.py': {
-        'tensorflow',
-        'ml_collections',
-        'absl',
-        OURS + 'data.records',
-        OURS + 'data.pipeline',
-    },
-    'state.py': {'tensorflow', 'ml_collections', 'absl'},
-    'steps.py': {'tensorflow', 'ml_collections', 'absl'},
-    # It may import `models`: `load` gives a network ready to run.
-    'checkpoint.py': {'tensorflow', OURS + 'data', 'absl'},
-    'settings.py': JAX | {'tensorflow', OURS + 'data', 'absl'},
-    'writer.py': {'tensorflow', OURS + 'data', OURS + 'models', 'absl'},
-    'train.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'evaluate.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'examples.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'localize.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'localize_files.py': JAX | {'absl', 'tensorflow', OURS + 'localize'},
-    'localization.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
-    'classical.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
-    'image_scores.py': JAX | {'absl', 'tensorflow', OURS + 'models'},
-    'whole_images.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'windows.py': JAX | {'absl', 'tensorflow'},
-    'regions.py': JAX | {'absl', 'tensorflow'},
-    'robustness.py': {'absl.flags', OURS + 'plots', 'tensorflow'},
-    'baselines': JAX
-    | {'tensorflow', 'orbax', 'absl', 'ml_collections'}
-    | {OURS + room for room in ('models', 'train', 'evaluate', 'plots')},
-    'fusion': {'tensorflow', OURS + 'plots', OURS + 'train', OURS + 'evaluate'},
-    **{
-        f'fusion/{name}.py': JAX | {'absl', 'ml_collections', 'tensorflow'}
-        for name in ('evidence', 'residuals', 'examples')
-    },
-    'setting_checks.py': {'tensorflow', 'absl', OURS + 'data', OURS + 'plots'},
-    'detectors.py': JAX | {'absl', 'tensorflow', OURS + 'plots'},
-    'plots': JAX | {'tensorflow', OURS + 'models'},
-    'serve': JAX
-    | {'absl', 'tensorflow', OURS + 'models', OURS + 'train'}
-    | {OURS + 'evaluate'},
-    'report.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
-    'readme.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
-    'runs.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
-    'study.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
-    'summaries.py': JAX | {'tensorflow', OURS + 'models', OURS + 'data'},
+# The lowest floor first; `__init__` is the package itself.
+FLOORS = (
+    {'__init__'},
+    {'errors', 'files', 'pretrained'},
+    {'argument_types', 'data', 'models', 'run_config'},
+    {'metrics', 'provenance'},
+    {'training'},
+    {'localization', 'reports'},
+    {'evaluation', 'examine', 'serve'},
+    {'benchmarks', 'commands'},
+    {'cli', 'main'},
+)
+# Names of older versions, which hand on what has moved.
+RE_EXPORTS = {'checkpoint': 'training'}
+MOST_MEMBERS = 24  # Directly under the package, what is not code included.
+
+JAX = {'chex', 'flax', 'jax', 'optax', 'orbax'}
+TENSORFLOW = {'tensorflow', 'tensorflow_datasets'}
+CONFIG = {'ml_collections'}
+FLAGS = {'absl.flags', 'ml_collections.config_flags'}
+# Other packages that a package or file of ours never imports.
+NEVER = {
+    'data': JAX | {'absl'},
+    'evaluation': FLAGS,
+    'evaluation/image_scores.py': JAX,
+    'localization': FLAGS,
+    'localization/batch.py': JAX,
+    'localization/classical': JAX | CONFIG,
+    'localization/factory.py': JAX,
+    'localization/fusion/examples.py': JAX | CONFIG,
+    'localization/fusion/features.py': JAX | CONFIG,
+    'localization/fusion/residuals.py': JAX | CONFIG,
+    'localization/localizer.py': JAX,
+    'metrics': CONFIG | {'absl', 'orbax'},
+    'models': CONFIG | {'absl', 'orbax'},
+    'provenance.py': CONFIG | {'absl'},
+    'reports': JAX | FLAGS,
+    'run_config.py': JAX,
+    'serve': JAX | FLAGS,
+    'training': FLAGS,
 }
 # The only files that know TensorFlow.
-TENSORFLOW = {'data/records.py', 'data/pipeline.py'}
+KNOW_TENSORFLOW = {'data/input/pipeline.py', 'data/storage/records.py'}
 
 
-def imports(path: pathlib.Path):
-  """Yields `(line, dotted name)` of every import anywhere in a file."""
+def read_imports(
+    path: pathlib.Path, package: pathlib.Path = PACKAGE
+) -> Iterator[tuple[int, str]]:
+  """Yields the line and the dotted name of every import of a file.
+
+  Raises:
+    AssertionError: A name is made while the program runs.
+  """
+  module = [package.name, *path.relative_to(package).with_suffix('').parts]
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.Import):
       for alias in node.names:
         yield node.lineno, alias.name
     elif isinstance(node, ast.ImportFrom):
+      above = module[: len(module) - node.level] if node.level else []
+      base = '.'.join([*above, *filter(None, [node.module])])
       for alias in node.names:
-        yield node.lineno, f'{node.module}.{alias.name}'
-
-
-def files(place: str):
-  path = PACKAGE / place
-  return sorted(path.rglob('*.py')) if path.is_dir() else [path]
-
-
-def is_inside(name: str, module: str) -> bool:
-  return name == module or name.startswith(module + '.')
-
-
-@pytest.mark.parametrize('place', FORBIDDEN)
-def test_rooms_stay_apart(place):
-  for path in files(place):
-    for line, name in imports(path):
-      bad = [m for m in FORBIDDEN[place] if is_inside(name, m)]
-      assert not bad, f'{path.name}:{line} imports {name}'
-
-
-def test_tensorflow_has_two_doors():
-  for path in PACKAGE.rglob('*.py'):
-    if str(path.relative_to(PACKAGE)) in TENSORFLOW:
-      continue
-    for line, name in imports(path):
-      root = name.split('.')[0]
-      assert root not in ('tensorflow', 'tensorflow_datasets'), (
-          f'{path.name}:{line} imports {name}'
+        yield node.lineno, f'{base}.{alias.name}'
+    elif isinstance(node, ast.Call) and _imports_by_name(node.func):
+      name = node.args[0] if node.args else None
+      assert isinstance(name, ast.Constant), (
+          f'{path}:{node.lineno} imports a name that only the running program'
+          ' knows; import it by its name'
       )
+      yield node.lineno, str(name.value)
 
 
-def test_tensorflow_waits_behind_its_doors():
-  code = (
-      'import sys; from manloc_jax import evaluate, resident,'
-      ' robustness, train; from'
-      ' manloc_jax.data import prepare, stream; assert "tensorflow" not in'
-      ' sys.modules'
+def _imports_by_name(function: ast.expr) -> bool:
+  if isinstance(function, ast.Attribute):
+    return function.attr == 'import_module'
+  return isinstance(function, ast.Name) and function.id in (
+      '__import__',
+      'import_module',
   )
-  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
 
 
-def test_workers_on_whole_images_start_without_jax():
-  code = (
-      'import sys; from manloc_jax import classical, image_scores; assert'
-      ' not {"jax", "tensorflow"} & sys.modules.keys()'
-  )
-  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
+def read_graph(package: pathlib.Path = PACKAGE) -> dict[str, set[str]]:
+  """Returns the files of ours that each file imports, as relative paths."""
+  graph = {}
+  for path in sorted(package.rglob('*.py')):
+    found = {
+        target
+        for _, name in read_imports(path, package)
+        for target in [_file_of(name, package)]
+        if target
+    }
+    graph[path.relative_to(package).as_posix()] = found
+  return graph
 
 
-def test_nothing_imports_the_commands():
-  for path in PACKAGE.rglob('*.py'):
-    for line, name in imports(path):
-      for command in ('main', 'cli'):
-        assert not is_inside(name, OURS + command), f'{path.name}:{line}'
+def _file_of(name: str, package: pathlib.Path) -> str | None:
+  """Returns the file that an import reads, as deep as the name leads."""
+  first, *parts = name.split('.')
+  if first != package.name:
+    return None
+  place = package
+  for part in parts:
+    if (place / part).is_dir():
+      place = place / part
+    elif (place / f'{part}.py').is_file():
+      return (place / f'{part}.py').relative_to(package).as_posix()
+    else:
+      break  # A name inside the package's own file.
+  return (place / '__init__.py').relative_to(package).as_posix()
 
 
-def test_nothing_imports_the_benchmarks():
-  for path in PACKAGE.rglob('*.py'):
-    if path.parent.name == 'benchmarks':
+def member_of(file: str) -> str:
+  """Returns what stands directly under the package."""
+  return file.split('/')[0].removesuffix('.py')
+
+
+def check(package: pathlib.Path = PACKAGE) -> list[str]:
+  """Lists what is wrong: files without a floor, imports upwards, circles."""
+  floors = {name: i for i, floor in enumerate(FLOORS) for name in floor}
+  floors |= {old: floors[new] for old, new in RE_EXPORTS.items()}
+  graph, wrong = read_graph(package), []
+  for file, imported in graph.items():
+    here = member_of(file)
+    if here not in floors:
+      wrong.append(f'{file} has no floor: give {here!r} one in FLOORS')
       continue
-    for line, name in imports(path):
-      assert not is_inside(name, 'manloc_jax.benchmarks'), f'{path.name}:{line}'
+    for target in sorted(imported):
+      there = member_of(target)
+      is_re_export = RE_EXPORTS.get(here) == there
+      if here == there or is_re_export or there not in floors:
+        continue
+      if floors[there] >= floors[here]:
+        wrong.append(f'{file} imports {target}, which is not below it')
+  try:
+    graphlib.TopologicalSorter(graph).prepare()
+  except graphlib.CycleError as error:
+    wrong.append(f'a circle: {" <- ".join(error.args[1])}')
+  return wrong
+
+
+def test_every_file_has_a_floor_and_imports_downwards():
+  assert not check()
+
+
+@pytest.fixture
+def small_package(tmp_path):
+  package = tmp_path / PACKAGE.name
+  for folder in ('data', 'training'):
+    (package / folder).mkdir(parents=True)
+  (package / '__init__.py').write_text('')
+  (package / 'data' / 'images.py').write_text('import numpy\n')
+  (package / 'training' / 'train.py').write_text(
+      'from manloc_jax.data import images\n'
+  )
+  assert not check(package)
+  return package
+
+
+@pytest.mark.parametrize(
+    ('file', 'code', 'words'),
+    [
+        ('novelty.py', '', 'has no floor'),
+        ('novelty/part.py', '', 'has no floor'),
+        ('data/up.py', 'from manloc_jax.training import train', 'not below'),
+        ('data/up.py', 'from ..training import train', 'not below'),
+        ('data/up.py', 'def f():\n  import manloc_jax.training.train', 'not b'),
+        (
+            'data/up.py',
+            'import importlib\nimportlib.import_module("manloc_jax.training")',
+            'not below',
+        ),
+        ('models/x.py', 'from manloc_jax.data import images', 'not below'),
+        ('data/images.py', 'from manloc_jax.data import images', 'circle'),
+    ],
+)
+def test_the_check_finds(small_package, file, code, words):
+  path = small_package / file
+  path.parent.mkdir(exist_ok=True)
+  path.write_text(code)
+  (found,) = check(small_package)
+  assert words in found
+
+
+def test_the_check_finds_a_longer_circle(small_package):
+  for one, other in (('a', 'b'), ('b', 'c'), ('c', 'a')):
+    path = small_package / 'data' / f'{one}.py'
+    path.write_text(f'def f():\n  from . import {other}')
+  (found,) = check(small_package)
+  assert 'circle' in found
+
+
+def test_the_check_refuses_names_made_at_run_time(small_package):
+  path = small_package / 'data' / 'hidden.py'
+  path.write_text('import importlib\nimportlib.import_module("a" + "b")')
+  with pytest.raises(AssertionError, match='hidden.py:2'):
+    check(small_package)
+
+
+def test_the_package_has_few_members():
+  members = {
+      path.name
+      for path in PACKAGE.iterdir()
+      if path.suffix == '.py' or (path.is_dir() and path.name[0] != '_')
+  }
+  assert len(members) <= MOST_MEMBERS, sorted(members)
+
+
+@pytest.mark.parametrize('place', NEVER)
+def test_other_packages_stay_out(place):
+  path = PACKAGE / place
+  files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
+  assert files
+  for file in files:
+    for line, name in read_imports(file):
+      bad = [m for m in NEVER[place] if _is_inside(name, m)]
+      assert not bad, f'{file.relative_to(PACKAGE)}:{line} imports {name}'
+
+
+def test_two_files_know_tensorflow():
+  for path in sorted(PACKAGE.rglob('*.py')):
+    if path.relative_to(PACKAGE).as_posix() in KNOW_TENSORFLOW:
+      continue
+    for line, name in read_imports(path):
+      assert name.split('.')[0] not in TENSORFLOW, f'{path}:{line}'
+
+
+def _is_inside(name: str, module: str) -> bool:
+  return name == module or name.startswith(f'{module}.')
 
 
 def test_configs_do_not_import_the_package():
-  for path in (PACKAGE.parent / 'configs').glob('*.py'):
-    for line, name in imports(path):
-      assert name.split('.')[0] in ('ml_collections', 'configs'), (
+  for path in (ROOT / 'configs').glob('*.py'):
+    for line, name in read_imports(path, ROOT):
+      assert name.split('.')[0] in ('configs', 'ml_collections'), (
           f'{path.name}:{line} imports {name}'
       )
 
 
-def test_reports_are_made_without_jax():
-  code = (
-      'import sys; from manloc_jax import report; from manloc_jax.plots import'
-      ' curves, masks, robustness, study_figures; assert "jax" not in'
-      ' sys.modules'
+@pytest.mark.parametrize(
+    ('imported', 'absent'),
+    [
+        (
+            'manloc_jax.training.train, manloc_jax.training.device_dataset,'
+            ' manloc_jax.evaluation.patches, manloc_jax.evaluation.robustness,'
+            ' manloc_jax.data.prepare, manloc_jax.data.input.online',
+            TENSORFLOW,
+        ),
+        # What worker processes import: they have to start fast.
+        (
+            'manloc_jax.localization.classical.localizer,'
+            ' manloc_jax.evaluation.image_scores',
+            JAX | TENSORFLOW,
+        ),
+        (
+            'manloc_jax.reports.report, manloc_jax.reports.curves,'
+            ' manloc_jax.reports.masks, manloc_jax.reports.study_figures,'
+            ' manloc_jax.reports.robustness_figures',
+            JAX | TENSORFLOW,
+        ),
+        ('manloc_jax.cli', JAX | TENSORFLOW | {'numpy', 'PIL', 'cv2'}),
+    ],
+)
+def test_heavy_packages_wait_until_they_are_used(imported, absent):
+  code = f'import sys, {imported}; print(*sys.modules)'
+  done = subprocess.run(
+      [sys.executable, '-c', code],
+      check=True,
+      capture_output=True,
+      text=True,
+      cwd=ROOT,
   )
-  subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent)
+  assert not absent & set(done.stdout.split())

@@ -8,12 +8,12 @@ import pytest
 from sklearn import metrics
 
 from manloc_jax import cli
-from manloc_jax import detectors
-from manloc_jax import localize
 from manloc_jax import pretrained
-from manloc_jax import readme
 from manloc_jax.data import forge
 from manloc_jax.data import images
+from manloc_jax.localization import factory
+from manloc_jax.localization import network
+from manloc_jax.reports import generated_docs
 
 CARD = pathlib.Path(pretrained.__file__).with_name('MODEL_CARD.md')
 
@@ -34,7 +34,7 @@ def forgeries(tmp_path_factory):
 
 
 def test_they_find_splices_that_they_have_never_seen(forgeries):
-  detector = detectors.make(device='cpu')
+  detector = factory.make(device='cpu')
   areas = []
   for path, mask in forgeries:
     found = detector.localize(path, images.read_image(path))
@@ -57,8 +57,8 @@ def test_the_command_needs_no_run(forgeries, tmp_path, capsys):
 
 def test_the_python_door_opens_the_same(forgeries):
   path, _ = forgeries[0]
-  localizer = localize.Localizer.from_pretrained(device='cpu')
-  assert localizer.origin == detectors.make(device='cpu').origin
+  localizer = network.Localizer.from_pretrained(device='cpu')
+  assert localizer.origin == factory.make(device='cpu').origin
   found = localizer(images.read_image(path).pixels)
   assert 0 <= found.image_score <= 1
 
@@ -75,11 +75,11 @@ def test_the_weights_are_small_and_name_no_folder():
 def test_the_card_shows_the_committed_results(tmp_path):
   copy = tmp_path / 'card.md'
   copy.write_text(CARD.read_text())
-  readme.update(copy)
+  generated_docs.update(copy)
   assert '| Fusion, trained on forged photographs (seeds 0, 1, 2) |' in (
       copy.read_text()
   )
   assert copy.read_text() == CARD.read_text(), (
-      'run python -m manloc_jax.report --readme'
+      'run manloc report --readme'
       ' manloc_jax/pretrained/MODEL_CARD.md'
   )

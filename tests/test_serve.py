@@ -13,11 +13,11 @@ import small
 
 from manloc_jax import cli
 from manloc_jax import errors
-from manloc_jax import localization
-from manloc_jax import localize
-from manloc_jax import localize_files
+from manloc_jax.commands import serve
+from manloc_jax.localization import batch
+from manloc_jax.localization import localizer
+from manloc_jax.localization import network
 from manloc_jax.serve import analysis
-from manloc_jax.serve import command
 from manloc_jax.serve import samples
 from manloc_jax.serve import words
 
@@ -39,7 +39,7 @@ class Ramp:
     height, width = image.pixels.shape[:2]
     row = np.linspace(0, 1, width, dtype=np.float32)
     score = np.tile(row, (height, 1))
-    return localization.summarize(score, score, self.threshold)
+    return localizer.summarize(score, score, self.threshold)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
 def test_the_record_is_that_of_localize(analyse, tmp_path):
   found, ramp = analyse()
   image = analysis.images.read_image(tmp_path / 'a.png')
-  want = localize_files.describe(
+  want = batch.describe(
       'a.png',
       image,
       ramp.localize(tmp_path / 'a.png', image),
@@ -168,7 +168,7 @@ def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
   def fail(file, pixels):
     raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
 
-  monkeypatch.setattr(localize_files, 'save_png', fail)
+  monkeypatch.setattr(batch, 'save_png', fail)
   *_, opened = page._open(tmp_path / 'a.png', 0.5)
   for said in (opened, page._move_threshold(key, 0.4, 0.5)):
     assert 'No space left' in said[page.message]
@@ -262,9 +262,9 @@ def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
   assert '70000' in refusal(capsys, '--port=70000')
   run = f'--workdir={tmp_path}'
   with monkeypatch.context() as patch:
-    patch.setattr(command.importlib.util, 'find_spec', lambda name: None)
+    patch.setattr(serve.importlib.util, 'find_spec', lambda name: None)
     assert "pip install '.[serve]'" in refusal(capsys, run)
-  monkeypatch.setattr(command.importlib.util, 'find_spec', lambda name: True)
+  monkeypatch.setattr(serve.importlib.util, 'find_spec', lambda name: True)
   with socket.create_server(('127.0.0.1', 0)) as taken:
     port = taken.getsockname()[1]
     err = refusal(capsys, run, f'--port={port}')
@@ -275,5 +275,5 @@ def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
 
 def test_the_localizer_is_that_of_a_run(tmp_path):
   run = small.untrained_run(tmp_path)
-  made = command.make_localizer(run, device='cpu')
-  assert made.origin == localize.Localizer.from_run(run).origin
+  made = serve.make_localizer(run, device='cpu')
+  assert made.origin == network.Localizer.from_run(run).origin

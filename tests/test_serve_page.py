@@ -16,7 +16,7 @@ import pytest
 import small
 import trees
 
-from manloc_jax import localize
+from manloc_jax.localization import network
 
 ROOT = pathlib.Path(__file__).parents[1]
 WAIT = 120  # Seconds; machines are busy.
@@ -151,7 +151,7 @@ def test_a_visit(server, browser, workdir, tmp_path):
 
   page.upload(tmp_path / 'a.png')
   page.shown('a.png')
-  want = localize.Localizer.from_run(workdir)
+  want = network.Localizer.from_run(workdir)
   with Image.open(tmp_path / 'a.png') as image:
     result = want(np.asarray(image))
   assert f'{result.image_score:.2f}' in page.text('#summary')

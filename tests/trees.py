@@ -1,15 +1,15 @@
 """Small image trees in the layouts of the datasets, with their oddities."""
 
+from collections.abc import Callable
 import csv
 import pathlib
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from manloc_jax.data import patches
 from manloc_jax.data import prepare
+from manloc_jax.data.sampling import patches
 
 SIZE = (128, 192)
 

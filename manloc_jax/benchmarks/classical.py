@@ -25,20 +25,20 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from manloc_jax import baselines
-from manloc_jax.baselines import jpeg
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
-from manloc_jax.benchmarks import race
+from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import results
 from manloc_jax.data import images
+from manloc_jax.localization import classical
+from manloc_jax.localization.classical import jpeg
 
 PEER = 'pyIFD NADQ'
 COMPARED = 'nadjpeg'
 
 _SIZES = flags.DEFINE_list('sizes', ['0.1', '1', '4'], 'Megapixels, 4:3.')
 _METHODS = flags.DEFINE_list(
-    'methods', list(baselines.METHODS), 'Whom to time.'
+    'methods', list(classical.METHODS), 'Whom to time.'
 )
 _JSON = results.define_json_flag()
 
@@ -93,9 +93,9 @@ def write_image(path: pathlib.Path, megapixels: float) -> int:
   return pixels.shape[0] * pixels.shape[1]
 
 
-def make_method(name: str, path: pathlib.Path) -> contestants.Run:
+def make_method(name: str, path: pathlib.Path) -> candidates.Run:
   """Makes a method of ours on a file."""
-  method = baselines.METHODS[name]
+  method = classical.METHODS[name]
   pixels = images.read_image(path).pixels
 
   def score() -> None:
@@ -104,7 +104,7 @@ def make_method(name: str, path: pathlib.Path) -> contestants.Run:
   return _repeat(score)
 
 
-def make_peer(path: pathlib.Path) -> contestants.Run:
+def make_peer(path: pathlib.Path) -> candidates.Run:
   """Makes pyIFD's NADQ on a file."""
   from pyIFD import NADQ  # It may not be there.
 
@@ -115,7 +115,7 @@ def make_peer(path: pathlib.Path) -> contestants.Run:
   return _repeat(score)
 
 
-def _repeat(function) -> contestants.Run:
+def _repeat(function) -> candidates.Run:
   def run(repeats: int) -> None:
     for _ in range(repeats):
       function()
@@ -150,7 +150,7 @@ def summarize(times: command.Times, pixels: int) -> list[command.Result]:
         **summary,
     })
     if name == COMPARED and PEER in times:
-      rows[-1]['ratio'] = race.ratio(one, times[PEER])
+      rows[-1]['ratio'] = interleaved.ratio(one, times[PEER])
   return rows
 
 

@@ -7,21 +7,21 @@ from absl import flags
 import jax
 from ml_collections import config_flags
 
-from manloc_jax.benchmarks import contestants
-from manloc_jax.benchmarks import race as race_lib
+from manloc_jax.benchmarks import candidates
+from manloc_jax.benchmarks import interleaved as interleaved_lib
 from manloc_jax.benchmarks import results
 
 CONFIG = config_flags.DEFINE_config_file('config', 'configs/default.py')
 BATCH_SIZE = flags.DEFINE_integer('batch_size', 64, 'Patches.', lower_bound=1)
 PRECISION = flags.DEFINE_enum(
-    'precision', 'float32', contestants.PRECISIONS, 'Of the products.'
+    'precision', 'float32', candidates.PRECISIONS, 'Of the products.'
 )
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Turns of each.', lower_bound=1)
 _TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a turn.')
 _JSON = results.define_json_flag()
 
 Result = dict[str, Any]
-Times = Mapping[str, race_lib.Times]
+Times = Mapping[str, interleaved_lib.Times]
 
 
 def define_peers(peers: Sequence[str], default: Sequence[str]):
@@ -75,12 +75,15 @@ def config():
 
 
 def race(
-    made: Mapping[str, Callable[[], contestants.Run]],
+    made: Mapping[str, Callable[[], candidates.Run]],
     environment: Mapping[str, str] | None = None,
 ) -> Times:
   """Races contestants, each with its `make`; see `race.race`."""
-  return race_lib.race(
-      [race_lib.Contestant(*item, environment or {}) for item in made.items()],
+  return interleaved_lib.race(
+      [
+          interleaved_lib.Contestant(*item, environment or {})
+          for item in made.items()
+      ],
       rounds=_ROUNDS.value,
       turn_seconds=_TURN_SECONDS.value,
   )
@@ -97,7 +100,9 @@ def compare(times: Times, patches: int) -> Result:
   rows = {name: one.summary() for name, one in times.items()}
   for row in rows.values():
     row['patches_per_s'] = 1e3 * patches / row['milliseconds']
-  ratios = {peer: race_lib.ratio(times[ours], times[peer]) for peer in peers}
+  ratios = {
+      peer: interleaved_lib.ratio(times[ours], times[peer]) for peer in peers
+  }
   return {
       'ratio_to_peer': ratios[peers[0]]['median'] if peers else None,
       'patches_per_s': rows[ours]['patches_per_s'],

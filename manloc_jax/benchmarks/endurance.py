@@ -18,14 +18,14 @@ import jax
 import numpy as np
 
 from manloc_jax import models
-from manloc_jax import parallel
-from manloc_jax import state as state_lib
-from manloc_jax import steps as steps_lib
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
 from manloc_jax.benchmarks import results
+from manloc_jax.training import sharding
+from manloc_jax.training import state as state_lib
+from manloc_jax.training import steps as steps_lib
 
 _STEPS = flags.DEFINE_integer('steps', 10_000, 'Updates.', lower_bound=20)
 _SOURCE = flags.DEFINE_enum(
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
   """Trains, prints a line for each tenth and writes JSON."""
   del argv
   config = command.config()
-  mesh = contestants.start(config, command.PRECISION.value)
+  mesh = candidates.start(config, command.PRECISION.value)
   with tempfile.TemporaryDirectory() as scratch:
     folder = noise.write(
         pathlib.Path(scratch) / 'set',
@@ -65,7 +65,7 @@ def train(
       model, tx, mesh, symmetries=config.train.symmetries
   )
   state = state_lib.create(model, tx, models.SIDE, jax.random.key(config.seed))
-  state = jax.device_put(state, parallel.replicated(mesh))
+  state = jax.device_put(state, sharding.replicated(mesh))
   batches = pipeline.open_batches(config, folder, mesh)
   tenths = []
   for number in range(_TENTHS):

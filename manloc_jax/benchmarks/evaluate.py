@@ -16,12 +16,12 @@ from absl import app
 import jax
 import numpy as np
 
-from manloc_jax import evaluate
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import noise
-from manloc_jax.data import manifest
-from manloc_jax.data import source
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
+from manloc_jax.evaluation import patches as patch_evaluation
 
 OURS = 'manloc_jax'
 PEERS = ('torch', 'forward')
@@ -56,18 +56,18 @@ def main(argv: list[str]) -> None:
   )
 
 
-def make_ours(config, folder: pathlib.Path, precision: str) -> contestants.Run:
+def make_ours(config, folder: pathlib.Path, precision: str) -> candidates.Run:
   """Makes passes over a set that end with its sums."""
-  params, model, mesh = contestants.make_network(config, precision)
-  count = evaluate.make_counter(model, mesh, config, folder)
+  params, model, mesh = candidates.make_network(config, precision)
+  count = patch_evaluation.make_counter(model, mesh, config, folder)
   return _repeat(lambda: count(params, SPLIT))
 
 
 def make_forward(
     config, folder: pathlib.Path, precision: str
-) -> contestants.Run:
+) -> candidates.Run:
   """Makes passes over a set that leave the scores on the devices."""
-  predict = contestants.make_predict(config, precision)
+  predict = candidates.make_predict(config, precision)
 
   def scores():
     found = [predict(batch['image']) for batch in _batches(config, folder)]
@@ -76,7 +76,7 @@ def make_forward(
   return _repeat(scores)
 
 
-def make_torch(config, folder: pathlib.Path, precision: str) -> contestants.Run:
+def make_torch(config, folder: pathlib.Path, precision: str) -> candidates.Run:
   """Makes passes over a set with PyTorch and NumPy."""
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
 
@@ -111,10 +111,10 @@ def histogram(
 
 
 def _batches(config, folder: pathlib.Path):
-  return source.eval_batches(folder, SPLIT, batch_size=config.eval.batch_size)
+  return backend.eval_batches(folder, SPLIT, batch_size=config.eval.batch_size)
 
 
-def _repeat(function) -> contestants.Run:
+def _repeat(function) -> candidates.Run:
   def run(repeats: int) -> None:
     for _ in range(repeats):
       function()

@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 
-from manloc_jax import localization
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
-from manloc_jax.benchmarks import race
+from manloc_jax.benchmarks import interleaved
+from manloc_jax.localization import localizer as localization
 
 _REPEATS = 3  # Of each part; the median counts.
 
@@ -36,7 +36,7 @@ def _elsewhere(function: Callable, *args):
     return pool.submit(function, *args).result()
 
 
-def make(path: pathlib.Path) -> contestants.Run:
+def make(path: pathlib.Path) -> candidates.Run:
   """Makes the fusion of a file: from its bytes to map, mask and regions."""
   from manloc_jax.data import images
 
@@ -56,14 +56,14 @@ def parts(path: pathlib.Path) -> dict[str, float]:
 
 def _parts(path: pathlib.Path) -> dict[str, float]:
   from manloc_jax.data import images
-  from manloc_jax.fusion import evidence
-  from manloc_jax.fusion import residuals
+  from manloc_jax.localization.fusion import features
+  from manloc_jax.localization.fusion import residuals
 
   detector = _detector()
-  pixels, steps = images.read_image(path).pixels, evidence.read_steps(path)
-  copies, _ = _timed(evidence.find_copies, pixels)
-  noise, _ = _timed(residuals.measure, evidence.whole_blocks(pixels))
-  measuring, measured = _timed(evidence.measure, pixels, steps, None)
+  pixels, steps = images.read_image(path).pixels, features.read_steps(path)
+  copies, _ = _timed(features.find_copies, pixels)
+  noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
+  measuring, measured = _timed(features.measure, pixels, steps, None)
   network, _ = _timed(detector.weigh, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)
@@ -91,12 +91,12 @@ def _detector():
   """Makes the detector; what the weights are does not matter to its speed."""
   import jax
 
-  from manloc_jax.fusion import detector
-  from manloc_jax.fusion import evidence
-  from manloc_jax.fusion import network
-  from manloc_jax.fusion import weights as weights_lib
+  from manloc_jax.localization.fusion import features
+  from manloc_jax.localization.fusion import localizer as detector
+  from manloc_jax.localization.fusion import network
+  from manloc_jax.localization.fusion import weights as weights_lib
 
-  count = len(evidence.NAMES)
+  count = len(features.NAMES)
   model = network.Fusion()
   weights = weights_lib.Weights(
       model=model,
@@ -113,10 +113,10 @@ def _detector():
 
 
 def summarize(
-    fusion: race.Times,
+    fusion: interleaved.Times,
     seconds: dict[str, float],
     megapixels: float,
-    plain: race.Times | None,
+    plain: interleaved.Times | None,
     scale: float,
 ) -> command.Result:
   """Returns speed, memory and shares of the fusion.
@@ -139,7 +139,7 @@ def summarize(
   }
   if plain is not None:
     whole = [scale * x for x in plain.seconds]
-    result['ratio_to_plain'] = race.ratio(
+    result['ratio_to_plain'] = interleaved.ratio(
         fusion, dataclasses.replace(plain, seconds=whole)
     )
   return result

@@ -21,11 +21,11 @@ from absl import app
 from absl import flags
 import numpy as np
 
-from manloc_jax import localize as localize_lib
 from manloc_jax import models
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import fusion as fusion_lib
+from manloc_jax.localization import network as network_lib
 
 OURS = 'manloc_jax'
 PEERS = ('torch', 'plain')
@@ -122,22 +122,22 @@ def localize(predict, image: np.ndarray, stride: int, batch_size: int):
   return total / seen
 
 
-def make_ours(config, precision: str, size, stride: int) -> contestants.Run:
+def make_ours(config, precision: str, size, stride: int) -> candidates.Run:
   """Makes the localizer of an image of `size`."""
-  params, model, _ = contestants.make_network(config, precision)
-  localizer = localize_lib.Localizer(
+  params, model, _ = candidates.make_network(config, precision)
+  localizer = network_lib.Localizer(
       model, params, stride=stride, batch_size=config.batch_size
   )
   return _repeat(localizer.score_map, size)
 
 
-def make_plain(config, precision: str, size, stride: int) -> contestants.Run:
+def make_plain(config, precision: str, size, stride: int) -> candidates.Run:
   """Makes the loop over an image of `size` with our network."""
-  predict = contestants.make_predict(config, precision)
+  predict = candidates.make_predict(config, precision)
   return _make_loop(predict, size, stride, config.batch_size)
 
 
-def make_torch(config, precision: str, size, stride: int) -> contestants.Run:
+def make_torch(config, precision: str, size, stride: int) -> candidates.Run:
   """Makes the loop over an image of `size` with PyTorch."""
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
 
@@ -145,13 +145,13 @@ def make_torch(config, precision: str, size, stride: int) -> contestants.Run:
   return _make_loop(predict, size, stride, config.batch_size)
 
 
-def _make_loop(predict, size, stride: int, batch_size: int) -> contestants.Run:
+def _make_loop(predict, size, stride: int, batch_size: int) -> candidates.Run:
   return _repeat(
       lambda image: localize(predict, image, stride, batch_size), size
   )
 
 
-def _repeat(function, size) -> contestants.Run:
+def _repeat(function, size) -> candidates.Run:
   image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
 
   def run(repeats: int) -> None:

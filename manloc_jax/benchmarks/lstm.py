@@ -15,11 +15,11 @@ import jax
 from jax.experimental import rnn
 import jax.numpy as jnp
 
-from manloc_jax import chunks
 from manloc_jax import errors
 from manloc_jax import models
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
+from manloc_jax.training import microbatch
 
 PEERS = ('plain', 'hoisted', 'cudnn')
 OURS = 'manloc_jax'
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
   config, mode = command.config(), _MODE.value
   precision = command.PRECISION.value
   part = functools.partial(
-      contestants.make_part, config, mode, 'lstm', precision=precision
+      candidates.make_part, config, mode, 'lstm', precision=precision
   )
   made = {OURS: functools.partial(part, chunk=None)}
   makers = {
@@ -47,9 +47,9 @@ def main(argv: list[str]) -> None:
   command.finish('lstm', {'mode': mode, **result}, lines)
 
 
-def make_hoisted(config, mode: str, precision: str) -> contestants.Run:
+def make_hoisted(config, mode: str, precision: str) -> candidates.Run:
   """Makes the stack of `hoisted` layers on a batch."""
-  mesh = contestants.start(config, precision)
+  mesh = candidates.start(config, precision)
   shape, _ = _shapes(config)
   params, inputs = [], shape[-1]
   for width in config.model.lstm_hidden:
@@ -63,13 +63,13 @@ def make_hoisted(config, mode: str, precision: str) -> contestants.Run:
       x = hoisted(kernel, bias, x)
     return x
 
-  return contestants.make_function(
+  return candidates.make_function(
       stack,
       params,
       jax.random.normal(jax.random.key(1), shape),
       mesh=mesh,
       mode=mode,
-      chunk=chunks.suited_to(mesh),
+      chunk=microbatch.suited_to(mesh),
   )
 
 
@@ -97,7 +97,7 @@ def _shapes(config) -> tuple[tuple[int, int, int], int]:
   return shape, len(model.lstm_hidden)
 
 
-def make_cudnn(config, mode: str, precision: str) -> contestants.Run:
+def make_cudnn(config, mode: str, precision: str) -> candidates.Run:
   """Makes cuDNN's LSTM on a batch, with its gradients for `train`.
 
   Raises:
@@ -114,7 +114,7 @@ def make_cudnn(config, mode: str, precision: str) -> contestants.Run:
   if mode == 'train':
     function = jax.grad(function, argnums=(0, 1))
   compiled = jax.jit(function)
-  return contestants.repeat(lambda: compiled(*arguments))
+  return candidates.repeat(lambda: compiled(*arguments))
 
 
 def cudnn(config):

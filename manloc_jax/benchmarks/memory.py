@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from manloc_jax import models
-from manloc_jax import parallel
-from manloc_jax import state as state_lib
-from manloc_jax import steps
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import workload
+from manloc_jax.training import sharding as parallel
+from manloc_jax.training import state as state_lib
+from manloc_jax.training import steps
 
 _BATCHES = flags.DEFINE_list('batches', [16, 64, 256, 1024], 'Patches in each.')
 _CHUNK = command.define_chunk()
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
   del argv
   config = command.config()
   sizes = [int(size) for size in _BATCHES.value]
-  mesh = contestants.start(config, command.PRECISION.value)
+  mesh = candidates.start(config, command.PRECISION.value)
   rows = [
       {'batch_size': size, **plan(config, mesh, size, _CHUNK.value)}
       for size in sizes

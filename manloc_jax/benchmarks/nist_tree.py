@@ -18,13 +18,13 @@ import numpy as np
 from PIL import Image
 import tqdm
 
-from manloc_jax.data import folders
 from manloc_jax.data import images
-from manloc_jax.data import patches
 from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
 from manloc_jax.data.datasets import nist16
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import folders
 
 TABLE = 'reference/manipulation/NC2016-manipulation-ref.csv'
 GRAIN = (1.0, 4.0)  # Standard deviation of a photograph's noise, grey levels.

@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
-from manloc_jax.data import manifest
-from manloc_jax.data import source as source_lib
 from manloc_jax.data import spec
+from manloc_jax.data.storage import backend as backend_lib
+from manloc_jax.data.storage import manifest
 
 _IMAGES = 16  # That the patches claim to come from.
 
@@ -32,7 +32,7 @@ def write(
   settings = {'dataset': 'noise', 'source': source, 'num_shards': num_shards}
   rng = np.random.default_rng(0)
   images = [f'noise{i}' for i in range(_IMAGES)]
-  with source_lib.split_writer(folder, split, settings) as writer:
+  with backend_lib.split_writer(folder, split, settings) as writer:
     for i in range(patches):
       image = rng.integers(0, 256, (spec.SIDE, spec.SIDE, 3), np.uint8)
       patch = spec.Patch(

@@ -19,13 +19,13 @@ from absl import flags
 import jax
 
 from manloc_jax import errors
-from manloc_jax import parallel
-from manloc_jax import resident
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
 from manloc_jax.benchmarks import noise
-from manloc_jax.data import manifest
-from manloc_jax.data import source
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
+from manloc_jax.training import device_dataset
+from manloc_jax.training import sharding
 
 STEP = 'train step'
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     made = {
         name(first): functools.partial(make_input, config, first),
         STEP: functools.partial(
-            contestants.make_step,
+            candidates.make_step,
             config,
             'train',
             precision=command.PRECISION.value,
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
     shards = {
         name(folder): len(manifest.shard_paths(folder, 'train'))
         for folder in (first, *others)
-        if source.of(folder) != 'resident'
+        if backend.of(folder) != 'resident'
     }
   result = summarize(times, shards, config.batch_size)
   command.finish('pipeline', result, lines)
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> None:
 def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
   """Returns the prepared folders to read."""
   if _PREPARED.value:
-    if source.of(_PREPARED.value) == 'stream':
+    if backend.of(_PREPARED.value) == 'stream':
       raise errors.UserError(
           f'{_PREPARED.value} is trained on a stream of forgeries, whose'
           ' workers would go on while the train step has its turn; see'
@@ -87,14 +87,14 @@ def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
 
 def name(folder: pathlib.Path) -> str:
   """Says how a prepared folder is read."""
-  if source.of(folder) == 'resident':
+  if backend.of(folder) == 'resident':
     return 'resident'
   return f'stream, shards: {len(manifest.shard_paths(folder, "train"))}'
 
 
-def make_input(config, folder: pathlib.Path) -> contestants.Run:
+def make_input(config, folder: pathlib.Path) -> candidates.Run:
   """Makes the batches of a prepared folder."""
-  batches = open_batches(config, folder, contestants.start(config, 'float32'))
+  batches = open_batches(config, folder, candidates.start(config, 'float32'))
 
   def run(repeats: int) -> None:
     for _ in range(repeats):
@@ -106,11 +106,11 @@ def make_input(config, folder: pathlib.Path) -> contestants.Run:
 def open_batches(config, folder: pathlib.Path, mesh) -> Iterator:
   """Returns the training batches of a prepared folder, on the devices."""
   order = {'batch_size': config.batch_size, 'seed': config.seed}
-  if source.of(folder) == 'resident':
-    return resident.train_batches(folder, mesh, **order)
-  from manloc_jax.data import pipeline  # With TensorFlow.
+  if backend.of(folder) == 'resident':
+    return device_dataset.train_batches(folder, mesh, **order)
+  from manloc_jax.data.input import pipeline  # With TensorFlow.
 
-  return parallel.prefetch(pipeline.train_batches(folder, **order), mesh)
+  return sharding.prefetch(pipeline.train_batches(folder, **order), mesh)
 
 
 def summarize(

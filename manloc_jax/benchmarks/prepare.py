@@ -159,7 +159,7 @@ def link(records: list[spec.Record], root: pathlib.Path) -> pathlib.Path:
 
 def prepare(root: pathlib.Path, out: pathlib.Path, workers: int) -> float:
   """Prepares a tree; returns seconds."""
-  from manloc_jax.data import records  # noqa: F401  Not on the clock.
+  from manloc_jax.data.storage import records  # noqa: F401  Not on the clock.
 
   begin = time.monotonic()
   prepare_lib.prepare(

@@ -24,8 +24,8 @@ from absl import flags
 import jax
 import numpy as np
 
-from manloc_jax import startup
 from manloc_jax.benchmarks import results
+from manloc_jax.training import startup_timer
 
 _STARTS = flags.DEFINE_integer(
     'starts', 3, 'Of each kind, in turns.', lower_bound=1
@@ -70,7 +70,7 @@ def _start(command: Sequence[str], cache: str) -> tuple[float, dict]:
     with process:
       seen = []
       for line in process.stderr:
-        if line.startswith(startup.FIRST_STEP):
+        if line.startswith(startup_timer.FIRST_STEP):
           seconds = time.monotonic() - begin
           process.kill()
           return seconds, parse(line)

@@ -18,9 +18,9 @@ import jax
 import numpy as np
 
 from manloc_jax import models
+from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import contestants
-from manloc_jax.benchmarks import race
+from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import workload
 
 # Settings of `contestants.make_step`.
@@ -73,20 +73,20 @@ def _contestants(config, mode: str) -> dict[str, Callable]:
   settings = {'precision': precision, 'chunk': _CHUNK.value}
   make = functools.partial
   made = {
-      OURS: make(contestants.make_step, config, mode, **settings),
-      PEAK: make(contestants.make_peak, config, precision),
+      OURS: make(candidates.make_step, config, mode, **settings),
+      PEAK: make(candidates.make_peak, config, precision),
   }
   for peer in _PEERS.value:
     made[peer] = make(_make_peer, peer, config, mode, settings)
   if _PARTS.value:
     for part in workload.PARTS:
-      made[part] = make(contestants.make_part, config, mode, part, **settings)
+      made[part] = make(candidates.make_part, config, mode, part, **settings)
   return made
 
 
-def _make_peer(peer: str, config, mode: str, settings) -> contestants.Run:
+def _make_peer(peer: str, config, mode: str, settings) -> candidates.Run:
   if peer in ARRANGEMENTS:
-    return contestants.make_step(
+    return candidates.make_step(
         config, mode, **{**settings, **ARRANGEMENTS[peer]}
     )
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
@@ -101,7 +101,9 @@ def _make_peer(peer: str, config, mode: str, settings) -> contestants.Run:
 
 
 def summarize(
-    times: dict[str, race.Times], flops: dict[str, float], batch_size: int
+    times: dict[str, interleaved.Times],
+    flops: dict[str, float],
+    batch_size: int,
 ) -> dict[str, Any]:
   """Returns ratios, speeds and shares of the peak.
 
@@ -111,16 +113,21 @@ def summarize(
     batch_size: Patches.
   """
   ours = times[OURS]
-  side = contestants.peak_side(jax.default_backend())
-  peak = race.Times([s / (2 * side**3) for s in times[PEAK].seconds], 0, 0)
-  share = lambda t, count: race.ratio(
-      race.Times([s / (count * batch_size) for s in t.seconds], 0, 0), peak
+  side = candidates.peak_side(jax.default_backend())
+  peak = interleaved.Times(
+      [s / (2 * side**3) for s in times[PEAK].seconds], 0, 0
+  )
+  share = lambda t, count: interleaved.ratio(
+      interleaved.Times(
+          [s / (count * batch_size) for s in t.seconds], 0, 0
+      ),
+      peak,
   )
   peers = [name for name in times if name in PEERS]
   parts = {
       part: {
           **times[part].summary(),
-          'share_of_step': 1 / race.ratio(times[part], ours)['median'],
+          'share_of_step': 1 / interleaved.ratio(times[part], ours)['median'],
           'gflop_per_patch': flops[part] / 1e9,
           'share_of_peak': share(times[part], flops[part])['median'],
       }

@@ -5,9 +5,9 @@ The kinds and, but for resize, the levels are those that IMDL-BenCo tests
 variances there.
 """
 
+from collections.abc import Callable
 import dataclasses
 import io
-from collections.abc import Callable
 
 import cv2
 import numpy as np

@@ -1,12 +1,11 @@
 """Image and mask files to arrays: every file is decoded in full or refused."""
 
+from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import pathlib
 import re
 import warnings
-from collections.abc import Callable
-from collections.abc import Iterator
 
 import numpy as np
 import PIL

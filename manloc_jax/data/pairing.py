@@ -5,15 +5,12 @@ paths of their images and masks: an image and a mask belong together when the
 named groups of the mask's expression have the same values in both paths.
 """
 
+from collections.abc import Callable, Container, Iterable, Mapping
 import dataclasses
 import functools
 import os
 import pathlib
 import re
-from collections.abc import Callable
-from collections.abc import Container
-from collections.abc import Iterable
-from collections.abc import Mapping
 
 import numpy as np
 

@@ -1,15 +1,13 @@
 """An ordered map over worker processes that never runs far ahead."""
 
 import collections
+from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import contextlib
 import functools
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
 
 import cv2
 

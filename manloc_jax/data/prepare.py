@@ -8,28 +8,27 @@ without them.
 """
 
 import collections
+from collections.abc import Collection, Iterable
 import contextlib
 import dataclasses
 import functools
 import logging
 import pathlib
-from collections.abc import Collection
-from collections.abc import Iterable
 
 import numpy as np
 import tqdm
 
 from manloc_jax.data import datasets
-from manloc_jax.data import extract
-from manloc_jax.data import folders
-from manloc_jax.data import manifest
-from manloc_jax.data import parts as parts_lib
-from manloc_jax.data import patches
 from manloc_jax.data import pool
-from manloc_jax.data import source as source_lib
 from manloc_jax.data import spec
-from manloc_jax.data import split_list as split_list_lib
-from manloc_jax.data import splits
+from manloc_jax.data.sampling import extract
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.splits import split_list as split_list_lib
+from manloc_jax.data.splits import splits
+from manloc_jax.data.storage import backend as backend_lib
+from manloc_jax.data.storage import folders
+from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import split_writer as split_writer_lib
 
 SPLIT_RULES = (*splits.RULES, 'list')
 
@@ -84,7 +83,7 @@ def prepare(
   root, out = pathlib.Path(root), pathlib.Path(out)
   _check_choice('split_rule', split_rule, SPLIT_RULES)
   _check_list(split_rule, split_list)
-  _check_choice('source', source, source_lib.SOURCES)
+  _check_choice('source', source, backend_lib.SOURCES)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {
@@ -166,7 +165,7 @@ def _build(
       about = manifest.describe(members, examined, root)
       for part, writer in done.items():
         parts[part] = {**writer.counts(), **about, 'shards': writer.shards}
-  source_lib.write_metadata(
+  backend_lib.write_metadata(
       folder, datasets.get(job.dataset), parts, settings
   )
   manifest.write(
@@ -214,7 +213,7 @@ def _write(
     examined: dict[str, extract.Examined],
     job: extract.Job,
     run: pool.Map,
-) -> dict[str, parts_lib.PartWriter]:
+) -> dict[str, split_writer_lib.PartWriter]:
   """Draws and writes a part, with `test` also `test_grid`.
 
   What decoding tells of the images is added to `examined`.
@@ -228,7 +227,7 @@ def _write(
   with contextlib.ExitStack() as stack:
     parts = {
         part: stack.enter_context(
-            parts_lib.PartWriter(folder, part, ids, settings)
+            split_writer_lib.PartWriter(folder, part, ids, settings)
         )
         for part in names
     }

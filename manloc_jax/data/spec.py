@@ -1,8 +1,8 @@
 """Names and shapes that every room of `data/` agrees on."""
 
+from collections.abc import Callable, Mapping
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
 
 import numpy as np
 

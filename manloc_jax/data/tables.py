@@ -1,8 +1,8 @@
 """Reads the tables that datasets bring along."""
 
+from collections.abc import Collection
 import csv
 import pathlib
-from collections.abc import Collection
 
 from manloc_jax.data import spec
 

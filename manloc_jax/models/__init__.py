@@ -5,12 +5,12 @@ import dataclasses
 import flax.linen as nn
 
 from manloc_jax.models.fcn import FCN
+from manloc_jax.models.interface import abstract_params
 from manloc_jax.models.interface import MASK
 from manloc_jax.models.interface import Outputs
 from manloc_jax.models.interface import PATCH
 from manloc_jax.models.interface import SIDE
 from manloc_jax.models.interface import TASKS
-from manloc_jax.models.interface import abstract_params
 from manloc_jax.models.network import ConvLSTMConv
 
 __all__ = [

@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from manloc_jax.models import cells
 from manloc_jax.models import convolution
 from manloc_jax.models import initializers
 from manloc_jax.models import interface
+from manloc_jax.models import space_to_depth
 
 
 class FCN(nn.Module):
@@ -68,7 +68,8 @@ class FCN(nn.Module):
       layer = f'conv{i + 1}'
       init = initializers.get(self.conv_init, layer)
       x = convolution.Conv(filters, self.kernel, init, name=layer)(x)
-      x = cells.pool(cells.to_cells(nn.relu(x))).astype(self.dtype)
+      x = space_to_depth.to_cells(nn.relu(x))
+      x = space_to_depth.pool(x).astype(self.dtype)
     dense = lambda width, name: nn.Dense(width, dtype=x.dtype, name=name)
     x = nn.relu(dense(self.fcn_hidden, 'hidden')(x))
     x = dense(2, 'logits')(x)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import flax.linen as nn
 from flax import struct
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 
 from manloc_jax.models import block_lstm
 from manloc_jax.models import blocks
-from manloc_jax.models import cells
 from manloc_jax.models import convolution
 from manloc_jax.models import initializers
 from manloc_jax.models import interface
+from manloc_jax.models import space_to_depth
 
 INPUTS = ('conv', 'rgb', 'gray')
 HEADS = ('last', 'mean', 'concat', 'none')
@@ -215,25 +215,27 @@ class ConvLSTMConv(nn.Module):
 
   def _convolve(self, x: jax.Array) -> jax.Array:
     """Maps patches to the map of conv2 (conv1, conv2)."""
-    x = cells.to_cells(x)
+    x = space_to_depth.to_cells(x)
     # Traces lie at a hundredth of the image's scale, the eighth and last bit
     # of a bfloat16: conv1, which separates the two, is not computed in less
     # than f32.
     x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
     x = self.conv2(nn.relu(x).astype(self.dtype))
-    return cells.from_cells(nn.relu(x) if self.conv2_activation else x)
+    return space_to_depth.from_cells(nn.relu(x) if self.conv2_activation else x)
 
   def _decode_map(self, x: jax.Array, pools: bool) -> jax.Array:
     """Maps the LSTM's map to logits (conv3, conv4, conv5)."""
-    x = nn.relu(self.conv3(cells.to_cells(x)))
-    x = self.conv4(cells.pool(x) if pools else cells.from_cells(x))
+    x = nn.relu(self.conv3(space_to_depth.to_cells(x)))
+    x = space_to_depth.pool(x) if pools else space_to_depth.from_cells(x)
+    x = self.conv4(x)
     if self.decoder == 'conv34':
       return x
-    return cells.from_cells(self.conv5(cells.to_cells(nn.relu(x))))
+    x = self.conv5(space_to_depth.to_cells(nn.relu(x)))
+    return space_to_depth.from_cells(x)
 
   def _cell_conv(self, filters: int, kernel: int, layer: str):
     init = initializers.get(self.conv_init, layer)
-    return cells.CellConv(filters, kernel, init)
+    return space_to_depth.CellConv(filters, kernel, init)
 
   @property
   def _conv4_filters(self) -> int:

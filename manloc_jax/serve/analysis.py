@@ -13,12 +13,12 @@ from typing import Protocol
 import numpy as np
 
 from manloc_jax import errors
-from manloc_jax import localization
-from manloc_jax import localize_files
-from manloc_jax import regions as regions_lib
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.plots import overlay
+from manloc_jax.localization import batch
+from manloc_jax.localization import localizer as localization
+from manloc_jax.localization import overlay
+from manloc_jax.localization import regions as regions_lib
 
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
@@ -47,7 +47,7 @@ class View:
 
   mask: np.ndarray
   preview: np.ndarray
-  record: localize_files.Record
+  record: batch.Record
 
   def mask_picture(self) -> np.ndarray:
     """Returns uint8[h', w'], 255 where manipulated."""
@@ -70,7 +70,7 @@ class Analysis:
   image: np.ndarray
   heat: np.ndarray
   score: np.ndarray
-  facts: localize_files.Record
+  facts: batch.Record
 
   def at(self, threshold: float) -> View:
     """Applies a threshold; runs no network."""
@@ -107,7 +107,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     start = time.monotonic()
     result = localizer.localize(path, image)
     seconds = time.monotonic() - start
-    facts = localize_files.describe(name, image, result, localizer, seconds)
+    facts = batch.describe(name, image, result, localizer, seconds)
     return Analysis(
         name=name,
         image=overlay.reduce(image.pixels, LONGEST),
@@ -171,7 +171,7 @@ class Kept:
       shutil.rmtree(self.folder / oldest, ignore_errors=True)
     (self.folder / key).mkdir(parents=True)
     with self._path(key, analysis.name, 'heat.png').open('wb') as file:
-      localize_files.save_heat(file, analysis.score)
+      batch.save_heat(file, analysis.score)
     return key
 
   def get(self, key: str) -> Analysis:
@@ -198,7 +198,7 @@ class Kept:
     try:
       record.write_text(json.dumps(view.record, indent=1) + '\n')
       with mask.open('wb') as file:
-        localize_files.save_png(file, view.mask * np.uint8(255))
+        batch.save_png(file, view.mask * np.uint8(255))
     except FileNotFoundError:
       raise _gone() from None
     return [str(record), str(mask), str(heat)]

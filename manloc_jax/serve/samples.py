@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-from manloc_jax import localize_files
 from manloc_jax.data.datasets import demo
+from manloc_jax.localization import batch
 
 # Photograph -> manipulation; `demo` trains on neither of them.
 _CHOICE = {
@@ -47,6 +47,6 @@ def make(folder: pathlib.Path) -> list[Sample]:
     caption = manipulation or 'untouched'
     path = folder / f'{name}_{caption}.png'
     with path.open('wb') as file:
-      localize_files.save_png(file, image)
+      batch.save_png(file, image)
     samples.append(Sample(caption.capitalize(), path))
   return samples

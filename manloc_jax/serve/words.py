@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from manloc_jax import localize_files
+from manloc_jax.localization import batch
 from manloc_jax.serve import analysis as analysis_lib
 
 TITLE = 'Which pixels were manipulated?'
@@ -117,7 +117,7 @@ def legend() -> str:
   return _LEGEND
 
 
-def summary(record: localize_files.Record) -> str:
+def summary(record: batch.Record) -> str:
   """Returns name, numbers and remarks of an image."""
   tiles = {
       'image score': f'{record["image_score"]:.2f}',
@@ -145,7 +145,7 @@ def summary(record: localize_files.Record) -> str:
   )
 
 
-def regions(record: localize_files.Record) -> str:
+def regions(record: batch.Record) -> str:
   """Returns the table of regions."""
   if not record['regions']:
     return (

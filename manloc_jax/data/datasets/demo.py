@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 import tqdm
 
-from manloc_jax.data import folders
 from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
+from manloc_jax.data.storage import folders
 
 VERSION = 'manloc demo 1'  # Raise it with every change of the images.
 SEED = 2017

@@ -4,15 +4,15 @@
   forgery = forge.generate(photographs, seed=0, index=7)
 """
 
+from manloc_jax.data.forge.forgery import forge
 from manloc_jax.data.forge.forgery import Forgery
 from manloc_jax.data.forge.forgery import MANIPULATIONS
 from manloc_jax.data.forge.forgery import SIZE
-from manloc_jax.data.forge.forgery import forge
-from manloc_jax.data.forge.photographs import Photograph
-from manloc_jax.data.forge.photographs import Photographs
 from manloc_jax.data.forge.photographs import assign
 from manloc_jax.data.forge.photographs import find
 from manloc_jax.data.forge.photographs import packaged
+from manloc_jax.data.forge.photographs import Photograph
+from manloc_jax.data.forge.photographs import Photographs
 from manloc_jax.data.forge.sequence import generate
 
 __all__ = (

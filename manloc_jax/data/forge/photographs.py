@@ -10,11 +10,11 @@ import pathlib
 import cv2
 import numpy as np
 
+from manloc_jax.data import image_files
 from manloc_jax.data import images
-from manloc_jax.data import inputs
 from manloc_jax.data import spec
-from manloc_jax.data import splits
 from manloc_jax.data.datasets import demo
+from manloc_jax.data.splits import splits
 
 MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.
 CACHE_BYTES = 256_000_000
@@ -135,7 +135,7 @@ def find(
     The photographs, sorted by name, and the files that are none.
   """
   listed, rejected = [], []
-  found = inputs.find([str(name) for name in named])
+  found = image_files.find([str(name) for name in named])
   if out is not None:
     folder = pathlib.Path(out).resolve()
     found = [

@@ -16,7 +16,6 @@ import pathlib
 import tqdm
 
 from manloc_jax import files
-from manloc_jax.data import folders
 from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data.datasets import synthetic
@@ -24,6 +23,7 @@ from manloc_jax.data.forge import cameras
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
+from manloc_jax.data.storage import folders
 
 VERSION = 2  # Raise it where the same seed would give other forgeries.
 _FOLDERS = ('images', 'masks')

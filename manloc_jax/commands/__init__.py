@@ -1,0 +1,1 @@
+"""One file for each subcommand of `manloc`, and the checks of a config."""

@@ -1,0 +1,112 @@
+"""`manloc forge`: realistic forgeries of photographs, as a data set."""
+
+import argparse
+import sys
+
+from manloc_jax import argument_types
+from manloc_jax import errors
+
+# Everything heavy is imported where it is used: help comes at once.
+
+
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'forge', help='a data set of realistic forgeries of photographs'
+  )
+  parser.set_defaults(run=run)
+  parser.add_argument(
+      'photographs',
+      nargs='*',
+      metavar='PHOTOGRAPH',
+      help='images, folders of images, or quoted patterns; those that come'
+      ' with the dependencies by default',
+  )
+  parser.add_argument(
+      '--out', required=True, metavar='ROOT', help='folder of the data set'
+  )
+  parser.add_argument(
+      '--count',
+      type=argument_types.positive,
+      required=True,
+      help='forgeries of all parts',
+  )
+  parser.add_argument(
+      '--seed', type=argument_types.natural, default=0, help='0 by default'
+  )
+  parser.add_argument(
+      '--size',
+      type=_size,
+      default=(256, 512),
+      metavar='LEAST,MOST',
+      help='short sides in pixels; 256,512 by default',
+  )
+  parser.add_argument(
+      '--fractions',
+      type=argument_types.fractions,
+      default=(0.65, 0.10, 0.25),
+      metavar='TRAIN,VAL,TEST',
+      help='of photographs and forgeries; 0.65,0.10,0.25 by default',
+  )
+  parser.add_argument(
+      '--workers', type=argument_types.positive, help='one per core'
+  )
+
+
+def run(args: argparse.Namespace) -> int:
+  """Forges, or goes on where it was stopped.
+
+  Returns:
+    0; photographs that cannot be read are listed.
+
+  Raises:
+    UserError: There is nothing to forge, or the folder holds something else.
+  """
+  from manloc_jax.data.forge import tree
+
+  used, left_out = tree.make(
+      args.out,
+      args.photographs,
+      counts=_counts(args.count, args.fractions),
+      seed=args.seed,
+      size=args.size,
+      fractions=args.fractions,
+      workers=args.workers,
+  )
+  for reason in left_out:
+    print(reason, file=sys.stderr)
+  print(
+      f'{args.count} forgeries of {used} photographs are in {args.out!r};'
+      f' {len(left_out)} photographs could not be read.'
+  )
+  return 0
+
+
+def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:
+  """Divides forgeries among the parts; none is empty.
+
+  Raises:
+    UserError: There are fewer than parts.
+  """
+  if count < len(fractions):
+    raise errors.UserError(
+        f'--count is {count}; train, val and test need a forgery each.'
+    )
+  val, test = (max(1, round(count * share)) for share in fractions[1:])
+  val = min(val, count - 2)
+  test = min(test, count - val - 1)
+  return [count - val - test, val, test]
+
+
+def _size(text: str) -> tuple[int, int]:
+  """Reads two numbers between a comma.
+
+  Raises:
+    ArgumentTypeError: It is something else.
+  """
+  sides = text.split(',')
+  if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not two numbers of pixels, such as 256,512'
+    )
+  return int(sides[0]), int(sides[1])

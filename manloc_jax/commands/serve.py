@@ -1,0 +1,86 @@
+"""`manloc serve`: a page that shows which pixels may be manipulated."""
+
+import argparse
+import importlib.util
+import ipaddress
+import sys
+
+from manloc_jax import argument_types
+from manloc_jax import errors
+
+# Everything heavy is imported where it is used: help comes at once.
+
+
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'serve', help='a local web page: drop a photograph, see the heat map'
+  )
+  parser.set_defaults(run=run)
+  parser.add_argument(
+      '--workdir',
+      metavar='RUN',
+      help='folder of a run; by default the weights that come with manloc_jax',
+  )
+  parser.add_argument(
+      '--host',
+      default='127.0.0.1',
+      help='address to listen at; by default only this machine sees the page',
+  )
+  parser.add_argument(
+      '--port',
+      type=argument_types.natural,
+      default=7860,
+      help='7860; 0 for any',
+  )
+  parser.add_argument(
+      '--device', choices=('cpu', 'gpu', 'tpu'), help='the best one by default'
+  )
+
+
+def run(args: argparse.Namespace) -> int:
+  """Serves the page until it is stopped.
+
+  Raises:
+    UserError: It cannot begin.
+  """
+  if args.port > 65535:
+    raise errors.UserError(
+        f'There is no port {args.port}; choose one from 0 to 65535.'
+    )
+  if importlib.util.find_spec('gradio') is None:
+    raise errors.UserError(
+        "The page needs Gradio, which is not installed: pip install '.[serve]'"
+        " in the project's folder."
+    )
+  from manloc_jax.serve import server
+
+  with server.listen(args.host, args.port) as listener:
+    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+      print(
+          'Anyone who can reach this machine can use the page: it asks for no'
+          ' password.',
+          file=sys.stderr,
+      )
+    server.serve(make_localizer(args.workdir, args.device), listener)
+  return 0
+
+
+def make_localizer(workdir: str | None, device: str | None):
+  """Returns what scores images, its program compiled.
+
+  Args:
+    workdir: Folder of a run; None for the weights that come with the package.
+    device: Kind of devices.
+
+  Raises:
+    UserError: See `detectors.make`.
+  """
+  import numpy as np
+
+  from manloc_jax.localization import factory
+
+  localizer = factory.make(workdir=workdir, device=device)
+  # The first visitor does not wait, and broken weights are refused now.
+  localizer(np.zeros((64, 64, 3), np.uint8))
+  return localizer

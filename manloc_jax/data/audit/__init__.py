@@ -1,0 +1,1 @@
+"""Is an image tree fit for training? Every file checked, leaks counted."""

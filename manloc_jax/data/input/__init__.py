@@ -1,0 +1,1 @@
+"""Batches of patches as NumPy arrays: from shards, or generated online."""

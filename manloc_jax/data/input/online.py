@@ -1,0 +1,208 @@
+"""Training patches of forgeries that are made while training, without end.
+
+Worker processes forge groups of images, a group each, draw patches from them
+by the paper's sampler, and shuffle those. All groups have equally many
+patches, so that the place of a batch tells its groups: a stream started at
+step n is the uninterrupted one from step n on.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import functools
+import itertools
+import logging
+import pathlib
+
+import numpy as np
+
+from manloc_jax.data import pool
+from manloc_jax.data import spec
+from manloc_jax.data.datasets import synthetic
+from manloc_jax.data.forge import photographs as photographs_lib
+from manloc_jax.data.forge import sequence
+from manloc_jax.data.forge import tree
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import manifest
+
+Batch = dict[str, np.ndarray]
+FIELDS = ('image', 'mask', 'label')
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What all groups of a stream have in common.
+
+  Attributes:
+    listed: The photographs.
+    size: Least and largest short side of a forgery in pixels.
+    sampler: How patches are drawn.
+    images_per_group: Forgeries of a group; one worker holds all of them.
+    patches_per_image: Patches of a group, per forgery. A forgery gives up to
+      twice as many, for regions are of all sizes.
+    seed: Fixes everything.
+  """
+
+  listed: tuple[photographs_lib.Photograph, ...]
+  size: tuple[int, int]
+  sampler: patches.Sampler
+  images_per_group: int
+  patches_per_image: int
+  seed: int
+
+  def __post_init__(self):
+    if min(self.images_per_group, self.patches_per_image) < 1:
+      raise spec.DataError(
+          f'images_per_group {self.images_per_group} and patches_per_image'
+          f' {self.patches_per_image} must be at least 1; see'
+          ' --config.data.stream.'
+      )
+
+  @property
+  def patches_per_group(self) -> int:
+    return self.images_per_group * self.patches_per_image
+
+
+def train_batches(
+    folder: str | pathlib.Path,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    process: tuple[int, int] = (0, 1),
+    images_per_group: int = 64,
+    patches_per_image: int = 16,
+    workers: int | None = None,
+) -> Iterator[Batch]:
+  """Yields batches of fresh forgeries for ever.
+
+  They are made of the photographs of the training part alone. Batch k is a
+  function of the seed, k, the size of a batch and those of a group, with the
+  same photographs and versions of the image libraries. Workers run at most
+  two groups each ahead, and end when the iterator is closed.
+
+  Args:
+    folder: The prepared folder of a set that `manloc_jax.data.forge` made.
+    batch_size: Patches per batch of this process.
+    seed: Fixes the forgeries and their order; not negative.
+    start_step: Batches to skip; their groups are not made.
+    process: `(index, count)` of this process, which makes its own groups.
+    images_per_group: See `Plan`.
+    patches_per_image: See `Plan`.
+    workers: Processes; None for one per core. With one, forgeries are made in
+      this process, between the batches.
+
+  Yields:
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`
+    int32[batch] and `weight` f32[batch], all one.
+
+  Raises:
+    DataError: The set is not one of forgeries, settings make no sense, or no
+      photograph can be read.
+  """
+  content = manifest.read(folder)
+  sampler = {
+      key: tuple(value) if isinstance(value, list) else value
+      for key, value in content['settings']['sampler'].items()
+  }
+  root = pathlib.Path(content['root'])
+  plan = Plan(
+      listed=tree.listed(root, 'train'),
+      size=tree.check_size(synthetic.read_settings(root)['size']),
+      sampler=patches.Sampler(**sampler),
+      images_per_group=images_per_group,
+      patches_per_image=patches_per_image,
+      seed=seed,
+  )
+  index, processes = process
+  first, skip = divmod(start_step * batch_size, plan.patches_per_group)
+  numbers = itertools.count(index + first * processes, processes)
+  with pool.ordered_map(workers) as run:
+    made = run(functools.partial(make_group, plan=plan), numbers)
+    yield from _batches(_tell_rejected(made), skip, batch_size)
+
+
+def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
+  """Forges the images of a group and draws its patches.
+
+  Args:
+    number: Place of the group in the stream.
+    plan: What all groups have in common.
+
+  Returns:
+    The fields of a batch but for `weight`, `plan.patches_per_group` rows; and
+    the photographs that could not be read, by name, and why.
+  """
+  photographs = tree.opened(plan.listed)
+  first = number * plan.images_per_group
+  forgeries = [
+      sequence.generate(photographs, plan.seed, first + i, plan.size)
+      for i in range(plan.images_per_group)
+  ]
+  rng = np.random.default_rng((plan.seed, number, 2))
+  found = [patches.candidates(one.mask, plan.sampler) for one in forgeries]
+  quotas = _quotas(found, plan, rng)
+  cuts = [
+      patches.cut(
+          one.image, one.mask, places, patches.choose(places, *quota, rng)
+      )
+      for one, places, quota in zip(forgeries, found, quotas, strict=True)
+  ]
+  rows = {
+      'image': np.concatenate([cut.images for cut in cuts]),
+      'mask': np.concatenate([cut.masks for cut in cuts]),
+      'label': np.concatenate([cut.places.labels for cut in cuts]),
+  }
+  # Small images may have too few patches: some then come twice.
+  order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)
+  rows = {name: rows[name][order] for name in FIELDS}
+  return rows, photographs.rejected
+
+
+def _tell_rejected(
+    made: Iterator[tuple[Batch, dict[str, str]]],
+) -> Iterator[Batch]:
+  """Passes groups on; each photograph that is passed over is named once."""
+  told = set()
+  for rows, rejected in made:
+    for name in rejected.keys() - told:
+      logging.warning('Left out: %s', rejected[name])
+      told.add(name)
+    yield rows
+
+
+def _quotas(
+    found: list[patches.Candidates], plan: Plan, rng: np.random.Generator
+) -> list[list[int]]:
+  """Says how many patches of each label each image gives.
+
+  The sampler balances the group; of what it allows, as many as the group has
+  are picked at random.
+  """
+  cap = min(2 * plan.patches_per_image, plan.sampler.max_per_image or np.inf)
+  sampler = dataclasses.replace(plan.sampler, max_per_image=int(cap))
+  positives = np.array([one.labels.sum() for one in found])
+  negatives = np.array([len(one.labels) for one in found]) - positives
+  allowed = np.stack(patches.balance(positives, negatives, sampler), axis=1)
+  if not allowed.any():  # A few regions, all too small to label a patch.
+    allowed[:, 1] = np.minimum(negatives, cap)
+  owners = np.repeat(np.arange(allowed.size), allowed.ravel())
+  picked = rng.permutation(owners)[: plan.patches_per_group]
+  counts = np.bincount(picked, minlength=allowed.size)
+  return counts.reshape(allowed.shape).tolist()
+
+
+def _batches(
+    groups: Iterator[Batch], skip: int, batch_size: int
+) -> Iterator[Batch]:
+  """Cuts a sequence of groups into batches, after some patches."""
+  left = None
+  for group in groups:
+    rows = {name: array[skip:] for name, array in group.items()}
+    skip = 0
+    if left is not None:
+      rows = {name: np.concatenate([left[name], rows[name]]) for name in FIELDS}
+    full = len(rows['label']) // batch_size * batch_size
+    for start in range(0, full, batch_size):
+      batch = {name: rows[name][start : start + batch_size] for name in FIELDS}
+      yield {**batch, 'weight': np.ones(batch_size, np.float32)}
+    left = {name: rows[name][full:] for name in FIELDS}

@@ -1,0 +1,152 @@
+"""Shards to NumPy batches, with tf.data.
+
+Nothing here depends on JAX: a process is told its index and the count.
+"""
+
+from collections.abc import Iterator
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import records
+
+# Records of the shuffle buffer, about 1.1 GB when full. A part that fits is
+# shuffled as a whole; images of a larger one lie in random order on disk.
+SHUFFLE_RECORDS = 65_536
+
+Batch = dict[str, np.ndarray]
+
+
+def train_batches(
+    folder: str | pathlib.Path,
+    *,
+    split: str = 'train',
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    process: tuple[int, int] = (0, 1),
+) -> Iterator[Batch]:
+  """Yields shuffled batches for ever.
+
+  The order is a function of the seed and the epoch alone, so a stream started
+  at step n is the uninterrupted one from step n on. An epoch ends with its
+  last full batch: the rest, different patches in each epoch, is dropped.
+
+  Args:
+    folder: The prepared folder.
+    split: The part.
+    batch_size: Patches per batch of this process.
+    seed: Fixes the order.
+    start_step: Batches to skip; those of earlier epochs are not read.
+    process: `(index, count)` of this process, which reads its own share.
+
+  Yields:
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`
+    int32[batch] and `weight` f32[batch], all one.
+
+  Raises:
+    DataError: There are too few patches, or a shard is damaged.
+  """
+  index, processes = process
+  paths = _paths(folder, split)
+  total = manifest.count(folder, split)
+  steps = manifest.epoch_steps(folder, split, batch_size, processes)
+  first = start_step // steps
+
+  def epoch_of(epoch):
+    ds = tf.data.TFRecordDataset(paths).shard(processes, index)
+    # Shuffle serialised records: decoding what is then skipped is wasted.
+    ds = ds.shuffle(
+        min(total, SHUFFLE_RECORDS),
+        seed=tf.random.stateless_uniform(
+            [], [seed, epoch], 0, tf.int64.max, tf.int64
+        ),
+        reshuffle_each_iteration=False,
+    )
+    skip = tf.cast(epoch == first, tf.int64) * (start_step % steps)
+    return ds.skip(skip * batch_size).take((steps - skip) * batch_size)
+
+  epochs = tf.data.Dataset.range(first, tf.int64.max)
+  ds = epochs.flat_map(epoch_of).batch(batch_size, drop_remainder=True)
+  ds = ds.map(_train_example, tf.data.AUTOTUNE)
+  yield from _iterate(ds, folder, split)
+
+
+def eval_batches(
+    folder: str | pathlib.Path,
+    split: str,
+    *,
+    batch_size: int,
+    process: tuple[int, int] = (0, 1),
+) -> Iterator[Batch]:
+  """Yields every patch once, in order.
+
+  The last batches are filled up with patches of weight zero, so that all have
+  one shape, and every process gets equally many, or one would leave the
+  others waiting.
+
+  Args:
+    folder: The prepared folder.
+    split: The part.
+    batch_size: Patches per batch of this process.
+    process: `(index, count)` of this process, which reads its own share.
+
+  Yields:
+    As `train_batches`, and `image_index` int32[batch], `source` int32[batch]
+    and `box` int32[batch, 4].
+
+  Raises:
+    DataError: A shard is damaged.
+  """
+  index, processes = process
+  total = manifest.count(folder, split)
+  own = len(range(index, total, processes))
+  # Process 0 has the largest share; all fill up to it.
+  longest = len(range(0, total, processes))
+  padding = -(-longest // batch_size) * batch_size - own
+  ds = tf.data.TFRecordDataset(_paths(folder, split))
+  ds = ds.shard(processes, index)
+  blank = tf.data.Dataset.from_tensors(records.BLANK).repeat(padding)
+  ds = tf.data.Dataset.zip(
+      ds.concatenate(blank),
+      tf.data.Dataset.range(own + padding).map(lambda i: i < own),
+  )
+  ds = ds.batch(batch_size).map(_eval_example, tf.data.AUTOTUNE)
+  yield from _iterate(ds, folder, split)
+
+
+def _paths(folder: str | pathlib.Path, split: str) -> list[str]:
+  return [str(path) for path in manifest.shard_paths(folder, split)]
+
+
+def _train_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+  parsed = records.parse(serialized)
+  return {
+      **{name: parsed[name] for name in ('image', 'mask', 'label')},
+      'weight': tf.ones_like(parsed['label'], tf.float32),
+  }
+
+
+def _eval_example(
+    serialized: tf.Tensor, is_real: tf.Tensor
+) -> dict[str, tf.Tensor]:
+  parsed = records.parse(serialized)
+  del parsed['image_id']  # JAX has no strings.
+  return {**parsed, 'weight': tf.cast(is_real, tf.float32)}
+
+
+def _iterate(
+    ds: tf.data.Dataset, folder: str | pathlib.Path, split: str
+) -> Iterator[Batch]:
+  """Reads ahead in the background; a bad shard is named."""
+  # Bound here: at exit an open generator outlives the module's names.
+  failure = tf.errors.OpError
+  try:
+    yield from ds.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+  except failure as error:
+    found = records.damage(folder, split, error)
+    if found is error:
+      raise
+    raise found from error

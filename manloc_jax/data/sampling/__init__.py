@@ -1,0 +1,1 @@
+"""Which patches an image gives, and how they are cut."""

@@ -1,0 +1,87 @@
+"""Whole test images, degraded and cut into windows, as batches.
+
+The windows are cut by the code that prepares `test_grid`, so that images left
+as they are give the patches of that part. Shards hold them in another order,
+which shows in the last digits of a mean loss. As there, the windows at the
+right and lower borders may overlap their neighbours.
+"""
+
+from collections.abc import Iterable, Iterator
+import itertools
+
+import numpy as np
+
+from manloc_jax.data import degrade
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import extract
+from manloc_jax.data.sampling import patches
+
+SPLIT = 'test_grid'
+
+
+def cut(
+    record: spec.Record,
+    job: extract.Job,
+    series: str | None = None,
+    level: float = 0,
+) -> patches.Cut:
+  """Degrades an image and cuts every native window out; for workers.
+
+  Args:
+    record: The image.
+    job: How its set was prepared. The seed and the image's name fix the
+      noise, which is the same at all levels but for its strength.
+    series: Key of `degrade.SERIES`; None leaves the image as it is.
+    level: Of the series.
+
+  Returns:
+    The windows, labelled by the degraded mask; none if the image is smaller
+    than a window now.
+
+  Raises:
+    DataError: The files have changed since they were prepared.
+  """
+  image, mask, _ = extract.load(record, job)
+  if series is not None:
+    rng = patches.rng_for(job.seed, record.image_id)
+    image, mask = degrade.SERIES[series].apply(image, mask, level, rng)
+  return extract.cut_windows(image, mask, job.sampler)
+
+
+def batches(
+    found: Iterable[patches.Cut],
+    *,
+    batch_size: int,
+    process: tuple[int, int] = (0, 1),
+) -> Iterator[dict[str, np.ndarray]]:
+  """Yields every window once, in order, as `source.eval_batches` would.
+
+  Every process goes through all images, and each takes its own share of the
+  windows, so that all yield equally many batches.
+
+  Args:
+    found: The windows of each image; the image's place is its `image_index`.
+    batch_size: Patches per batch of this process.
+    process: `(index, count)` of this process.
+
+  Yields:
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label` and
+    `image_index` int32[batch], and `weight` f32[batch], zero for padding.
+  """
+  index, processes = process
+  rows = ((i, patch) for i, windows in enumerate(found) for patch in windows)
+  while everyones := list(itertools.islice(rows, batch_size * processes)):
+    own = everyones[index::processes]
+    batch = {
+        'image': np.zeros((batch_size, spec.SIDE, spec.SIDE, 3), np.uint8),
+        'mask': np.zeros((batch_size, spec.SIDE, spec.SIDE), np.uint8),
+        'label': np.zeros(batch_size, np.int32),
+        'image_index': np.zeros(batch_size, np.int32),
+        'weight': (np.arange(batch_size) < len(own)).astype(np.float32),
+    }
+    for row, (image_index, patch) in enumerate(own):
+      batch['image'][row] = patch.image
+      batch['mask'][row] = patch.mask
+      batch['label'][row] = patch.label
+      batch['image_index'][row] = image_index
+    yield batch

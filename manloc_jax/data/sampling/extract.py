@@ -1,0 +1,247 @@
+"""What a worker process does with one image: examine it, draw its patches.
+
+Nothing here imports TensorFlow, so that workers start fast and stay small.
+"""
+
+import dataclasses
+import zlib
+
+import cv2
+import numpy as np
+
+from manloc_jax.data import datasets
+from manloc_jax.data import images
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import patches
+
+SIZE_POLICIES = ('skip', 'resize', 'error')
+
+
+class SizeMismatch(spec.DataError):
+  """A mask that does not have the size of its image."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """What all images of a run have in common.
+
+  Attributes:
+    dataset: Name of the dataset, which knows the polarity of its masks.
+    sampler: The knobs of training patches.
+    size_mismatch: `skip` rejects an image whose mask has another size,
+      `resize` brings the mask to the image's size, `error` stops the run.
+    seed: Fixes which patches are drawn; not negative.
+  """
+
+  dataset: str
+  sampler: patches.Sampler
+  size_mismatch: str
+  seed: int
+
+  def __post_init__(self):
+    if self.size_mismatch not in SIZE_POLICIES:
+      raise spec.DataError(
+          f'--config.data.size_mismatch is {self.size_mismatch!r}; choose one '
+          f'of {", ".join(SIZE_POLICIES)}.'
+      )
+    if self.seed < 0:
+      raise spec.DataError(
+          f'The seed is {self.seed}; give a whole number from 0 on in '
+          '--seed (manloc) or --config.data.seed.'
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Examined:
+  """What is known of an image.
+
+  Attributes:
+    image_id: The image.
+    reason: Why it cannot be used; empty if it can.
+    note: What was done to read it; empty if nothing.
+    mask_note: The same for its mask alone.
+    mask: The mask, packed: a few kilobytes even for large images.
+    size: `(height, width)`.
+    manipulated: Share of manipulated pixels.
+    train: `(manipulated, pristine)` candidates at the training stride.
+    test: The same at the stride of validation and test.
+  """
+
+  image_id: str
+  reason: str = ''
+  note: str = ''
+  mask_note: str = ''
+  mask: bytes = b''
+  size: tuple[int, int] = (0, 0)
+  manipulated: float = 0.0
+  train: tuple[int, int] = (0, 0)
+  test: tuple[int, int] = (0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+  """An order for patches of one image.
+
+  Attributes:
+    record: The image.
+    examined: What is known of it.
+    quota: `(manipulated, pristine)` patches to draw.
+    is_test: Whether the stride of validation and test applies.
+    grid: Whether every window of the plain lattice is wanted as well.
+  """
+
+  record: spec.Record
+  examined: Examined
+  quota: tuple[int, int]
+  is_test: bool
+  grid: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+  """What an order brought.
+
+  Attributes:
+    reason: Why the image cannot be used after all; empty if it can.
+    note: What was done to read it; empty if nothing.
+    cut: As many as ordered.
+    grid: Windows of the plain lattice; None if not ordered.
+  """
+
+  reason: str = ''
+  note: str = ''
+  cut: patches.Cut | None = None
+  grid: patches.Cut | None = None
+
+
+def examine(record: spec.Record, job: Job) -> Examined:
+  """Decodes a mask, but of the image only the header; counts candidates.
+
+  Large photographs take long to decode: that is left to `draw`, which may
+  still find that the file is broken.
+
+  Raises:
+    SizeMismatch: Sizes differ and the policy is `error`.
+  """
+  try:
+    size = images.read_size(record.image)
+    mask, note = _read_mask(record, size, job)
+  except SizeMismatch as error:
+    if job.size_mismatch == 'error':
+      raise
+    return Examined(record.image_id, reason=str(error))
+  except spec.DataError as error:
+    return Examined(record.image_id, reason=str(error))
+  return Examined(
+      image_id=record.image_id,
+      mask_note=note,
+      mask=_pack(mask),
+      size=size,
+      manipulated=cv2.countNonZero(mask) / mask.size,
+      train=_count(mask, job.sampler),
+      test=_count(mask, job.sampler.for_test()),
+  )
+
+
+def draw(order: Draw, job: Job) -> Drawn:
+  """Decodes an image in full and draws the ordered patches."""
+  record, examined = order.record, order.examined
+  try:
+    decoded = images.read_image(record.image)
+  except spec.DataError as error:
+    return Drawn(reason=str(error))
+  if decoded.pixels.shape[:2] != examined.size:
+    return Drawn(
+        reason=f'{record.image} is broken (its header tells another size); '
+        'fetch it again or remove it.'
+    )
+  mask = _unpack(examined.mask, examined.size)
+  sampler = job.sampler.for_test() if order.is_test else job.sampler
+  found = patches.candidates(mask, sampler)
+  rng = patches.rng_for(job.seed, record.image_id)
+  chosen = patches.choose(found, *order.quota, rng)
+  cut, grid = patches.cut(decoded.pixels, mask, found, chosen), None
+  if order.grid:
+    grid = cut_windows(decoded.pixels, mask, job.sampler)
+  note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
+  return Drawn(note=note, cut=cut, grid=grid)
+
+
+def cut_windows(
+    image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
+) -> patches.Cut:
+  """Cuts every window of the plain lattice out of an image.
+
+  Args:
+    image: uint8[h, w, 3].
+    mask: uint8[h, w].
+    sampler: Its label rule is read.
+  """
+  found = patches.grid(mask, sampler)
+  return patches.cut(image, mask, found, np.arange(len(found.labels)))
+
+
+def load(
+    record: spec.Record, job: Job
+) -> tuple[np.ndarray, np.ndarray, str]:
+  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note.
+
+  Raises:
+    DataError: A file cannot be used.
+  """
+  decoded = images.read_image(record.image)
+  mask, note = _read_mask(record, decoded.pixels.shape[:2], job)
+  return decoded.pixels, mask, ', '.join(filter(None, (decoded.note, note)))
+
+
+def _pack(mask: np.ndarray) -> bytes:
+  return zlib.compress(np.packbits(mask), 1)
+
+
+def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:
+  bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+  return np.unpackbits(bits, count=size[0] * size[1]).reshape(size)
+
+
+def _read_mask(
+    record: spec.Record, size: tuple[int, int], job: Job
+) -> tuple[np.ndarray, str]:
+  """Returns the mask of an image of some size, uint8[h, w], and a note."""
+  if min(size) < spec.SIDE:
+    raise spec.DataError(
+        f'{record.image} has {_text(size)} pixels, less than a patch of '
+        f'{spec.SIDE}x{spec.SIDE}.'
+    )
+  if record.mask is None:
+    return np.zeros(size, np.uint8), ''
+  notes = []
+  dataset = datasets.get(job.dataset)
+  mask = images.read_mask(
+      record.mask, dataset.is_manipulated, dataset.mask_mode
+  )
+  if mask.shape != size:
+    text = f'its mask has {_text(mask.shape)} pixels'
+    if job.size_mismatch != 'resize':
+      raise SizeMismatch(
+          f'{record.image} has {_text(size)} pixels and {text}; correct the '
+          'files, or set --size_mismatch (manloc) or '
+          '--config.data.size_mismatch to skip (which leaves such images out) '
+          'or resize.'
+      )
+    mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    notes.append(f'{text} and was resized')
+  if not mask.any():
+    raise spec.DataError(f'The mask {record.mask} marks no pixel.')
+  if mask.all():
+    notes.append('its mask marks every pixel')
+  return mask, ', '.join(notes)
+
+
+def _count(mask: np.ndarray, sampler: patches.Sampler) -> tuple[int, int]:
+  labels = patches.candidates(mask, sampler).labels
+  positives = int(labels.sum())
+  return positives, len(labels) - positives
+
+
+def _text(size: tuple[int, int]) -> str:
+  return f'{size[1]}x{size[0]}'

@@ -1,0 +1,300 @@
+"""The paper's sampler: one image and its mask to labelled 64x64 patches.
+
+Patches come from three sources: native windows on a lattice, boxes around the
+manipulated regions, and those boxes slid aside (paper, section 4.1).
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import hashlib
+
+import cv2
+import numpy as np
+
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import locations as places
+
+SOURCES = ('window', 'box', 'slide')
+LABEL_RULES = ('area', 'iou', 'coverage')
+_SHAPE = (spec.SIDE, spec.SIDE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampler:
+  """How patches are drawn."""
+
+  # Paper: names windows, contours, boxes, enlarging, sliding and the 12.5 %
+  # rule, and no other number. Here: each open choice is a field, so that its
+  # effect can be measured.
+
+  sources: tuple[str, ...] = SOURCES
+  # Pixels between native windows.
+  stride: int = 32
+  # The same for validation and test.
+  test_stride: int = 64
+  # One box per connected region, or one for their union.
+  box_per: str = 'component'
+  # Regions whose outline encloses fewer pixels get no box: they are specks.
+  min_area: float = 64.0
+  # Side of the box over side of the region, the region in the middle.
+  enlarge: float = 2.0
+  # Slides, as shares of the box's side, in each of four directions.
+  slides: tuple[float, ...] = (0.25, 0.5)
+  # A patch is manipulated if its measure is strictly above this share.
+  label_threshold: float = 0.125
+  # The measure: manipulated pixels over the patch (`area`), over patch and
+  # regions together (`iou`), or over the regions alone (`coverage`).
+  label_rule: str = 'area'
+  # Pristine patches per manipulated one; 0 keeps all.
+  neg_per_pos: float = 1.0
+  # Patches of one image; 0 keeps all. Boxes go before windows.
+  max_per_image: int = 256
+
+  def __post_init__(self):
+    for field, known in (
+        ('label_rule', LABEL_RULES),
+        ('box_per', ('component', 'union')),
+    ):
+      if getattr(self, field) not in known:
+        raise spec.DataError(
+            f'--config.data.sampler.{field} is {getattr(self, field)!r}; '
+            f'choose one of {", ".join(known)}.'
+        )
+    if not self.sources or set(self.sources) - set(SOURCES):
+      raise spec.DataError(
+          f'--config.data.sampler.sources is {self.sources}; '
+          f'choose some of {", ".join(SOURCES)}.'
+      )
+    if min(self.neg_per_pos, self.max_per_image) < 0:
+      raise spec.DataError(
+          f'neg_per_pos {self.neg_per_pos} and max_per_image '
+          f'{self.max_per_image} must not be negative; see '
+          '--config.data.sampler.'
+      )
+    if min(self.stride, self.test_stride) < 1 or self.enlarge < 1:
+      raise spec.DataError(
+          f'Strides {self.stride} and {self.test_stride} and enlarge '
+          f'{self.enlarge} must be at least 1; see --config.data.sampler.'
+      )
+
+  def for_test(self) -> 'Sampler':
+    """Returns the same sampler with the stride of validation and test."""
+    return dataclasses.replace(self, stride=self.test_stride)
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+  """All places of one image that may become patches.
+
+  Attributes:
+    boxes: int32[n, 4], `(top, left, height, width)`, no two alike.
+    sources: int32[n], index into `SOURCES`.
+    labels: int32[n], 1 = manipulated.
+  """
+
+  boxes: np.ndarray
+  sources: np.ndarray
+  labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut(Sequence):
+  """Patches of one image, in arrays: these pass between processes fast.
+
+  Attributes:
+    images: uint8[n, 64, 64, 3].
+    masks: uint8[n, 64, 64].
+    places: Where they were cut, n of them.
+  """
+
+  images: np.ndarray
+  masks: np.ndarray
+  places: Candidates
+
+  def __len__(self) -> int:
+    return len(self.images)
+
+  def __getitem__(self, index: int) -> spec.Patch:
+    return spec.Patch(
+        image=self.images[index],
+        mask=self.masks[index],
+        label=int(self.places.labels[index]),
+        box=tuple(self.places.boxes[index].tolist()),
+        source=SOURCES[self.places.sources[index]],
+    )
+
+
+def candidates(mask: np.ndarray, sampler: Sampler) -> Candidates:
+  """Lists all places of an image and labels them.
+
+  Args:
+    mask: uint8[h, w], 1 = manipulated; all zero for a pristine image.
+    sampler: The knobs. Labels count pixels of the image, before any resize.
+  """
+  placed = places.boxes(
+      mask,
+      box_per=sampler.box_per,
+      min_area=sampler.min_area,
+      enlarge=sampler.enlarge,
+  )
+  by_source = {
+      'window': places.windows(*mask.shape, sampler.stride),
+      'box': placed,
+      'slide': places.slid(placed, sampler.slides, mask.shape),
+  }
+  found = [by_source[name] for name in sampler.sources]
+  sources = np.concatenate([
+      np.full(len(boxes), SOURCES.index(name))
+      for name, boxes in zip(sampler.sources, found, strict=True)
+  ])
+  # A box shifted inside may land on another: each place counts once.
+  boxes, first = _unique(np.concatenate(found))
+  labels = _labels(mask, boxes, sampler)
+  return Candidates(boxes, sources[first].astype(np.int32), labels)
+
+
+def balance(
+    positives: np.ndarray, negatives: np.ndarray, sampler: Sampler
+) -> tuple[np.ndarray, np.ndarray]:
+  """Decides how many patches of each label each image of a part gives.
+
+  Every image gives pristine patches in proportion to its manipulated ones,
+  so that the image itself tells nothing of the label; a pristine image counts
+  as an average forged one. The common factor is then chosen so that the part
+  as a whole has the wanted ratio, as far as there are pristine patches.
+
+  Args:
+    positives: int[images], manipulated candidates of each image.
+    negatives: int[images], pristine candidates.
+    sampler: `neg_per_pos` and `max_per_image` are read.
+
+  Returns:
+    Manipulated and pristine patches to take, int64[images] each.
+  """
+  cap = sampler.max_per_image or np.inf
+  ratio = sampler.neg_per_pos
+  if not ratio:
+    share = np.minimum(1, cap / np.maximum(positives + negatives, 1))
+    return (positives * share).astype(int), (negatives * share).astype(int)
+  positives = np.minimum(positives, np.floor(cap / (1 + ratio)))
+  if not positives.any():
+    return positives.astype(int), np.zeros(len(negatives), int)
+  negatives = np.minimum(negatives, cap - positives)
+  average = positives[positives > 0].mean()
+  weights = np.where(positives > 0, positives, average)
+  quota = _fill(weights, negatives, ratio * positives.sum())
+  # Rounding the running sum keeps the total.
+  total = np.rint(np.cumsum(quota))
+  return positives.astype(int), np.diff(total, prepend=0).astype(int)
+
+
+def choose(
+    found: Candidates,
+    num_positives: int,
+    num_negatives: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+  """Draws places: boxes and slid boxes first, then windows at random.
+
+  Boxes are few and the paper's own; windows fill up.
+
+  Returns:
+    Sorted int64 indices into `found`.
+  """
+  order = rng.permutation(len(found.labels))
+  is_window = found.sources[order] == SOURCES.index('window')
+  order = order[np.argsort(is_window, kind='stable')]
+  labels = found.labels[order]
+  return np.sort(np.concatenate([
+      order[labels == 1][:num_positives], order[labels == 0][:num_negatives]
+  ]))
+
+
+def rng_for(seed: int, image_id: str) -> np.random.Generator:
+  """Returns an image's own generator: neither order nor worker matters."""
+  name = hashlib.sha256(image_id.encode()).digest()
+  return np.random.default_rng([seed, *name])
+
+
+def cut(
+    image: np.ndarray, mask: np.ndarray, found: Candidates, index: np.ndarray
+) -> Cut:
+  """Cuts the chosen places out and brings them to 64x64.
+
+  Args:
+    image: uint8[h, w, 3].
+    mask: uint8[h, w].
+    found: All places of the image.
+    index: int64[n], the chosen ones.
+  """
+  images = np.empty((len(index), *_SHAPE, 3), np.uint8)
+  masks = np.empty((len(index), *_SHAPE), np.uint8)
+  boxes = found.boxes[index]
+  for i, (top, left, height, width) in enumerate(boxes.tolist()):
+    crop = image[top : top + height, left : left + width]
+    truth = mask[top : top + height, left : left + width]
+    if (height, width) != _SHAPE:
+      # No box is smaller than a patch, so that this only ever shrinks.
+      crop = cv2.resize(crop, _SHAPE, interpolation=cv2.INTER_AREA)
+      truth = cv2.resize(truth, _SHAPE, interpolation=cv2.INTER_NEAREST_EXACT)
+    images[i], masks[i] = crop, truth
+  places_cut = Candidates(boxes, found.sources[index], found.labels[index])
+  return Cut(images, masks, places_cut)
+
+
+def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:
+  """Lists every native window of the image, 64 pixels apart.
+
+  Nothing is balanced or left out: labels come with their natural prevalence.
+  """
+  boxes = places.windows(*mask.shape, spec.SIDE)
+  labels = _labels(mask, boxes, sampler)
+  return Candidates(boxes, np.zeros(len(boxes), np.int32), labels)
+
+
+def _labels(
+    mask: np.ndarray, boxes: np.ndarray, sampler: Sampler
+) -> np.ndarray:
+  inside = places.manipulated_pixels(mask, boxes)
+  area = boxes[:, 2] * boxes[:, 3]
+  total = cv2.countNonZero(mask)
+  whole = {
+      'area': area,
+      'iou': area + total - inside,
+      'coverage': np.full_like(area, max(total, 1)),
+  }[sampler.label_rule]
+  return (inside / whole > sampler.label_threshold).astype(np.int32)
+
+
+def _unique(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Sorts rows and drops repeated ones, many times faster than `np.unique`.
+
+  Returns:
+    The rows and where each occurs first.
+  """
+  order = np.lexsort(boxes.T[::-1])
+  rows = boxes[order]
+  is_new = np.ones(len(rows), bool)
+  is_new[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+  return rows[is_new], order[is_new]
+
+
+def _fill(
+    weights: np.ndarray, limits: np.ndarray, target: float
+) -> np.ndarray:
+  """Returns `min(limits, level * weights)` with the level that sums to target.
+
+  Args:
+    weights: f64[n], positive.
+    limits: f64[n].
+    target: The wanted sum; where the limits sum to less, they are returned.
+  """
+  if limits.sum() <= target:
+    return limits
+  order = np.argsort(limits / weights)
+  full_at = (limits / weights)[order]
+  already = np.append(0, np.cumsum(limits[order])[:-1])
+  open_weight = np.cumsum(weights[order][::-1])[::-1]
+  # The level if all images before this one are used up.
+  level = (target - already) / open_weight
+  return np.minimum(limits, level[np.argmax(level <= full_at)] * weights)

@@ -1,0 +1,177 @@
+"""Splits as files: image ids by part, so that anybody can train on the same.
+
+  {"dataset": "nist16", "parts": {"train": [...], "val": [...], "test": [...]},
+   "digest": "...", ...}
+
+`parts` alone makes a list; `dataset` and `digest` (of `splits.digest`) are
+checked where they stand, and everything else says where the list comes from.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+import hashlib
+import json
+import pathlib
+
+from manloc_jax import files
+from manloc_jax.data import spec
+from manloc_jax.data.splits import splits
+
+_LIST = '--split_list (manloc) or --config.data.split_list'
+
+
+def make(
+    dataset: str,
+    records: list[spec.Record],
+    *,
+    rule: str,
+    seed: int,
+    fractions: tuple[float, float, float],
+) -> dict:
+  """Draws a split and describes it.
+
+  Args:
+    dataset: Key of `datasets.DATASETS`.
+    records: The images to split. No image is decoded: those that preparation
+      cannot use drop out of their part there.
+    rule: One of `splits.RULES`.
+    seed: Fixes the draw.
+    fractions: Shares of train, val and test.
+
+  Returns:
+    The content of a list, with what the test part shares with training:
+    `group`, the photograph, and `mask`, the very bytes of the mask's file (or
+    its name where the file is absent).
+
+  Raises:
+    DataError: As the functions of `splits`.
+  """
+  split = splits.draw(rule, records, seed, fractions)
+  traits = {
+      'group': {record.image_id: record.group for record in records},
+      'mask': {
+          record.image_id: _file_key(record.mask)
+          for record in records
+          if record.mask
+      },
+  }
+  return {
+      'dataset': dataset,
+      'rule': rule,
+      'seed': seed,
+      'fractions': fractions,
+      'digest': splits.digest(split),
+      'shares_of_test_in_training': splits.leaks(split, traits),
+      'parts': split,
+  }
+
+
+def write(path: str | pathlib.Path, content: dict) -> None:
+  """Writes what `make` returns, all of it or nothing."""
+  files.write_text(path, json.dumps(content, indent=1) + '\n')
+
+
+def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
+  """Reads a list.
+
+  Args:
+    path: The file.
+    dataset: The set that it is used for.
+
+  Returns:
+    Image ids of train, val and test.
+
+  Raises:
+    DataError: There is no such file, it is no list or one of another set, an
+      image stands in it twice, or its digest is not that of its parts.
+  """
+  if not path:
+    raise spec.DataError(
+        'The split rule is list, but no file is named; give one that manloc '
+        f'split has written in {_LIST}.'
+    )
+  try:
+    content = json.loads(pathlib.Path(path).read_text())
+    parts = content['parts']
+    if parts.keys() != set(spec.SPLITS):
+      raise ValueError(f'its parts are {", ".join(parts)}')
+    listed = {part: [str(one) for one in parts[part]] for part in spec.SPLITS}
+  except OSError as error:
+    raise spec.DataError(
+        f'The split list {path} cannot be read ({error.strerror}); check '
+        f'{_LIST}.'
+    ) from error
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise spec.DataError(
+        f'{path} is no split list ({error}): expected JSON with "parts", which '
+        'holds the image ids of train, val and test; make one with manloc '
+        'split.'
+    ) from error
+  if content.get('dataset', dataset) != dataset:
+    raise spec.DataError(
+        f'{path} splits the dataset {content["dataset"]}, not {dataset}; '
+        'choose the list of this dataset.'
+    )
+  _check_once(listed, path)
+  digest = splits.digest(listed)
+  if content.get('digest', digest) != digest:
+    raise spec.DataError(
+        f'The parts of {path} have the digest {digest[:12]} and should have '
+        f'{str(content["digest"])[:12]}: it was changed after it was made; '
+        'fetch it again, or remove "digest" from it.'
+    )
+  return listed
+
+
+def check(
+    listed: Mapping[str, list[str]],
+    used: Iterable[spec.Record],
+    found: Iterable[spec.Record],
+) -> None:
+  """Checks that a list names the images of a tree.
+
+  Args:
+    listed: Image ids of each part.
+    used: The images that need a part.
+    found: All images of the tree; a list may hold more than are used, such as
+      pristine ones.
+
+  Raises:
+    DataError: An id is unknown, or an image is in no part.
+  """
+  ids = {one for part in listed.values() for one in part}
+  unknown = sorted(ids - {record.image_id for record in found})
+  if unknown:
+    raise spec.DataError(
+        f'The split list names {_some(unknown)}, not found under the root; '
+        'complete the images, or shorten the list.'
+    )
+  missing = sorted({record.image_id for record in used} - ids)
+  if missing:
+    raise spec.DataError(
+        f'The split list lacks {_some(missing)}, found under the root; give '
+        'every image a part, or remove the files.'
+    )
+
+
+def _some(ids: list[str]) -> str:
+  more = f' and {len(ids) - 1} other images' if len(ids) > 1 else ''
+  return f'the image {ids[0]}{more}'
+
+
+def _check_once(listed: dict[str, list[str]], path) -> None:
+  place = {}
+  for part, ids in listed.items():
+    for image_id in ids:
+      if image_id in place:
+        raise spec.DataError(
+            f'{path} names {image_id} in {place[image_id]} and in {part}; '
+            'leave it in one of them, once.'
+        )
+      place[image_id] = part
+
+
+def _file_key(path: pathlib.Path) -> Hashable:
+  if not path.is_file():
+    return str(path)
+  with open(path, 'rb') as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,1 @@
+"""Prepared sets on the disk: TFRecord shards or arrays, and a manifest."""

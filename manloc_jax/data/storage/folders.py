@@ -1,0 +1,92 @@
+"""Folders that appear complete or not at all."""
+
+from collections.abc import Iterator
+import contextlib
+import errno
+import os
+import pathlib
+import re
+import shutil
+import socket
+
+from manloc_jax import errors
+from manloc_jax.data import spec
+
+
+@contextlib.contextmanager
+def atomic(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields an empty sibling folder that becomes `folder` at the end.
+
+  The sibling carries host and process in its name. If the body fails it is
+  removed; if the process is killed, the next run on this host removes it.
+
+  Args:
+    folder: The folder to be. If another process finishes it first, its work
+      is kept and ours dropped.
+  """
+  folder.parent.mkdir(parents=True, exist_ok=True)
+  _remove_dead(folder.parent)
+  partial = folder.with_name(
+      f'.{folder.name}.{socket.gethostname()}.{os.getpid()}.partial'
+  )
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir()
+  try:
+    yield partial
+    for path in partial.iterdir():
+      _flush(path)
+    _flush(partial)
+    try:
+      os.replace(partial, folder)
+    except OSError as error:
+      if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        raise
+    _flush(folder.parent)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _flush(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def _remove_dead(parent: pathlib.Path) -> None:
+  host = re.escape(socket.gethostname())
+  pattern = re.compile(rf'\..*\.{host}\.(\d+)\.partial')
+  for path in parent.iterdir():
+    match = pattern.fullmatch(path.name)
+    if match and not _is_alive(int(match.group(1))):
+      shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+  try:
+    os.kill(process, 0)
+  except ProcessLookupError:
+    return False
+  except PermissionError:
+    return True  # Somebody else's process.
+  return True
+
+
+@contextlib.contextmanager
+def refusing_full_disk(out: pathlib.Path) -> Iterator[None]:
+  """Raises DataError where what is written in the block fills the disk.
+
+  Args:
+    out: The folder to write to.
+  """
+  try:
+    yield
+  except OSError as error:
+    if not errors.is_disk_full(error):
+      raise
+    raise spec.DataError(
+        f'The disk of {out} is full, and nothing half-written was left; free '
+        'some space, or choose another folder in --out (manloc) or '
+        '--config.data.prepared.'
+    ) from error

@@ -1,0 +1,232 @@
+"""The record format: the only writer and the only reader of TFRecord shards.
+
+A prepared folder is laid out as tensorflow-datasets lays out its own, so that
+`tfds.builder_from_directory(folder)` opens it; `manifest.json` beside the
+shards says how it was made and what is in it.
+"""
+
+import contextlib
+import errno
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import manifest
+
+# TensorFlow only reads files here; the accelerators belong to JAX.
+tf.config.set_visible_devices([], 'GPU')
+
+LABELS = ('pristine', 'manipulated')
+
+# Raw bytes: photographs of 64x64 pixels gain little from PNG, and decoding it
+# would cost more than reading the bytes.
+FEATURES = tfds.features.FeaturesDict({
+    'image': tfds.features.Tensor(
+        shape=(spec.SIDE, spec.SIDE, 3), dtype=np.uint8, encoding='bytes'
+    ),
+    'mask': tfds.features.Tensor(
+        shape=(spec.SIDE, spec.SIDE), dtype=np.uint8, encoding='bytes'
+    ),
+    'label': tfds.features.ClassLabel(names=LABELS),
+    'image_index': tfds.features.Scalar(np.int64),
+    'image_id': tfds.features.Text(),
+    'box': tfds.features.Tensor(shape=(4,), dtype=np.int32),
+    'source': tfds.features.ClassLabel(names=patches.SOURCES),
+})
+
+_FORMAT = {
+    'image': tf.io.FixedLenFeature([], tf.string),
+    'mask': tf.io.FixedLenFeature([], tf.string),
+    'label': tf.io.FixedLenFeature([], tf.int64),
+    'image_index': tf.io.FixedLenFeature([], tf.int64),
+    'image_id': tf.io.FixedLenFeature([], tf.string),
+    'box': tf.io.FixedLenFeature([4], tf.int64),
+    'source': tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+def serialize(patch: spec.Patch, image_id: str, image_index: int) -> bytes:
+  """Turns a patch into a `tf.train.Example` that `FEATURES` describes.
+
+  Args:
+    patch: The patch.
+    image_id: Image it was cut from.
+    image_index: Its index in the manifest's list of the part's images.
+  """
+  texts = {
+      'image': patch.image.tobytes(),
+      'mask': patch.mask.tobytes(),
+      'image_id': image_id.encode(),
+  }
+  numbers = {
+      'label': [patch.label],
+      'image_index': [image_index],
+      'box': patch.box,
+      'source': [patches.SOURCES.index(patch.source)],
+  }
+  example = tf.train.Example()
+  feature = example.features.feature
+  for name, value in texts.items():
+    feature[name].bytes_list.value.append(value)
+  for name, values in numbers.items():
+    feature[name].int64_list.value.extend(values)
+  # A protocol buffer's map has no order of its own.
+  return example.SerializeToString(deterministic=True)
+
+
+# A patch that fills up a batch.
+BLANK = serialize(
+    spec.Patch(
+        image=np.zeros((spec.SIDE, spec.SIDE, 3), np.uint8),
+        mask=np.zeros((spec.SIDE, spec.SIDE), np.uint8),
+        label=0,
+        box=(0, 0, 0, 0),
+        source=patches.SOURCES[0],
+    ),
+    image_id='',
+    image_index=0,
+)
+
+
+def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Decodes a whole batch at once.
+
+  Args:
+    serialized: string[batch].
+
+  Returns:
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`,
+    `image_index` and `source` int32[batch], `box` int32[batch, 4] and
+    `image_id` string[batch].
+  """
+  raw = tf.io.parse_example(serialized, _FORMAT)
+  shape = (-1, spec.SIDE, spec.SIDE)
+  pixels = tf.io.decode_raw(raw['image'], tf.uint8)
+  mask = tf.io.decode_raw(raw['mask'], tf.uint8)
+  numbers = ('label', 'image_index', 'source', 'box')
+  return {
+      'image': tf.reshape(pixels, (*shape, 3)),
+      'mask': tf.reshape(mask, shape),
+      'image_id': raw['image_id'],
+      **{name: tf.cast(raw[name], tf.int32) for name in numbers},
+  }
+
+
+class SplitWriter:
+  """Writes one part, dealing patches out to its shards in turn.
+
+  A context manager; `shards` describes what was written once it is closed.
+  """
+
+  def __init__(
+      self, folder: pathlib.Path, dataset: str, split: str, num_shards: int
+  ):
+    template = _template(folder, dataset, split)
+    self._paths = [
+        pathlib.Path(path) for path in template.sharded_filepaths(num_shards)
+    ]
+    self._writers = []
+    self._counts = [0] * num_shards
+    self.shards = []
+
+  def __enter__(self) -> 'SplitWriter':
+    self._writers = [tf.io.TFRecordWriter(str(p)) for p in self._paths]
+    return self
+
+  def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
+    """Appends an example to the next shard, see `serialize`."""
+    shard = sum(self._counts) % len(self._counts)
+    with _plain_disk_errors():
+      self._writers[shard].write(serialize(patch, image_id, image_index))
+    self._counts[shard] += 1
+
+  def __exit__(self, kind, value, traceback) -> None:
+    with _plain_disk_errors():
+      for writer in self._writers:
+        writer.close()
+    self.shards = [
+        {'name': path.name, 'examples': count, 'bytes': path.stat().st_size}
+        for path, count in zip(self._paths, self._counts, strict=True)
+    ]
+
+
+def write_metadata(
+    folder: pathlib.Path,
+    dataset: spec.Dataset,
+    splits: dict[str, list[dict]],
+) -> None:
+  """Writes what tensorflow-datasets wants to know about the shards.
+
+  Args:
+    folder: The prepared folder.
+    dataset: Gives name, description, homepage and citation.
+    splits: `SplitWriter.shards` of each part.
+  """
+  infos = [
+      tfds.core.SplitInfo(
+          name=split,
+          shard_lengths=[shard['examples'] for shard in shards],
+          num_bytes=sum(shard['bytes'] for shard in shards),
+          filename_template=_template(folder, dataset.name, split),
+      )
+      for split, shards in splits.items()
+  ]
+  with _plain_disk_errors():
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=FEATURES,
+        split_infos=infos,
+        version='1.0.0',
+        check_data=False,
+        description=dataset.description,
+        homepage=dataset.homepage,
+        citation=dataset.citation,
+    )
+
+
+def damage(folder: pathlib.Path, split: str, error: Exception) -> Exception:
+  """Names the shard behind a reading error, by reading each to its end.
+
+  Args:
+    folder: The prepared folder.
+    split: The part whose reading failed.
+    error: What TensorFlow said; it does not always say in which file.
+  """
+  for path in manifest.shard_paths(folder, split):
+    try:
+      for batch in tf.data.TFRecordDataset(str(path)).batch(256):
+        parse(batch)
+    except tf.errors.OpError as found:
+      return spec.DataError(
+          f'The shard {path} is damaged ({_first_line(found)}); delete '
+          f'{folder} and run the preparation again.'
+      )
+  return error
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+  return error.message.splitlines()[0] if error.message else str(error.code)
+
+
+def _template(
+    folder: pathlib.Path, dataset: str, split: str
+) -> tfds.core.ShardedFileTemplate:
+  return tfds.core.ShardedFileTemplate(
+      data_dir=folder,
+      dataset_name=dataset,
+      split=split,
+      filetype_suffix='tfrecord',
+  )
+
+
+@contextlib.contextmanager
+def _plain_disk_errors():
+  """Turns TensorFlow's report of a full disk into the system's."""
+  try:
+    yield
+  except tf.errors.ResourceExhaustedError as error:
+    raise OSError(errno.ENOSPC, _first_line(error)) from error

@@ -1,0 +1,1 @@
+"""Scores of patches, whole images and degraded images."""

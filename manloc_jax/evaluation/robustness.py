@@ -1,0 +1,170 @@
+"""The test images degraded, level by level, and scored anew."""
+
+from collections.abc import Callable, Iterable, Iterator
+import functools
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import tqdm
+
+from manloc_jax import files
+from manloc_jax import models
+from manloc_jax.data import degrade
+from manloc_jax.data import pool
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import degraded_windows
+from manloc_jax.data.storage import manifest
+from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.training import checkpoint
+from manloc_jax.training import sharding
+
+# A folder of its own: files beside the splits' would count as splits.
+FILE = os.path.join('results', 'robustness', 'scores.json')
+
+Level = tuple[str | None, float | None]
+
+# First the images as they are, which must score as in `test_grid.json`.
+LEVELS: tuple[Level, ...] = (
+    (None, None),
+    *((n, level) for n, s in degrade.SERIES.items() for level in s.levels),
+)
+
+
+def robustness(
+    config: ml_collections.ConfigDict,
+    prepared: str,
+    workdir: str,
+    mesh,
+    workers: int | None = None,
+) -> pathlib.Path:
+  """Scores the best checkpoint of a run on degraded test images.
+
+  The images of `test_grid` are read from `data.root`, degraded as a whole and
+  cut into native windows, by processes that work ahead of the devices by four
+  images each.
+
+  Args:
+    config: The run's settings.
+    prepared: Folder of the prepared set.
+    workdir: The run's folder.
+    mesh: Devices.
+    workers: Processes; one per core by default.
+
+  Returns:
+    The JSON file, written after each level. Levels that it holds for the same
+    checkpoint, settings and versions are not scored again.
+
+  Raises:
+    UserError: There is no checkpoint, or images have changed or gone.
+  """
+  run = checkpoint.load(workdir)
+  origin = _origin(config, prepared, run.step)
+  path = pathlib.Path(workdir) / FILE
+  result = _begin(path, origin)
+  done = {(one['series'], one['level']) for one in result['levels']}
+  missing = [level for level in LEVELS if level not in done]
+  if not missing:
+    return path
+  path.parent.mkdir(parents=True, exist_ok=True)
+  records = manifest.list_records(
+      prepared, degraded_windows.SPLIT, config.data.root
+  )
+  job = manifest.read_job(prepared)
+  score = _make_scorer(config, prepared, run.params, mesh, records)
+  with (
+      pool.ordered_map(workers) as each,
+      # Without a terminal (`None`) a bar would fill the log.
+      tqdm.tqdm(
+          total=len(missing) * len(records), unit='image', disable=None
+      ) as bar,
+  ):
+    for series, level in missing:
+      bar.set_description(f'{series} {level}' if series else 'undegraded')
+      cut = functools.partial(
+          degraded_windows.cut, job=job, series=series, level=level
+      )
+      windowless = []
+      found = _watched(each(cut, records), records, bar, windowless)
+      result['levels'].append({
+          'series': series,
+          'level': level,
+          **score(found),
+          'images_without_windows': windowless,
+      })
+      files.write_text(path, json.dumps(result, indent=1))
+  return path
+
+
+def _origin(
+    config: ml_collections.ConfigDict, prepared: str, step: int
+) -> dict[str, Any]:
+  """What the scores of all levels depend on."""
+  return {
+      'split': degraded_windows.SPLIT,
+      'step': step,
+      'prepared': manifest.read(prepared)['split_digest'],
+      **patch_evaluation.provenance(config),
+      'codecs': degrade.versions(),
+  }
+
+
+def _begin(path: pathlib.Path, origin: dict[str, Any]) -> dict[str, Any]:
+  """Returns what a file holds already, or a result without levels."""
+  if patch_evaluation.is_current(path, origin):
+    return json.loads(path.read_text())
+  series = {
+      name: {'title': one.title, 'unit': one.unit}
+      for name, one in degrade.SERIES.items()
+  }
+  return {**origin, 'series': series, 'levels': []}
+
+
+def _watched(
+    found: Iterable, records: list[spec.Record], bar, windowless: list[str]
+) -> Iterator:
+  """Passes windows on; notes images that have none and moves the bar."""
+  for record, windows in zip(records, found, strict=True):
+    if not windows:
+      windowless.append(record.image_id)
+    bar.update()
+    yield windows
+
+
+def _make_scorer(
+    config: ml_collections.ConfigDict,
+    prepared: str,
+    params: Any,
+    mesh,
+    records: list[spec.Record],
+) -> Callable[[Iterable], dict[str, Any]]:
+  """Returns `score(found) -> scores`, of the windows of each image."""
+  model = models.make(**config.model)
+  params = jax.device_put(params, sharding.replicated(mesh))
+  total = patch_evaluation.make_totaller(model, mesh, config)
+  count = patch_evaluation.make_counter(model, mesh, config, prepared)
+  edge = patch_evaluation.best_edge(count(params, 'val'))
+  prior = patch_evaluation.mean_mask(prepared)
+  kinds = [record.manipulation for record in records]
+  index, processes = jax.process_index(), jax.process_count()
+
+  def score(found: Iterable) -> dict[str, Any]:
+    batches = degraded_windows.batches(
+        found,
+        batch_size=config.eval.batch_size // processes,
+        process=(index, processes),
+    )
+    totals = total(params, batches, len(records))
+    # A level may leave no window, and then no mean either.
+    with np.errstate(invalid='ignore'):
+      scores = patch_evaluation.split_scores(
+          totals, model.tasks, kinds, prior, edge
+      )
+    del scores['roc']  # Curves for each level would fill the file.
+    return patch_evaluation.without_nan(scores)
+
+  return score

@@ -1,0 +1,1 @@
+"""Image files to heat maps, masks and scores."""

@@ -1,0 +1,127 @@
+"""Aligned double compression with a model of its histograms (ADQ2).
+
+Bianchi, De Rosa, Piva: Improved DCT coefficient analysis for forgery
+localization in JPEG images (2011).
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from manloc_jax.localization.classical import jpeg
+
+# Highest first step tried, from low to high frequency.
+_MAX_STEPS = (20,) * 10 + (30,) * 5
+_BINS = np.arange(-(2**11), 2**11)
+_ZERO = 2**11  # Bin of the coefficient 0.
+_MIN_SHARE = 0.25  # Of twice compressed blocks, for a first step to count.
+_REACH = 6  # Standard deviations that the rounding error's kernel spans.
+_SMOOTHING = 5  # Blocks.
+
+
+def score(image: jpeg.Jpeg) -> np.ndarray:
+  """Scores blocks by how badly a double compression explains them.
+
+  Args:
+    image: A JPEG image.
+
+  Returns:
+    float64[rows, columns], probability of a block that was compressed once
+    on this grid, in an image compressed twice; 1/2 where nothing is known, and
+    0 at corners, where the last median filter reads zeros outside.
+  """
+  error = image.rounding_error()
+  # Off the grid, coefficients are spread as before any quantisation.
+  unquantised = jpeg.block_dct(image.luma()[1:, 1:])
+  odds = np.ones(image.coefficients.shape[:2])
+  for i, max_step in enumerate(_MAX_STEPS):
+    row, column = jpeg.ZIGZAG[i]
+    values = image.coefficients[:, :, row, column]
+    step = int(image.steps[row, column])
+    noise = error[:, :, row, column]
+    odds *= _odds_of_double(
+        _histogram(values),
+        _histogram(unquantised[:, :, row, column] / step),
+        step,
+        max_step,
+        bias=noise.mean() / step if i == 0 else 0.0,
+        spread=noise.std() / step,
+    )[_bin(values)]
+  return ndimage.median_filter(1 / (1 + odds), _SMOOTHING, mode='constant')
+
+
+def _bin(values: np.ndarray) -> np.ndarray:
+  nearest = np.round(values).astype(int)
+  return np.clip(nearest, _BINS[0], _BINS[-1]) + _ZERO
+
+
+def _histogram(values: np.ndarray) -> np.ndarray:
+  return np.bincount(_bin(values).ravel(), minlength=len(_BINS))
+
+
+def _odds_of_double(
+    observed: np.ndarray,
+    single: np.ndarray,
+    step: int,
+    max_step: int,
+    bias: float,
+    spread: float,
+) -> np.ndarray:
+  """Fits the first step and the share of twice compressed blocks.
+
+  Args:
+    observed: Histogram of the coefficients, int[4096].
+    single: Histogram that they would have after one compression.
+    step: Quantisation step of the file.
+    max_step: Highest first step tried.
+    bias: Mean of the rounding error, in steps.
+    spread: Standard deviation of the rounding error, in steps.
+
+  Returns:
+    float64[4096], odds of a value to come from two compressions; 1 where it
+    tells nothing.
+  """
+  difference = observed - single
+  least, best = np.inf, None
+  for first in range(1, max_step + 1):
+    gain = _gain(first / step, bias, spread)
+    effect = gain * single - single
+    effect[_ZERO] = difference[_ZERO] = 0
+    power = effect @ effect
+    share = min(effect @ difference / power, 1) if power > 1e-9 else 0
+    error = np.sum((difference - share * effect) ** 2)
+    if share > _MIN_SHARE and error < least:
+      least, best = error, share * gain + 1 - share
+  if best is None:
+    return np.ones(len(_BINS))
+  odds = best / best.mean()
+  odds[_ZERO] = 1
+  return odds
+
+
+def _gain(ratio: float, bias: float, spread: float) -> np.ndarray:
+  """How much more often a value occurs after two compressions than after one.
+
+  Args:
+    ratio: First step over second; 1 / ratio whole gives 1 everywhere.
+    bias: Mean of the rounding error between them, in second steps.
+    spread: Its standard deviation, in second steps.
+
+  Returns:
+    float64[4096].
+  """
+  ends = (_BINS + bias) / ratio
+  half = 0.5 / ratio
+  counts = _floor(ends + half) + _floor(half - ends) + 1
+  # Broken files may have errors without bounds.
+  reach = int(min(np.ceil(_REACH * spread), len(_BINS)))
+  kernel = np.exp(
+      -0.5 * (np.arange(-reach, reach + 1) / max(spread, 1e-9)) ** 2
+  )
+  kernel /= kernel.sum()
+  return ndimage.convolve1d(ratio * counts, kernel, mode='nearest')
+
+
+def _floor(values: np.ndarray) -> np.ndarray:
+  """Rounds down; whole numbers, where rounding is open, half a step less."""
+  down = np.floor(values + 1e-12)
+  return down - 0.5 * (np.abs(values - down) < 1e-12)

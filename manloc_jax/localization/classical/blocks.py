@@ -1,0 +1,81 @@
+"""Block features: a displaced grid of block artefacts.
+
+Li, Yuan, Yu: Passive detection of doctored JPEG image via block artifact grid
+extraction (2009).
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from manloc_jax import errors
+from manloc_jax.localization.classical import luma
+
+_EDGE = 50  # Second differences above it are the picture's own edges.
+_WINDOW = 33  # Pixels: two blocks to each side.
+_REACH = 16  # Pixels: the median of five lines, one block apart, is taken.
+
+
+def score(pixels: np.ndarray) -> np.ndarray:
+  """Scores 8x8 blocks by grid lines inside them instead of at their border.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3].
+
+  Returns:
+    float32[h // 8, w // 8]; high where the grid of an earlier compression
+    does not lie on the image's own. Parts of blocks are dropped.
+
+  Raises:
+    UserError: The image is smaller than 16x16.
+  """
+  height, width = pixels.shape[:2]
+  if min(height, width) < 16:
+    raise errors.UserError(
+        f'The image is {width}x{height} pixels, but block features need '
+        '16x16 or more; leave it out.'
+    )
+  grey = luma.studio_luma(pixels).astype(np.float32)
+  grid = _lines(grey) + _lines(grey.T).T
+  rows, columns = height // 8, width // 8
+  blocks = grid[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
+  return _excess(blocks[:, 1:7].sum(1)) + _excess(
+      blocks[:, :, :, 1:7].sum(3).transpose(0, 2, 1)
+  )
+
+
+def _lines(grey: np.ndarray) -> np.ndarray:
+  """Strength of horizontal grid lines at every pixel, float32[h, w]."""
+  replicated = np.pad(grey, ((1, 1), (0, 0)), 'edge')
+  difference = np.abs(np.diff(replicated, 2, axis=0))
+  difference[difference > _EDGE] = 0
+  line = ndimage.convolve1d(difference, np.ones(_WINDOW), axis=1)
+  line -= _median_across(line)
+  padded = np.pad(line, ((_REACH, _REACH), (0, 0)), 'symmetric')
+  for rows in luma.strips(len(line)):
+    line[rows] = _median_of_5(*(
+        padded[rows.start + down : rows.stop + down]
+        for down in range(0, 2 * _REACH + 1, 8)
+    ))
+  return line
+
+
+def _median_of_5(a, b, c, d, e) -> np.ndarray:
+  """The median, many times as fast as NumPy's."""
+  # The least and the largest of four are not it; of three are left.
+  low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+  high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+  return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
+
+
+def _median_across(line: np.ndarray) -> np.ndarray:
+  """Median of the `_WINDOW` lines around each, mirrored at the border."""
+  half = _WINDOW // 2
+  columns = np.pad(line, ((half, half), (0, 0)), 'symmetric').T
+  # One after the other: in one dimension the filter is ten times as fast.
+  medians = ndimage.median_filter(columns.ravel(), _WINDOW)
+  return medians.reshape(columns.shape)[:, half:-half].T
+
+
+def _excess(sums: np.ndarray) -> np.ndarray:
+  """Strongest line inside less the weaker one at the border, of [..., 8]."""
+  return sums[..., 1:7].max(-1) - np.minimum(sums[..., 0], sums[..., 7])

@@ -1,0 +1,71 @@
+"""DCT histograms: the trace of aligned double compression (ADQ1).
+
+Lin, He, Tang, Tang: Fast, automatic and fine-grained tampered JPEG image
+detection via DCT coefficient analysis (2009).
+"""
+
+import numpy as np
+
+from manloc_jax.localization.classical import jpeg
+
+_FREQUENCIES = 15
+_MIN_PEAK = 1 / 5  # Of the spectrum's value at 0.
+_MAX_FLOOR = 0.9  # Of the spectrum's peak.
+
+
+def score(image: jpeg.Jpeg) -> np.ndarray:
+  """Scores blocks by coefficients that double compression makes rare.
+
+  Histograms of twice quantised coefficients are periodic. A forged block
+  was compressed once on this grid, and its values spread evenly over a
+  period.
+
+  Args:
+    image: A JPEG image.
+
+  Returns:
+    float64[rows, columns], probability of a forged block. It is 1/2
+    everywhere if no histogram is periodic.
+  """
+  forged = untouched = np.ones(image.coefficients.shape[:2])
+  for row, column in jpeg.ZIGZAG[:_FREQUENCIES]:
+    values = image.coefficients[:, :, row, column]
+    values = values - values.min() + 1  # Empty bins at both ends.
+    histogram = np.bincount(values.ravel(), minlength=values.max() + 2)
+    period = _period(histogram)
+    if period > 1:
+      forged = forged / period
+      untouched = untouched * _shares(histogram, period)[values]
+  return forged / (forged + untouched)
+
+
+def _period(histogram: np.ndarray) -> int:
+  """Period of a histogram, int[n]; 1 if it has none."""
+  spectrum = np.abs(np.fft.fft(histogram))
+  rises = np.flatnonzero(np.diff(spectrum) > 0)
+  valley = rises[0] if rises.size else len(spectrum)
+  beyond = spectrum[valley : len(spectrum) // 2]  # The first lobe is left.
+  if not beyond.size:
+    return 1
+  peak = beyond.max()
+  if peak < _MIN_PEAK * spectrum[0] or beyond.min() > _MAX_FLOOR * peak:
+    return 1
+  return int(len(spectrum) / (valley + beyond.argmax()) + 0.5)
+
+
+def _shares(histogram: np.ndarray, period: int) -> np.ndarray:
+  """Share of every bin, float64[n], in the sum over its period.
+
+  Periods begin at the highest bin, to both sides. As in the toolbox, bins
+  less than a period below it belong to the period above it, and a period that
+  reaches over an end of the histogram is moved inside.
+  """
+  size = len(histogram)
+  highest = histogram.argmax()
+  offset = np.trunc((np.arange(size) - highest) / period).astype(int) * period
+  start = highest + offset - (period - 1) * (offset < 0)
+  start = np.clip(start, 0, size - period)
+  below = np.concatenate([[0], np.cumsum(histogram)])
+  totals = below[start + period] - below[start]
+  # A period without blocks has no block to score.
+  return histogram / np.maximum(totals, 1)

@@ -1,0 +1,238 @@
+"""What a JPEG file holds: quantised coefficients and their steps.
+
+`jpeglib` (extra `jpeg`) reads the coefficients themselves. Without it they are
+computed from the decoded pixels and the file's quantisation table: off by one
+here and there, most where the decoder had to clip, and rounding errors come out
+smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import os
+import pathlib
+import warnings
+
+import numpy as np
+from scipy import fft
+
+from manloc_jax.data import images
+from manloc_jax.data import spec
+from manloc_jax.localization.classical import luma as luma_lib
+
+try:
+  import jpeglib
+except ImportError:
+  jpeglib = None
+
+_MIN_SIDE = 16
+# Chroma blue and red to red, green and blue (JFIF, as ITU-R BT.601).
+_CHROMA_TO_RGB = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
+_LUMA = np.array([0.299, 0.587, 0.114])
+
+# Row and column of each coefficient, from low to high frequency.
+ZIGZAG = sorted(
+    ((row, column) for row in range(8) for column in range(8)),
+    key=lambda at: (sum(at), at[sum(at) % 2 == 0]),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Jpeg:
+  """A JPEG image, its complete blocks only.
+
+  Attributes:
+    coefficients: int32[rows, columns, 8, 8], quantised, of luma.
+    steps: int32[8, 8], the quantisation table of luma.
+    chroma: float32[8 * rows, 8 * columns, 2] around 0, at the size of luma;
+      None for grey images.
+  """
+
+  coefficients: np.ndarray
+  steps: np.ndarray
+  chroma: np.ndarray | None
+
+  def luma(self) -> np.ndarray:
+    """Returns float64[8 * rows, 8 * columns] around 0, not rounded."""
+    return _join(
+        fft.idctn(
+            (self.coefficients * self.steps).astype(np.float64),
+            axes=(2, 3),
+            norm='ortho',
+        )
+    )
+
+  def rounding_error(self) -> np.ndarray:
+    """Returns what decoding to 8 bits took away, in the DCT domain.
+
+    Returns:
+      float64[rows, columns, 8, 8]: coefficients of luma before less after
+      rounding and clipping the colours.
+    """
+    error = self.luma()
+    error += 128
+    for rows in luma_lib.strips(len(error)):
+      grey = error[rows]
+      if self.chroma is None:
+        error[rows] = _beyond_8_bits(grey)
+        continue
+      error[rows] = sum(
+          weight * _beyond_8_bits(grey + self.chroma[rows] @ mix)
+          for weight, mix in zip(_LUMA, _CHROMA_TO_RGB.T, strict=True)
+      )
+    return block_dct(error)
+
+
+def read(path: pathlib.Path) -> Jpeg | None:
+  """Reads the coefficients of a file.
+
+  Args:
+    path: An image file.
+
+  Returns:
+    None where methods on JPEG coefficients are not applicable: files that are
+    not JPEG, or are without luma of their own (CMYK, RGB), with luma of fewer
+    samples than chroma, or with steps of more than 8 bits or of 0.
+
+  Raises:
+    DataError: The file, or its coefficients, cannot be decoded, or it is
+      smaller than 16x16.
+  """
+  pixels = images.read_image(path).pixels  # Refuses what is broken.
+  steps = steps_of(path)
+  if steps is None:
+    return None
+  height, width = pixels.shape[:2]
+  if min(height, width) < _MIN_SIDE:
+    raise spec.DataError(
+        f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
+        f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
+    )
+  if jpeglib is None:
+    found = from_pixels(pixels, steps)
+    is_grey = (pixels == pixels[..., :1]).all()
+    return dataclasses.replace(found, chroma=None) if is_grey else found
+  return _from_file(path, steps, height // 8, width // 8)
+
+
+def steps_of(path: pathlib.Path) -> np.ndarray | None:
+  """Returns the quantisation table of a file's luma, int32[8, 8], or None.
+
+  Only the header is read; see `read` for what has no such table.
+
+  Raises:
+    DataError: It is no image.
+  """
+  with images.opened(path) as image:
+    is_luma = image.mode == 'L' or (
+        image.mode == 'RGB' and image.info.get('adobe_transform') != 0
+    )
+    if image.format not in ('JPEG', 'MPO') or not is_luma:
+      return None
+    factors = np.array([layer[1:3] for layer in image.layer])
+    table = image.quantization.get(image.layer[0][3])
+  if table is None or not 0 < min(table) <= max(table) <= 255:
+    return None
+  if (factors > factors[0]).any():
+    return None
+  return np.array(table, np.int32).reshape(8, 8)
+
+
+def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
+  """Computes what a JPEG file of these pixels would hold.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3]; grey images give chroma of zeros.
+    steps: Quantisation table of luma, int[8, 8].
+  """
+  rows, columns = (side // 8 for side in pixels.shape[:2])
+  pixels = pixels[: 8 * rows, : 8 * columns]
+  luma = luma_lib.mix(pixels, _LUMA)
+  chroma = np.empty((*luma.shape, 2), np.float32)
+  for i, (channel, scale) in enumerate(((2, 1.772), (0, 1.402))):
+    for part in luma_lib.strips(len(luma)):
+      chroma[part, :, i] = (pixels[part, :, channel] - luma[part]) / scale
+  luma -= 128
+  coefficients = block_dct(luma)
+  del luma
+  coefficients /= steps
+  np.round(coefficients, out=coefficients)
+  return Jpeg(coefficients.astype(np.int32), steps, chroma)
+
+
+def split(plane: np.ndarray) -> np.ndarray:
+  """Returns the complete 8x8 blocks, [rows, columns, 8, 8], of [h, w]."""
+  rows, columns = (side // 8 for side in plane.shape)
+  return (
+      plane[: 8 * rows, : 8 * columns]
+      .reshape(rows, 8, columns, 8)
+      .transpose(0, 2, 1, 3)
+  )
+
+
+def block_dct(plane: np.ndarray) -> np.ndarray:
+  """Returns the orthonormal DCT of the complete 8x8 blocks of [h, w]."""
+  return fft.dctn(split(plane), axes=(2, 3), norm='ortho')
+
+
+def _from_file(path, steps, rows, columns) -> Jpeg:
+  try:
+    with warnings.catch_warnings(), _silence():
+      warnings.simplefilter('ignore')
+      file = jpeglib.read_dct(str(path))
+      file.load()  # Only its header was read.
+  except OSError as error:
+    raise spec.DataError(
+        f'{path} is a JPEG file whose coefficients jpeglib cannot read'
+        f' ({error}); choose a method that works on pixels.'
+    ) from error
+  luma = file.Y[:rows, :columns].astype(np.int32)
+  if file.Cb is None:
+    return Jpeg(luma, steps, None)
+  chroma = [
+      _enlarge(
+          _join(
+              fft.idctn(
+                  plane * file.get_component_qt(i).astype(np.float32),
+                  axes=(2, 3),
+                  norm='ortho',
+              )
+          ),
+          file.samp_factor[i],
+          file.samp_factor[0],
+          (8 * rows, 8 * columns),
+      )
+      for i, plane in ((1, file.Cb), (2, file.Cr))
+  ]
+  return Jpeg(luma, steps, np.stack(chroma, axis=-1))
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+  """Keeps libjpeg from printing what oddities it found and let pass."""
+  errors = os.dup(2)
+  try:
+    with open(os.devnull, 'wb') as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(errors, 2)
+    os.close(errors)
+
+
+def _enlarge(plane, samples, luma_samples, shape) -> np.ndarray:
+  """Repeats samples of a plane until it has those of luma, `shape`."""
+  row, column = (
+      np.arange(size) * have // full
+      for size, have, full in zip(shape, samples, luma_samples, strict=True)
+  )
+  return plane[row[:, None], column]
+
+
+def _join(blocks: np.ndarray) -> np.ndarray:
+  rows, columns = blocks.shape[:2]
+  return blocks.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * columns)
+
+
+def _beyond_8_bits(plane: np.ndarray) -> np.ndarray:
+  return plane - np.clip(np.round(plane), 0, 255)

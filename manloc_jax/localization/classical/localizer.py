@@ -1,0 +1,171 @@
+"""The classical methods as detectors: maps at the size of their image.
+
+Nothing here imports JAX, so that worker processes start fast.
+"""
+
+import importlib.metadata
+import pathlib
+
+import cv2
+import numpy as np
+
+import manloc_jax
+from manloc_jax import errors
+from manloc_jax.data import images
+from manloc_jax.localization import classical
+from manloc_jax.localization import localizer
+from manloc_jax.localization.classical import jpeg
+
+OTSU = 'otsu'
+
+_LOWEST, _HIGHEST = 0.01, 0.99  # Shares of the pixels beyond the scale.
+_PACKAGES = (
+    'numpy',
+    'scipy',
+    'pillow',
+    'opencv-python-headless',
+    'PyWavelets',
+    'jpeglib',
+)
+
+
+class Classical:
+  """A method of `baselines`; see `localization.Detector`."""
+
+  parallel = True
+
+  def __init__(self, method: str, threshold: float | None = None):
+    """Takes a method.
+
+    Args:
+      method: Key of `baselines.METHODS`.
+      threshold: Of the mask, on the scale of `Result.score`; by default the
+        one of Otsu for each image, which always marks something unless the
+        map is constant.
+
+    Raises:
+      UserError: There is no such method, or the threshold is not in 0 to 1.
+    """
+    if method not in classical.METHODS:
+      raise errors.UserError(
+          f'The method is {method!r}; choose one of'
+          f' {", ".join(classical.METHODS)} or network.'
+      )
+    if threshold is not None:
+      localizer.check_threshold(threshold)
+    self.name = method
+    self._method = classical.METHODS[method]
+    self._threshold = threshold
+    self.origin = {
+        'method': method,
+        'threshold': OTSU if threshold is None else threshold,
+        'scale': 'as it is'
+        if self._method.bounded
+        else 'from the 1st to the 99th percentile of the image',
+        'version': manloc_jax.__version__,
+    }
+    if self._method.needs == 'jpeg':
+      is_exact = jpeg.jpeglib is not None
+      self.origin['coefficients'] = (
+          'of the file' if is_exact else 'computed from pixels'
+      )
+    self.packages = _versions()
+    self.device = 'cpu'
+    self.bounded = self._method.bounded
+    self.neutral = self._method.neutral
+
+  def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
+    """Returns the method's own values, f32[h, w].
+
+    A value of a block is that of all its pixels; incomplete blocks at the
+    right and lower border have those of the last complete ones.
+
+    Args:
+      path: The file; methods on JPEG coefficients read it once more. Neither
+        these nor the pixels are turned as EXIF says.
+      image: Its pixels.
+
+    Raises:
+      NotApplicable: The file is no JPEG with luma and the method needs one,
+        or its size is out of the method's reach.
+    """
+    height, width = image.pixels.shape[:2]
+    limit = self._method.max_megapixels
+    if height * width > 1e6 * limit:
+      raise classical.NotApplicable(
+          f'{path} has {height * width / 1e6:.0f} megapixels, but {self.name}'
+          f' takes {limit} at most; choose another method or crop it.'
+      )
+    given = image.pixels
+    if self._method.needs == 'jpeg':
+      given = self._read_jpeg(path)
+    try:
+      values = self._method.score(given)
+    except errors.UserError as error:
+      raise classical.NotApplicable(f'{path}: {error}') from error
+    return _enlarged(values, self._method.block, (height, width))
+
+  def _read_jpeg(self, path: pathlib.Path) -> jpeg.Jpeg:
+    try:
+      found = jpeg.read(path)
+    except errors.UserError as error:
+      # The pixels could be read: what is refused is the method's affair.
+      raise classical.NotApplicable(str(error)) from error
+    if found is None:
+      raise classical.NotApplicable(
+          f'{path} is no JPEG file with luma of its own, which {self.name}'
+          ' needs; choose a method that works on pixels (ela, noise, blocks,'
+          ' patchmatch).'
+      )
+    return found
+
+  def localize(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> localizer.Result:
+    """Returns map, mask and regions; see `raw_map`."""
+    raw = self.raw_map(path, image)
+    score = raw if self._method.bounded else _stretched(raw)
+    threshold = self._threshold
+    if threshold is None:
+      threshold = _otsu(score)
+    return localizer.summarize(raw, score, threshold)
+
+
+def _enlarged(
+    values: np.ndarray, block: int, shape: tuple[int, int]
+) -> np.ndarray:
+  """Gives the pixels of each block its value, f32[shape]."""
+  row, column = (
+      np.minimum(np.arange(size) // block, blocks - 1)
+      for size, blocks in zip(shape, values.shape, strict=True)
+  )
+  return values.astype(np.float32)[row[:, None], column]
+
+
+def _stretched(raw: np.ndarray) -> np.ndarray:
+  """Brings an image's values to 0 to 1; those of a constant map are 0."""
+  low, high = np.quantile(raw, (_LOWEST, _HIGHEST))
+  if low == high:  # Hardly anything stands out; what does shall be seen.
+    low, high = raw.min(), raw.max()
+  if low == high:
+    return np.zeros_like(raw)
+  return np.clip((raw - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def _otsu(score: np.ndarray) -> float:
+  """Returns Otsu's threshold; of a constant map one that it does not reach."""
+  if score.min() == score.max():
+    return float(np.nextafter(score.max(), np.float32(2)))
+  levels = np.rint(255 * score).astype(np.uint8)
+  level, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+  return (level + 0.5) / 255
+
+
+def _versions() -> dict[str, str]:
+  found = {}
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found

@@ -1,0 +1,36 @@
+"""Noise inconsistencies.
+
+Mahdian, Saic: Using noise inconsistencies for blind image forensics (2009),
+without its last step, which merges blocks to regions.
+"""
+
+import numpy as np
+import pywt
+
+from manloc_jax.localization.classical import luma
+
+_BLOCK = 8  # Coefficients, of 2x2 pixels each.
+_MEDIAN_OF_NORMAL = 0.6745  # Of the absolute value, at a deviation of 1.
+
+
+def score(pixels: np.ndarray) -> np.ndarray:
+  """Scores blocks of 16x16 pixels by their noise.
+
+  A high value is more noise, which is as good a sign of manipulation as less
+  noise than elsewhere: the score has no side of its own.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3].
+
+  Returns:
+    float64[rows, columns], standard deviation of the noise in grey levels. The
+    wavelet's own support adds up to a block in each direction:
+    `rows = ((h + 15) // 2) // 8`.
+  """
+  grey = np.round(luma.studio_luma(pixels))
+  _, (_, _, diagonal) = pywt.dwt2(grey, 'db8')
+  rows, columns = (side // _BLOCK for side in diagonal.shape)
+  blocks = np.abs(diagonal[: rows * _BLOCK, : columns * _BLOCK]).reshape(
+      rows, _BLOCK, columns, _BLOCK
+  )
+  return np.median(blocks, (1, 3)) / _MEDIAN_OF_NORMAL

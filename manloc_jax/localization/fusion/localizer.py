@@ -1,0 +1,185 @@
+"""Images of any size to maps, by a trained fusion.
+
+An image of more than `_TILE_PIXELS` is measured in tiles, so that memory is
+bounded. A tile is compared with itself alone.
+"""
+
+from collections.abc import Iterator
+from concurrent import futures
+import pathlib
+from typing import Any
+
+import cv2
+import jax
+import numpy as np
+
+import manloc_jax
+from manloc_jax.data import images
+from manloc_jax.localization import localizer
+from manloc_jax.localization.fusion import features
+from manloc_jax.localization.fusion import network
+from manloc_jax.localization.fusion import weights as weights_lib
+from manloc_jax.training import sharding as parallel
+
+# Of a tile, without the margin. Error level analysis saves as JPEG, which takes
+# no side of more than 65,500 pixels.
+_TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
+_MARGIN = 16  # Blocks that neighbouring tiles share on each side.
+_CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
+
+
+class Fused:
+  """Maps images to results; see `localization.Detector`."""
+
+  bounded = True
+  neutral = 0.5
+  parallel = False
+
+  def __init__(
+      self,
+      path: pathlib.Path,
+      *,
+      threshold: float | None = None,
+      device: str | None = None,
+  ):
+    """Loads weights; the first image compiles the program.
+
+    Args:
+      path: File of `weights.save`.
+      threshold: Of the mask; by default the one with the best F1 over the
+        validation part of the training set.
+      device: Kind of device, such as `cpu` or `gpu`; the best one by default.
+
+    Raises:
+      UserError: The file is no such, the threshold is no score, or there
+        is no such device.
+    """
+    if threshold is not None:
+      localizer.check_threshold(threshold)
+    weights = weights_lib.load(path)
+    self._device = parallel.local_devices(device)[0]
+    self.device = self._device.device_kind
+    self._weights = weights
+    self._params = jax.device_put(weights.params, self._device)
+    self._scores = network.make_scores(weights.model)
+    self.threshold = weights.threshold if threshold is None else threshold
+    self.packages = {'jax': jax.__version__}
+    self.origin = {
+        'method': 'fusion',
+        'threshold': self.threshold,
+        'weights_sha256': weights_lib.digest(path),
+        'training': _training(weights.origin),
+        'version': manloc_jax.__version__,
+    }
+    card = pathlib.Path(path).with_name(_CARD)
+    if card.is_file():
+      self.origin['model_card_sha256'] = weights_lib.digest(card)
+
+  def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
+    """Returns the score of every pixel from 0 to 1, f32[h, w]."""
+    return self.score_map(image.pixels, features.read_steps(path))
+
+  def localize(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> localizer.Result:
+    """Returns map, mask and regions of a file."""
+    return self(image.pixels, features.read_steps(path))
+
+  def __call__(
+      self, pixels: np.ndarray, steps: np.ndarray | None = None
+  ) -> localizer.Result:
+    """Localizes what is manipulated.
+
+    Args:
+      pixels: RGB, uint8[h, w, 3], of any size from 1x1 on.
+      steps: Quantisation table of luma, int[8, 8], if the pixels come from a
+        JPEG file: much of the evidence hangs on it. See `evidence.read_steps`.
+
+    Raises:
+      ValueError: `pixels` is something else.
+    """
+    score = self.score_map(pixels, steps)
+    return localizer.summarize(score, score, self.threshold)
+
+  def score_map(
+      self, pixels: np.ndarray, steps: np.ndarray | None = None
+  ) -> np.ndarray:
+    """Returns the scores alone, f32[h, w]; see `__call__`."""
+    localizer.check_pixels(pixels)
+    blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
+    scores = np.empty(blocks, np.float32)
+    # Copies are sought beside the first tile: half the time on two cores.
+    with futures.ThreadPoolExecutor(1) as pool:
+      seeking = pool.submit(features.find_copies, pixels)
+      down, across = _cuts(*blocks)
+      for rows, outer_rows in _parts(blocks[0], down):
+        for columns, outer_columns in _parts(blocks[1], across):
+          measured = features.measure(
+              pixels[_pixels(outer_rows), _pixels(outer_columns)], steps, None
+          )
+          copies = seeking.result()[outer_rows, outer_columns]
+          features.add_copies(measured, copies)
+          scores[rows, columns] = self.weigh(measured)[
+              _within(rows, outer_rows), _within(columns, outer_columns)
+          ]
+    return _enlarge(scores, pixels.shape[:2])
+
+  def weigh(self, measured: np.ndarray) -> np.ndarray:
+    """Returns the score of every block, f32[rows, columns].
+
+    Args:
+      measured: Of `evidence.measure`, with copies.
+    """
+    weights = self._weights
+    described = network.describe(measured, weights.mean, weights.spread)
+    return self._scores(self._params, *described)
+
+
+def _training(origin: dict[str, Any]) -> dict[str, Any]:
+  """Which set and which seed made the weights."""
+  config = origin.get('config', {})
+  return {
+      'data': config.get('data', {}).get('name'),
+      'split_digest': origin.get('split_digest'),
+      'seed': config.get('seed'),
+      'step': origin.get('step'),
+  }
+
+
+def _cuts(rows: int, columns: int) -> tuple[int, int]:
+  """Says into how many parts to cut each side, so that no tile is too large."""
+  down = across = 1
+  most = _TILE_PIXELS // features.BLOCK**2
+  longest = _TILE_SIDE // features.BLOCK
+  while (
+      -(-rows // down) * -(-columns // across) > most
+      or max(-(-rows // down), -(-columns // across)) > longest
+  ):
+    if rows / down > columns / across:
+      down += 1
+    else:
+      across += 1
+  return down, across
+
+
+def _parts(length: int, count: int) -> Iterator[tuple[slice, slice]]:
+  """Cuts a length evenly; yields parts, without and with their margin."""
+  edges = [length * i // count for i in range(count + 1)]
+  for low, high in zip(edges, edges[1:], strict=False):
+    outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))
+    yield slice(low, high), outer
+
+
+def _pixels(blocks: slice) -> slice:
+  return slice(blocks.start * features.BLOCK, blocks.stop * features.BLOCK)
+
+
+def _within(part: slice, outer: slice) -> slice:
+  return slice(part.start - outer.start, part.stop - outer.start)
+
+
+def _enlarge(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  """Interpolates between the middles of blocks, f32[shape]."""
+  size = tuple(side * features.BLOCK for side in scores.shape[::-1])
+  enlarged = cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR)
+  return enlarged[: shape[0], : shape[1]]

@@ -1,0 +1,120 @@
+"""Statistics of the noise in every 8x8 block, whatever made it.
+
+High-pass filters take the picture away and leave noise, interpolation and
+compression, as in steganalysis (Fridrich, Kodovsky: Rich models for
+steganalysis of digital images, 2012, whose kernels some of these are).
+"""
+
+import cv2
+import numpy as np
+
+from manloc_jax.localization.classical import jpeg
+
+_BLOCK = 8
+_RIGHT = np.array([[1, -1]])
+_LINE = np.array([[1, -2, 1]]) / 2
+_DIAGONAL = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]]) / 2
+_SQUARE3 = np.array([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
+_SQUARE5 = (
+    np.array([
+        [-1, 2, -2, 2, -1],
+        [2, -6, 8, -6, 2],
+        [-2, 8, -12, 8, -2],
+        [2, -6, 8, -6, 2],
+        [-1, 2, -2, 2, -1],
+    ])
+    / 12
+)
+_LUMA_FILTERS = {
+    'right': _RIGHT,
+    'down': _RIGHT.T,
+    'row': _LINE,
+    'column': _LINE.T,
+    'diagonal': _DIAGONAL,
+    'square3': _SQUARE3,
+    'square5': _SQUARE5,
+}
+_HISTOGRAM_FILTERS = {'square3': _SQUARE3, 'square5': _SQUARE5}
+_CHROMA_FILTERS = {'row': _LINE, 'column': _LINE.T, 'square3': _SQUARE3}
+_EDGES = (0.3, 0.8, 1.8, 4.0)  # Grey levels, of a residual's size.
+_MOST, _MOST_CHROMA, _MOST_PRODUCT = 20, 10, 9  # Larger ones are edges.
+# Coefficients in zig-zag order that share a band of frequencies.
+_BANDS = (1, 3, 6, 10, 15, 21, 28, 36, 49, 64)
+_BLACK, _WHITE = 3, 252  # Beyond these the sensor is blind.
+
+NAMES = (
+    *(f'luma_{name}' for name in _LUMA_FILTERS),
+    *(
+        f'{name}_{what}'
+        for name in _HISTOGRAM_FILTERS
+        for what in (*(f'below_{e}' for e in _EDGES), 'along', 'across')
+    ),
+    *(f'{c}_{name}' for c in ('red', 'blue') for name in _CHROMA_FILTERS),
+    *(f'band_{first}' for first in _BANDS[:-1]),
+    *('luma', 'red', 'blue', 'contrast', 'blind'),
+)
+
+
+def measure(pixels: np.ndarray) -> np.ndarray:
+  """Returns f32[h / 8, w / 8, len(NAMES)] of RGB, uint8[h, w, 3].
+
+  Both sides of the image must be multiples of 8.
+  """
+  planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+  luma = np.ascontiguousarray(planes[..., 0])
+  found = [
+      np.log1p(4 * _mean(np.minimum(np.abs(_filter(luma, kernel)), _MOST)))
+      for kernel in _LUMA_FILTERS.values()
+  ]
+  for kernel in _HISTOGRAM_FILTERS.values():
+    found += _histogram(_filter(luma, kernel))
+  for channel in (1, 2):
+    plane = np.ascontiguousarray(planes[..., channel])
+    for kernel in _CHROMA_FILTERS.values():
+      size = np.minimum(np.abs(_filter(plane, kernel)), _MOST_CHROMA)
+      found.append(np.log1p(8 * _mean(size)))
+  found += _bands(luma)
+  means = [_mean(planes[..., channel]) for channel in range(3)]
+  found += [mean / 64 - 2 for mean in means]
+  variance = np.maximum(_mean(luma**2) - means[0] ** 2, 0)
+  found.append(np.log1p(np.sqrt(variance)))
+  blind = (luma < _BLACK) | (luma > _WHITE)
+  found.append(_mean(blind.astype(np.float32)))
+  return np.stack(found, axis=-1).astype(np.float32)
+
+
+def _filter(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+  return cv2.filter2D(plane, cv2.CV_32F, kernel)
+
+
+def _mean(plane: np.ndarray) -> np.ndarray:
+  """Returns the mean of every block, f32[h / 8, w / 8] of f32[h, w]."""
+  size = (plane.shape[1] // _BLOCK, plane.shape[0] // _BLOCK)
+  return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+
+
+def _histogram(residual: np.ndarray) -> list[np.ndarray]:
+  """Shares of small residuals, and how neighbours go together."""
+  size = np.abs(residual)
+  found = [_mean((size < edge).astype(np.float32)) for edge in _EDGES]
+  for axis in (1, 0):
+    product = np.zeros_like(residual)
+    here, there = (residual[:, :-1], residual[:, 1:]) if axis else (
+        residual[:-1],
+        residual[1:],
+    )
+    product[: here.shape[0], : here.shape[1]] = np.clip(
+        here * there, -_MOST_PRODUCT, _MOST_PRODUCT
+    )
+    found.append(_mean(product))
+  return found
+
+
+def _bands(luma: np.ndarray) -> list[np.ndarray]:
+  """Mean size of the block's own DCT coefficients, band by band."""
+  coefficients = np.abs(jpeg.block_dct(luma - 128))
+  ordered = [coefficients[:, :, row, column] for row, column in jpeg.ZIGZAG]
+  return [
+      np.log1p(np.mean(ordered[first:last], axis=0))
+      for first, last in zip(_BANDS, _BANDS[1:], strict=False)
+  ]

@@ -1,0 +1,109 @@
+"""What finds manipulated pixels in an image file, and what it says of them."""
+
+import dataclasses
+import pathlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax.data import images
+from manloc_jax.localization import regions as regions_lib
+
+# Share of the pixels that may score higher than the image does.
+_TOP_SHARE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """What was found in an image.
+
+  Attributes:
+    score: f32[h, w] in 0 to 1, for pictures: a network's scores, or
+      `raw` on such a scale.
+    raw: f32[h, w], the values that count; those of a network are `score`.
+    mask: bool[h, w], where the score reaches the threshold.
+    threshold: Of the mask.
+    image_score: The 99th percentile of `raw`: one percent of the image has
+      to look manipulated. The largest score of an image says little, for among
+      millions of pixels some are always near 1.
+    regions: The largest connected regions of the mask, the largest first.
+    region_count: How many there are in all.
+  """
+
+  score: np.ndarray
+  raw: np.ndarray
+  mask: np.ndarray
+  threshold: float
+  image_score: float
+  regions: list[regions_lib.Region]
+  region_count: int
+
+
+class Detector(Protocol):
+  """What makes a map of an image file.
+
+  Attributes:
+    origin: What decides on results, as JSON holds it.
+    packages: Versions of what computes them, by name.
+    device: Kind of the device.
+    bounded: Whether values lie in 0 to 1, so that 0.5 parts them.
+    neutral: Value that says nothing, for constant maps.
+    parallel: Whether other processes may use copies of it.
+  """
+
+  origin: dict[str, Any]
+  packages: dict[str, str]
+  device: str
+  bounded: bool
+  neutral: float
+  parallel: bool
+
+  def raw_map(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> np.ndarray:
+    """Returns the map alone, f32[h, w], high where manipulated.
+
+    Args:
+      path: The file, for what its pixels do not tell.
+      image: What `images.read_image` makes of it.
+
+    Raises:
+      NotApplicable: The detector cannot say anything of this file.
+    """
+
+  def localize(self, path: pathlib.Path, image: images.Decoded) -> Result:
+    """Returns map, mask and regions; arguments as of `raw_map`."""
+
+
+def check_pixels(pixels: np.ndarray) -> None:
+  """Raises ValueError unless it is an image, uint8[h, w, 3]."""
+  if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    raise ValueError(
+        f'An image must be uint8[h, w, 3], not {pixels.dtype}{pixels.shape}.'
+    )
+  if not pixels.size:
+    raise ValueError(f'An image of shape {pixels.shape} has no pixels.')
+
+
+def check_threshold(threshold: float) -> None:
+  """Raises UserError unless it is on the scale of `Result.score`."""
+  if not 0 <= threshold <= 1:
+    raise errors.UserError(
+        f'A threshold of {threshold} is not on the scale of the heat maps;'
+        ' choose one from 0 to 1.'
+    )
+
+
+def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
+  """Makes the mask, its regions and the image's score.
+
+  Args:
+    raw: f32[h, w].
+    score: f32[h, w] in 0 to 1.
+    threshold: Scores from here on are manipulated.
+  """
+  mask = score >= threshold
+  regions, count = regions_lib.find(mask)
+  image_score = float(np.quantile(raw, 1 - _TOP_SHARE))
+  return Result(score, raw, mask, threshold, image_score, regions, count)

@@ -1,0 +1,283 @@
+"""Whole images at native resolution: every window scored, overlaps averaged.
+
+The score of a pixel is the mean probability of manipulation over all windows
+that see it, see `windows`. The host cuts a batch while the devices work on
+those before, and adds up the scores; batches are of one size, so that one
+program serves images of all sizes. That takes the host 12 microseconds a window
+in large batches, a seventh of a second for 12 megapixels at the default stride:
+no longer than to decode the image, so that windows are not cut on the device.
+
+Windows share no work. Only conv1 and conv2 find the same in overlapping
+windows, and even they not within four pixels of a window's border, where zeros
+begin; what the LSTMs remember depends on where a window begins. The two take
+7% of the forward pass (`results/benchmarks/cpu/forward_narrow_64.json`): to
+share them would save a twentieth of the time, and would not be exact.
+"""
+
+import collections
+from collections.abc import Sequence
+import hashlib
+import json
+import math
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax.data import images
+from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.localization import localizer
+from manloc_jax.localization import sliding_window as sliding_window_lib
+from manloc_jax.models import postprocess
+from manloc_jax.training import checkpoint
+from manloc_jax.training import sharding
+from manloc_jax.training import steps
+
+GATES = ('none', 'hard', 'soft')
+STRIDE = 32
+
+_CPU_BATCH, _BATCH = 16, 256  # Windows per device at once.
+_BATCHES_AHEAD = 2
+
+
+class Localizer:
+  """Maps images of any size to results; a `localization.Detector`.
+
+  Attributes:
+    threshold: Scores from here on are manipulated.
+    origin: What decides on results, as JSON holds it: settings and weights.
+    packages, bounded, neutral: See there.
+  """
+
+  def __init__(
+      self,
+      model,
+      params: Any,
+      *,
+      stride: int = STRIDE,
+      threshold: float = 0.5,
+      gate: str = 'none',
+      smooth_sigma: float = 1.0,
+      batch_size: int | None = None,
+      devices: Sequence[jax.Device] | None = None,
+  ):
+    """Sets up the devices; the first image compiles the program.
+
+    Args:
+      model: A module of `models`.
+      params: Its parameters.
+      stride: Pixels between windows, 1 to 64.
+      threshold: Of the mask.
+      gate: The paper's post-processing of each window before the mean: `none`,
+        or `hard` or `soft` of `postprocess.variants`. With `hard` the map is
+        the share of windows that vote for a pixel.
+      smooth_sigma: Of the post-processing, in pixels.
+      batch_size: Windows at once over all devices; by default what suits them.
+      devices: Default: all of this process.
+
+    Raises:
+      UserError: The network makes no map or has no patch labels for the gate,
+        or a setting makes no sense.
+    """
+    _check(model, stride, threshold, gate)
+    self._mesh = sharding.make_mesh(devices or jax.local_devices())
+    self._params = jax.device_put(params, sharding.replicated(self._mesh))
+    self._score = _make_scorer(model, self._mesh, gate, smooth_sigma)
+    self._batch_size = batch_size or _default_batch_size(self._mesh)
+    sharding.check_batch_size(self._batch_size, self._mesh)
+    self._stride = stride
+    self.threshold = threshold
+    self.packages = {'jax': jax.__version__}
+    self.bounded, self.neutral, self.parallel = True, 0.5, False
+    self.origin = {
+        'method': 'network',
+        'stride': stride,
+        'gate': gate,
+        'threshold': threshold,
+        'weights_sha256': _digest(params),
+    }
+
+  @classmethod
+  def from_run(
+      cls,
+      workdir: str,
+      *,
+      threshold: float | None = None,
+      gate: str = 'none',
+      device: str | None = None,
+      **settings,
+  ) -> 'Localizer':
+    """Loads the best checkpoint of a run.
+
+    Args:
+      workdir: The run's folder.
+      threshold: By default the one with the best F1 on the run's validation
+        part, as its evaluation wrote it down, or 0.5 without an evaluation; it
+        was found on raw scores, so that it is 0.5 with a gate, too.
+      gate: See `__init__`.
+      device: Kind of devices to use, such as `cpu` or `gpu`.
+      **settings: Others of `__init__`.
+
+    Raises:
+      UserError: See `checkpoint.load` and `__init__`; or there is no such
+        device.
+    """
+    devices = sharding.local_devices(device)
+    run = checkpoint.load(workdir)
+    if threshold is None and gate == 'none':
+      threshold = _val_threshold(workdir, run.step)
+    self = cls(
+        models.make(**run.config.model),
+        run.params,
+        threshold=0.5 if threshold is None else threshold,
+        gate=gate,
+        # Not in runs of older versions.
+        smooth_sigma=run.config.eval.get('smooth_sigma', 1.0),
+        devices=devices,
+        **settings,
+    )
+    made = patch_evaluation.provenance(run.config)
+    self.origin |= {
+        'step': run.step,
+        'config_sha256': made['config_sha256'],
+        'version': made['versions']['manloc_jax'],
+    }
+    return self
+
+  @staticmethod
+  def from_pretrained(**settings) -> localizer.Detector:
+    """Returns what localizes best with the weights of the package.
+
+    That is the fusion, see `fusion.detector.Fused`, and not the network of the
+    paper: manloc_jax/pretrained/MODEL_CARD.md says by how much. It maps images,
+    uint8[h, w, 3], to results just as well.
+
+    Args:
+      **settings: `threshold` and `device`, see there.
+    """
+    from manloc_jax.localization import factory
+
+    return factory.make(factory.FUSION, **settings)
+
+  @property
+  def device(self) -> str:
+    """The kind of the devices."""
+    return self._mesh.devices.flat[0].device_kind
+
+  def __call__(self, image: np.ndarray) -> localizer.Result:
+    """Localizes what is manipulated.
+
+    Args:
+      image: uint8[h, w, 3], RGB; of any size from 1x1 on.
+
+    Raises:
+      UserError: The weights give no numbers.
+      ValueError: `image` is something else.
+    """
+    score = self.score_map(image)
+    result = localizer.summarize(score, score, self.threshold)
+    # One percentile tells of a NaN anywhere, too.
+    if not math.isfinite(result.image_score):
+      raise errors.UserError(
+          'The network gives no numbers: its weights are broken or its'
+          ' training diverged; choose another run.'
+      )
+    return result
+
+  def localize(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> localizer.Result:
+    """Localizes in the pixels of a file; see `__call__`."""
+    del path  # The network looks at nothing else.
+    return self(image.pixels)
+
+  def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
+    """Returns the scores of a file's pixels alone, f32[h, w]."""
+    del path  # See above.
+    return self.score_map(image.pixels)
+
+  def score_map(self, image: np.ndarray) -> np.ndarray:
+    """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
+    localizer.check_pixels(image)
+    windows = sliding_window_lib.Windows(image, self._stride)
+    waiting = collections.deque()
+    for corners, batch in windows.batches(self._batch_size):
+      scores = self._score(self._params, sharding.put_batch(batch, self._mesh))
+      waiting.append((corners, scores))
+      if len(waiting) > _BATCHES_AHEAD:
+        corners, scores = waiting.popleft()
+        windows.add(corners, np.asarray(scores))
+    for corners, scores in waiting:
+      windows.add(corners, np.asarray(scores))
+    return windows.mean()
+
+
+def _make_scorer(model, mesh, gate: str, sigma: float):
+  """Returns `score(params, windows) -> f32[batch, side, side]`, compiled."""
+  predict = steps.make_predict_step(model, mesh)
+
+  def score(params, windows):
+    patch, pixel = predict(params, windows)
+    if gate == 'none':
+      return pixel
+    return postprocess.variants(patch, pixel, sigma)[gate]
+
+  return jax.jit(score)
+
+
+def _check(model, stride: int, threshold: float, gate: str) -> None:
+  if models.MASK not in model.tasks:
+    raise errors.UserError(
+        'This network labels patches and makes no map of pixels; choose a run'
+        " with another model.decoder than 'none'."
+    )
+  if gate not in GATES:
+    raise errors.UserError(
+        f'The gate is {gate!r}; choose one of {", ".join(GATES)}.'
+    )
+  if gate != 'none' and models.PATCH not in model.tasks:
+    raise errors.UserError(
+        f"The gate {gate!r} needs labels of patches, which this network does"
+        " not give; choose the gate 'none'."
+    )
+  if not 1 <= stride <= models.SIDE:
+    raise errors.UserError(
+        f'A stride of {stride} pixels leaves pixels out or repeats windows;'
+        f' choose one from 1 to {models.SIDE}.'
+    )
+  localizer.check_threshold(threshold)
+
+
+def _default_batch_size(mesh) -> int:
+  # On a CPU a batch only has to fill the chunks that it is worked on in, and
+  # the rest of an image's last batch is lost.
+  is_cpu = mesh.devices.flat[0].platform == 'cpu'
+  return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)
+
+
+def _val_threshold(workdir: str, step: int) -> float | None:
+  """Returns the threshold that was chosen for this checkpoint, if any."""
+  path = pathlib.Path(workdir) / 'results/test.json'
+  try:
+    result = json.loads(path.read_text())
+    found = result.get('val_threshold')
+    return found if result.get('step') == step else None
+  except FileNotFoundError:
+    return None
+  except (ValueError, AttributeError) as error:
+    raise errors.UserError(
+        f'{str(path)!r} is not the JSON that an evaluation writes ({error});'
+        ' delete it, or give a threshold.'
+    ) from error
+
+
+def _digest(params: Any) -> str:
+  """Names parameters, whatever machine they lie on."""
+  digest = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    digest.update(f'{jax.tree_util.keystr(path)} {leaf.shape}'.encode())
+    digest.update(np.asarray(leaf, '<f4').tobytes())
+  return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""From counts summed on devices to named scores."""

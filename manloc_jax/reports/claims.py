@@ -1,0 +1,187 @@
+"""What several seeds say of the paper's claims."""
+
+import collections
+from collections.abc import Mapping
+import dataclasses
+import math
+import statistics
+
+from manloc_jax.reports import paper
+from manloc_jax.reports import study_scores
+from manloc_jax.reports import typeset
+
+CONFIRMED = 'confirmed'
+CONTRADICTED = 'contradicted'
+NOT_SETTLED = 'not settled'
+RULE = (
+    'A claim is confirmed where the 95 % confidence interval of the difference'
+    ' of means over seeds lies above zero, and contradicted where it lies'
+    ' below: a paired t interval where both systems ran with the same seeds,'
+    " and Welch's otherwise. It is not settled where zero is inside, where a"
+    ' system has one seed, or where the higher of both means is not above'
+    ' every predictor that looks at no pixel. Nothing corrects for the number'
+    ' of lines. The spread is that of seeds alone: the images and their split'
+    ' stay the same.'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+  """On the claim that one system scores above another.
+
+  Attributes:
+    verdict: `CONFIRMED`, `CONTRADICTED` or `NOT_SETTLED`.
+    reason: Why it is not settled; otherwise empty.
+    difference: Of the means, the better one by the claim first.
+    interval: Its 95 % confidence interval; None with a single seed.
+  """
+
+  verdict: str
+  reason: str
+  difference: float
+  interval: tuple[float, float] | None
+
+
+def judge(
+    better: Mapping[int, float],
+    worse: Mapping[int, float],
+    *,
+    blind: tuple[float, float],
+) -> Verdict:
+  """Judges a claim by `RULE`.
+
+  Args:
+    better: Scores by seed of the system that is said to score higher.
+    worse: Those of the other.
+    blind: For either system, the best score on its rows without looking.
+  """
+  means = [statistics.fmean(one.values()) for one in (better, worse)]
+  difference = means[0] - means[1]
+  found = interval(better, worse)
+  if found is None:
+    verdict, reason = NOT_SETTLED, 'one seed'
+  elif found[0] <= 0 <= found[1]:
+    verdict, reason = NOT_SETTLED, 'the interval holds 0'
+  elif means[difference < 0] <= blind[difference < 0]:
+    verdict, reason = NOT_SETTLED, 'neither beats looking at nothing'
+  else:
+    verdict, reason = CONFIRMED if difference > 0 else CONTRADICTED, ''
+  return Verdict(verdict, reason, difference, found)
+
+
+def interval(
+    first: Mapping[int, float], second: Mapping[int, float]
+) -> tuple[float, float] | None:
+  """Returns the 95 % confidence interval of a difference of means.
+
+  Args:
+    first: Scores by seed.
+    second: Scores by seed, to be subtracted. With the same seeds they are
+      paired; otherwise the interval is Welch's.
+
+  Returns:
+    Both ends, or None where either has a single seed.
+  """
+  # Imported here: it takes a moment that no other report waits for.
+  from scipy import stats
+
+  if min(len(first), len(second)) < 2:
+    return None
+  if first.keys() == second.keys():
+    differences = [first[seed] - second[seed] for seed in first]
+    mean = statistics.fmean(differences)
+    variances = [statistics.variance(differences) / len(differences)]
+    freedoms = [len(differences) - 1]
+  else:
+    samples = [list(first.values()), list(second.values())]
+    mean = statistics.fmean(samples[0]) - statistics.fmean(samples[1])
+    variances = [statistics.variance(x) / len(x) for x in samples]
+    freedoms = [len(x) - 1 for x in samples]
+  variance = sum(variances)
+  if not variance:
+    return mean, mean
+  # Welch and Satterthwaite; with one sample of differences it is n - 1.
+  freedom = variance**2 / sum(
+      v**2 / n for v, n in zip(variances, freedoms, strict=True)
+  )
+  low, high = stats.t.interval(0.95, freedom, mean, math.sqrt(variance))
+  return float(low), float(high)
+
+
+def table(study: dict) -> typeset.Table:
+  """Makes a table with a line for each claim, dataset and score.
+
+  Args:
+    study: A study.
+  """
+  rows = []
+  for claim in paper.CLAIMS:
+    names = [paper.SYSTEMS[name] for name in (claim.better, claim.worse)]
+    lines = [
+        line
+        for dataset in study['datasets']
+        for task in claim.tasks
+        for score in study_scores.SCORES[task]
+        if (line := _line(study, claim, dataset, score))
+    ]
+    # A claim that no run speaks of is a line too.
+    lines = lines or [(*[study_scores.DASH] * 6, f'{NOT_SETTLED}: not run')]
+    head = f'{claim.text}: {names[0]} over {names[1]}'
+    rows += [(head, *line) for line in lines]
+  tally = collections.Counter(row[-1].split(':')[0] for row in rows)
+  summary = ', '.join(f'{count} {name}' for name, count in tally.items())
+  return typeset.Table(
+      'claims',
+      "The paper's claims",
+      (
+          'Claim',
+          'Dataset',
+          'Score',
+          'Higher by the claim',
+          'Lower by the claim',
+          'Difference [95 %]',
+          "Paper's difference",
+          'Verdict',
+      ),
+      tuple(rows),
+      notes=(f'Of {len(rows)} lines: {summary}.', RULE),
+  )
+
+
+def _line(
+    study: dict, claim: paper.Claim, dataset: str, score: study_scores.Score
+) -> tuple[str, ...] | None:
+  """Cells of a claim from the dataset on; None where a system has not run."""
+  pair = (claim.better, claim.worse)
+  parts = [
+      study_scores.part(study, dataset, system, claim.split) for system in pair
+  ]
+  if None in parts or any(score.key not in part['mean'] for part in parts):
+    return None
+  systems = study['datasets'][dataset]['systems']
+  by_seed = [
+      dict(zip(systems[name]['seeds'], part['scores'][score.key], strict=True))
+      for name, part in zip(pair, parts, strict=True)
+  ]
+  blind = tuple(
+      max(values.get(score.blind, 0.0) for values in part['trivial'].values())
+      for part in parts
+  )
+  found = judge(*by_seed, blind=blind)
+  form = lambda value: ('+' if value >= 0 else '') + score.form(value)
+  difference = form(found.difference)
+  if found.interval:
+    difference += f' [{form(found.interval[0])}, {form(found.interval[1])}]'
+  published = [
+      paper.ACCURACY[score.task].get(name, {}).get(dataset) for name in pair
+  ]
+  known = score.percent and None not in published
+  return (
+      study_scores.title(dataset),
+      f'{paper.TASKS[score.task]}: {score.title}'
+      + (f' ({claim.split})' if claim.split != 'test' else ''),
+      *(score.spread(part) for part in parts),
+      difference,
+      f'{published[0] - published[1]:+.2f}' if known else study_scores.DASH,
+      ': '.join(filter(None, (found.verdict, found.reason))),
+  )

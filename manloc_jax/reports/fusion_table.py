@@ -1,0 +1,108 @@
+"""Scores of the packaged weights: the fusion beside what it is made of."""
+
+from collections.abc import Iterator, Sequence
+import statistics
+
+from manloc_jax.reports import classical_table
+from manloc_jax.reports import paper
+from manloc_jax.reports import study_scores
+from manloc_jax.reports import typeset
+
+DASH = typeset.DASH
+_SPLIT = classical_table.SPLIT
+_SCORES = (
+    ('AUC, mean', 'pixel_auc_image_mean'),
+    ('AUC, pooled', 'pixel_auc_pooled'),
+    ('AP, pooled', 'pixel_average_precision_pooled'),
+    ('F1 at 0.5, mean', 'pixel_f1_at_half_image_mean'),
+    ('F1 at best of validation, pooled', 'pixel_f1_at_val_threshold_pooled'),
+)
+_KINDS = ('splice', 'copy-move')
+_NOTE = (
+    'Protocol `whole image`: each manipulated image of the test part once, at'
+    ' native resolution. AUC, mean: the mean over images of the area under the'
+    ' ROC curve of pixels; also of splices and of copy-moves alone. Spread is'
+    ' the sample deviation over seeds; what is not trained has none. F1 at 0.5'
+    ' needs values from 0 to 1. The threshold of validation is the best one on'
+    ' images of this very set.'
+)
+
+
+def table(study: dict, dataset: str) -> typeset.Table:
+  """Makes the table of one dataset.
+
+  Args:
+    study: A study (`study.collect`).
+    dataset: Its name.
+  """
+  rows, rules, blind = [], [], None
+  for group in (_fusions, _networks, _methods):
+    rules.append(len(rows))
+    for name, part, kinds in group(study['datasets'][dataset]):
+      rows.append(_row(name, part, kinds))
+      blind = part['trivial']['random']['pixel_auc']
+      share = study_scores.share(part, 'pixel')
+  if blind is not None:
+    rules.append(len(rows))
+    area = f'{blind:.3f}'
+    cells = (area, area, f'{share:.3f}', DASH, DASH, area, area)
+    rows.append(('random or constant', *cells))
+  title = study_scores.title(dataset)
+  return typeset.Table(
+      f'fusion_{dataset}',
+      f'Pixels of the test part of {title}',
+      (
+          'Method',
+          *(name for name, _ in _SCORES),
+          *(f'{kind}: AUC, mean' for kind in _KINDS),
+      ),
+      tuple(rows),
+      tuple(rules),
+      (_NOTE,),
+  )
+
+
+def _fusions(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+  for data, one in entry.get('fusions', {}).items():
+    if _SPLIT in one['splits']:
+      part = one['splits'][_SPLIT]
+      seeds = ', '.join(str(x['seed']) for x in one['training'])
+      name = f'Fusion, trained on {classical_table.trained(data)}'
+      yield f'{name} (seeds {seeds})', part, part['by_manipulation']
+
+
+def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+  for system, one in entry['systems'].items():
+    if _SPLIT in one['splits']:
+      seeds = ', '.join(map(str, one['seeds']))
+      yield (
+          f'{paper.SYSTEMS[system]}, trained on its training part'
+          f' (seeds {seeds})',
+          one['splits'][_SPLIT],
+          [],
+      )
+
+
+def _methods(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+  for method, name in paper.METHODS.items():
+    part = entry['methods'].get(method, {}).get('splits', {}).get(_SPLIT)
+    if part:
+      yield name, part, [part['by_manipulation']]
+
+
+def _row(name: str, part: dict, kinds: list[dict]) -> tuple[str, ...]:
+  cells = [name]
+  for _, key in _SCORES:
+    cells.append(_spread(part['scores'].get(key, ())))
+  for kind in _KINDS:
+    found = [one[kind] for one in kinds if kind in one]
+    cells.append(_spread([one['pixel_auc_image_mean'] for one in found]))
+  return tuple(cells)
+
+
+def _spread(values: Sequence[float]) -> str:
+  """Formats mean and sample deviation; a dash without values."""
+  if not values:
+    return DASH
+  text = f'{statistics.fmean(values):.3f}'
+  return f'{text} ± {statistics.stdev(values):.3f}' if len(values) > 1 else text

@@ -1,0 +1,123 @@
+"""Tables of a README, made from the files committed under `results/`."""
+
+import json
+import pathlib
+
+from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax.reports import fusion_table
+from manloc_jax.reports import speed
+from manloc_jax.reports import study
+from manloc_jax.reports import study_tables
+from manloc_jax.reports import tables
+from manloc_jax.reports import typeset
+
+RESULTS = pathlib.Path(__file__).parents[1] / 'results'
+BENCHMARKS = RESULTS / 'benchmarks'
+
+
+def scores_block() -> str:
+  """Makes the README's scores from the files under `results/`."""
+  text = []
+  for path in sorted(RESULTS.glob('*.json')):
+    if path in _studies():
+      continue
+    content = json.loads(path.read_text())
+    text += [f'### `results/{path.name}`', '']
+    if 'test' not in content:
+      text += [tables.trials_table(content), '']
+      continue
+    for part in content.values():
+      first = part['runs'][0]
+      text += [
+          f'{tables.counts_line(first)} Configuration'
+          f' `{first["config_sha256"][:12]}`, device {first["device"]}.',
+          '',
+          tables.scores_table(part['runs']),
+          '',
+          tables.kinds_table(part['runs']),
+          '',
+      ]
+    text += [tables.rates_line(content['test']['runs']), '']
+    if path.with_name(f'{path.stem}_learning_curve.png').exists():
+      picture = f'manloc_jax/results/{path.stem}_learning_curve.png'
+      text += [f'![Learning curves]({picture})', '']
+  return '\n'.join(text)
+
+
+def study_block() -> str:
+  """Makes the paper's tables from the studies under `results/`."""
+  text = []
+  for path in _studies():
+    found = study.read(path)
+    text += [f'### `results/{path.name}`', '', study_tables.protocol(found), '']
+    text += map(typeset.markdown, study_tables.tables(found))
+  return '\n'.join(text)
+
+
+def _studies() -> list[pathlib.Path]:
+  return sorted(RESULTS.glob('study_*.json'))
+
+
+def speed_block() -> str:
+  """Makes the README's benchmarks from the files of each device."""
+  text = []
+  for folder in sorted(path for path in BENCHMARKS.glob('*') if path.is_dir()):
+    found = [json.loads(path.read_text()) for path in folder.glob('*.json')]
+    found.sort(key=lambda result: (result['benchmark'], result['summary']))
+    steps = [r for r in found if r['benchmark'] == 'train_step']
+    others = [r for r in found if r['benchmark'] != 'train_step']
+    # Some take fewer of the cores, and say so in their own lines.
+    text += [f'### {(steps or found)[0]["device"]}', '']
+    text += [speed.step_table(steps, speed.TORCH), '']
+    if any('plain-lstm' in result['ratios'] for result in steps):
+      text += ['Times ours without one of its arrangements:', '']
+      text += [speed.step_table(steps, speed.ARRANGEMENTS), '']
+    lines = [line for result in (*steps, *others) for line in result['summary']]
+    text += ['<details><summary>All figures</summary>', '', '```text', *lines]
+    text += ['```', '', '</details>', '']
+  return '\n'.join(text)
+
+
+def fusion_block() -> str:
+  """Makes the scores of the packaged weights from the studies."""
+  text = []
+  for path in _studies():
+    found = study.read(path)
+    text += [
+        typeset.markdown(fusion_table.table(found, dataset))
+        for dataset, entry in found['datasets'].items()
+        if entry.get('fusions')
+    ]
+  return '\n'.join(text)
+
+
+# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
+_BLOCKS = {
+    'results': scores_block,
+    'study': study_block,
+    'fusion': fusion_block,
+    'speed': speed_block,
+}
+
+
+def update(path: pathlib.Path) -> None:
+  """Replaces what stands between the marks of a README or model card.
+
+  Raises:
+    UserError: There are no marks, or one is missing.
+  """
+  text = path.read_text()
+  there = [name for name in _BLOCKS if f'<!-- {name}:' in text]
+  for name in there or _BLOCKS:
+    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
+    if end not in text.partition(begin)[2]:
+      raise errors.UserError(
+          f'{str(path)!r} has no line {begin!r} followed by {end!r}; put both'
+          f' where the {name} belongs.'
+      )
+    make = _BLOCKS[name]
+    head, rest = text.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    text = f'{head}{begin}\n{make()}{end}{tail}'
+  files.write_text(path, text)

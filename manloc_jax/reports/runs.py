@@ -1,0 +1,245 @@
+"""Finished runs of the paper's systems, and whether one protocol made them."""
+
+from collections.abc import Iterable
+import dataclasses
+import pathlib
+from typing import Any
+
+from manloc_jax import errors
+from manloc_jax import run_config
+from manloc_jax.reports import paper
+from manloc_jax.reports import seeds as summaries
+
+# What a run of any system may set for itself.
+OWN = ('seed', 'system')
+_NO_SCORE = ('eval.batch_size', 'eval.examples', 'eval.splits')
+# What makes a network the paper's joint one, by setting. Of `lstm_hidden` only
+# the last width counts, of `head` only whether there is one.
+_JOINT = {
+    'model.network': 'conv_lstm',
+    'model.lstm_input': 'conv',
+    'model.head': True,
+    'model.decoder': 'conv345',
+    'model.conv1_filters': 16,
+    'model.lstm_hidden': 256,
+    'data.sampler.label_threshold': 0.125,
+}
+# What each system has instead.
+DEFINES = {
+    paper.JOINT: {},
+    'p-lstm': {'model.decoder': 'none', 'model.lstm_input': 'rgb'},
+    'p-conv-lstm': {'model.decoder': 'none'},
+    'fcn': {'model.network': 'fcn'},
+    's-lstm-conv34': {
+        'model.head': False,
+        'model.lstm_input': 'rgb',
+        'model.decoder': 'conv34',
+    },
+    's-lstm-conv': {'model.head': False, 'model.lstm_input': 'rgb'},
+    's-conv-lstm-conv': {'model.head': False},
+    'conv1-8f': {'model.conv1_filters': 8},
+    'conv1-32f': {'model.conv1_filters': 32},
+    'lstm-64h': {'model.lstm_hidden': 64},
+    'iou-0.5': {'data.sampler.label_threshold': 0.5},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A finished run, of a network, a classical method or the fusion.
+
+  Attributes:
+    path: Its folder.
+    results: The JSON of each split.
+    config: Settings by dotted name, without those of evaluation that move no
+      score. `train.init_from` is only whether there is such a run. Only
+      networks have a seed and a system there.
+  """
+
+  path: pathlib.Path
+  results: dict[str, dict]
+  config: dict[str, Any]
+
+  @property
+  def method(self) -> str:
+    return self.config.get('method', run_config.NETWORK)
+
+  @property
+  def training(self) -> dict[str, Any]:
+    """What the weights of a fusion were trained on."""
+    return self.first['detector']['training']
+
+  @property
+  def system(self) -> str:
+    return self.config['system']
+
+  @property
+  def dataset(self) -> str:
+    return self.config['data.name']
+
+  @property
+  def seed(self) -> int:
+    return self.config['seed']
+
+  @property
+  def shared(self) -> dict[str, Any]:
+    """Its settings but for those that every run has of its own."""
+    return {k: v for k, v in self.config.items() if k not in OWN}
+
+  @property
+  def first(self) -> dict:
+    """The result of one split, for what is the same in all."""
+    return next(iter(self.results.values()))
+
+
+def read(workdir: str | pathlib.Path) -> Run:
+  """Reads the results of a run of one of the paper's systems or methods.
+
+  Raises:
+    UserError: It has not been evaluated, or is of no system that is known.
+  """
+  workdir = pathlib.Path(workdir)
+  results = summaries.read_results(workdir)
+  config = run_config.flatten(next(iter(results.values()))['config'])
+  if config.get('method') in (*paper.METHODS, run_config.FUSION):
+    return Run(workdir, results, config)
+  if config.get('system') not in paper.SYSTEMS:
+    raise errors.UserError(
+        f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
+        f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
+    )
+  _check_system(workdir, config)
+  kept = {k: v for k, v in config.items() if k not in _NO_SCORE}
+  # Each seed starts from a run of its own, in another folder.
+  kept['train.init_from'] = bool(config.get('train.init_from'))
+  return Run(workdir, results, kept)
+
+
+def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
+  """Raises UserError where the settings are not those of the system's name."""
+  system = config['system']
+  for key, expected in (_JOINT | DEFINES[system]).items():
+    value = config.get(key)
+    if key == 'model.lstm_hidden' and value:
+      value = value[-1]
+    elif key == 'model.head':
+      value = value != 'none'
+    if value != expected:
+      raise errors.UserError(
+          f'The run {str(workdir)!r} is called {system}, but its {key} is'
+          f' {config.get(key)!r}; train it with the settings that'
+          ' configs/ablation.py gives that system.'
+      )
+
+
+def check_seeds(runs: list[Run]) -> None:
+  """Raises UserError unless runs of a system differ in the seed alone."""
+  first = runs[0]
+  seeds = [run.seed for run in runs]
+  twice = [run for run in runs if seeds.count(run.seed) > 1]
+  if twice:
+    raise errors.UserError(
+        f'The runs {[str(run.path) for run in twice]} are all of'
+        f' {first.system} on {first.dataset} with seed {twice[0].seed}; leave'
+        ' out all but one of each seed.'
+    )
+  for run in runs[1:]:
+    _refuse(first, run, _differing(first, run, OWN))
+
+
+def check_methods(
+    classical: list[Run], fusions: list[Run], networks: list[Run]
+) -> None:
+  """Raises UserError unless all were scored on the same images, each once.
+
+  Args:
+    classical: Runs of classical methods on a dataset.
+    fusions: Runs of the fusion on it.
+    networks: Runs of networks on it.
+  """
+  known = [(run.training['data'], run.training['seed']) for run in fusions]
+  for i, run in enumerate(fusions):
+    if known[i] in known[:i]:
+      raise errors.UserError(
+          f'The run {str(run.path)!r} is one more of the fusion trained on'
+          f' {known[i][0]} with seed {known[i][1]}; leave out all but one.'
+      )
+  for i, run in enumerate(classical):
+    if run.method in [other.method for other in classical[:i]]:
+      raise errors.UserError(
+          f'The run {str(run.path)!r} is one more of {run.method} on'
+          f' {run.dataset}; leave out all but one.'
+      )
+  for run in fusions:
+    check_training(run.first['detector'], run.dataset, run.first['prepared'])
+  everyone = [*classical, *fusions, *networks]
+  for run in everyone:
+    if run.first['prepared'] != everyone[0].first['prepared']:
+      raise errors.UserError(
+          f'The runs {str(everyone[0].path)!r} and {str(run.path)!r} were'
+          ' scored on different images of train, val and test; study runs of'
+          ' one split.'
+      )
+
+
+def check_training(
+    detector: dict[str, Any], dataset: str, split_digest: str
+) -> None:
+  """Raises UserError where a fusion may have trained on what it is scored on.
+
+  Args:
+    detector: Its `origin`.
+    dataset: Name of the set that it is scored on.
+    split_digest: Of that set.
+  """
+  training = detector['training']
+  if training['data'] == dataset and training['split_digest'] != split_digest:
+    raise errors.UserError(
+        f'The fusion was trained on {dataset}, split in another way, so that'
+        ' test images may be among those of its training; use the same'
+        ' --config.data.split_rule, seed and fractions for both.'
+    )
+
+
+def check_systems(reference: Run, run: Run) -> None:
+  """Raises UserError where systems differ in more than what defines them."""
+  free = (*OWN, *DEFINES[reference.system], *DEFINES[run.system])
+  _refuse(reference, run, _differing(reference, run, free))
+
+
+def _differing(one: Run, other: Run, free: Iterable[str]) -> dict:
+  """What runs differ in, by name: settings, images or rows of the test."""
+  facts = []
+  # Whole images are scored on demand.
+  splits = [split for split in one.results if split in other.results]
+  for run in (one, other):
+    rows = {'images of train, val and test': run.first['prepared']}
+    if 'data.sampler.label_threshold' not in free:
+      rows |= {
+          f'patches of {split}': run.results[split]['counts']
+          for split in splits
+      }
+    kept = {k: v for k, v in run.config.items() if k not in free}
+    facts.append({**kept, **rows})
+  keys = [*facts[0], *(key for key in facts[1] if key not in facts[0])]
+  pairs = {key: [fact.get(key) for fact in facts] for key in keys}
+  return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _refuse(one: Run, other: Run, differing: dict) -> None:
+  if not differing:
+    return
+  shown = ', '.join(
+      f'{key} ({here!r} and {there!r})'
+      for key, (here, there) in list(differing.items())[:3]
+  )
+  more = f' and {len(differing) - 3} more' if len(differing) > 3 else ''
+  allowed = (
+      'their seed'
+      if one.system == other.system
+      else 'what makes them different systems'
+  )
+  raise errors.UserError(
+      f'The runs {str(one.path)!r} and {str(other.path)!r} differ in more than'
+      f' {allowed}: {shown}{more}; study runs of one protocol.'
+  )

@@ -1,0 +1,261 @@
+"""Runs of the paper's systems on its datasets, gathered in one small file."""
+
+from collections.abc import Callable, Iterable, Sequence
+import json
+import pathlib
+import re
+import statistics
+
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax import run_config
+from manloc_jax.reports import paper
+from manloc_jax.reports import runs as runs_lib
+
+# False positive rates at which a study keeps a ROC: dense where it is steep.
+GRID = np.linspace(0, 1, 51) ** 2
+
+
+def collect(runs: Sequence[runs_lib.Run]) -> dict:
+  """Gathers runs of several systems, datasets and seeds.
+
+  Returns:
+    `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
+    settings `config` of its first system and, by name, `systems`: `seeds`,
+    `settings` other than those, provenance, and the scores of every split that
+    all of its seeds were scored on, see `_split`. Classical methods are in
+    `methods`, see `_method`, and the fusion in `fusions`, by the name of what
+    it was trained on, see `_fusions`.
+
+  Raises:
+    UserError: There is no run; runs of a system differ in more than the seed,
+      or systems in more than what defines them; a seed or a method comes
+      twice; or methods were scored on other images.
+  """
+  if not runs:
+    raise errors.UserError('There are no runs to study; name their folders.')
+  datasets = {}
+  for name, ours in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
+    classical = [run for run in ours if run.method in paper.METHODS]
+    fusions = [run for run in ours if run.method == run_config.FUSION]
+    networks = [run for run in ours if run.method == run_config.NETWORK]
+    runs_lib.check_methods(classical, fusions, networks)
+    methods = {
+        method: _method(run)
+        for method, (run,) in _grouped(
+            classical, lambda run: run.method, paper.METHODS
+        )
+    }
+    others = {'methods': methods, 'fusions': _fusions(fusions)}
+    if not networks:
+      config = ours[0].shared
+      datasets[name] = {'config': config, 'systems': {}, **others}
+      continue
+    systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
+    for found in systems.values():
+      found.sort(key=lambda run: run.seed)
+      runs_lib.check_seeds(found)
+    first = next(iter(systems))
+    reference = systems.get(paper.JOINT, systems[first])[0]
+    for found in systems.values():
+      runs_lib.check_systems(reference, found[0])
+    datasets[name] = {
+        'config': reference.shared,
+        'systems': {
+            system: _system(found, reference)
+            for system, found in systems.items()
+        },
+        **others,
+    }
+  return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
+
+
+def _grouped(
+    runs: Iterable[runs_lib.Run],
+    key: Callable[[runs_lib.Run], str],
+    order: Iterable[str],
+) -> list[tuple[str, list[runs_lib.Run]]]:
+  """Groups runs by a name, those of `order` first."""
+  groups = {}
+  for run in runs:
+    groups.setdefault(key(run), []).append(run)
+  rank = {name: i for i, name in enumerate(order)}
+  names = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
+  return [(name, groups[name]) for name in names]
+
+
+def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
+  """What a study keeps of the runs of one system on one dataset."""
+  first = runs[0]
+  shared = reference.shared
+  return {
+      'seeds': [run.seed for run in runs],
+      'settings': {
+          k: v for k, v in first.shared.items() if v != shared.get(k)
+      },
+      'config_sha256': [run.first['config_sha256'] for run in runs],
+      'steps': [run.first['step'] for run in runs],
+      'devices': sorted({
+          f'{run.first["devices"]} {run.first["device"]}' for run in runs
+      }),
+      'training_patches': first.first['data'].get('training_patches'),
+      'splits': {
+          split: _split([run.results[split] for run in runs])
+          for split in first.results
+          if all(split in run.results for run in runs)
+      },
+  }
+
+
+def _method(run: runs_lib.Run) -> dict:
+  """What a study keeps of a classical method.
+
+  Returns:
+    Provenance, and of each split what `_split` says with `val_threshold`,
+    `auc_bound` and the scores by kind of manipulation.
+  """
+  kept = ('auc_bound', 'by_manipulation')
+  return {
+      'detector': run.first['detector'],
+      'config_sha256': run.first['config_sha256'],
+      'versions': run.first['versions'],
+      'splits': {
+          split: {
+              **_split([result]),
+              **{key: _rounded(result[key]) for key in kept},
+              'val_threshold': result['val_threshold'],  # On any scale.
+          }
+          for split, result in run.results.items()
+      },
+  }
+
+
+def _fusions(runs: list[runs_lib.Run]) -> dict:
+  """What a study keeps of the fusion: provenance and splits of all seeds."""
+  kept = {}
+  for data, found in _grouped(runs, lambda run: run.training['data'], ()):
+    found.sort(key=lambda run: run.training['seed'])
+    first = found[0]
+    kept[data] = {
+        'training': [run.training for run in found],
+        'weights_sha256': [
+            run.first['detector']['weights_sha256'] for run in found
+        ],
+        'versions': first.first['versions'],
+        'splits': {
+            split: {
+                **_split([run.results[split] for run in found]),
+                'by_manipulation': [
+                    _rounded(run.results[split]['by_manipulation'])
+                    for run in found
+                ],
+            }
+            for split in first.results
+            if all(split in run.results for run in found)
+        },
+    }
+  return kept
+
+
+def _split(results: list[dict]) -> dict:
+  """What a study keeps of one split.
+
+  Args:
+    results: Its JSON, one per seed.
+
+  Returns:
+    `scores`, a list over seeds of each, with their `mean` and `deviation`
+    (sample standard deviation); the same of every gate under `postprocessed`;
+    `counts`; `trivial`; `roc`: by unit the true positive rates at `GRID`, a
+    list per seed, where the system has that task; and for whole images
+    `whole_image`: `seconds_per_megapixel` of each seed, and the number of
+    images that were `not_applicable`.
+  """
+  gates = results[0].get('postprocessed', {})
+  curves = {
+      unit: [result['roc'].get(unit) for result in results]
+      for unit in paper.TASKS
+  }
+  whole = {}
+  if 'protocol' in results[0]:
+    whole['whole_image'] = {
+        'seconds_per_megapixel': _rounded(
+            [result['seconds_per_megapixel'] for result in results]
+        ),
+        'not_applicable': results[0]['not_applicable']['images'],
+    }
+  return {
+      **_spread([result['scores'] for result in results]),
+      'postprocessed': {
+          gate: _spread([result['postprocessed'][gate] for result in results])
+          for gate in gates
+      },
+      'counts': results[0]['counts'],
+      'trivial': _rounded(results[0]['trivial']),
+      'roc': {
+          unit: [_resampled(curve) for curve in found]
+          for unit, found in curves.items()
+          if None not in found
+      },
+      **whole,
+  }
+
+
+def _spread(scores: list[dict[str, float | None]]) -> dict[str, dict]:
+  """Returns scores by name, over seeds, with mean and deviation."""
+  # A score that is undefined for one seed has no mean over seeds.
+  values = {key: [one.get(key) for one in scores] for key in scores[0]}
+  values = {k: _rounded(v) for k, v in values.items() if None not in v}
+  return {
+      'scores': values,
+      'mean': _rounded({k: statistics.fmean(v) for k, v in values.items()}),
+      'deviation': _rounded(
+          {k: statistics.stdev(v) for k, v in values.items() if len(v) > 1}
+      ),
+  }
+
+
+def _resampled(curve: dict[str, list[float]]) -> list[float]:
+  """Returns the true positive rates at `GRID`."""
+  return _rounded(np.interp(GRID, curve['fpr'], curve['tpr']).tolist(), 4)
+
+
+def _rounded(tree, digits: int = 6):
+  if isinstance(tree, dict):
+    return {key: _rounded(value, digits) for key, value in tree.items()}
+  if isinstance(tree, list):
+    return [_rounded(value, digits) for value in tree]
+  return round(tree, digits) if isinstance(tree, float) else tree
+
+
+def write(path: str | pathlib.Path, study: dict) -> None:
+  """Writes a study as JSON, a line per list."""
+  text = json.dumps(study, indent=1)
+  # Only between tokens has JSON a line break, so no string is touched.
+  text = re.sub(
+      r'\[\n[^][{}]*\]', lambda found: re.sub(r'\n *', '', found[0]), text
+  )
+  files.write_text(path, text + '\n')
+
+
+def read(path: str | pathlib.Path) -> dict:
+  """Reads a study.
+
+  Raises:
+    UserError: The file is missing, or is no study.
+  """
+  try:
+    content = json.loads(pathlib.Path(path).read_text())
+    for found in content['datasets'].values():
+      if not all(one['splits'] for one in found['systems'].values()):
+        raise ValueError('a system has no splits')
+    if not content['datasets'] or len(content['fpr']) != len(GRID):
+      raise ValueError('there is no dataset or no curve')
+    return content
+  except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    raise errors.UserError(
+        f'{str(path)!r} is not a study ({error}); write one with'
+        ' python -m manloc report RUNS --study FILE.'
+    ) from error

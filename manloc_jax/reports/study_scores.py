@@ -1,0 +1,126 @@
+"""Columns of a study's tables: formatted scores, ours or the paper's."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+
+from manloc_jax.reports import paper
+from manloc_jax.reports import typeset
+
+DASH = typeset.DASH
+# Predictors that look at no pixel.
+BLIND = {
+    'all_pristine': 'all pristine',
+    'all_manipulated': 'all manipulated',
+    'random': 'random',
+    'mean_mask': 'mean training mask',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+  """A column of numbers, ours or the paper's.
+
+  Attributes:
+    title: Of the column.
+    task: Of `paper.TASKS`.
+    key: Our score.
+    blind: The same score of predictors that look at no pixel.
+    percent: Whether to show it in percent.
+    published: The paper's numbers by system and dataset, for a column of
+      theirs.
+  """
+
+  title: str
+  task: str
+  key: str
+  blind: str
+  percent: bool = False
+  published: Mapping[str, Mapping[str, float]] | None = None
+
+  def form(self, value: float) -> str:
+    """Formats a number of ours."""
+    return f'{100 * value:.2f}' if self.percent else f'{value:.3f}'
+
+  def cell(self, system: str, dataset: str, part: dict | None) -> str:
+    """Formats the number of a system; a dash where there is none.
+
+    Args:
+      system: Of `paper.SYSTEMS`.
+      dataset: Name of a dataset.
+      part: A split of a study's system, if it has been run.
+    """
+    if self.published is not None:
+      value = self.published.get(system, {}).get(dataset)
+      if value is None:
+        return DASH
+      return f'{value:.2f}' if self.percent else f'{value:.4f}'
+    return DASH if part is None else self.spread(part)
+
+  def spread(self, part: dict) -> str:
+    """Formats mean and deviation over seeds; a dash without the score."""
+    if self.key not in part['mean']:
+      return DASH
+    text = self.form(part['mean'][self.key])
+    deviation = part['deviation'].get(self.key)
+    return text if deviation is None else f'{text} ± {self.form(deviation)}'
+
+
+def _scores(task: str) -> tuple[Score, Score]:
+  auc = 'pixel_auc_pooled' if task == 'pixel' else 'patch_auc'
+  accuracy = f'{task}_accuracy'
+  return (
+      Score('accuracy', task, accuracy, accuracy, percent=True),
+      Score('AUC', task, auc, f'{task}_auc'),
+  )
+
+
+# Accuracy and AUC of each task.
+SCORES = {task: _scores(task) for task in paper.TASKS}
+
+
+def part(study: dict, dataset: str, system: str, split: str) -> dict | None:
+  """Returns what a study holds of a split, or None where that has not run."""
+  systems = study['datasets'].get(dataset, {}).get('systems', {})
+  return systems.get(system, {}).get('splits', {}).get(split)
+
+
+def title(dataset: str) -> str:
+  """Returns the paper's name of a dataset, or its own."""
+  return paper.DATASETS.get(dataset, dataset)
+
+
+def blind_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
+  """Returns cells by title of a row, for what does not look at a pixel.
+
+  Those are the predictors of `BLIND`, and the share that is manipulated, in
+  the first column of each task that is ours.
+
+  Args:
+    part: A split of a study's system.
+    columns: The columns.
+  """
+  rows = {}
+  for name, row in BLIND.items():
+    values = part['trivial'].get(name, {})
+    cells = [
+        DASH
+        if column.published is not None or values.get(column.blind) is None
+        else column.form(values[column.blind])
+        for column in columns
+    ]
+    if any(cell != DASH for cell in cells):
+      rows[row] = cells
+  shares, seen = [], set()
+  for column in columns:
+    is_first = column.published is None and column.task not in seen
+    shares.append(f'{share(part, column.task):.1%}' if is_first else DASH)
+    seen |= {column.task} if is_first else set()
+  rows['manipulated share'] = shares
+  return rows
+
+
+def share(part: dict, task: str) -> float:
+  """Returns the share of patches or pixels of a split that is manipulated."""
+  units = {'patch': 'patches', 'pixel': 'pixels'}[task]
+  manipulated = part['counts'][f'{units}_manipulated']
+  return manipulated / (part['counts'][f'{units}_pristine'] + manipulated)

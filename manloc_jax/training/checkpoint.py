@@ -1,0 +1,252 @@
+"""Checkpoints: save, resume, and one door for analysis."""
+
+from collections.abc import Callable
+import dataclasses
+import pathlib
+import shutil
+from typing import Any
+
+import jax
+import ml_collections
+from orbax import checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
+from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax import run_config
+
+
+@dataclasses.dataclass
+class Progress:
+  """What a resumed run must remember besides arrays.
+
+  Attributes:
+    scores: Validation score by step, of every evaluation so far.
+    done: Whether training has ended, by its last step or by early stopping.
+  """
+
+  scores: dict[int, float] = dataclasses.field(default_factory=dict)
+  done: bool = False
+
+  @property
+  def best_step(self) -> int | None:
+    """Step of the highest score, the later of equals; None without scores."""
+    if not self.scores:
+      return None
+    return max(self.scores, key=lambda step: (self.scores[step], step))
+
+  @property
+  def evaluations_since_best(self) -> int:
+    """How many evaluations in a row have not beaten the best."""
+    return sum(step > (self.best_step or 0) for step in self.scores)
+
+
+def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
+  """Saves every so often and when the cluster preempts; keeps last and best."""
+  options = ocp.CheckpointManagerOptions(
+      save_decision_policy=when.AnySavePolicy([
+          when.FixedIntervalPolicy(every_steps),
+          when.PreemptionCheckpointingPolicy(),
+      ]),
+      preservation_policy=keep.AnyPreservationPolicy([
+          keep.LatestN(2),
+          keep.BestN(get_metric_fn=_score, n=1),
+      ]),
+      # Also makes orbax write the scores down: a resumed run must know them
+      # to let go of older checkpoints.
+      best_fn=_score,
+      cleanup_tmp_directories=True,
+  )
+  return _open(workdir, options)
+
+
+def _score(metrics: dict[str, float]) -> float:
+  return metrics['score']
+
+
+def _open(
+    workdir: str, options: ocp.CheckpointManagerOptions | None = None
+) -> ocp.CheckpointManager:
+  return ocp.CheckpointManager(
+      _directory(workdir),
+      options=options,
+      # Named so that shapes can be looked at before anything is read.
+      item_handlers={
+          'state': ocp.StandardCheckpointHandler(),
+          'progress': ocp.JsonCheckpointHandler(),
+      },
+  )
+
+
+def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
+  """Raises UserError unless the saved parameters have the shapes of `params`.
+
+  Only the description of the arrays is read, so that a checkpoint from a
+  stranger cannot fill the memory.
+  """
+  saved = manager.item_metadata(step)['state']
+  where = f'Checkpoint {step} in {str(manager.directory)!r}'
+  check_shapes(saved and saved.tree.get('params'), params, where)
+
+
+def check_shapes(found, wanted, where: str) -> None:
+  """Raises UserError unless two trees of parameters have the same shapes.
+
+  Args:
+    found: Arrays or their descriptions, or None.
+    wanted: The same of the model.
+    where: Subject of the sentence, what `found` is.
+  """
+  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
+  if shapes(found) != shapes(wanted):
+    raise errors.UserError(
+        f'{where} does not hold the model that the settings describe; choose a'
+        ' run of this model, or the settings --config.model of that run.'
+    )
+
+
+def save(
+    manager: ocp.CheckpointManager,
+    step: int,
+    state,
+    progress: Progress,
+    *,
+    force: bool,
+) -> None:
+  """Saves `state` if the policy says so or `force` does.
+
+  The write is asynchronous and atomic: a killed run leaves either a whole
+  checkpoint or a temporary folder that the next run removes.
+
+  Args:
+    manager: Of `make_manager`.
+    step: `state.step`, which the host knows without waiting for the devices.
+    state: The training state.
+    progress: Saved beside it.
+    force: Whether to save off the schedule.
+  """
+  if manager.latest_step() == step:
+    return
+  manager.save(
+      step,
+      args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state),
+          progress=ocp.args.JsonSave(dataclasses.asdict(progress)),
+      ),
+      # Between evaluations there is no score, and no claim to be the best.
+      metrics={'score': progress.scores.get(step, -1.0)},
+      force=force,
+  )
+
+
+def remove_unfinished(workdir: str) -> None:
+  """Removes what a failed save left; finished checkpoints stay."""
+  for path in _directory(workdir).glob('*.orbax-checkpoint-tmp'):
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def restore_or(
+    manager: ocp.CheckpointManager, state
+) -> tuple[Any, Progress]:
+  """Returns the newest saved state, or `state` and no progress.
+
+  Raises:
+    UserError: The checkpoint does not hold this model.
+  """
+  step = manager.latest_step()
+  if step is None:
+    return state, Progress()
+  _check_model(manager, step, state.params)
+  abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+  saved = manager.restore(
+      step,
+      args=ocp.args.Composite(
+          state=ocp.args.StandardRestore(abstract),
+          progress=ocp.args.JsonRestore(),
+      ),
+  )
+  return saved['state'], _progress(saved['progress'])
+
+
+def _progress(saved: dict[str, Any]) -> Progress:
+  scores = {int(step): score for step, score in saved['scores'].items()}
+  return Progress(scores=scores, done=saved['done'])
+
+
+def _directory(workdir: str) -> pathlib.Path:
+  return pathlib.Path(workdir).absolute() / 'checkpoints'
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A trained network, ready for analysis.
+
+  Attributes:
+    config: The run's settings.
+    params: Its parameters, on the first device.
+    step: The step they were saved at.
+    apply: `apply(params, images uint8[b, 64, 64, 3]) -> models.Outputs`.
+  """
+
+  config: ml_collections.ConfigDict
+  params: Any
+  step: int
+  apply: Callable[[Any, jax.Array], models.Outputs]
+
+
+def load(workdir: str, step: int | None = None) -> Run:
+  """Restores a run wherever it was trained.
+
+  Args:
+    workdir: The run's folder.
+    step: Which checkpoint; by default the best on the validation part.
+
+  Returns:
+    The run; its parameters lie on this machine's first device, whatever
+    number of devices trained them.
+
+  Raises:
+    UserError: There is no such run or checkpoint, or it is of another model.
+  """
+  config = run_config.read(workdir)
+  try:
+    model = models.make(**config.model)
+  except TypeError as error:
+    raise errors.UserError(
+        f'The run in {workdir!r} is of another network ({error}); load it with'
+        ' the version of manloc_jax that trained it.'
+    ) from error
+  # Orbax would create the folder it is to read.
+  if not _directory(workdir).is_dir():
+    raise _no_checkpoint(workdir, step, [])
+  # The run may have had eight GPUs and this machine none: without a fallback
+  # orbax refuses a topology it does not know.
+  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  with _open(workdir) as manager:
+    latest = manager.latest_step()
+    if step is None and latest is not None:
+      saved = manager.restore(
+          latest, args=ocp.args.Composite(progress=ocp.args.JsonRestore())
+      )
+      step = _progress(saved['progress']).best_step or latest
+    if step is None or step not in manager.all_steps():
+      raise _no_checkpoint(workdir, step, manager.all_steps())
+    _check_model(manager, step, models.abstract_params(model))
+    tree = manager.restore(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardRestore(fallback_sharding=here)
+        ),
+    )['state']
+  params = jax.device_put(tree['params'], here)
+  apply = lambda params, images: model.apply({'params': params}, images)
+  return Run(config=config, params=params, step=step, apply=jax.jit(apply))
+
+
+def _no_checkpoint(workdir, step, steps) -> errors.UserError:
+  wanted = 'checkpoint' if step is None else f'checkpoint of step {step}'
+  there = f'it has {sorted(steps)}' if steps else 'train first'
+  return errors.UserError(
+      f'The run in {str(workdir)!r} has no {wanted}; {there}.'
+  )

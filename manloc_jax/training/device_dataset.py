@@ -1,0 +1,167 @@
+"""Training patches in device memory: order and batches without the host.
+
+Each device holds one block of the patches and draws its share of a batch from
+it, so that no pixel travels between devices, or from the host, at a step.
+"""
+
+from collections.abc import Iterator
+import itertools
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax.data.storage import arrays
+from manloc_jax.data.storage import manifest
+from manloc_jax.training import sharding
+
+FIELDS = ('image', 'mask', 'label')
+# Of a device's memory; the network, its gradients and maps need the rest.
+MEMORY_SHARE = 0.75
+# Stream of the seed; `state.create` takes 0 and 1.
+_ORDER = 2
+
+Batch = dict[str, jax.Array]
+
+
+def train_batches(
+    folder: str | pathlib.Path,
+    mesh: Mesh,
+    *,
+    split: str = 'train',
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+) -> Iterator[Batch]:
+  """Loads a part at once and returns shuffled batches for ever.
+
+  The order is a function of the seed, the epoch and the number of devices, so
+  that a stream started at step n is the uninterrupted one from step n on. An
+  epoch ends with its last full batch: the rest, different patches in each
+  epoch, is dropped.
+
+  Args:
+    folder: The prepared folder, of arrays.
+    mesh: Devices.
+    split: The part.
+    batch_size: Patches over all devices.
+    seed: Fixes the order.
+    start_step: Batches to skip.
+
+  Returns:
+    Batches on the devices, split over them: `image` uint8[batch, 64, 64, 3],
+    `mask` uint8[batch, 64, 64], `label` i32[batch] and `weight` f32[batch],
+    all one.
+
+  Raises:
+    DataError: There are too few patches, or a file is damaged.
+    UserError: The part does not fit into the devices' memory.
+  """
+  processes = jax.process_count()
+  steps = manifest.epoch_steps(
+      folder, split, batch_size // processes, processes
+  )
+  part = arrays.load(folder, split)
+  part = {name: part[name] for name in FIELDS}
+  _check_memory(part, mesh, f'The part {split} of {folder}')
+  total = len(part['label'])
+  part = {name: _put(array, mesh) for name, array in part.items()}
+  shuffle = _make_shuffle(mesh, total, seed)
+  draw = _make_draw(mesh, batch_size)
+
+  def batches():
+    for step in itertools.count(start_step):
+      epoch, place = divmod(step, steps)
+      if place == 0 or step == start_step:
+        order = shuffle(epoch)
+      yield draw(part, order, place)
+
+  return batches()
+
+
+def _put(array: np.ndarray, mesh: Mesh) -> jax.Array:
+  """Cuts an array into a block per device, filling up those a row short."""
+  blocks = np.array_split(array, mesh.size)  # Views: nothing is read yet.
+  rows = len(blocks[0])
+
+  def block(index):
+    own = np.asarray(blocks[(index[0].start or 0) // rows])
+    if len(own) == rows:
+      return own  # Without a copy in the host's memory.
+    return np.concatenate([own, np.zeros((1, *own.shape[1:]), own.dtype)])
+
+  shape = (rows * mesh.size, *array.shape[1:])
+  return jax.make_array_from_callback(shape, sharding.sharded(mesh), block)
+
+
+def _make_shuffle(mesh: Mesh, total: int, seed: int):
+  """Returns `shuffle(epoch) -> i32[rows]`: the order of each device's rows."""
+  rows = -(-total // mesh.size)
+
+  def local_shuffle(epoch):
+    device = jax.lax.axis_index(sharding.DATA)
+    key = jax.random.fold_in(jax.random.key(seed), _ORDER)
+    key = jax.random.fold_in(jax.random.fold_in(key, epoch), device)
+    order = jax.random.permutation(key, rows)
+    # As `np.array_split` deals rows out. What fills up comes last, where no
+    # epoch gets to: every device has as many rows as it needs.
+    own = total // mesh.size + (device < total % mesh.size)
+    return order[jnp.argsort(order >= own)]
+
+  return jax.jit(
+      jax.shard_map(
+          local_shuffle, mesh=mesh, in_specs=P(), out_specs=P(sharding.DATA)
+      )
+  )
+
+
+def _make_draw(mesh: Mesh, batch_size: int):
+  """Returns `draw(part, order, place)`: the batch at a place of an epoch."""
+  size = batch_size // mesh.size
+
+  def local_draw(part, order, place):
+    rows = jax.lax.dynamic_slice_in_dim(order, place * size, size)
+    batch = {name: array[rows] for name, array in part.items()}
+    return {**batch, 'weight': jnp.ones(size, jnp.float32)}
+
+  return jax.jit(
+      jax.shard_map(
+          local_draw,
+          mesh=mesh,
+          in_specs=(P(sharding.DATA), P(sharding.DATA), P()),
+          out_specs=P(sharding.DATA),
+      )
+  )
+
+
+def _check_memory(
+    part: dict[str, np.ndarray], mesh: Mesh, name: str
+) -> None:
+  """Raises UserError unless a part fits into the devices' memory."""
+  total = len(part['label'])
+  bytes_each = sum(array[:1].nbytes for array in part.values())
+  rows = -(-total // mesh.size)
+  room = int(MEMORY_SHARE * _device_memory(mesh))
+  if rows * bytes_each > room:
+    raise errors.UserError(
+        f'{name} has {total} patches, {rows * bytes_each / 1e9:.2f} GB on each'
+        f' of {mesh.size} devices, but only {room / 1e9:.2f} GB, or'
+        f' {room // bytes_each * mesh.size} patches on all of them, fit; use'
+        ' more devices, or set --config.data.source=tfrecord.'
+    )
+
+
+def _device_memory(mesh: Mesh) -> int:
+  """Returns the bytes of the smallest device of this process."""
+  devices = mesh.local_devices
+  # Devices that know no limit share the memory of the machine.
+  machine = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+  stats = [device.memory_stats() or {} for device in devices]
+  return min(
+      one.get('bytes_limit', machine // len(devices)) for one in stats
+  )

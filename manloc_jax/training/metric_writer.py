@@ -1,0 +1,93 @@
+"""Scalars of a run: JSON lines, and TensorBoard where it is installed."""
+
+import importlib.util
+import json
+import math
+import pathlib
+import time
+
+from manloc_jax import files
+
+
+class Writer:
+  """Appends scalars to `metrics.jsonl`, one line per call.
+
+  A resumed run repeats the steps after its last checkpoint, so lines past
+  `first_step` are dropped on opening, and a line that a killed run left half
+  written with them.
+  """
+
+  def __init__(self, workdir: str, *, first_step: int, enabled: bool = True):
+    """Opens the file for a run that continues after `first_step` updates.
+
+    Args:
+      workdir: The run's folder.
+      first_step: Updates done so far.
+      enabled: Whether this process writes; one of a cluster's does.
+    """
+    self._file = self._board = None
+    if not enabled:
+      return
+    path = pathlib.Path(workdir) / 'metrics.jsonl'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = [line for line in read(workdir) if line['step'] <= first_step]
+    files.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
+    self._file = path.open('a')
+    self._board = _open_tensorboard(workdir)
+
+  def write(self, step: int, scalars: dict[str, float]) -> None:
+    """Writes `{'step': step, **scalars}`; waits for arrays on devices."""
+    if self._file is None:
+      return
+    scalars = {key: float(value) for key, value in scalars.items()}
+    # JSON knows no NaN.
+    known = {k: v if math.isfinite(v) else None for k, v in scalars.items()}
+    self._file.write(json.dumps({'step': step, **known}) + '\n')
+    self._file.flush()
+    if self._board is not None:
+      self._board(step, scalars)
+
+  def __enter__(self) -> 'Writer':
+    return self
+
+  def __exit__(self, *unused) -> None:
+    if self._file is not None:
+      self._file.close()
+
+
+def read(workdir: str) -> list[dict[str, float | None]]:
+  """Returns the lines so far, but for a half-written one; None is NaN."""
+  path = pathlib.Path(workdir) / 'metrics.jsonl'
+  lines = []
+  if path.exists():
+    for line in path.read_text().splitlines():
+      try:
+        lines.append(json.loads(line))
+      except ValueError:
+        break
+  return lines
+
+
+def _open_tensorboard(workdir: str):
+  """Returns `add(step, scalars)`, or None where TensorBoard is missing."""
+  if importlib.util.find_spec('tensorboard') is None:
+    return None
+  # TensorBoard's own writer: it needs no TensorFlow.
+  from tensorboard.compat.proto import event_pb2
+  from tensorboard.compat.proto import summary_pb2
+  from tensorboard.summary.writer import event_file_writer
+
+  events = event_file_writer.EventFileWriter(str(workdir))
+
+  def add(step, scalars):
+    values = [
+        summary_pb2.Summary.Value(tag=key, simple_value=value)
+        for key, value in scalars.items()
+    ]
+    summary = summary_pb2.Summary(value=values)
+    events.add_event(
+        event_pb2.Event(wall_time=time.time(), step=step, summary=summary)
+    )
+    events.flush()
+
+  return add

@@ -1,0 +1,285 @@
+"""The training loop."""
+
+import functools
+import itertools
+import math
+import sys
+import time
+
+from absl import logging
+import jax
+import ml_collections
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax.data.storage import backend as source
+from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.metrics import summary
+from manloc_jax.training import checkpoint
+from manloc_jax.training import device_dataset
+from manloc_jax.training import metric_writer as metric_writer_lib
+from manloc_jax.training import sharding
+from manloc_jax.training import startup_timer
+from manloc_jax.training import state as state_lib
+from manloc_jax.training import steps
+
+# The validation score that picks a checkpoint, of the first task there is.
+SELECTION = {models.MASK: 'pixel_auc_pooled', models.PATCH: 'patch_auc'}
+
+
+def train(
+    config: ml_collections.ConfigDict,
+    prepared: str,
+    workdir: str,
+    mesh,
+    stages: startup_timer.Stages | None = None,
+) -> bool:
+  """Trains to `num_steps` or until the validation score stops growing.
+
+  Everything random is a function of the seed and the step, so that a run that
+  was killed continues, from its last checkpoint, to the very parameters of an
+  unbroken run on the same machine and device count.
+
+  Args:
+    config: All settings.
+    prepared: Folder of the prepared set.
+    workdir: The run's folder.
+    mesh: Devices.
+    stages: Stopwatch of the start, shown after the first update.
+
+  Returns:
+    Whether training has ended; false if the cluster asked it to leave.
+
+  Raises:
+    UserError: Settings do not fit, the network is dead, or it diverges.
+  """
+  stages = stages or startup_timer.Stages('restore')
+  sharding.check_batch_size(config.batch_size, mesh)
+  model = models.make(**config.model)
+  tx, schedule = state_lib.make_optimizer(
+      num_steps=config.num_steps, **config.optim
+  )
+  train_step = steps.make_train_step(
+      model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
+  )
+  count = patch_evaluation.make_counter(model, mesh, config, prepared)
+  selection = next(SELECTION[t] for t in SELECTION if t in model.tasks)
+  is_writer = jax.process_index() == 0
+
+  with checkpoint.make_manager(
+      workdir, config.train.checkpoint_every_steps
+  ) as manager:
+    state, progress = _start(config, model, tx, mesh, manager)
+    first = int(state.step)
+    if progress.done:
+      return True  # A finished run stays as it is.
+    batches = _batches(config, prepared, mesh, first, stages)
+    train_step, batches = _compile(train_step, model, state, batches, stages)
+    meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
+    with metric_writer_lib.Writer(
+        workdir, first_step=first, enabled=is_writer
+    ) as writer:
+      for step in range(first + 1, config.num_steps + 1):
+        with meter.waiting():
+          batch = next(batches)
+        with jax.profiler.StepTraceAnnotation('train', step_num=step):
+          state, scalars = train_step(state, batch)
+        if step == first + 1 and is_writer:
+          _tell_start(stages, scalars)
+        last = step == config.num_steps
+        if step % config.train.log_every_steps == 0 or last:
+          # The only place that waits for the devices between evaluations.
+          writer.write(step, _read(scalars, step, schedule, meter))
+        evaluated = step % config.train.eval_every_steps == 0 or last
+        if evaluated:
+          with meter.paused():
+            found = summary.network(count(state.params, 'val'), model.tasks)
+          writer.write(step, {f'val_{k}': v for k, v in found.items()})
+          meter.note(f'val {selection} {found[selection]:.3f}')
+          # NaN, of a part with one class only, compares with nothing.
+          progress.scores[step] = max(-1.0, found[selection])
+          progress.done = last or _is_stale(progress, config.train)
+        checkpoint.save(manager, step, state, progress, force=evaluated)
+        if progress.done:
+          break
+        if manager.reached_preemption(step):
+          logging.warning('Preempted at step %d; saved, leaving.', step)
+          break
+    meter.close()
+  return progress.done
+
+
+def _start(config, model, tx, mesh, manager):
+  """Returns the state to go on from and what else the run remembers."""
+  fresh = _new_state(model, tx, mesh, config.seed)
+  if config.train.init_from and manager.latest_step() is None:
+    source = checkpoint.load(config.train.init_from)
+    checkpoint.check_shapes(
+        source.params, fresh.params, f'The run in {config.train.init_from!r}'
+    )
+    params = jax.device_put(source.params, sharding.replicated(mesh))
+    fresh = fresh.replace(params=params)
+  return checkpoint.restore_or(manager, fresh)
+
+
+def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
+  """Makes the initial state on the devices: no host copy, no transfer."""
+  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
+  create = jax.jit(
+      create,
+      out_shardings=sharding.replicated(mesh),
+      # It runs once: what counts is the time to compile it.
+      compiler_options={'xla_backend_optimization_level': 1},
+  )
+  return create(jax.random.key(seed))
+
+
+def _batches(config, prepared: str, mesh, start_step: int, stages):
+  """Returns the batches after `start_step`, on the devices."""
+  stages.begin('input')
+  order = {'seed': config.seed, 'start_step': start_step}
+  kind = source.of(prepared)
+  if kind == 'resident':
+    return device_dataset.train_batches(
+        prepared, mesh, batch_size=config.batch_size, **order
+    )
+  stages.begin('imports')
+  if kind == 'stream':
+    from manloc_jax.data.input import online as reader
+
+    order.update(config.data.get('stream', {}))
+  else:
+    from manloc_jax.data.input import pipeline as reader  # With TensorFlow.
+
+  batches = reader.train_batches(
+      prepared,
+      batch_size=config.batch_size // jax.process_count(),
+      process=(jax.process_index(), jax.process_count()),
+      **order,
+  )
+  return sharding.prefetch(batches, mesh)
+
+
+def _compile(train_step, model, state, batches, stages):
+  """Compiles the step for the first batch; returns it and all batches."""
+  stages.begin('input')
+  batch = next(batches)
+  stages.begin('program')
+  if state.step == 0:
+    _check_alive(model, state.params, batch['image'])
+  program = train_step.lower(state, batch).compile()
+  stages.begin('first step')
+  return program, itertools.chain([batch], batches)
+
+
+def _tell_start(stages: startup_timer.Stages, scalars) -> None:
+  """Shows where the seconds up to the first update went."""
+  jax.block_until_ready(scalars)
+  stages.begin(None)
+  print(f'{startup_timer.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
+
+
+def _read(scalars, step: int, schedule, meter: 'Meter') -> dict[str, float]:
+  """Fetches what an update says of itself; refuses to go on without sense."""
+  found = {f'train_{k}': float(v) for k, v in scalars.items()}
+  _check_finite(found['train_total'], step)
+  rates = meter.read(step, found['train_total'])
+  return {**found, 'learning_rate': float(schedule(step - 1)), **rates}
+
+
+def _is_stale(progress: checkpoint.Progress, settings) -> bool:
+  patience = settings.patience_evals
+  return bool(patience) and progress.evaluations_since_best >= patience
+
+
+def _check_finite(loss: float, step: int) -> None:
+  if not math.isfinite(loss):
+    raise errors.UserError(
+        f'The loss is {loss} at step {step}; choose a smaller'
+        ' --config.optim.learning_rate or a --config.optim.clip_norm, and'
+        ' another --workdir.'
+    )
+
+
+def _check_alive(model, params, images: jax.Array) -> None:
+  """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
+  fields = dict(vars(model))
+  if fields.get('lstm_input') != 'conv' or not fields['conv2_activation']:
+    return
+  # Compiled as one: operation by operation takes seconds.
+  read_blocks = jax.jit(functools.partial(model.apply, method='read_blocks'))
+  blocks = read_blocks({'params': params}, images)
+  if not bool((blocks > 0).any()):
+    raise errors.UserError(
+        'No value of conv2 is positive at the start, so its ReLU passes'
+        ' nothing and no gradient returns; choose another --config.seed or a'
+        ' larger --config.model.conv2_filters.'
+    )
+
+
+class Meter:
+  """Progress on one line: step, loss, patches per second, time left.
+
+  It also knows how long the loop waited for the input pipeline: the most that
+  the devices can have starved, for they are a step behind the loop.
+  """
+
+  def __init__(self, first: int, num_steps: int, batch_size: int, show: bool):
+    """Starts the clock after `first` of `num_steps` updates."""
+    self._num_steps, self._batch_size = num_steps, batch_size
+    self._show = show
+    self._note = ''
+    self._waited = self._excluded = 0.0
+    self._step, self._start = first, time.monotonic()
+
+  def waiting(self):
+    """A context whose time counts as waiting for input."""
+    return _Stopwatch(lambda s: setattr(self, '_waited', self._waited + s))
+
+  def paused(self):
+    """A context whose time counts as neither training nor waiting."""
+    return _Stopwatch(lambda s: setattr(self, '_excluded', self._excluded + s))
+
+  def note(self, text: str) -> None:
+    """Shows `text` at the end of the following lines."""
+    self._note = text
+
+  def read(self, step: int, loss: float) -> dict[str, float]:
+    """Returns and shows the rates since the last reading, and resets them."""
+    seconds = max(time.monotonic() - self._start - self._excluded, 1e-9)
+    done = step - self._step
+    rates = {
+        'patches_per_s': done * self._batch_size / seconds,
+        'input_wait_share': self._waited / seconds,
+    }
+    left = (self._num_steps - step) * seconds / max(done, 1)
+    if self._show:
+      line = (
+          f'step {step}/{self._num_steps}  loss {loss:.4f}'
+          f'  {rates["patches_per_s"]:.0f} patches/s'
+          f'  {int(left) // 60}:{int(left) % 60:02d} left  {self._note}'
+      )
+      # On a terminal the line is redrawn, in a log each reading is a line.
+      end = '\r' if sys.stderr.isatty() else '\n'
+      print(f'{line:<78}', end=end, file=sys.stderr, flush=True)
+    self._waited = self._excluded = 0.0
+    self._step, self._start = step, time.monotonic()
+    return rates
+
+  def close(self) -> None:
+    """Leaves the last line standing."""
+    if self._show and sys.stderr.isatty():
+      print(file=sys.stderr)
+
+
+class _Stopwatch:
+  """Calls `report(seconds)` when its block ends."""
+
+  def __init__(self, report):
+    self._report = report
+
+  def __enter__(self):
+    self._start = time.monotonic()
+
+  def __exit__(self, *unused):
+    self._report(time.monotonic() - self._start)

@@ -1,0 +1,92 @@
+"""What a split leaks, by draw and by list."""
+
+import shutil
+
+from PIL import Image
+import pytest
+import trees
+
+from manloc_jax.data import datasets
+from manloc_jax.data import spec
+from manloc_jax.data.audit import audit
+from manloc_jax.data.audit import checks
+from manloc_jax.data.splits import splits
+from manloc_jax.data.storage import manifest
+
+
+def look(dataset, root, **options):
+  found = audit.audit(dataset, root, workers=1, **options)
+  return {check.name: check for check in found.checks}
+
+
+@pytest.fixture
+def tree(tmp_path):
+  return trees.casia1(tmp_path / 'casia', forged=16)
+
+
+def test_the_split_is_the_one_of_preparation(tree, tmp_path):
+  next(tree.glob('Tp/Sp/*')).write_text('x')
+  other, another = sorted(tree.glob('Gt/Sp/*'))[-2:]
+  Image.new('L', trees.SIZE[::-1]).save(other)
+  Image.fromarray(trees.region(0).T * 255).save(another)
+  folder = trees.prepared(
+      tree, tmp_path / 'out', split_rule='random', source='resident'
+  )
+  draw = checks.Draw('random', 3, (0.5, 0.25, 0.25))
+  found = audit.audit('casia1', tree, draw=draw, workers=1)
+  assert found.split['digest'] == manifest.read(folder)['split_digest']
+
+
+def test_a_copy_on_the_other_side_is_a_leak(tree):
+  draw = checks.Draw('group', 0, (0.5, 0.25, 0.25))
+  records, _ = datasets.get('casia1').find_records(tree)
+  forged = {record.image_id: record for record in records if record.mask}
+  split = splits.draw('group', forged.values(), draw.seed, draw.fractions)
+  before = look('casia1', tree, draw=draw)
+  assert before['leak: image'].status == checks.OK
+  one, other = forged[split['train'][0]], forged[split['test'][0]]
+  shutil.copy(one.image, other.image)
+  shutil.copy(one.mask, other.mask)
+  after = look('casia1', tree, draw=draw)
+  assert after['leak: image'].status == checks.WRONG
+  assert after['leak: mask'].status == checks.NOTE
+  assert after['leak: group'].status == checks.OK
+
+
+@pytest.fixture
+def listed(tree):
+  """Two parts, of which test has one image of a photograph in training."""
+  stems = [f'ani{i:04d}' for i in range(4)]
+  trees.splice(tree, stems[0], stems[0], 90)
+  records, _ = datasets.get('casia1').find_records(tree)
+  ids = [one.image_id for one in records if one.mask]
+  test = [one for one in ids if one.endswith('_0090') or '_ani0003' in one]
+  train = [one for one in ids if one not in test]
+  return {'train': train, 'val': [], 'test': test}
+
+
+def test_what_a_list_leaks(tree, listed):
+  draw = checks.Draw('list', listed=listed)
+  found = audit.audit('casia1', tree, draw=draw, names_only=True)
+  (check,) = (one for one in found.checks if one.name == 'leak: group')
+  assert check.status == checks.WRONG
+  assert check.text.startswith('50.0%') and check.text.endswith('(list)')
+  assert found.split == {
+      'rule': 'list',
+      'digest': splits.digest(listed),
+      'shares_of_test_in_training': {'group': 0.5, 'mask': 0.0},
+  }
+
+
+def test_a_list_that_does_not_fit_is_refused(tree, listed):
+  listed['test'].pop()
+  with pytest.raises(spec.DataError, match='lacks the image'):
+    audit.audit('casia1', tree, draw=checks.Draw('list', listed=listed))
+
+
+def test_groups_do_not_leak_in_the_real_nimble(test_data):
+  draw = checks.Draw('group')
+  root = test_data / 'nc2016'
+  found = look('nist16', root, draw=draw, names_only=True)
+  assert found['leak: group'].status == checks.OK
+  assert found['leak: mask'].status == checks.OK

@@ -1,0 +1,290 @@
+"""Forgeries as files and as a stream: bytes, resume, bounds, no TensorFlow."""
+
+import errno
+import itertools
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from manloc_jax.data import forge
+from manloc_jax.data import prepare
+from manloc_jax.data import spec
+from manloc_jax.data.datasets import synthetic
+from manloc_jax.data.forge import tree
+from manloc_jax.data.input import online
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
+
+ROOT = pathlib.Path(__file__).parents[1]
+COUNTS = (3, 2, 3)
+OPTIONS = {
+    'batch_size': 7,
+    'seed': 5,
+    'images_per_group': 3,
+    'patches_per_image': 5,
+    'workers': 1,
+}
+
+
+def write(root, **options):
+  options = {'counts': COUNTS, 'seed': 1, 'size': (96, 128), **options}
+  return tree.write(root, forge.packaged().listed, **options)
+
+
+def contents(root):
+  return {
+      str(path.relative_to(root)): path.read_bytes()
+      for path in sorted(root.rglob('*'))
+      if path.is_file()
+  }
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+  root = tmp_path_factory.mktemp('synthetic') / 'tree'
+  write(root, workers=1)
+  return root
+
+
+@pytest.fixture(scope='module')
+def prepared(root, tmp_path_factory):
+  return prepare.prepare(
+      dataset='synthetic',
+      root=root,
+      out=tmp_path_factory.mktemp('prepared'),
+      seed=0,
+      split_rule='given',
+      source='stream',
+      workers=1,
+  )
+
+
+def take(prepared, count, **options):
+  batches = online.train_batches(prepared, **{**OPTIONS, **options})
+  return list(itertools.islice(batches, count))
+
+
+def assert_equal(ours, theirs):
+  assert len(ours) == len(theirs)
+  for one, other in zip(ours, theirs, strict=True):
+    assert one.keys() == other.keys()
+    for name in one:
+      np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_trees_do_not_depend_on_workers_or_interruptions(root, tmp_path):
+  other = tmp_path / 'other'
+  write(other, workers=2)
+  assert contents(other) == contents(root)
+  # As a kill leaves it: files without a line, and half a line.
+  path = other / synthetic.HISTORIES
+  lines = path.read_text().splitlines(keepends=True)
+  path.write_text(''.join(lines[:4]) + lines[4][:20])
+  (other / 'images' / 'a.jpg.1.tmp').write_text('half')
+  write(other, workers=1)
+  assert contents(other) == contents(root)
+
+
+def test_a_tree_reads_as_a_dataset(root):
+  records, rejected = synthetic.DATASET.find_records(root)
+  assert not rejected
+  by_split = {s: [r for r in records if r.split == s] for s in spec.SPLITS}
+  assert tuple(len(found) for found in by_split.values()) == COUNTS
+  used = {}
+  for line in synthetic.read_histories(root):
+    for name in line['photographs'].values():
+      assert used.setdefault(name, line['split']) == line['split']
+
+
+def test_other_settings_and_foreign_folders_are_refused(root, tmp_path):
+  with pytest.raises(spec.DataError, match='other seed'):
+    write(root, seed=2)
+  (tmp_path / 'mine.txt').write_text('')
+  for _ in range(2):
+    with pytest.raises(spec.DataError, match='did not write'):
+      write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
+  with pytest.raises(spec.DataError, match='no forgeries'):
+    synthetic.find_records(tmp_path)
+  with pytest.raises(spec.DataError, match='short sides'):
+    write(tmp_path / 'new', size=(300, 200))
+
+
+def test_a_start_that_failed_can_be_repeated(root, tmp_path, monkeypatch):
+  def fail(path, text):
+    raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+  for name in ('images', 'masks'):  # As older versions began.
+    (tmp_path / 'tree' / name).mkdir(parents=True)
+  (tmp_path / 'tree' / f'{synthetic.SETTINGS}.1.tmp').write_text('{')
+  with monkeypatch.context() as patch:
+    patch.setattr(tree.files, 'write_text', fail)
+    with pytest.raises(spec.DataError, match='is full'):
+      write(tmp_path / 'tree', workers=1)
+  write(tmp_path / 'tree', workers=1)
+  assert contents(tmp_path / 'tree') == contents(root)
+
+
+def test_of_two_starters_one_waits(root, tmp_path):
+  spawn = multiprocessing.get_context('spawn')
+  starters = [
+      spawn.Process(target=write, args=(tmp_path,), kwargs={'workers': 1})
+      for _ in range(2)
+  ]
+  for starter in starters:
+    starter.start()
+  for starter in starters:
+    starter.join()
+  assert [starter.exitcode for starter in starters] == [0, 0]
+  assert contents(tmp_path) == contents(root)
+
+
+def test_an_unfinished_tree_is_refused(root, tmp_path):
+  write(tmp_path / 'tree', workers=1, counts=(1, 1, 1))
+  path = tmp_path / 'tree' / synthetic.HISTORIES
+  lines = path.read_text().splitlines(keepends=True)
+  path.write_text(''.join(lines[:2]))
+  with pytest.raises(spec.DataError, match='2 of 3'):
+    synthetic.find_records(tmp_path / 'tree')
+
+
+def test_evaluation_parts_are_arrays(prepared):
+  assert backend.of(prepared) == 'stream'
+  batches = backend.eval_batches(prepared, 'test', batch_size=8)
+  rows = sum(int(batch['weight'].sum()) for batch in batches)
+  assert rows == manifest.count(prepared, 'test') > 0
+
+
+def test_batches_have_their_shape_and_balance(prepared):
+  (batch,) = take(
+      prepared, 1, batch_size=240, images_per_group=16, patches_per_image=15
+  )
+  assert batch['image'].shape == (240, 64, 64, 3)
+  assert batch['mask'].shape == (240, 64, 64)
+  assert batch['label'].dtype == np.int32
+  assert batch['weight'].sum() == 240
+  assert 0.35 < batch['label'].mean() <= 0.55
+  native = batch['mask'].mean(axis=(1, 2)) > 0.125
+  # Labels count before the resize of boxes.
+  assert (native == batch['label']).mean() > 0.95
+
+
+def test_a_resumed_stream_equals_the_unbroken_one(prepared):
+  # Groups of 15 patches, batches of 7: batches cross groups.
+  whole = take(prepared, 9)
+  for start in (1, 2, 4, 7):
+    assert_equal(take(prepared, 9 - start, start_step=start), whole[start:])
+  assert_equal(take(prepared, 9, workers=2), whole)
+  other = take(prepared, 1, seed=6)
+  assert (other[0]['image'] != whole[0]['image']).any()
+
+
+def test_processes_have_groups_of_their_own(prepared):
+  # One batch is one group here.
+  alone = take(prepared, 4, batch_size=15)
+  first = take(prepared, 2, batch_size=15, process=(0, 2))
+  second = take(prepared, 2, batch_size=15, process=(1, 2))
+  assert_equal([first[0], second[0], first[1], second[1]], alone)
+  resumed = take(prepared, 1, batch_size=15, process=(1, 2), start_step=1)
+  assert_equal(resumed, second[1:])
+
+
+def test_only_training_photographs_are_streamed(prepared, root):
+  names = {one.name for one in tree.listed(root, 'train')}
+  held_out = {
+      name
+      for line in synthetic.read_histories(root)
+      if line['split'] != 'train'
+      for name in line['photographs'].values()
+  }
+  assert names and not names & held_out
+
+
+def test_regions_too_small_for_a_label_give_pristine_patches():
+  plan = online.Plan((), (96, 96), patches.Sampler(), 1, 4, 0)
+  mask = np.zeros((128, 128), np.uint8)
+  mask[:10, :10] = 1
+  found = [patches.candidates(mask, plan.sampler)]
+  quotas = online._quotas(found, plan, np.random.default_rng(0))
+  assert quotas == [[0, 4]]
+
+
+def test_senseless_settings_are_refused(prepared):
+  with pytest.raises(spec.DataError, match='at least 1'):
+    take(prepared, 1, images_per_group=0)
+
+
+def test_photographs_that_have_gone_are_named(root, tmp_path):
+  write(tmp_path / 'tree', workers=1, counts=(1, 1, 1))
+  path = tmp_path / 'tree' / synthetic.SETTINGS
+  settings = json.loads(path.read_text())
+  settings['photographs'][0]['path'] = '/nowhere/a.jpg'
+  path.write_text(json.dumps(settings))
+  with pytest.raises(spec.DataError, match='/nowhere/a.jpg, which is gone'):
+    tree.listed(tmp_path / 'tree', settings['photographs'][0]['split'])
+
+
+def test_broken_photographs_are_told_once(prepared, tmp_path, caplog):
+  broken = tmp_path / 'broken.jpg'
+  broken.write_bytes(b'none')
+  bad = forge.Photograph(broken, 'broken', 'broken')
+  listed = (*forge.packaged().listed[:2], bad)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(tree, 'listed', lambda root, split: listed)
+    take(prepared, 9)
+  (record,) = caplog.records
+  assert 'broken.jpg is not an image' in record.getMessage()
+
+
+@pytest.mark.parametrize('ending', ['closed', 'killed'])
+def test_workers_end_with_the_stream(prepared, ending):
+  """Streams without TensorFlow; leaves no process behind."""
+  code = f"""
+import itertools, multiprocessing, os, sys, time
+from manloc_jax.data import stream
+if __name__ == '__main__':
+  batches = stream.train_batches({str(prepared)!r}, batch_size=8, seed=0,
+      images_per_group=2, patches_per_image=4, workers=2)
+  next(batches)
+  print(*(p.pid for p in multiprocessing.active_children()), flush=True)
+  assert 'tensorflow' not in sys.modules and 'jax' not in sys.modules
+  if {ending!r} == 'killed':
+    time.sleep(60)
+  batches.close()
+"""
+  script = prepared.parent / f'{ending}.py'
+  script.write_text(code)
+  with subprocess.Popen(
+      [sys.executable, script],
+      cwd=ROOT,
+      env={**os.environ, 'PYTHONPATH': str(ROOT)},
+      stdout=subprocess.PIPE,
+      text=True,
+  ) as run:
+    workers = [int(pid) for pid in run.stdout.readline().split()]
+    if ending == 'killed':
+      run.send_signal(signal.SIGKILL)
+    assert run.wait(30) == (-signal.SIGKILL if ending == 'killed' else 0)
+  assert len(workers) == 2
+  end = time.monotonic() + 20
+  while any(map(_runs, workers)) and time.monotonic() < end:
+    time.sleep(0.1)
+  assert not any(map(_runs, workers))
+
+
+def _runs(pid: int) -> bool:
+  """Tells whether a process lives, and is no zombie that nobody reaped."""
+  try:
+    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+  except FileNotFoundError:
+    return False
+  return stat.rpartition(')')[2].split()[0] != 'Z'

@@ -1,0 +1,125 @@
+"""The record format: round trip, tfds, damaged shards."""
+
+import errno
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+import trees
+
+from manloc_jax.data import datasets
+from manloc_jax.data import spec
+from manloc_jax.data.input import pipeline
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import records
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> pathlib.Path:
+  root = tmp_path_factory.mktemp('records')
+  return trees.prepared(trees.casia1(root / 'casia'), root / 'out')
+
+
+def copy(folder, target):
+  target.mkdir()
+  for path in folder.iterdir():
+    (target / path.name).write_bytes(path.read_bytes())
+  return target
+
+
+def test_round_trip():
+  image = trees.photograph(0, (64, 64))
+  mask = (image[..., 0] > 9).astype(np.uint8)
+  patch = spec.Patch(image, mask, 1, (5, 6, 70, 80), 'slide')
+  parsed = records.parse([records.serialize(patch, 'näme', 7)] * 3)
+  np.testing.assert_array_equal(parsed['image'], np.stack([image] * 3))
+  np.testing.assert_array_equal(parsed['mask'], np.stack([mask] * 3))
+  assert parsed['box'].numpy().tolist() == [[5, 6, 70, 80]] * 3
+  assert parsed['label'].numpy().tolist() == [1] * 3
+  assert parsed['image_index'].numpy().tolist() == [7] * 3
+  assert parsed['image_id'][0].numpy().decode() == 'näme'
+  assert patches.SOURCES[parsed['source'][0]] == 'slide'
+
+
+def test_tensorflow_datasets_opens_the_folder(folder):
+  builder = tfds.builder_from_directory(folder)
+  found = list(tfds.as_numpy(builder.as_dataset(split='test_grid')))
+  ids = manifest.image_ids(folder, 'test_grid')
+  assert len(found) == manifest.count(folder, 'test_grid')
+  for example in found:
+    assert ids[example['image_index']] == example['image_id'].decode()
+    assert example['image'].shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize('name', sorted(datasets.DATASETS))
+def test_tensorflow_datasets_knows_what_it_opens(folder, tmp_path, name):
+  parts = manifest.read(folder)['splits']
+  dataset = datasets.get(name)
+  shards = {part: content['shards'] for part, content in parts.items()}
+  for shard in sum(shards.values(), []):
+    (tmp_path / shard['name'].replace('casia1', name)).touch()
+  records.write_metadata(tmp_path, dataset, shards)
+  info = tfds.builder_from_directory(tmp_path).info
+  assert info.name == name
+  assert info.citation == dataset.citation
+  assert info.description == dataset.description
+  if dataset.homepage:  # `folder` is whatever its user has.
+    assert info.homepage == dataset.homepage
+  assert {part: split.num_examples for part, split in info.splits.items()} == {
+      part: content['num_patches'] for part, content in parts.items()
+  }
+  assert set(info.features) == set(records.FEATURES)
+  assert info.features['label'].names == list(records.LABELS)
+  assert info.features['source'].names == list(patches.SOURCES)
+
+
+@pytest.mark.parametrize('keep', [0.5, 0])
+def test_a_shard_of_another_size_is_refused(folder, tmp_path, keep):
+  broken = copy(folder, tmp_path / 'broken')
+  shard = sorted(broken.glob('*train*'))[1]
+  content = shard.read_bytes()
+  shard.write_bytes(content[: int(len(content) * keep)])
+  with pytest.raises(spec.DataError, match=f'{shard.name}.*delete'):
+    next(pipeline.train_batches(broken, batch_size=2, seed=0))
+
+
+def test_a_missing_shard_is_refused(folder, tmp_path):
+  broken = copy(folder, tmp_path / 'broken')
+  sorted(broken.glob('*val*'))[0].unlink()
+  with pytest.raises(spec.DataError, match='is missing'):
+    next(pipeline.eval_batches(broken, 'val', batch_size=2))
+
+
+def test_flipped_bytes_are_refused(folder, tmp_path):
+  broken = copy(folder, tmp_path / 'broken')
+  shard = sorted(broken.glob('*train*'))[2]
+  content = bytearray(shard.read_bytes())
+  content[len(content) // 2] ^= 0xFF
+  shard.write_bytes(content)
+  with pytest.raises(spec.DataError, match=f'{shard.name} is damaged.*delete'):
+    list(pipeline.eval_batches(broken, 'train', batch_size=4))
+
+
+def test_a_foreign_folder_is_refused(tmp_path):
+  with pytest.raises(spec.DataError, match='no prepared folder'):
+    manifest.count(tmp_path, 'train')
+
+
+def test_an_unknown_part_is_refused(folder):
+  with pytest.raises(spec.DataError, match="no part 'tset'"):
+    manifest.count(folder, 'tset')
+
+
+def test_a_full_disk_is_an_os_error(tmp_path):
+  writer = records.SplitWriter(tmp_path, 'x', 'train', 1)
+  writer._paths = [pathlib.Path('/dev/full')]
+  patch = spec.Patch(
+      trees.photograph(0, (64, 64)), np.zeros((64, 64), np.uint8), 0,
+      (0, 0, 64, 64), 'window',
+  )
+  with pytest.raises(OSError) as caught, writer:
+    for _ in range(20):
+      writer.write(patch, 'a', 0)
+  assert caught.value.errno == errno.ENOSPC

@@ -1,0 +1,210 @@
+"""Degraded test images scored level by level."""
+
+import json
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+import small
+import trees
+
+from manloc_jax import models
+from manloc_jax import run_config as settings
+from manloc_jax.data import images
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import degraded_windows
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
+from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.evaluation import robustness
+from manloc_jax.reports import report
+from manloc_jax.reports import robustness_figures as plots
+from manloc_jax.reports import seeds
+from manloc_jax.training import checkpoint
+from manloc_jax.training import sharding
+from manloc_jax.training import state as state_lib
+
+LEVELS = ((None, None), ('jpeg', 50), ('noise', 23), ('resize', 0.25))
+
+
+class Killed(Exception):
+  """Stands for the signal that ends a process."""
+
+
+@pytest.fixture(scope='module')
+def tree(tmp_path_factory):
+  return trees.casia1(tmp_path_factory.mktemp('tree') / 'casia')
+
+
+@pytest.fixture(scope='module')
+def prepared(tree, tmp_path_factory):
+  folder = tmp_path_factory.mktemp('set')
+  return str(
+      trees.prepared(
+          tree,
+          folder,
+          use_pristine=True,  # They have no mask to read.
+          split_rule='random',
+          source='resident',  # In the order of the images, unlike shards.
+      )
+  )
+
+
+@pytest.fixture(scope='module')
+def mesh():
+  return sharding.make_mesh(jax.devices()[:2])
+
+
+@pytest.fixture(scope='module')
+def config(tree):
+  return small.config(**{'data.root': str(tree)})
+
+
+@pytest.fixture(scope='module')
+def finished(config, prepared, mesh, tmp_path_factory):
+  """A run that was evaluated; its network has learned nothing."""
+  workdir = str(tmp_path_factory.mktemp('run'))
+  settings.claim(workdir, config, 'split')
+  tx, _ = state_lib.make_optimizer(num_steps=1, **config.optim)
+  model = models.make(**config.model)
+  state = state_lib.create(model, tx, models.SIDE, jax.random.PRNGKey(0))
+  with checkpoint.make_manager(workdir) as manager:
+    progress = checkpoint.Progress(scores={1: 0.5}, done=True)
+    checkpoint.save(manager, 1, state, progress, force=True)
+  patch_evaluation.evaluate(config, prepared, workdir, mesh)
+  return workdir
+
+
+@pytest.fixture(autouse=True)
+def few_levels(monkeypatch):
+  monkeypatch.setattr(robustness, 'LEVELS', LEVELS)
+
+
+def windows(prepared, tree):
+  """The windows of each image as it is."""
+  job = manifest.read_job(prepared)
+  records = manifest.list_records(prepared, degraded_windows.SPLIT, tree)
+  return [degraded_windows.cut(record, job) for record in records]
+
+
+@pytest.mark.parametrize('processes', [1, 3])
+def test_undegraded_batches_are_those_of_the_prepared_part(
+    processes, prepared, tree
+):
+  found = windows(prepared, tree)
+  for index in range(processes):
+    settings = {'batch_size': 4, 'process': (index, processes)}
+    ours = degraded_windows.batches(found, **settings)
+    theirs = backend.eval_batches(prepared, 'test_grid', **settings)
+    for one, other in zip(ours, theirs, strict=True):
+      for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+def test_undegraded_scores_are_those_of_the_evaluation(
+    config, prepared, mesh, finished
+):
+  path = robustness.robustness(config, prepared, finished, mesh, workers=2)
+  content = json.loads(path.read_text())
+  first, *degraded = content['levels']
+  whole = json.loads(
+      pathlib.Path(finished, 'results', 'test_grid.json').read_text()
+  )
+  for key in first.keys() - {'series', 'level', 'images_without_windows'}:
+    assert first[key] == whole[key], key
+  assert [(one['series'], one['level']) for one in degraded] == [*LEVELS[1:]]
+  jpeg, noise, tiny = degraded
+  assert jpeg['counts'] == noise['counts'] == first['counts']
+  assert jpeg['trivial'] == first['trivial']
+  assert jpeg['scores'] != first['scores'] != noise['scores']
+  # 128x192 pixels are too few for a window at a quarter of the side.
+  assert len(tiny['images_without_windows']) == first['counts']['images']
+  assert tiny['scores']['pixel_auc_pooled'] is None
+
+
+def test_killed_run_keeps_finished_levels(
+    config, prepared, mesh, finished, monkeypatch
+):
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  unbroken = path.read_text()
+  stat = path.stat()
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  assert path.stat() == stat
+
+  cut_levels = []
+  cut = degraded_windows.cut
+
+  def cut_then_die(record, *, series, **kwargs):
+    if series == dies_at:
+      raise Killed
+    if series not in cut_levels:
+      cut_levels.append(series)
+    return cut(record, series=series, **kwargs)
+
+  monkeypatch.setattr(degraded_windows, 'cut', cut_then_die)
+  path.unlink()
+  dies_at = 'noise'
+  with pytest.raises(Killed):
+    robustness.robustness(config, prepared, finished, mesh, workers=1)
+  assert len(json.loads(path.read_text())['levels']) == 2
+  assert cut_levels == [None, 'jpeg']
+  cut_levels.clear()
+  dies_at = ''
+  robustness.robustness(config, prepared, finished, mesh, workers=1)
+  assert cut_levels == ['noise', 'resize']
+  assert path.read_text() == unbroken
+
+  # Of other settings: all of it is stale.
+  other = config.copy_and_resolve_references()
+  other.eval.bins = 32
+  robustness.robustness(other, prepared, finished, mesh, workers=1)
+  content = json.loads(path.read_text())
+  assert len(content['levels']) == len(LEVELS)
+  assert content['config']['eval']['bins'] == 32
+  path.write_text(unbroken)
+
+
+def test_report_shows_it_and_evaluation_leaves_it(
+    config, prepared, mesh, finished
+):
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  splits = seeds.read_results(pathlib.Path(finished))
+  assert splits.keys() == {'test', 'test_grid'}
+  text = report.report(finished).read_text()
+  assert '| Gaussian noise, standard deviation in grey levels | 23 |' in text
+  assert '![Robustness](figures/robustness.png)' in text
+  figure = pathlib.Path(finished, 'figures', 'robustness.png')
+  assert images.read_image(figure).pixels.std() > 1
+  other = config.copy_and_resolve_references()
+  other.eval.splits = ('test_grid',)
+  patch_evaluation.evaluate(other, prepared, finished, mesh)
+  assert path.exists()
+  patch_evaluation.evaluate(config, prepared, finished, mesh)
+
+
+def test_networks_without_masks_are_drawn_by_their_patches(
+    config, prepared, mesh, finished, tmp_path
+):
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  content = json.loads(path.read_text())
+  for one in content['levels']:
+    one['scores'] = {
+        k: v for k, v in one['scores'].items() if k.startswith('patch')
+    }
+  scores = tmp_path / 'scores.json'
+  scores.write_text(json.dumps(content))
+  plots.curves(scores, tmp_path / 'patches.png')
+  assert images.read_image(tmp_path / 'patches.png').pixels.std() > 1
+  auc = content['levels'][0]['scores']['patch_auc']
+  assert f'| {auc:.3f} | – | – | – |' in plots.table(scores)
+
+
+def test_missing_images_are_named(config, prepared, mesh, finished, tmp_path):
+  other = config.copy_and_resolve_references()
+  other.data.root = str(tmp_path)
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  path.unlink()
+  with pytest.raises(spec.DataError, match='There is no file'):
+    robustness.robustness(other, prepared, finished, mesh, workers=1)
+  assert not path.exists()

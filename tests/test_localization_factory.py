@@ -1,0 +1,53 @@
+"""Which detector is meant."""
+
+import shutil
+
+import pytest
+import small
+
+from manloc_jax import errors
+from manloc_jax import pretrained
+from manloc_jax.localization import factory
+from manloc_jax.localization import network
+from manloc_jax.localization.classical import localizer
+from manloc_jax.localization.fusion import localizer as fusion
+
+
+def test_nothing_named_is_the_fusion_of_the_package():
+  found = factory.make()
+  assert isinstance(found, fusion.Fused)
+  assert found.origin == factory.make('fusion').origin
+  assert found.threshold == found.origin['threshold']
+
+
+def test_a_run_says_what_it_is_of(tmp_path):
+  run = small.untrained_run(tmp_path / 'network')
+  assert isinstance(factory.make(workdir=run), network.Localizer)
+  (tmp_path / 'fusion').mkdir()
+  shutil.copy(pretrained.FUSION, tmp_path / 'fusion')
+  found = factory.make(workdir=str(tmp_path / 'fusion'), threshold=0.9)
+  assert isinstance(found, fusion.Fused)
+  assert found.threshold == 0.9
+
+
+def test_classical_methods_need_nothing():
+  assert isinstance(factory.make('ela'), localizer.Classical)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ({'method': 'magic'}, "method is 'magic'; choose one of fusion"),
+        ({'method': 'network'}, 'without trained weights'),
+        ({'method': 'fusion', 'stride': 8}, 'takes no stride'),
+        ({'gate': 'soft'}, 'takes no gate'),
+        ({'method': 'ela', 'workdir': 'run'}, 'takes no workdir'),
+        ({'method': 'fusion', 'workdir': 'nowhere'}, 'There is no file'),
+        ({'workdir': 'nowhere'}, 'There is no run'),
+        ({'threshold': 2.0}, 'scale of the heat maps'),
+        ({'device': 'tpu'}, 'no device'),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments, words):
+  with pytest.raises(errors.UserError, match=words):
+    factory.make(**arguments)

@@ -1,0 +1,254 @@
+"""The fusion of classical evidence: measuring, weighing, keeping weights."""
+
+import pickle
+import tracemalloc
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors import numpy as safetensors_numpy
+
+from manloc_jax import errors
+from manloc_jax.data import forge
+from manloc_jax.localization.fusion import features
+from manloc_jax.localization.fusion import localizer
+from manloc_jax.localization.fusion import network
+from manloc_jax.localization.fusion import weights as weights_lib
+
+COUNT = len(features.NAMES)
+
+
+@pytest.fixture(scope='module')
+def photograph():
+  """A photograph, uint8[300, 451, 3]."""
+  pixels = forge.packaged()[4]
+  return np.ascontiguousarray(
+      cv2.resize(pixels, (451, 300), interpolation=cv2.INTER_AREA)
+  )
+
+
+def random_weights(seed=0):
+  model = network.Fusion(width=8)
+  params = weights_lib.init(model, jax.random.key(seed))
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(seed)
+  leaves = [0.3 * rng.standard_normal(x.shape, np.float32) for x in leaves]
+  return weights_lib.Weights(
+      model=model,
+      params=jax.tree.unflatten(tree, leaves),
+      mean=np.zeros(COUNT, np.float32),
+      spread=np.ones(COUNT, np.float32),
+      threshold=0.25,
+      origin={'step': 3},
+  )
+
+
+@pytest.fixture
+def file(tmp_path):
+  path = tmp_path / 'fusion.safetensors'
+  weights_lib.save(path, random_weights())
+  return path
+
+
+def test_evidence_has_a_row_for_every_block_and_no_gaps(photograph):
+  found = features.measure(photograph, None, None)
+  assert found.shape == (38, 57, COUNT)
+  assert np.isfinite(found).all()
+  assert not found[..., -2:].any()  # Copies were not sought.
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (7, 300), (64, 8), (70, 65)])
+def test_evidence_of_small_images(photograph, shape):
+  pixels = photograph[: shape[0], : shape[1]]
+  copies = features.find_copies(pixels)
+  found = features.measure(pixels, None, copies)
+  assert found.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
+  assert np.isfinite(found).all()
+  np.testing.assert_array_equal(found[..., -1], 1)
+
+
+def test_evidence_takes_little_memory(photograph):
+  """For 100 megapixels in 2 GiB a tile of 16 must do with a gigabyte."""
+  pixels = np.tile(photograph, (3, 2, 1))
+  features.measure(pixels[:64, :64], None, None)  # Imports.
+  tracemalloc.start()
+  features.measure(pixels, None, None)
+  _, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert peak < 60 * pixels.shape[0] * pixels.shape[1]
+
+
+def test_copies_are_found_where_they_are(photograph):
+  forged = photograph.copy()
+  forged[40:140, 300:420] = forged[150:250, 60:180]
+  copies = features.find_copies(forged)
+  assert copies.shape == (38, 57)
+  assert copies[7:16, 40:50].mean() > 0.8  # The copy,
+  assert copies[21:29, 10:20].mean() > 0.8  # its source,
+  assert copies[:, 24:34].mean() < 0.1  # and nothing between.
+
+
+def test_evidence_tells_single_from_double_compression(photograph):
+  """A PNG of a JPEG whose middle was replaced by uncompressed pixels."""
+  flags = [cv2.IMWRITE_JPEG_QUALITY, 70]
+  _, code = cv2.imencode('.jpg', photograph, flags)
+  forged = cv2.imdecode(code, cv2.IMREAD_COLOR)
+  forged[96:208, 160:304] = photograph[96:208, 160:304]
+  found = features.measure(forged, None, None)
+  aligned = found[..., features.NAMES.index('aligned_jpeg')]
+  inside = np.zeros(aligned.shape, bool)
+  inside[13:25, 21:37] = True
+  assert aligned[inside].mean() > aligned[~inside].mean() + 0.5
+
+
+def test_tiles_give_the_logits_of_the_whole():
+  rng = np.random.default_rng(0)
+  weights = random_weights()
+  reach, side = weights.model.reach, 40
+  blocks = rng.standard_normal((1, side, side, 2 * COUNT), np.float32)
+  typical = rng.standard_normal((1, 2 * COUNT), np.float32)
+  inside = np.ones((1, side, side), np.float32)
+  apply = lambda *args: weights.model.apply({'params': weights.params}, *args)
+  whole = apply(blocks, typical, inside)
+  framed = jnp.pad(blocks, ((0, 0), (reach, 9), (9, reach), (0, 0)))
+  frame = jnp.pad(inside, ((0, 0), (reach, 9), (9, reach)))
+  # What lies outside the image must not matter, whatever it is.
+  framed = jnp.where(frame[..., None] > 0, framed, 7.0)
+  tile = np.s_[:, :30, : 9 + 30]
+  part = apply(framed[tile], typical, frame[tile])
+  inner = np.asarray(part)[0, reach : 30 - reach, 9 : 39 - reach]
+  np.testing.assert_allclose(
+      inner, whole[0, : 30 - 2 * reach, : 30 - reach], rtol=1e-4, atol=1e-4
+  )
+
+
+def test_reach_is_as_far_as_a_logit_sees():
+  weights = random_weights()
+  reach = weights.model.reach
+  blocks = np.zeros((1, 1, 4 * reach, 2 * COUNT), np.float32)
+  ones = np.ones(blocks.shape[:3], np.float32)
+  other = blocks.copy()
+  other[0, 0, 2 * reach] = 5
+  apply = lambda x: weights.model.apply(
+      {'params': weights.params}, x, x[:, 0, 0], ones
+  )
+  changed = np.flatnonzero(np.asarray(apply(other) != apply(blocks))[0, 0])
+  np.testing.assert_array_equal(changed, np.arange(reach, 3 * reach + 1))
+
+
+def test_description_is_relative_to_the_image():
+  rng = np.random.default_rng(0)
+  found = rng.standard_normal((20, 30, COUNT))
+  mean, spread = np.zeros(COUNT), np.ones(COUNT)
+  blocks, typical = network.describe(found, mean, spread)
+  moved, moved_typical = network.describe(found + 0.5, mean, spread)
+  np.testing.assert_allclose(
+      blocks[..., COUNT:], moved[..., COUNT:], atol=1e-4
+  )
+  np.testing.assert_allclose(
+      moved_typical[:COUNT], typical[:COUNT] + 0.5, atol=1e-5
+  )
+
+
+def test_weights_come_back(file):
+  found, wanted = weights_lib.load(file), random_weights()
+  jax.tree.map(np.testing.assert_array_equal, found.params, wanted.params)
+  assert found.model.width == 8
+  assert (found.threshold, found.origin) == (0.25, {'step': 3})
+
+
+def test_foreign_files_are_refused_in_a_sentence(file, tmp_path):
+  bad = tmp_path / 'bad.safetensors'
+  tensors = {'params/x': np.zeros(3, np.float32)}
+  for content in (
+      b'',
+      pickle.dumps({'params': 1}),
+      safetensors_numpy.save(tensors),
+      file.read_bytes()[:-100],
+      file.read_bytes().replace(b'fusion 1', b'fusion 9'),
+      file.read_bytes().replace(b'"width\\": 8', b'"width\\": 9'),
+      file.read_bytes().replace(b'"luma_right', b'"luma_wrong'),
+  ):
+    bad.write_bytes(content)
+    with pytest.raises(errors.UserError, match='bad.safetensors'):
+      weights_lib.load(bad)
+  with pytest.raises(errors.UserError, match='no file'):
+    weights_lib.load(tmp_path / 'missing')
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 3000), (130, 700), (513, 96)])
+def test_detector_takes_any_size(file, photograph, shape):
+  pixels = np.resize(photograph, (*shape, 3))
+  result = localizer.Fused(file, device='cpu')(pixels)
+  assert result.score.shape == result.mask.shape == shape
+  assert 0 <= result.score.min() <= result.score.max() <= 1
+  assert result.threshold == 0.25
+
+
+def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
+  one = localizer.Fused(file, device='cpu')
+  seen = []
+  measure = features.measure
+
+  def spy(pixels, steps, copies):
+    seen.append(pixels.shape)
+    return measure(pixels, steps, copies)
+
+  monkeypatch.setattr(features, 'measure', spy)
+  monkeypatch.setattr(localizer, '_TILE_PIXELS', 40_000)
+  score = one(photograph).score
+  assert score.shape == photograph.shape[:2]
+  assert len(seen) == 4
+
+
+def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
+  one = localizer.Fused(file, device='cpu')
+  forged = photograph.copy()
+  forged[40:140, 300:420] = forged[150:250, 60:180]
+  for name in ('luma', 'copy'):  # Of which no block knows the others.
+    kind = features.NAMES.index(name)
+    monkeypatch.setattr(one, 'weigh', lambda x, kind=kind: x[..., kind])
+    whole = one.score_map(forged)
+    with monkeypatch.context() as patch:
+      patch.setattr(localizer, '_TILE_PIXELS', 40_000)
+      np.testing.assert_array_equal(one.score_map(forged), whole)
+    assert np.ptp(whole) > 0.5
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'tiles'),
+    [
+        (3000, 4000, 1),
+        (2598, 4618, 1),
+        (3648, 5472, 2),
+        (8700, 11500, 6),
+        (8, 65504, 2),
+    ],
+)
+def test_photographs_are_one_tile(height, width, tiles):
+  down, across = localizer._cuts(height // 8, width // 8)
+  assert down * across == tiles
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+  weights = random_weights()
+  weights.mean[3] = np.nan
+  weights_lib.save(tmp_path / 'bad', weights)
+  with pytest.raises(errors.UserError, match='no numbers'):
+    weights_lib.load(tmp_path / 'bad')
+
+
+def test_windows_of_a_tile_fit_together(file, photograph, monkeypatch):
+  one = localizer.Fused(file, device='cpu')
+  whole = one(photograph).score
+  monkeypatch.setattr(network, 'WINDOW', 24)
+  np.testing.assert_allclose(one(photograph).score, whole, atol=1e-4)
+
+
+def test_bad_arguments_are_refused(file):
+  with pytest.raises(errors.UserError, match='threshold of 2'):
+    localizer.Fused(file, threshold=2)
+  with pytest.raises(ValueError, match='uint8'):
+    localizer.Fused(file)(np.zeros((4, 4, 3)))

@@ -1,0 +1,189 @@
+"""Training of the fusion: examples kept, batches by number, resuming."""
+
+import pathlib
+import subprocess
+import sys
+
+import cv2
+from ml_collections import config_dict
+import numpy as np
+import pytest
+
+from configs import fusion as config_lib
+from manloc_jax import cli
+from manloc_jax import errors
+from manloc_jax.data import spec
+from manloc_jax.localization.fusion import examples as examples_lib
+from manloc_jax.localization.fusion import features
+from manloc_jax.localization.fusion import train
+from manloc_jax.localization.fusion import weights as weights_lib
+
+COUNT = len(features.NAMES)
+
+
+def example(seed):
+  """Evidence of noise, and of one kind that tells where a square was forged."""
+  rng = np.random.default_rng(seed)
+  found = rng.standard_normal((20, 24, COUNT), np.float32)
+  share = np.zeros((20, 24), np.uint8)
+  top, left = rng.integers(0, 12, 2)
+  share[top : top + 6, left : left + 8] = 255
+  found[..., 3] += 3.0 * (share > 0)
+  return examples_lib.Example(
+      f'{seed}', 'splice', found.astype(np.float16), share
+  )
+
+
+@pytest.fixture
+def config(tmp_path):
+  config = config_lib.get_config()
+  config.model.width = 8
+  config.batch_size, config.crop = 4, 16
+  config.num_steps, config.eval_every_steps = 60, 20
+  config.learning_rate = 1e-2
+  return config
+
+
+@pytest.fixture
+def parts(monkeypatch):
+  parts = {'train': [example(i) for i in range(12)]}
+  parts['val'] = [example(i) for i in range(100, 104)]
+  drawn = {part: part for part in parts}
+  monkeypatch.setattr(examples_lib, 'draw', lambda data: (drawn, 'digest'))
+  monkeypatch.setattr(
+      examples_lib, 'collect', lambda data, records, part: parts[records]
+  )
+  return parts
+
+
+def test_it_learns_what_tells_and_writes_its_weights(config, parts, tmp_path):
+  assert train.train(config, str(tmp_path)) > 0.9
+  weights = weights_lib.load(tmp_path / 'fusion.safetensors')
+  assert 0 < weights.threshold < 1
+  assert weights.origin['split_digest'] == 'digest'
+  assert weights.origin['config']['num_steps'] == 60
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    config, parts, tmp_path, monkeypatch
+):
+  whole, killed = str(tmp_path / 'whole'), str(tmp_path / 'killed')
+  train.train(config, whole)
+  batches = train.Crops.__getitem__
+
+  def dies(self, step):
+    if step == 47:
+      raise KeyboardInterrupt
+    return batches(self, step)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(train.Crops, '__getitem__', dies)
+    with pytest.raises(KeyboardInterrupt):
+      train.train(config, killed)
+  train.train(config, killed)
+  one, other = (
+      weights_lib.load(f'{folder}/fusion.safetensors').params
+      for folder in (whole, killed)
+  )
+  np.testing.assert_array_equal(
+      one['Dense_0']['kernel'], other['Dense_0']['kernel']
+  )
+
+
+def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
+  config.num_steps = config.eval_every_steps = 2
+  train.train(config, str(tmp_path))
+  config.seed = 1
+  with pytest.raises(errors.UserError, match='other settings: seed'):
+    train.train(config, str(tmp_path))
+
+
+def test_batches_depend_on_their_number_alone(config, parts):
+  mean, spread = train.moments(parts['train'])
+  one = train.Crops(parts['train'], mean, spread, config)
+  one[3]
+  other = train.Crops(parts['train'], mean, spread, config)
+  for mine, yours in zip(one[7], other[7], strict=True):
+    np.testing.assert_array_equal(mine, yours)
+  assert not np.array_equal(one[7][3], one[8][3])
+
+
+def test_crops_larger_than_the_image_are_marked(config, parts):
+  config.crop = 32
+  mean, spread = train.moments(parts['train'])
+  blocks, _, inside, shares = train.Crops(
+      parts['train'], mean, spread, config
+  )[0]
+  assert blocks.shape == (4, 32, 32, 2 * COUNT)
+  assert inside[:, :20, :24].all()
+  assert not inside[:, 20:].any()
+  assert not inside[:, :, 24:].any()
+  assert 0 < shares.sum() < inside.sum()
+
+
+def test_measurements_are_kept(config, tmp_path, monkeypatch):
+  rng = np.random.default_rng(0)
+  records = []
+  for name in ('a', 'b'):
+    image, mask = tmp_path / f'{name}.png', tmp_path / f'{name}_mask.png'
+    pixels = rng.integers(0, 255, (70, 90, 3), np.uint8)
+    cv2.imwrite(str(image), pixels)
+    cv2.imwrite(str(mask), 255 * (pixels[..., 0] > 127).astype(np.uint8))
+    records.append(spec.Record(name, image, mask, name, 'splice'))
+  (tmp_path / 'b_mask.png').write_bytes(b'nothing')
+  config.data.update(name='demo', cache=str(tmp_path / 'cache'), workers=1)
+  collect = lambda: examples_lib.collect(config.data, records, 'train')
+  (found,) = collect()  # Nobody can use the second one.
+  assert found.image_id == 'a'
+  assert found.evidence.shape == (9, 12, COUNT)
+  assert 100 < found.share[:8, :11].mean() < 155
+  measure = examples_lib.measure
+  seen = []
+  monkeypatch.setattr(
+      examples_lib,
+      'measure',
+      lambda record, *args: seen.append(record) or measure(record, *args),
+  )
+  (again,) = collect()
+  np.testing.assert_array_equal(found.evidence, again.evidence)
+  assert [record.image_id for record in seen] == ['b']
+
+
+def test_the_command_trains_on_a_forged_set(tmp_path):
+  """From photographs to weights, by the two commands of the README."""
+  root, workdir = tmp_path / 'forged', tmp_path / 'run'
+  flags = ['--count=6', '--size=128,160', '--workers=1']
+  assert cli.main(['forge', f'--out={root}', *flags]) == 0
+  command = [
+      *(sys.executable, '-m', 'manloc_jax.cli', 'fusion'),
+      *('--config=configs/fusion.py', f'--workdir={workdir}'),
+      *(f'--config.data.root={root}', f'--config.data.cache={tmp_path}/cache'),
+      *('--config.num_steps=2', '--config.eval_every_steps=2'),
+      *('--config.crop=8', '--config.batch_size=2', '--config.data.workers=1'),
+  ]
+  run = lambda *more: subprocess.run(
+      [*command, *more],
+      cwd=pathlib.Path(__file__).parents[1],
+      capture_output=True,
+      text=True,
+  )
+  done = run()
+  assert done.returncode == 0, done.stderr
+  weights = weights_lib.load(workdir / 'fusion.safetensors')
+  assert weights.origin['step'] == 2
+  drawn, digest = examples_lib.draw(
+      config_dict.ConfigDict({
+          **config_lib.get_config().data.to_dict(), 'root': str(root)
+      })
+  )
+  assert weights.origin['split_digest'] == digest
+  names = [{one.group for one in part} for part in drawn.values()]
+  assert not names[0] & names[1] and not names[0] & names[2]
+  for bad, words in (
+      ('--config.data.split_rule=list', 'choose one of random'),
+      ('--config.eval_every_steps=0', 'from 1 on'),
+      ('--config.model.dilations=(30,30)', 'with a sum below 32'),
+  ):
+    refused = run(bad)
+    assert refused.returncode == 2 and words in refused.stderr
+    assert 'Traceback' not in refused.stderr

@@ -1,0 +1,266 @@
+"""Whole images: values, blending, one program, bounded memory, refusals."""
+
+import json
+import tracemalloc
+
+import jax
+import numpy as np
+import pytest
+import small
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax.localization import network
+from manloc_jax.localization import regions
+from manloc_jax.models import postprocess
+from manloc_jax.training import checkpoint
+
+SIDE = models.SIDE
+
+
+@pytest.fixture(scope='module')
+def workdir(tmp_path_factory):
+  return small.untrained_run(tmp_path_factory.mktemp('run'), scale=2.0)
+
+
+@pytest.fixture(scope='module')
+def run(workdir):
+  return checkpoint.load(workdir)
+
+
+@pytest.fixture(scope='module')
+def localizer(workdir):
+  return network.Localizer.from_run(workdir)
+
+
+@pytest.fixture
+def red(workdir):
+  """A localizer whose network finds what is red."""
+  made = network.Localizer.from_run(workdir)
+  made._score = lambda params, windows: np.asarray(windows)[..., 0] / 255
+  return made
+
+
+def photograph(*size: int) -> np.ndarray:
+  return np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+
+
+def plain_loop(run, image, stride: int, gate: str = 'none') -> np.ndarray:
+  """One window after the other, over an image reflected as a whole."""
+  height, width = image.shape[:2]
+  tops, lefts = [0], [0]
+  while tops[-1] + SIDE < height:
+    tops.append(tops[-1] + stride)
+  while lefts[-1] + SIDE < width:
+    lefts.append(lefts[-1] + stride)
+  beyond = (tops[-1] + SIDE - height, lefts[-1] + SIDE - width)
+  beyond = [(0, max(n, 0)) for n in beyond]
+  padded = np.pad(image, (*beyond, (0, 0)), 'reflect')
+  total, seen = np.zeros(padded.shape[:2]), np.zeros(padded.shape[:2])
+  for top in tops:
+    for left in lefts:
+      place = (slice(top, top + SIDE), slice(left, left + SIDE))
+      out = run.apply(run.params, padded[place][None])
+      score = jax.nn.softmax(out.mask_logits)[..., 1]
+      if gate != 'none':
+        patch = jax.nn.softmax(out.patch_logits)[..., 1]
+        score = postprocess.variants(patch, score, 1.0)[gate]
+      total[place] += score[0]
+      seen[place] += 1
+  return (total / seen)[:height, :width]
+
+
+@pytest.mark.parametrize('stride', [32, 24])
+@pytest.mark.parametrize(
+    'size', [(1, 1), (63, 65), (64, 64), (64, 96), (200, 130)]
+)
+def test_maps_are_those_of_a_plain_loop(size, stride, workdir, run):
+  image = photograph(*size)
+  found = network.Localizer.from_run(workdir, stride=stride)(image)
+  assert found.score.shape == size and found.score.dtype == np.float32
+  want = plain_loop(run, image, stride)
+  np.testing.assert_allclose(found.score, want, atol=1e-5)
+  if image.size > 3:
+    assert found.score.std() > 0.01, 'a constant would tell nothing'
+
+
+@pytest.mark.parametrize('gate', ['hard', 'soft'])
+def test_gates_are_those_of_the_paper(gate, workdir, run):
+  image = photograph(70, 90)
+  found = network.Localizer.from_run(workdir, gate=gate).score_map(image)
+  want = plain_loop(run, image, network.STRIDE, gate)
+  np.testing.assert_allclose(found, want, atol=1e-5)
+  assert found.std() > 0.01
+
+
+def test_all_windows_of_a_pixel_weigh_the_same(workdir):
+  made = network.Localizer.from_run(workdir)
+  # Each window says its red in its corner.
+  made._score = lambda params, windows: np.broadcast_to(
+      np.asarray(windows)[:, :1, :1, 0] / 255, windows.shape[:3]
+  )
+  image = np.zeros((96, 96, 3), np.uint8)
+  image[:32, :32] = 255
+  found = made.score_map(image)
+  # One window in the corner of the image, two along a side, four inside.
+  assert found[0, 0] == 1 and found[0, 40] == 1 / 2
+  assert found[40, 40] == 1 / 4 and found[80, 80] == 0
+
+
+def test_one_program_serves_all_sizes(localizer):
+  compiled = []
+
+  def note(name, seconds, **unused):
+    if name == '/jax/core/compile/backend_compile_duration':
+      compiled.append(name)
+
+  localizer(photograph(64, 64))
+  jax.monitoring.register_event_duration_secs_listener(note)
+  try:
+    for size in ((1, 1), (30, 200), (150, 90)):
+      localizer(photograph(*size))
+  finally:
+    jax.monitoring.unregister_event_duration_listener(note)
+  assert not compiled
+
+
+def test_memory_is_the_map_and_some_batches(red):
+  image = photograph(1500, 2000)
+  batches = 4 * 64 * SIDE * SIDE * 3 * 8  # As f64, which `red` makes.
+  tracemalloc.start()
+  try:
+    found = red.score_map(image)
+    _, peak = tracemalloc.get_traced_memory()
+  finally:
+    tracemalloc.stop()
+  np.testing.assert_allclose(found, image[..., 0] / 255, atol=1e-6)
+  assert peak < found.nbytes + batches + 2**20
+  assert batches < found.nbytes * 3  # Or the bound would bound nothing.
+
+
+def test_image_score_is_a_percentile(red):
+  image = np.zeros((100, 100, 3), np.uint8)
+  image[:10, :9] = 255  # 0.9% of the pixels.
+  assert red(image).image_score == 0
+  image[:10, :11] = 255
+  assert red(image).image_score == 1
+
+
+def test_mask_regions_and_threshold(red):
+  image = np.zeros((80, 120, 3), np.uint8)
+  image[5:15, 100:120] = 200
+  image[40:70, 10:30] = 100
+  red.threshold = 0.3
+  found = red(image)
+  assert found.mask.dtype == bool
+  np.testing.assert_array_equal(found.mask, image[..., 0] > 0)
+  assert found.region_count == 2
+  assert found.regions == [
+      regions.Region(top=40, left=10, height=30, width=20, pixels=600),
+      regions.Region(top=5, left=100, height=10, width=20, pixels=200),
+  ]
+  red.threshold = 100 / 255 - 1e-6
+  assert red(image).region_count == 2, 'the threshold itself counts'
+  red.threshold = 0.7
+  assert red(image).region_count == 1
+
+
+def test_regions_of_noise_are_counted_and_the_largest_listed():
+  mask = np.zeros((100, 100), bool)
+  mask[::4, ::4] = True
+  mask[0, :3] = True
+  mask[5, 5] = True  # Touches (4, 4) by a corner.
+  found, count = regions.find(mask)
+  assert count == 25 * 25 and len(found) == regions.MOST
+  assert [region.pixels for region in found[:3]] == [3, 2, 1]
+  assert regions.find(np.zeros((3, 3), bool)) == ([], 0)
+
+
+def test_threshold_is_that_of_the_validation_part(workdir, tmp_path):
+  assert network.Localizer.from_run(workdir).threshold == 0.5
+  folder = tmp_path / 'results'
+  small.untrained_run(tmp_path)
+  folder.mkdir()
+
+  def threshold(result: str, **settings) -> float:
+    (folder / 'test.json').write_text(result)
+    return network.Localizer.from_run(str(tmp_path), **settings).threshold
+
+  result = json.dumps({'step': small.STEP, 'val_threshold': 0.25})
+  assert threshold(result) == 0.25
+  assert threshold(result, threshold=0.1) == 0.1
+  assert threshold(result, gate='soft') == 0.5, 'it is one of raw scores'
+  assert threshold('{"step": 1, "val_threshold": 0.25}') == 0.5
+  assert threshold(f'{{"step": {small.STEP}}}') == 0.5
+  with pytest.raises(errors.UserError, match='test.json'):
+    threshold('[0.25')
+
+
+def test_origin_names_weights_and_settings(workdir, localizer, tmp_path):
+  again = network.Localizer.from_run(
+      workdir, device='cpu', batch_size=jax.device_count()
+  )
+  assert again.origin == localizer.origin
+  assert localizer.origin['step'] == small.STEP
+  other = small.untrained_run(tmp_path, scale=1.5)
+  other = network.Localizer.from_run(other, stride=16).origin
+  differ = {k for k, v in localizer.origin.items() if other[k] != v}
+  assert differ == {'stride', 'weights_sha256'}
+  json.dumps(localizer.origin, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    'settings, words',
+    [
+        ({'stride': 0}, 'stride of 0'),
+        ({'stride': 65}, 'from 1 to 64'),
+        ({'threshold': 1.5}, 'from 0 to 1'),
+        ({'threshold': float('nan')}, 'from 0 to 1'),
+        ({'gate': 'half'}, 'none, hard, soft'),
+        ({'device': 'tpu'}, "'tpu'"),
+        ({'batch_size': 5}, 'does not split'),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(workdir, settings, words):
+  with pytest.raises(errors.UserError, match=words):
+    network.Localizer.from_run(workdir, **settings)
+
+
+def test_networks_of_one_task(tmp_path):
+  patches = small.untrained_run(
+      tmp_path / 'p', **{'model.decoder': 'none'}
+  )
+  with pytest.raises(errors.UserError, match='no map'):
+    network.Localizer.from_run(patches)
+  pixels = small.untrained_run(tmp_path / 's', **{'model.network': 'fcn'})
+  with pytest.raises(errors.UserError, match="'soft' needs labels"):
+    network.Localizer.from_run(pixels, gate='soft')
+  found = network.Localizer.from_run(pixels)(photograph(30, 70))
+  assert found.score.shape == (30, 70)
+
+
+def test_what_is_no_image_is_refused(localizer):
+  for image in (
+      photograph(8, 8)[..., 0],
+      photograph(8, 8) / 255,
+      photograph(8, 8)[..., :2],
+      photograph(0, 8),
+  ):
+    with pytest.raises(ValueError, match='image'):
+      localizer(image)
+
+
+def test_broken_weights_are_named(tmp_path):
+  broken = small.untrained_run(tmp_path, scale=float('nan'))
+  with pytest.raises(errors.UserError, match='no numbers'):
+    network.Localizer.from_run(broken)(photograph(20, 20))
+
+
+def test_real_photograph(test_data, localizer):
+  from manloc_jax.data import images
+
+  path = next((test_data / 'casia1/Tp/Sp').iterdir())
+  image = images.read_image(path).pixels
+  found = localizer(image)
+  assert found.score.shape == found.mask.shape == image.shape[:2]
+  assert 0 <= found.score.min() <= found.image_score <= found.score.max() <= 1

@@ -1,0 +1,97 @@
+"""Verdicts on the paper's claims."""
+
+import math
+import statistics
+
+import pytest
+from studies import markdown
+from studies import write_run
+
+from manloc_jax.reports import claims
+from manloc_jax.reports import paper
+from manloc_jax.reports import study
+
+
+def seeds(*values: float, first: int = 0) -> dict[int, float]:
+  return dict(enumerate(values, first))
+
+
+BLIND = (0.5, 0.5)
+
+
+def test_paired_differences_confirm_and_contradict():
+  # Each seed gains, though the seeds spread wider than the gain.
+  better, worse = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81)
+  assert claims.judge(better, worse, blind=BLIND).verdict == claims.CONFIRMED
+  found = claims.judge(worse, better, blind=BLIND)
+  assert found.verdict == claims.CONTRADICTED
+  assert found.difference == pytest.approx(-0.05 / 3)
+  # By hand: t of 97.5 % with two degrees of freedom is 4.302653.
+  spread = statistics.stdev([0.02, 0.02, 0.01]) / math.sqrt(3)
+  assert found.interval == pytest.approx((
+      -0.05 / 3 - 4.302653 * spread,
+      -0.05 / 3 + 4.302653 * spread,
+  ))
+
+
+def test_other_seeds_are_compared_by_welch():
+  first, second = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81, first=3)
+  found = claims.judge(first, second, blind=BLIND)
+  assert found.verdict == claims.NOT_SETTLED
+  assert found.reason == 'the interval holds 0'
+  # Equal variances and sizes: t of 97.5 % with almost four is 2.776.
+  error = math.sqrt(
+      sum(statistics.variance(x.values()) / 3 for x in (first, second))
+  )
+  assert found.interval[1] - found.difference == pytest.approx(
+      2.776 * error, rel=1e-2
+  )
+
+
+def test_one_seed_settles_nothing():
+  found = claims.judge(seeds(0.9), seeds(0.6), blind=BLIND)
+  assert (found.verdict, found.interval) == (claims.NOT_SETTLED, None)
+  assert found.reason == 'one seed'
+
+
+def test_scores_that_need_no_look_settle_nothing():
+  better, worse = seeds(0.60, 0.61, 0.60), seeds(0.50, 0.51, 0.51)
+  assert claims.judge(better, worse, blind=BLIND).verdict == claims.CONFIRMED
+  found = claims.judge(better, worse, blind=(0.7, 0.5))
+  assert found.verdict == claims.NOT_SETTLED
+  assert found.reason == 'neither beats looking at nothing'
+  # It is the higher one that has to: the other is better here.
+  found = claims.judge(worse, better, blind=(0.7, 0.5))
+  assert found.verdict == claims.CONTRADICTED
+
+
+def test_scores_without_spread_have_an_interval_of_one_point():
+  assert claims.interval(seeds(0.75, 0.75), seeds(0.5, 0.5)) == (0.25, 0.25)
+  found = claims.judge(seeds(0.75, 0.75), seeds(0.75, 0.75), blind=BLIND)
+  assert found.verdict == claims.NOT_SETTLED
+
+
+def test_claims_have_lines_with_numbers_and_verdict(members):
+  text = markdown(study.collect(members), 'claims')
+  assert (
+      '| Joint learning helps: J-Conv-LSTM-Conv over P-Conv-LSTM | NIST |'
+      ' Patches: accuracy | 81.00 ± 1.00 | 70.33 ± 0.58 | +10.67'
+  ) in text
+  assert '| +2.62 | confirmed |' in text
+  assert '| – | – | – | – | – | – | not settled: not run |' in text
+  assert '2 confirmed' in text
+
+
+def test_label_thresholds_are_judged_on_common_pixels(tmp_path):
+  found = study.collect([
+      write_run(tmp_path, system, seed, quality + 0.001 * seed)
+      for seed in (0, 1, 2)
+      for system, quality in ((paper.JOINT, 0.8), ('iou-0.5', 0.7))
+  ])
+  text = markdown(found, 'claims')
+  assert 'Pixels: AUC (test_grid)' in text
+  assert all(
+      '(test_grid)' in line
+      for line in text.splitlines()
+      if 'pixels lose' in line
+  )

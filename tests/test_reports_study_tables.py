@@ -1,0 +1,170 @@
+"""Studies set as tables and figures."""
+
+
+import numpy as np
+import pytest
+from studies import make_whole_images
+from studies import markdown
+from studies import write_method
+from studies import write_run
+
+from manloc_jax.reports import paper
+from manloc_jax.reports import report
+from manloc_jax.reports import study
+from manloc_jax.reports import study_tables
+from manloc_jax.reports import typeset
+
+
+def test_tables_stand_beside_the_paper(members):
+  found = study.collect(members)
+  table1 = markdown(found, 'table1')
+  row = '| J-Conv-LSTM-Conv | 3 | 89.38 | 81.00 ± 1.00 | 0.810 ± 0.010 |'
+  assert f'| NIST {row}' in table1
+  assert '| NIST | P-LSTM | – | 81.05 | – | – |' in table1, 'not run'
+  assert '| casia1 | J-Conv-LSTM-Conv | 1 | – | 70.00 | 0.700 |' in table1
+  assert '| NIST | all pristine | – | – | 60.00 | 0.500 |' in table1
+  assert '| NIST | manipulated share | – | – | 40.0% | – |' in table1
+  assert '| NIST | mean training mask | – | – | – | 0.550 |' in markdown(
+      found, 'table2'
+  )
+  assert '| hard | 82.00 ± 1.00 | – | – |' in markdown(found, 'postprocessing')
+  assert 'typing errors' in markdown(found, 'table5')
+  # Where no system of Table 3 but the joint one has a number, none is shown.
+  assert '| COVERAGE |' not in markdown(found, 'table3')
+  assert 're-created' in study_tables.PROTOCOL
+
+
+def test_table_6_names_its_protocol_and_keeps_patches_apart(tmp_path, members):
+  classical = [
+      write_method(tmp_path, 'ela', 0.43),
+      write_method(tmp_path, 'dct', 0.6, dataset='casia1', left_out=3),
+  ]
+  text = markdown(study.collect([*members, *classical]), 'table6')
+  assert (
+      '| Method | NIST, paper | NIST: AUC pooled | NIST: AUC mean | NIST: s/Mpx'
+      ' | casia1: AUC pooled |'
+  ) in text
+  row = '| DCT Histograms | 0.5450 | – | – | – | 0.600 | 0.620 | 0.25 |'
+  assert row in text
+  assert '| Error level analysis | 0.4288 | 0.430 | 0.450 | 0.25 | – |' in text
+  assert '| J-Conv-LSTM-Conv | 0.7641 | – | – | – | – | – | – |' in text
+  assert '| J-Conv-LSTM-Conv, patches | – | 0.810 ± 0.010 |' in text
+  assert '| random or constant | – | 0.500 | 0.500 | – | 0.500 |' in text
+  assert '| manipulated share | – | 10.0% | – | – | 10.0% |' in text
+  assert 'not applicable to 3 of 4 images of casia1' in text
+  assert 'protocol `whole image`' in text and 'cannot be compared' in text
+
+
+def test_table_6_has_networks_on_whole_images(tmp_path):
+  first = write_run(tmp_path, paper.JOINT, 0, 0.8)
+  second = write_run(tmp_path, paper.JOINT, 1, 0.8)
+  other = write_run(tmp_path, 'fcn', 0, 0.8)
+  whole = {**first.first, **make_whole_images(0.7)}
+  first.results['test_images'] = whole
+  text = markdown(study.collect([first, second, other]), 'table6')
+  assert '| J-Conv-LSTM-Conv | 0.7641 | – |' in text, 'not of all seeds'
+  second.results['test_images'] = {**whole, **make_whole_images(0.72)}
+  text = markdown(study.collect([first, second, other]), 'table6')
+  row = '| J-Conv-LSTM-Conv | 0.7641 | 0.710 ± 0.014 | 0.730 ± 0.014 | 0.25 |'
+  assert row in text
+
+
+def test_classical_methods_alone_make_table_6_alone(tmp_path):
+  found = study.collect([write_method(tmp_path, 'noise', 0.5)])
+  (table,) = study_tables.tables(found)
+  assert table.name == 'table6'
+  assert 'classical methods' in study_tables.protocol(found)
+  written = report.render_study(found, tmp_path / 'out')
+  assert {path.name for path in written} == {
+      'tables.md',
+      'tables.tex',
+      'tables.pdf',
+      'tables_table6.png',
+  }
+
+
+def test_the_papers_numbers_bound_its_share_of_pixels():
+  bounds = [paper.share_bound(dataset) for dataset in paper.DATASETS]
+  assert bounds == pytest.approx([0.326, 0.404, 0.244], abs=1e-3)
+
+
+def test_latex_sets_every_letter_as_it_stands():
+  assert typeset.escape('50 % of a_b & {c} # $ ~ ^ \\') == (
+      r'50 \% of a\_b \& \{c\} \# \$ \textasciitilde{} \textasciicircum{}'
+      r' \textbackslash{}'
+  )
+  assert typeset.escape('0.1 ± 0.2 –') == r'0.1 $\pm$ 0.2 --'
+
+
+def test_latex_tables_are_complete(members):
+  for table in study_tables.tables(study.collect(members)):
+    text = typeset.latex(table)
+    body = text.split(r'\toprule')[1].split(r'\bottomrule')[0]
+    lines = [line for line in body.splitlines() if line.endswith(r'\\')]
+    assert len(lines) == 1 + len(table.rows)
+    for line in lines:
+      assert line.replace(r'\&', '').count('&') == len(table.header) - 1
+    assert text.isascii(), [c for c in text if not c.isascii()]
+    for name in ('table', 'tabular'):
+      assert text.count(rf'\begin{{{name}}}') == 1
+      assert text.count(rf'\end{{{name}}}') == 1
+
+
+def test_the_command_gathers_and_renders(members, tmp_path, capsys):
+  arrays = {}
+  for i in range(4):
+    arrays[f'{i}/image'] = np.zeros((64, 128, 3), np.uint8)
+    arrays[f'{i}/truth'] = np.zeros((64, 128), np.uint8)
+    arrays[f'{i}/score'] = np.full((64, 128), 0.4, np.float32)
+  for run in members:
+    if run.system == paper.JOINT:
+      np.savez(run.path / 'results' / 'examples.npz', **arrays)
+  path, folder = tmp_path / 'study.json', tmp_path / 'out'
+  report.main([
+      *(str(run.path) for run in members),
+      f'--study={path}',
+      f'--out={folder}',
+  ])
+  names = {file.name for file in folder.iterdir()}
+  assert names >= {
+      'tables.md',
+      'tables.tex',
+      *(
+          f'{name}.{suffix}'
+          for name in ('roc', 'roc_systems', 'examples')
+          for suffix in ('png', 'pdf')
+      ),
+      'tables.pdf',
+      'tables_table1.png',
+      'tables_claims.png',
+  }
+  for file in folder.glob('*.png'):
+    assert file.read_bytes().startswith(b'\x89PNG')
+  for file in folder.glob('*.pdf'):
+    assert file.read_bytes().startswith(b'%PDF')
+  assert str(folder / 'roc.png') in capsys.readouterr().out
+
+
+def test_tables_are_made_from_the_file_alone(members, tmp_path, monkeypatch):
+  path, folder = tmp_path / 'study.json', tmp_path / 'out'
+  report.main([*(str(run.path) for run in members), f'--study={path}'])
+  assert not folder.exists()
+  found = study.read(path)
+  # Drawing all of them takes a while.
+  first = study_tables.tables(found)[:1]
+  monkeypatch.setattr(study_tables, 'tables', lambda unused: first)
+  report.main([f'--study={path}', f'--out={folder}'])
+  assert (folder / 'tables.md').read_text().endswith(
+      typeset.markdown(first[0])
+  )
+  assert not (folder / 'examples.png').exists(), 'they need the runs'
+
+
+def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
+  with pytest.raises(SystemExit) as stop:
+    report.main([f'--study={tmp_path / "no.json"}', f'--out={tmp_path}'])
+  assert stop.value.code == 2
+  assert 'is not a study' in capsys.readouterr().err
+  with pytest.raises(SystemExit):
+    report.main([f'--out={tmp_path}'])
+  assert 'name its file with --study' in capsys.readouterr().err
