@@ -7,7 +7,7 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(
-    r"__version__ = '(.+)'", (ROOT / 'manloc_jax/__init__.py').read_text()
+    r"VERSION = '(.+)'", (ROOT / 'manloc_jax/provenance.py').read_text()
 )[1]
 
 setuptools.setup(

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 import contextlib
+import json
+import math
 import os
 import pathlib
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -31,3 +34,19 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
   """Writes a text file."""
   with replacing(path) as temporary:
     temporary.write_text(text)
+
+
+def write_json(path: str | pathlib.Path, content: Any) -> None:
+  """Writes JSON, with null for numbers that are not finite."""
+  text = json.dumps(_without_nan(content), indent=1, allow_nan=False)
+  write_text(path, text + '\n')
+
+
+def _without_nan(tree: Any) -> Any:
+  if isinstance(tree, dict):
+    return {key: _without_nan(value) for key, value in tree.items()}
+  if isinstance(tree, (list, tuple)):
+    return [_without_nan(value) for value in tree]
+  if isinstance(tree, float) and not math.isfinite(tree):
+    return None
+  return tree

@@ -145,7 +145,7 @@ def _evaluate(config, prepared: str, workdir: str) -> None:
   written = evaluate.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
     # Whatever the threshold of masks: scores do not depend on it.
-    detector = network.Localizer.from_run(workdir, threshold=0.5)
+    detector = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
     written += image_evaluation.evaluate(config, prepared, workdir, detector)
   for path in written:
     print(f'Scores: {path}')
@@ -161,7 +161,7 @@ def _evaluate_method(config, prepared: str, workdir: str) -> None:
   run_config.claim(workdir, config, digest)
   detector = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
-    runs.check_training(detector.origin, config.data.name, digest)
+    runs.check_training(detector.provenance, config.data.name, digest)
   for path in image_evaluation.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 

@@ -12,8 +12,20 @@ from manloc_jax import files
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
-NETWORK = 'network'  # `method` of what `manloc_jax.train` trains.
-FUSION = 'fusion'  # `method` of what `manloc_jax.fusion` trains.
+# Values of `method`: what `manloc_jax.main` trains, what `manloc fusion`
+# trains, and the classical methods of `localization.classical`.
+NETWORK = 'network'
+FUSION = 'fusion'
+CLASSICAL = (
+    'ela',
+    'dct',
+    'adjpeg',
+    'nadjpeg',
+    'patchmatch',
+    'blocks',
+    'noise',
+)
+METHODS = (FUSION, NETWORK, *CLASSICAL)
 # What other methods depend on.
 _OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.

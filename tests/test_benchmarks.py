@@ -27,7 +27,7 @@ from manloc_jax.benchmarks import startup
 from manloc_jax.benchmarks import train_step
 from manloc_jax.benchmarks import workload
 from manloc_jax.data.storage import backend
-from manloc_jax.localization import classical as baselines
+from manloc_jax.localization.classical import methods
 from manloc_jax.metrics import histogram
 from manloc_jax.training import startup_timer as startup_timer_lib
 
@@ -270,7 +270,7 @@ def test_classical_methods_report_beside_pyifd(tmp_path):
   path = tmp_path / 'a.jpg'
   pixels = classical.write_image(path, 0.01)
   assert pixels == pytest.approx(10_000, rel=0.03)
-  for name in baselines.METHODS:
+  for name in methods.METHODS:
     classical.make_method(name, path)(1)
   found = {'ela': times(0.01), 'nadjpeg': times(0.02, 0.02)}
   found[classical.PEER] = times(0.06, 0.06)

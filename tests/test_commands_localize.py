@@ -64,7 +64,7 @@ def test_a_folder_gives_maps_masks_pictures_and_records(
       for name in ('a.png', 'below/b.jpg', 'below/c.png')
       for kind in ('heat.png', 'mask.png', 'overlay.png', 'json')
   }
-  localizer = network.Localizer.from_run(workdir, threshold=0.45)
+  localizer = network.NetworkLocalizer.from_run(workdir, threshold=0.45)
   for record in records:
     path = pathlib.Path(record['image'])
     name = path.relative_to(photographs)

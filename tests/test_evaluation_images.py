@@ -39,7 +39,7 @@ def config(tree):
 
 def run(config, prepared, workdir, method='ela', **options) -> dict:
   config.method = method
-  detector = localizer.Classical(method)
+  detector = localizer.ClassicalLocalizer(method)
   (path,) = image_evaluation.evaluate(
       config, prepared, str(workdir), detector, **{'workers': 1, **options}
   )
@@ -65,7 +65,7 @@ def joined(pairs):
 def test_scores_are_those_of_sklearn(config, prepared, tree, tmp_path):
   found = run(config, prepared, tmp_path)
   assert found['protocol'] == 'whole image' and found['method'] == 'ela'
-  pairs = [*maps(prepared, tree, localizer.Classical('ela'))]
+  pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('ela'))]
   raw, truth = joined(pairs)
   scores = found['scores']
   # ELA has few values: no two share a bin.
@@ -101,7 +101,7 @@ def test_scores_are_those_of_sklearn(config, prepared, tree, tmp_path):
 
 def test_the_threshold_is_that_of_validation(config, prepared, tree, tmp_path):
   found = run(config, prepared, tmp_path, 'noise')
-  pairs = [*maps(prepared, tree, localizer.Classical('noise'), 'val')]
+  pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('noise'), 'val')]
   raw, truth = joined(pairs)
   best = max(
       sklearn_metrics.f1_score(truth, raw >= at) for at in np.unique(raw)
@@ -159,7 +159,7 @@ def test_not_applicable_counts_as_a_constant_map(
   told = found['not_applicable']
   assert told['images'] == 1 and told['scored_as'] == 'constant map'
   assert 'no JPEG' in told['reasons'][0]
-  pairs = [*maps(prepared, tree, localizer.Classical('adjpeg'))]
+  pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('adjpeg'))]
   assert found['counts']['images'] == len(pairs)
   each = [image_scores.exact_auc(raw, mask) for raw, mask in pairs]
   wanted = np.mean([0.5, *each[1:]])
@@ -173,7 +173,7 @@ def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
   )
   config = small.config(**{'data.root': str(tree)})
   config.eval.splits = ('test_images',)
-  detector = network.Localizer.from_run(workdir, threshold=0.5)
+  detector = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
   (path,) = image_evaluation.evaluate(config, prepared, workdir, detector)
   found = json.loads(path.read_text())
   pairs = [*maps(prepared, tree, detector)]
@@ -193,7 +193,7 @@ def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
 
 def test_broken_maps_are_refused(config, prepared, tmp_path, monkeypatch):
   nothing = lambda self, path, image: np.full(image.pixels.shape[:2], np.nan)
-  monkeypatch.setattr(localizer.Classical, 'raw_map', nothing)
+  monkeypatch.setattr(localizer.ClassicalLocalizer, 'raw_map', nothing)
   with pytest.raises(errors.UserError, match='infinite values or none'):
     run(config, prepared, tmp_path)
 

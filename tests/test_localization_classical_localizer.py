@@ -12,15 +12,16 @@ from skimage import data as photographs
 
 from manloc_jax import cli
 from manloc_jax import errors
+from manloc_jax import run_config
 from manloc_jax.commands import localize
 from manloc_jax.data import images
-from manloc_jax.localization import classical as baselines
-from manloc_jax.localization import factory
+from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization.classical import localizer
+from manloc_jax.localization.classical import methods
 
 ROOT = pathlib.Path(__file__).parents[1]
 PHOTO = photographs.astronaut()[:131, 100:305]  # 205 wide: partial blocks.
-JPEG = [n for n, m in baselines.METHODS.items() if m.needs == 'jpeg']
+JPEG = [n for n, m in methods.METHODS.items() if m.needs == 'jpeg']
 
 
 @pytest.fixture
@@ -45,12 +46,12 @@ def command(tmp_path, capsys):
 
 
 def test_the_command_offers_every_method():
-  assert sorted(localize.METHODS) == sorted(factory.METHODS)
+  assert sorted(localize.METHODS) == sorted(run_config.METHODS)
 
 
-@pytest.mark.parametrize('name', baselines.METHODS)
+@pytest.mark.parametrize('name', methods.METHODS)
 def test_maps_are_as_large_as_the_image(name, photo):
-  detector = localizer.Classical(name)
+  detector = localizer.ClassicalLocalizer(name)
   image = images.read_image(photo)
   raw = detector.raw_map(photo, image)
   assert raw.dtype == np.float32 and raw.shape == PHOTO.shape[:2]
@@ -76,7 +77,8 @@ def test_a_constant_map_marks_nothing(tmp_path):
   path = tmp_path / 'flat.png'
   Image.fromarray(np.full((64, 80, 3), 90, np.uint8)).save(path)
   for name in ('ela', 'noise', 'blocks', 'patchmatch'):
-    result = localizer.Classical(name).localize(path, images.read_image(path))
+    method = localizer.ClassicalLocalizer(name)
+    result = method.localize(path, images.read_image(path))
     assert not result.mask.any() and result.regions == []
 
 
@@ -85,9 +87,9 @@ def test_otsu_parts_two_kinds_and_a_threshold_overrules_it(photo):
   score[5:10, 5:10] = 0.7
   assert 0.2 < localizer._otsu(score) <= 0.7
   image = images.read_image(photo)
-  by_otsu = localizer.Classical('ela').localize(photo, image)
+  by_otsu = localizer.ClassicalLocalizer('ela').localize(photo, image)
   assert 0 < by_otsu.mask.mean() < 0.5
-  given = localizer.Classical('ela', 0.25).localize(photo, image)
+  given = localizer.ClassicalLocalizer('ela', 0.25).localize(photo, image)
   np.testing.assert_array_equal(given.mask, given.score >= 0.25)
 
 
@@ -104,7 +106,7 @@ def test_coefficients_lie_as_the_pixels_do(name, orientation, photo, tmp_path):
   image = images.read_image(turned)
   assert image.orientation == orientation
   np.testing.assert_array_equal(image.pixels, images.read_image(photo).pixels)
-  detector = localizer.Classical(name)
+  detector = localizer.ClassicalLocalizer(name)
   np.testing.assert_array_equal(
       detector.raw_map(turned, image),
       detector.raw_map(photo, images.read_image(photo)),
@@ -115,8 +117,8 @@ def test_coefficients_lie_as_the_pixels_do(name, orientation, photo, tmp_path):
 def test_coefficients_are_only_in_jpegs(name, tmp_path):
   path = tmp_path / 'photo.png'
   Image.fromarray(PHOTO).save(path)
-  with pytest.raises(baselines.NotApplicable, match='photo.png is no JPEG'):
-    localizer.Classical(name).raw_map(path, images.read_image(path))
+  with pytest.raises(localizer_lib.NotApplicable, match='photo.png is no JPEG'):
+    localizer.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
 
 
 @pytest.mark.parametrize(
@@ -125,22 +127,23 @@ def test_coefficients_are_only_in_jpegs(name, tmp_path):
 def test_what_is_too_small_is_not_applicable(name, size, tmp_path):
   path = tmp_path / 'small.png'
   Image.fromarray(PHOTO[: size[0], : size[1]]).save(path)
-  with pytest.raises(baselines.NotApplicable, match='small.png: .*or more'):
-    localizer.Classical(name).raw_map(path, images.read_image(path))
+  with pytest.raises(localizer_lib.NotApplicable, match='small.png: .*or more'):
+    localizer.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
 
 
 def test_what_is_too_large_is_not_applicable():
   huge = np.broadcast_to(np.uint8(0), (8000, 8000, 3))  # Without memory.
   decoded = images.Decoded(huge, '')
-  with pytest.raises(baselines.NotApplicable, match='64 megapixels'):
-    localizer.Classical('nadjpeg').raw_map(pathlib.Path('huge.jpg'), decoded)
+  with pytest.raises(localizer_lib.NotApplicable, match='64 megapixels'):
+    method = localizer.ClassicalLocalizer('nadjpeg')
+    method.raw_map(pathlib.Path('huge.jpg'), decoded)
 
 
 def test_bad_settings_are_refused():
   with pytest.raises(errors.UserError, match='choose one of dct'):
-    localizer.Classical('elo')
+    localizer.ClassicalLocalizer('elo')
   with pytest.raises(errors.UserError, match='from 0 to 1'):
-    localizer.Classical('ela', 7)
+    localizer.ClassicalLocalizer('ela', 7)
 
 
 def test_the_command_leaves_maps_with_raw_values(command, photo, tmp_path):
@@ -150,7 +153,8 @@ def test_the_command_leaves_maps_with_raw_values(command, photo, tmp_path):
   assert 0 < record['mask_threshold'] < 1
   assert 'percentile' in record['scale'] and 'pillow' in record
   raw = np.load(tmp_path / 'out' / record['files']['heat'])
-  wanted = localizer.Classical('ela').raw_map(photo, images.read_image(photo))
+  method = localizer.ClassicalLocalizer('ela')
+  wanted = method.raw_map(photo, images.read_image(photo))
   np.testing.assert_array_equal(raw, wanted)
   assert raw.max() > 1, 'not scaled'
   _, (again,), _ = command(photo, method='ela', format='npy')

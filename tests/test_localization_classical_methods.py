@@ -14,13 +14,13 @@ from skimage import metrics as similarity
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.localization import classical
 from manloc_jax.localization.classical import adjpeg
 from manloc_jax.localization.classical import blocks
 from manloc_jax.localization.classical import dct
 from manloc_jax.localization.classical import ela
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import luma
+from manloc_jax.localization.classical import methods
 from manloc_jax.localization.classical import nadjpeg
 from manloc_jax.localization.classical import noise
 from manloc_jax.localization.classical import patchmatch
@@ -67,7 +67,7 @@ def test_agrees_with_the_toolbox(name, test_data):
   folder = test_data / 'pyifd_golden'
   file = scipy.io.loadmat(folder / f'168_{GOLDEN[name]}.mat')
   golden = file['OutputMap'].astype(np.float64)
-  method = classical.METHODS[name]
+  method = methods.METHODS[name]
   if method.needs == 'jpeg' and jpeg.jpeglib is None:
     pytest.skip('The extra `jpeg` is not installed: no exact coefficients.')
   ours = method.score(given(method.needs, folder / '168_image.jpg'))

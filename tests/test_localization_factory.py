@@ -15,23 +15,23 @@ from manloc_jax.localization.fusion import localizer as fusion
 
 def test_nothing_named_is_the_fusion_of_the_package():
   found = factory.make()
-  assert isinstance(found, fusion.Fused)
-  assert found.origin == factory.make('fusion').origin
-  assert found.threshold == found.origin['threshold']
+  assert isinstance(found, fusion.FusionLocalizer)
+  assert found.provenance == factory.make('fusion').provenance
+  assert found.threshold == found.provenance['threshold']
 
 
 def test_a_run_says_what_it_is_of(tmp_path):
   run = small.untrained_run(tmp_path / 'network')
-  assert isinstance(factory.make(workdir=run), network.Localizer)
+  assert isinstance(factory.make(workdir=run), network.NetworkLocalizer)
   (tmp_path / 'fusion').mkdir()
   shutil.copy(pretrained.FUSION, tmp_path / 'fusion')
   found = factory.make(workdir=str(tmp_path / 'fusion'), threshold=0.9)
-  assert isinstance(found, fusion.Fused)
+  assert isinstance(found, fusion.FusionLocalizer)
   assert found.threshold == 0.9
 
 
 def test_classical_methods_need_nothing():
-  assert isinstance(factory.make('ela'), localizer.Classical)
+  assert isinstance(factory.make('ela'), localizer.ClassicalLocalizer)
 
 
 @pytest.mark.parametrize(

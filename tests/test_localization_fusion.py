@@ -41,7 +41,7 @@ def random_weights(seed=0):
       mean=np.zeros(COUNT, np.float32),
       spread=np.ones(COUNT, np.float32),
       threshold=0.25,
-      origin={'step': 3},
+      provenance={'step': 3},
   )
 
 
@@ -156,7 +156,7 @@ def test_weights_come_back(file):
   found, wanted = weights_lib.load(file), random_weights()
   jax.tree.map(np.testing.assert_array_equal, found.params, wanted.params)
   assert found.model.width == 8
-  assert (found.threshold, found.origin) == (0.25, {'step': 3})
+  assert (found.threshold, found.provenance) == (0.25, {'step': 3})
 
 
 def test_foreign_files_are_refused_in_a_sentence(file, tmp_path):
@@ -181,14 +181,14 @@ def test_foreign_files_are_refused_in_a_sentence(file, tmp_path):
 @pytest.mark.parametrize('shape', [(1, 1), (1, 3000), (130, 700), (513, 96)])
 def test_detector_takes_any_size(file, photograph, shape):
   pixels = np.resize(photograph, (*shape, 3))
-  result = localizer.Fused(file, device='cpu')(pixels)
+  result = localizer.FusionLocalizer(file, device='cpu')(pixels)
   assert result.score.shape == result.mask.shape == shape
   assert 0 <= result.score.min() <= result.score.max() <= 1
   assert result.threshold == 0.25
 
 
 def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
-  one = localizer.Fused(file, device='cpu')
+  one = localizer.FusionLocalizer(file, device='cpu')
   seen = []
   measure = features.measure
 
@@ -204,7 +204,7 @@ def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
 
 
 def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
-  one = localizer.Fused(file, device='cpu')
+  one = localizer.FusionLocalizer(file, device='cpu')
   forged = photograph.copy()
   forged[40:140, 300:420] = forged[150:250, 60:180]
   for name in ('luma', 'copy'):  # Of which no block knows the others.
@@ -241,7 +241,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
 
 
 def test_windows_of_a_tile_fit_together(file, photograph, monkeypatch):
-  one = localizer.Fused(file, device='cpu')
+  one = localizer.FusionLocalizer(file, device='cpu')
   whole = one(photograph).score
   monkeypatch.setattr(network, 'WINDOW', 24)
   np.testing.assert_allclose(one(photograph).score, whole, atol=1e-4)
@@ -249,6 +249,6 @@ def test_windows_of_a_tile_fit_together(file, photograph, monkeypatch):
 
 def test_bad_arguments_are_refused(file):
   with pytest.raises(errors.UserError, match='threshold of 2'):
-    localizer.Fused(file, threshold=2)
+    localizer.FusionLocalizer(file, threshold=2)
   with pytest.raises(ValueError, match='uint8'):
-    localizer.Fused(file)(np.zeros((4, 4, 3)))
+    localizer.FusionLocalizer(file)(np.zeros((4, 4, 3)))

@@ -60,8 +60,8 @@ def test_it_learns_what_tells_and_writes_its_weights(config, parts, tmp_path):
   assert train.train(config, str(tmp_path)) > 0.9
   weights = weights_lib.load(tmp_path / 'fusion.safetensors')
   assert 0 < weights.threshold < 1
-  assert weights.origin['split_digest'] == 'digest'
-  assert weights.origin['config']['num_steps'] == 60
+  assert weights.provenance['split_digest'] == 'digest'
+  assert weights.provenance['config']['num_steps'] == 60
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(
@@ -170,13 +170,13 @@ def test_the_command_trains_on_a_forged_set(tmp_path):
   done = run()
   assert done.returncode == 0, done.stderr
   weights = weights_lib.load(workdir / 'fusion.safetensors')
-  assert weights.origin['step'] == 2
+  assert weights.provenance['step'] == 2
   drawn, digest = examples_lib.draw(
       config_dict.ConfigDict({
           **config_lib.get_config().data.to_dict(), 'root': str(root)
       })
   )
-  assert weights.origin['split_digest'] == digest
+  assert weights.provenance['split_digest'] == digest
   names = [{one.group for one in part} for part in drawn.values()]
   assert not names[0] & names[1] and not names[0] & names[2]
   for bad, words in (

@@ -15,12 +15,12 @@ from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.localization import classical
 from manloc_jax.localization.classical import jpeg
+from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import weights as weights_lib
 
 # What takes more of a method than the pixels.
-_JPEG_METHODS = [k for k, v in classical.METHODS.items() if v.needs == 'jpeg']
+_JPEG_METHODS = [k for k, v in methods.METHODS.items() if v.needs == 'jpeg']
 # These take a second for each of the larger images.
 _SLOW = ('fusion', 'patchmatch')
 
@@ -74,7 +74,7 @@ def names(*folders: pathlib.Path) -> set[str]:
   return {path.name for folder in folders for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize('method', ['fusion', *classical.METHODS])
+@pytest.mark.parametrize('method', ['fusion', *methods.METHODS])
 def test_a_line_for_each_file_and_no_noise(method, tree, command):
   odd = tree / ('some' if method in _SLOW else 'odd')
   code, records, lines = command(odd, tree / 'none', method=method)

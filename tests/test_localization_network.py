@@ -10,8 +10,8 @@ import small
 
 from manloc_jax import errors
 from manloc_jax import models
+from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import network
-from manloc_jax.localization import regions
 from manloc_jax.models import postprocess
 from manloc_jax.training import checkpoint
 
@@ -30,13 +30,13 @@ def run(workdir):
 
 @pytest.fixture(scope='module')
 def localizer(workdir):
-  return network.Localizer.from_run(workdir)
+  return network.NetworkLocalizer.from_run(workdir)
 
 
 @pytest.fixture
 def red(workdir):
   """A localizer whose network finds what is red."""
-  made = network.Localizer.from_run(workdir)
+  made = network.NetworkLocalizer.from_run(workdir)
   made._score = lambda params, windows: np.asarray(windows)[..., 0] / 255
   return made
 
@@ -76,7 +76,7 @@ def plain_loop(run, image, stride: int, gate: str = 'none') -> np.ndarray:
 )
 def test_maps_are_those_of_a_plain_loop(size, stride, workdir, run):
   image = photograph(*size)
-  found = network.Localizer.from_run(workdir, stride=stride)(image)
+  found = network.NetworkLocalizer.from_run(workdir, stride=stride)(image)
   assert found.score.shape == size and found.score.dtype == np.float32
   want = plain_loop(run, image, stride)
   np.testing.assert_allclose(found.score, want, atol=1e-5)
@@ -87,14 +87,14 @@ def test_maps_are_those_of_a_plain_loop(size, stride, workdir, run):
 @pytest.mark.parametrize('gate', ['hard', 'soft'])
 def test_gates_are_those_of_the_paper(gate, workdir, run):
   image = photograph(70, 90)
-  found = network.Localizer.from_run(workdir, gate=gate).score_map(image)
+  found = network.NetworkLocalizer.from_run(workdir, gate=gate).score_map(image)
   want = plain_loop(run, image, network.STRIDE, gate)
   np.testing.assert_allclose(found, want, atol=1e-5)
   assert found.std() > 0.01
 
 
 def test_all_windows_of_a_pixel_weigh_the_same(workdir):
-  made = network.Localizer.from_run(workdir)
+  made = network.NetworkLocalizer.from_run(workdir)
   # Each window says its red in its corner.
   made._score = lambda params, windows: np.broadcast_to(
       np.asarray(windows)[:, :1, :1, 0] / 255, windows.shape[:3]
@@ -156,8 +156,8 @@ def test_mask_regions_and_threshold(red):
   np.testing.assert_array_equal(found.mask, image[..., 0] > 0)
   assert found.region_count == 2
   assert found.regions == [
-      regions.Region(top=40, left=10, height=30, width=20, pixels=600),
-      regions.Region(top=5, left=100, height=10, width=20, pixels=200),
+      localizer_lib.Region(top=40, left=10, height=30, width=20, pixels=600),
+      localizer_lib.Region(top=5, left=100, height=10, width=20, pixels=200),
   ]
   red.threshold = 100 / 255 - 1e-6
   assert red(image).region_count == 2, 'the threshold itself counts'
@@ -170,21 +170,22 @@ def test_regions_of_noise_are_counted_and_the_largest_listed():
   mask[::4, ::4] = True
   mask[0, :3] = True
   mask[5, 5] = True  # Touches (4, 4) by a corner.
-  found, count = regions.find(mask)
-  assert count == 25 * 25 and len(found) == regions.MOST
+  found, count = localizer_lib.find_regions(mask)
+  assert count == 25 * 25 and len(found) == localizer_lib.MOST_REGIONS
   assert [region.pixels for region in found[:3]] == [3, 2, 1]
-  assert regions.find(np.zeros((3, 3), bool)) == ([], 0)
+  assert localizer_lib.find_regions(np.zeros((3, 3), bool)) == ([], 0)
 
 
 def test_threshold_is_that_of_the_validation_part(workdir, tmp_path):
-  assert network.Localizer.from_run(workdir).threshold == 0.5
+  assert network.NetworkLocalizer.from_run(workdir).threshold == 0.5
   folder = tmp_path / 'results'
   small.untrained_run(tmp_path)
   folder.mkdir()
 
   def threshold(result: str, **settings) -> float:
     (folder / 'test.json').write_text(result)
-    return network.Localizer.from_run(str(tmp_path), **settings).threshold
+    made = network.NetworkLocalizer.from_run(str(tmp_path), **settings)
+    return made.threshold
 
   result = json.dumps({'step': small.STEP, 'val_threshold': 0.25})
   assert threshold(result) == 0.25
@@ -197,16 +198,16 @@ def test_threshold_is_that_of_the_validation_part(workdir, tmp_path):
 
 
 def test_origin_names_weights_and_settings(workdir, localizer, tmp_path):
-  again = network.Localizer.from_run(
+  again = network.NetworkLocalizer.from_run(
       workdir, device='cpu', batch_size=jax.device_count()
   )
-  assert again.origin == localizer.origin
-  assert localizer.origin['step'] == small.STEP
+  assert again.provenance == localizer.provenance
+  assert localizer.provenance['step'] == small.STEP
   other = small.untrained_run(tmp_path, scale=1.5)
-  other = network.Localizer.from_run(other, stride=16).origin
-  differ = {k for k, v in localizer.origin.items() if other[k] != v}
+  other = network.NetworkLocalizer.from_run(other, stride=16).provenance
+  differ = {k for k, v in localizer.provenance.items() if other[k] != v}
   assert differ == {'stride', 'weights_sha256'}
-  json.dumps(localizer.origin, allow_nan=False)
+  json.dumps(localizer.provenance, allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_origin_names_weights_and_settings(workdir, localizer, tmp_path):
 )
 def test_settings_that_make_no_sense_are_refused(workdir, settings, words):
   with pytest.raises(errors.UserError, match=words):
-    network.Localizer.from_run(workdir, **settings)
+    network.NetworkLocalizer.from_run(workdir, **settings)
 
 
 def test_networks_of_one_task(tmp_path):
@@ -231,11 +232,11 @@ def test_networks_of_one_task(tmp_path):
       tmp_path / 'p', **{'model.decoder': 'none'}
   )
   with pytest.raises(errors.UserError, match='no map'):
-    network.Localizer.from_run(patches)
+    network.NetworkLocalizer.from_run(patches)
   pixels = small.untrained_run(tmp_path / 's', **{'model.network': 'fcn'})
   with pytest.raises(errors.UserError, match="'soft' needs labels"):
-    network.Localizer.from_run(pixels, gate='soft')
-  found = network.Localizer.from_run(pixels)(photograph(30, 70))
+    network.NetworkLocalizer.from_run(pixels, gate='soft')
+  found = network.NetworkLocalizer.from_run(pixels)(photograph(30, 70))
   assert found.score.shape == (30, 70)
 
 
@@ -253,7 +254,7 @@ def test_what_is_no_image_is_refused(localizer):
 def test_broken_weights_are_named(tmp_path):
   broken = small.untrained_run(tmp_path, scale=float('nan'))
   with pytest.raises(errors.UserError, match='no numbers'):
-    network.Localizer.from_run(broken)(photograph(20, 20))
+    network.NetworkLocalizer.from_run(broken)(photograph(20, 20))
 
 
 def test_real_photograph(test_data, localizer):

@@ -6,7 +6,7 @@ from sklearn import metrics as reference
 
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
-from manloc_jax.training import steps
+from manloc_jax.metrics import totals as totals_lib
 
 BINS = 64
 SIDE = 8
@@ -25,7 +25,7 @@ def sample():
   patch_truth = np.array([0, 1, 1, 0, 0, 0])
   patch_score = np.array([0.25, 0.75, 0.5, 0.5, 0.125, 0.0], np.float32)
   rows = np.broadcast_to(image[:, None, None], truth.shape)
-  totals = steps.Totals(
+  totals = totals_lib.Totals(
       patches=np.asarray(
           histogram.histogram(
               patch_score, patch_truth, np.zeros(6, np.int32), (1, BINS)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+import manloc_jax
 from manloc_jax import cli
 from manloc_jax import pretrained
 from manloc_jax.data import forge
 from manloc_jax.data import images
 from manloc_jax.localization import factory
-from manloc_jax.localization import network
 from manloc_jax.reports import generated_docs
 
 CARD = pathlib.Path(pretrained.__file__).with_name('MODEL_CARD.md')
@@ -57,8 +57,8 @@ def test_the_command_needs_no_run(forgeries, tmp_path, capsys):
 
 def test_the_python_door_opens_the_same(forgeries):
   path, _ = forgeries[0]
-  localizer = network.Localizer.from_pretrained(device='cpu')
-  assert localizer.origin == factory.make(device='cpu').origin
+  localizer = manloc_jax.load_localizer(device='cpu')
+  assert localizer.provenance == factory.make(device='cpu').provenance
   found = localizer(images.read_image(path).pixels)
   assert 0 <= found.image_score <= 1
 

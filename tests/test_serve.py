@@ -31,7 +31,7 @@ class Ramp:
   packages = {'paper': '1.0'}
 
   def __init__(self):
-    self.origin = {'threshold': self.threshold, 'weights_sha256': 'f' * 64}
+    self.provenance = {'threshold': self.threshold, 'weights_sha256': 'f' * 64}
     self.calls = 0
 
   def localize(self, path, image):
@@ -276,4 +276,4 @@ def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
 def test_the_localizer_is_that_of_a_run(tmp_path):
   run = small.untrained_run(tmp_path)
   made = serve.make_localizer(run, device='cpu')
-  assert made.origin == network.Localizer.from_run(run).origin
+  assert made.provenance == network.NetworkLocalizer.from_run(run).provenance

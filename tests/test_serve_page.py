@@ -151,7 +151,7 @@ def test_a_visit(server, browser, workdir, tmp_path):
 
   page.upload(tmp_path / 'a.png')
   page.shown('a.png')
-  want = network.Localizer.from_run(workdir)
+  want = network.NetworkLocalizer.from_run(workdir)
   with Image.open(tmp_path / 'a.png') as image:
     result = want(np.asarray(image))
   assert f'{result.image_score:.2f}' in page.text('#summary')

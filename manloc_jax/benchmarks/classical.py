@@ -30,15 +30,15 @@ from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import results
 from manloc_jax.data import images
-from manloc_jax.localization import classical
 from manloc_jax.localization.classical import jpeg
+from manloc_jax.localization.classical import methods
 
 PEER = 'pyIFD NADQ'
 COMPARED = 'nadjpeg'
 
 _SIZES = flags.DEFINE_list('sizes', ['0.1', '1', '4'], 'Megapixels, 4:3.')
 _METHODS = flags.DEFINE_list(
-    'methods', list(classical.METHODS), 'Whom to time.'
+    'methods', list(methods.METHODS), 'Whom to time.'
 )
 _JSON = results.define_json_flag()
 
@@ -95,7 +95,7 @@ def write_image(path: pathlib.Path, megapixels: float) -> int:
 
 def make_method(name: str, path: pathlib.Path) -> candidates.Run:
   """Makes a method of ours on a file."""
-  method = classical.METHODS[name]
+  method = methods.METHODS[name]
   pixels = images.read_image(path).pixels
 
   def score() -> None:

@@ -21,7 +21,7 @@ from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
 from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import manifest
-from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.training import evaluator
 
 OURS = 'manloc_jax'
 PEERS = ('torch', 'forward')
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
 def make_ours(config, folder: pathlib.Path, precision: str) -> candidates.Run:
   """Makes passes over a set that end with its sums."""
   params, model, mesh = candidates.make_network(config, precision)
-  count = patch_evaluation.make_counter(model, mesh, config, folder)
+  count = evaluator.make_counter(model, mesh, config, folder)
   return _repeat(lambda: count(params, SPLIT))
 
 

@@ -15,7 +15,7 @@ from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
-from manloc_jax.localization import localizer as localization
+from manloc_jax.localization import localizer as localizer_lib
 
 _REPEATS = 3  # Of each part; the median counts.
 
@@ -67,7 +67,7 @@ def _parts(path: pathlib.Path) -> dict[str, float]:
   network, _ = _timed(detector.weigh, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)
-  rest, _ = _timed(localization.summarize, score, score, 0.5)
+  rest, _ = _timed(localizer_lib.summarize, score, score, 0.5)
   return {
       'copies': copies,
       'classical': measuring - noise,
@@ -104,12 +104,12 @@ def _detector():
       mean=np.zeros(count, np.float32),
       spread=np.ones(count, np.float32),
       threshold=0.5,
-      origin={},
+      provenance={},
   )
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / 'fusion.safetensors'
     weights_lib.save(path, weights)
-    return detector.Fused(path)
+    return detector.FusionLocalizer(path)
 
 
 def summarize(

@@ -1,7 +1,6 @@
 """What a benchmark prints and writes."""
 
 from collections.abc import Sequence
-import importlib.metadata
 import json
 import os
 import platform
@@ -11,8 +10,8 @@ from typing import Any
 
 from absl import flags
 
-import manloc_jax
 from manloc_jax import files
+from manloc_jax import provenance
 
 _PACKAGES = ('jax', 'jaxlib', 'torch', 'tensorflow-cpu')
 
@@ -60,12 +59,11 @@ def resident_bytes() -> int:
 
 def origin(platform_name: str, device_kind: str) -> dict[str, Any]:
   """Says on what machine and with which packages a result was made."""
-  versions = {'manloc_jax': manloc_jax.__version__}
-  for package in _PACKAGES:
-    try:
-      versions[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      continue
+  found = provenance.versions(_PACKAGES)
+  versions = {
+      'manloc_jax': provenance.VERSION,
+      **{name: version for name, version in found.items() if version},
+  }
   name = device_kind if platform_name != 'cpu' else _cpu_name()
   return {'device': name, 'versions': versions}
 

@@ -5,7 +5,6 @@ import ml_collections
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
-from manloc_jax.localization import factory
 
 # Settings that count something.
 _POSITIVE = (
@@ -29,10 +28,10 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
     mode: Of `main`.
   """
   if config.method != run_config.NETWORK:
-    if config.method not in factory.METHODS:
+    if config.method not in run_config.METHODS:
       raise errors.UserError(
           f'--config.method is {config.method!r}; choose one of'
-          f' {", ".join(factory.METHODS)}.'
+          f' {", ".join(run_config.METHODS)}.'
       )
     if mode in ('train', 'robustness'):
       raise errors.UserError(
@@ -66,7 +65,6 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
 
 def _check_init_from(config: ml_collections.ConfigDict) -> None:
   """Raises UserError unless there is a run of this network to start from."""
-  from manloc_jax.training import checkpoint  # Orbax takes its time.
 
   setting = f'--config.train.init_from={config.train.init_from}'
   try:
@@ -81,4 +79,4 @@ def _check_init_from(config: ml_collections.ConfigDict) -> None:
       models.abstract_params(models.make(**one.model))
       for one in (theirs, config)
   ]
-  checkpoint.check_shapes(*params, f'The run of {setting}')
+  models.check_shapes(*params, f'The run of {setting}')

@@ -8,7 +8,7 @@ import sys
 from manloc_jax import errors
 
 # Everything heavy is imported where it is used: help comes at once. So the
-# names of `detectors.METHODS` stand here again.
+# names of `run_config.METHODS` stand here again.
 METHODS = (
     'fusion',
     'network',

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 
 from manloc_jax import errors
+from manloc_jax.patch_side import SIDE as SIDE
 
-SIDE = 64  # Patch side in pixels (paper, section 3.1.1).
 SPLITS = ('train', 'val', 'test')
 
 

@@ -21,8 +21,7 @@ from manloc_jax import files
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import extract
-from manloc_jax.localization import classical
-from manloc_jax.localization import localizer
+from manloc_jax.localization import localizer as localizer_lib
 
 _BITS = 20  # Of 32: sign, exponent and 11 of the fraction.
 BINS = 2**_BITS
@@ -52,7 +51,7 @@ class Scored:
 
 
 def score(
-    record: spec.Record, job: extract.Job, detector: localizer.Detector
+    record: spec.Record, job: extract.Job, detector: localizer_lib.Localizer
 ) -> Scored:
   """Scores the map of a whole image.
 
@@ -71,8 +70,9 @@ def score(
   reason = ''
   try:
     raw = detector.raw_map(record.image, images.Decoded(pixels, note))
-  except classical.NotApplicable as error:
-    raw, reason = np.full(mask.shape, detector.neutral, np.float32), str(error)
+  except localizer_lib.NotApplicable as error:
+    raw = np.full(mask.shape, detector.constant_score, np.float32)
+    reason = str(error)
   seconds = time.perf_counter() - start
   if not np.isfinite(raw).all():
     raise errors.UserError(

@@ -8,8 +8,6 @@ area below one half stays there. Scores are named as those of patches are.
 
 from collections.abc import Iterable, Iterator
 import functools
-import hashlib
-import json
 import pathlib
 import shutil
 from typing import Any
@@ -19,13 +17,14 @@ import numpy as np
 import tqdm
 
 from manloc_jax import files
+from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import image_scores
 from manloc_jax.evaluation import patches as patches_lib
-from manloc_jax.localization import localizer
+from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
 
@@ -37,7 +36,7 @@ def evaluate(
     config: ml_collections.ConfigDict,
     prepared: str,
     workdir: str,
-    detector: localizer.Detector,
+    detector: localizer_lib.Localizer,
     workers: int | None = None,
 ) -> list[pathlib.Path]:
   """Scores a detector on the whole images of `eval.splits`.
@@ -62,16 +61,16 @@ def evaluate(
     UserError: Images have changed or gone.
   """
   content = manifest.read(prepared)
-  origin = _origin(config, content, detector)
+  provenance = _provenance(config, content, detector)
   results = pathlib.Path(workdir) / 'results'
   parts = manifest.WHOLE_IMAGES
   asked = [split for split in config.eval.splits if split in parts]
   written = [results / f'{split}.json' for split in asked or ['test_images']]
-  if all(patches_lib.is_current(path, origin) for path in written):
+  if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
-  kept = results / f'images-{_digest(origin)[:12]}'
+  kept = results / f'images-{provenance_lib.sha256_of_json(provenance)[:12]}'
   kept.mkdir(parents=True, exist_ok=True)
-  if not detector.parallel:
+  if not detector.runs_in_workers:
     workers = 1  # The devices are in this process.
   count = functools.partial(
       _score_part, config, prepared, detector, kept, workers
@@ -84,47 +83,41 @@ def evaluate(
     result = {
         'split': path.stem,
         'protocol': PROTOCOL,
-        **_result(records, found, edge, detector.bounded),
+        **_result(records, found, edge, detector.is_probability),
         'data': patches_lib.data_facts(content, parts[path.stem]),
         'training': {},
-        **origin,
+        **provenance,
     }
-    text = json.dumps(patches_lib.without_nan(result), indent=1)
-    files.write_text(path, text)
+    files.write_json(path, result)
   # Also what was begun with other settings and abandoned.
   for folder in results.glob('images-*'):
     shutil.rmtree(folder)
   return written
 
 
-def _origin(
+def _provenance(
     config: ml_collections.ConfigDict,
     content: dict[str, Any],
-    detector: localizer.Detector,
+    detector: localizer_lib.Localizer,
 ) -> dict[str, Any]:
   """What the scores depend on."""
-  origin = patches_lib.provenance(config)
-  origin['versions'] |= detector.packages
+  made_by = provenance_lib.of_run(run_config.plain(config))
+  made_by['versions'] |= detector.packages
   if config.method != run_config.NETWORK:
-    origin |= {'device': detector.device, 'devices': 1}
+    made_by |= {'device': detector.device, 'devices': 1}
   return {
       'method': config.method,
-      'detector': detector.origin,
+      'detector': detector.provenance,
       'prepared': content['split_digest'],
-      'step': detector.origin.get('step'),
-      **origin,
+      'step': detector.provenance.get('step'),
+      **made_by,
   }
-
-
-def _digest(origin: dict[str, Any]) -> str:
-  text = json.dumps(origin, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _score_part(
     config: ml_collections.ConfigDict,
     prepared: str,
-    detector: localizer.Detector,
+    detector: localizer_lib.Localizer,
     kept: pathlib.Path,
     workers: int | None,
     part: str,
@@ -187,7 +180,7 @@ def _result(
     records: list[spec.Record],
     found: list[image_scores.Scored],
     edge: int,
-    bounded: bool,
+    is_probability: bool,
 ) -> dict[str, Any]:
   """What a result file says of the images of a part.
 
@@ -195,7 +188,7 @@ def _result(
     records: The images.
     found: What is known of each.
     edge: Bin from which on F1 is best on validation.
-    bounded: Whether scores at the threshold 0.5 mean anything.
+    is_probability: Whether scores at the threshold 0.5 mean anything.
   """
   bins, pooled = _pooled(found)
   negatives, positives = pooled.sum(axis=1)
@@ -208,7 +201,7 @@ def _result(
           pooled, np.searchsorted(bins, edge)
       )['f1'],
   }
-  if bounded:
+  if is_probability:
     values |= _at_half(bins, pooled, found)
   kinds = np.array([record.manipulation for record in records])
   by_manipulation = {}

@@ -1,10 +1,5 @@
 """A split of a prepared set to numbers, with trivial baselines beside them."""
 
-from collections.abc import Callable, Iterable
-import hashlib
-import importlib.metadata
-import json
-import math
 import pathlib
 from typing import Any
 
@@ -12,84 +7,19 @@ import jax
 import ml_collections
 import numpy as np
 
-import manloc_jax
-from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import models
+from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
-from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import qualitative
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
+from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import checkpoint
+from manloc_jax.training import evaluator
 from manloc_jax.training import metric_writer
 from manloc_jax.training import sharding
-from manloc_jax.training import steps
-
-PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
-
-
-def make_totaller(
-    model, mesh, config: ml_collections.ConfigDict
-) -> Callable[[Any, Iterable, int], steps.Totals]:
-  """Returns `total(params, batches, images)`, NumPy sums over all devices.
-
-  It compiles once for equally many images. The pixel scores take 8 bytes per
-  bin and image on each device.
-
-  Raises:
-    UserError: `eval.bins` is odd, or the batch does not split.
-  """
-  sharding.check_batch_size(config.eval.batch_size, mesh)
-  if config.eval.bins % 2:
-    raise errors.UserError(
-        f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
-        ' even --config.eval.bins.'
-    )
-  zeros = steps.make_zero_totals(
-      mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
-  )
-  step = steps.make_eval_step(
-      model, mesh, smooth_sigma=config.eval.smooth_sigma
-  )
-  add = steps.make_sum_totals(mesh)
-
-  def total(params, batches: Iterable, images: int) -> steps.Totals:
-    totals = zeros(images)
-    for batch in sharding.prefetch(batches, mesh):
-      totals = step(params, totals, batch)
-    return jax.device_get(add(totals))
-
-  return total
-
-
-def make_counter(
-    model, mesh, config: ml_collections.ConfigDict, prepared: str
-) -> Callable[[Any, str], steps.Totals]:
-  """Returns `count(params, split) -> totals`; see `make_totaller`."""
-  total = make_totaller(model, mesh, config)
-  process = (jax.process_index(), jax.process_count())
-
-  def count(params, split: str) -> steps.Totals:
-    batches = backend.eval_batches(
-        prepared,
-        split,
-        batch_size=config.eval.batch_size // jax.process_count(),
-        process=process,
-    )
-    return total(params, batches, len(manifest.image_ids(prepared, split)))
-
-  return count
-
-
-def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
-  """Returns the mean mask of a split, f64[side, side]."""
-  total, count = 0.0, 0
-  for batch in backend.eval_batches(prepared, split, batch_size=256):
-    seen = batch['mask'][batch['weight'] > 0]
-    total, count = total + seen.sum(axis=0, dtype=np.int64), count + len(seen)
-  return np.asarray(total / max(count, 1), np.float64)
 
 
 def evaluate(
@@ -112,15 +42,15 @@ def evaluate(
   """
   run = checkpoint.load(workdir)
   content = manifest.read(prepared)
-  origin = {
+  provenance = {
       'step': run.step,
       'prepared': content['split_digest'],
-      **provenance(config),
+      **provenance_lib.of_run(run_config.plain(config)),
   }
   folder = pathlib.Path(workdir) / 'results'
   splits = [s for s in config.eval.splits if s not in manifest.WHOLE_IMAGES]
   written = [folder / f'{split}.json' for split in splits]
-  if all(is_current(path, origin) for path in written):
+  if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
   for split in splits:
     manifest.part(prepared, split)  # Refuses a name that is none.
@@ -138,9 +68,9 @@ def evaluate(
         images=config.eval.examples,
         batch_size=config.eval.batch_size,
     )
-  count = make_counter(model, mesh, config, prepared)
-  prior = mean_mask(prepared)
-  edge = best_edge(count(params, 'val'))
+  count = evaluator.make_counter(model, mesh, config, prepared)
+  prior = evaluator.mean_mask(prepared)
+  edge = evaluator.best_edge(count(params, 'val'))
   for split, path in zip(splits, written, strict=True):
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
@@ -148,23 +78,17 @@ def evaluate(
         **split_scores(count(params, split), model.tasks, kinds, prior, edge),
         'data': data_facts(content, split),
         'training': _rates(workdir),
-        **origin,
+        **provenance,
     }
-    files.write_text(path, json.dumps(without_nan(result), indent=1))
+    files.write_json(path, result)
   for old in folder.glob('*.json'):
     if old.stem not in config.eval.splits:
       old.unlink()  # Of a split no longer asked for.
   return written
 
 
-def best_edge(totals: steps.Totals) -> int:
-  """Returns the bin edge with the best F1 over the pixels of a split."""
-  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
-  return int(histogram.f1_curve(pixels).argmax())
-
-
 def split_scores(
-    totals: steps.Totals,
+    totals: totals_lib.Totals,
     tasks: tuple[str, ...],
     kinds: list[str],
     prior: np.ndarray,
@@ -203,19 +127,6 @@ def split_scores(
   return found
 
 
-def is_current(path: pathlib.Path, origin: dict[str, Any]) -> bool:
-  """Whether a result file stands for this checkpoint and these settings."""
-  if not path.exists():
-    return False
-  try:
-    written = json.loads(path.read_text())
-  except ValueError:
-    return False  # Damaged: made anew.
-  # Through JSON, which knows no tuples.
-  wanted = json.loads(json.dumps(origin))
-  return all(written.get(key) == value for key, value in wanted.items())
-
-
 def _rates(workdir: str) -> dict[str, float]:
   """Median speed of training, and the share of it spent waiting for input."""
   lines = [x for x in metric_writer.read(workdir) if 'patches_per_s' in x]
@@ -236,43 +147,3 @@ def data_facts(content: dict, split: str) -> dict:
       # A stream trains on others than those of the prepared part.
       'training_patches': None if is_stream else trained_on,
   }
-
-
-def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """Which settings, packages and device made a result.
-
-  Folders are left out: they say where a result was made and not what it is.
-  """
-  content = run_config.plain(config)
-  return {
-      'config': content,
-      'config_sha256': hashlib.sha256(
-          json.dumps(content, sort_keys=True).encode()
-      ).hexdigest(),
-      'versions': {
-          'manloc_jax': manloc_jax.__version__,
-          **{name: _version(name) for name in PACKAGES},
-      },
-      'device': jax.devices()[0].device_kind,
-      'devices': jax.device_count(),
-  }
-
-
-def _version(package: str) -> str | None:
-  for name in (package, f'{package}-cpu'):
-    try:
-      return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      continue
-  return None
-
-
-def without_nan(tree):
-  """Replaces NaN, which JSON does not know, by null."""
-  if isinstance(tree, dict):
-    return {key: without_nan(value) for key, value in tree.items()}
-  if isinstance(tree, (list, tuple)):
-    return [without_nan(value) for value in tree]
-  if isinstance(tree, float) and math.isnan(tree):
-    return None
-  return tree

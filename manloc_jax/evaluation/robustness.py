@@ -14,6 +14,8 @@ import tqdm
 
 from manloc_jax import files
 from manloc_jax import models
+from manloc_jax import provenance as provenance_lib
+from manloc_jax import run_config
 from manloc_jax.data import degrade
 from manloc_jax.data import pool
 from manloc_jax.data import spec
@@ -21,6 +23,7 @@ from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.training import checkpoint
+from manloc_jax.training import evaluator
 from manloc_jax.training import sharding
 
 # A folder of its own: files beside the splits' would count as splits.
@@ -63,9 +66,9 @@ def robustness(
     UserError: There is no checkpoint, or images have changed or gone.
   """
   run = checkpoint.load(workdir)
-  origin = _origin(config, prepared, run.step)
+  provenance = _provenance(config, prepared, run.step)
   path = pathlib.Path(workdir) / FILE
-  result = _begin(path, origin)
+  result = _begin(path, provenance)
   done = {(one['series'], one['level']) for one in result['levels']}
   missing = [level for level in LEVELS if level not in done]
   if not missing:
@@ -96,11 +99,11 @@ def robustness(
           **score(found),
           'images_without_windows': windowless,
       })
-      files.write_text(path, json.dumps(result, indent=1))
+      files.write_json(path, result)
   return path
 
 
-def _origin(
+def _provenance(
     config: ml_collections.ConfigDict, prepared: str, step: int
 ) -> dict[str, Any]:
   """What the scores of all levels depend on."""
@@ -108,20 +111,20 @@ def _origin(
       'split': degraded_windows.SPLIT,
       'step': step,
       'prepared': manifest.read(prepared)['split_digest'],
-      **patch_evaluation.provenance(config),
+      **provenance_lib.of_run(run_config.plain(config)),
       'codecs': degrade.versions(),
   }
 
 
-def _begin(path: pathlib.Path, origin: dict[str, Any]) -> dict[str, Any]:
+def _begin(path: pathlib.Path, provenance: dict[str, Any]) -> dict[str, Any]:
   """Returns what a file holds already, or a result without levels."""
-  if patch_evaluation.is_current(path, origin):
+  if provenance_lib.is_current(path, provenance):
     return json.loads(path.read_text())
   series = {
       name: {'title': one.title, 'unit': one.unit}
       for name, one in degrade.SERIES.items()
   }
-  return {**origin, 'series': series, 'levels': []}
+  return {**provenance, 'series': series, 'levels': []}
 
 
 def _watched(
@@ -145,10 +148,10 @@ def _make_scorer(
   """Returns `score(found) -> scores`, of the windows of each image."""
   model = models.make(**config.model)
   params = jax.device_put(params, sharding.replicated(mesh))
-  total = patch_evaluation.make_totaller(model, mesh, config)
-  count = patch_evaluation.make_counter(model, mesh, config, prepared)
-  edge = patch_evaluation.best_edge(count(params, 'val'))
-  prior = patch_evaluation.mean_mask(prepared)
+  total = evaluator.make_totaller(model, mesh, config)
+  count = evaluator.make_counter(model, mesh, config, prepared)
+  edge = evaluator.best_edge(count(params, 'val'))
+  prior = evaluator.mean_mask(prepared)
   kinds = [record.manipulation for record in records]
   index, processes = jax.process_index(), jax.process_count()
 
@@ -165,6 +168,6 @@ def _make_scorer(
           totals, model.tasks, kinds, prior, edge
       )
     del scores['roc']  # Curves for each level would fill the file.
-    return patch_evaluation.without_nan(scores)
+    return scores
 
   return score

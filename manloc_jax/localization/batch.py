@@ -19,7 +19,7 @@ from manloc_jax import files
 from manloc_jax.data import image_files as image_files_lib
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.localization import localizer as localization
+from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
 
 FORMATS = ('png', 'npy', 'npz')
@@ -33,7 +33,7 @@ Record = dict[str, Any]
 
 def localize_files(
     inputs: Sequence[image_files_lib.Input],
-    localizer: localization.Detector,
+    localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str = 'png',
 ) -> Iterator[Record]:
@@ -75,11 +75,11 @@ def localize_files(
 
 def _localize_file(
     one: image_files_lib.Input,
-    localizer: localization.Detector,
+    localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str,
 ) -> Record:
-  origin = {**localizer.origin, 'image_sha256': _digest(one.path)}
+  origin = {**localizer.provenance, 'image_sha256': _digest(one.path)}
   names = {
       'heat': f'{one.name}.heat.{heat_format}',
       'mask': f'{one.name}.mask.png',
@@ -114,8 +114,8 @@ def _localize_file(
 def describe(
     name: str,
     image: images.Decoded,
-    result: localization.Result,
-    detector: localization.Detector,
+    result: localizer_lib.Result,
+    detector: localizer_lib.Localizer,
     seconds: float,
 ) -> Record:
   """Tells what was found in an image, as JSON holds it.
@@ -139,7 +139,7 @@ def describe(
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,
-      **detector.origin,
+      **detector.provenance,
       **detector.packages,
       'device': detector.device,
       'seconds': seconds,

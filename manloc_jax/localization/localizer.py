@@ -4,14 +4,40 @@ import dataclasses
 import pathlib
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from manloc_jax import errors
 from manloc_jax.data import images
-from manloc_jax.localization import regions as regions_lib
+from manloc_jax.data import spec
+
+
+class NotApplicable(spec.DataError):
+  """A file of which a method cannot say anything, in one sentence."""
+
 
 # Share of the pixels that may score higher than the image does.
 _TOP_SHARE = 0.01
+MOST_REGIONS = 20  # That are listed; noise has any number.
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+  """Manipulated pixels that touch each other, by a side or a corner.
+
+  Attributes:
+    top: First row of the box around them.
+    left: First column.
+    height: Of the box.
+    width: Of the box.
+    pixels: How many they are.
+  """
+
+  top: int
+  left: int
+  height: int
+  width: int
+  pixels: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,28 +62,28 @@ class Result:
   mask: np.ndarray
   threshold: float
   image_score: float
-  regions: list[regions_lib.Region]
+  regions: list[Region]
   region_count: int
 
 
-class Detector(Protocol):
+class Localizer(Protocol):
   """What makes a map of an image file.
 
   Attributes:
-    origin: What decides on results, as JSON holds it.
+    provenance: What decides on results, as JSON holds it.
     packages: Versions of what computes them, by name.
     device: Kind of the device.
-    bounded: Whether values lie in 0 to 1, so that 0.5 parts them.
-    neutral: Value that says nothing, for constant maps.
-    parallel: Whether other processes may use copies of it.
+    is_probability: Whether values lie in 0 to 1, so that 0.5 parts them.
+    constant_score: Value that says nothing, for constant maps.
+    runs_in_workers: Whether other processes may use copies of it.
   """
 
-  origin: dict[str, Any]
+  provenance: dict[str, Any]
   packages: dict[str, str]
   device: str
-  bounded: bool
-  neutral: float
-  parallel: bool
+  is_probability: bool
+  constant_score: float
+  runs_in_workers: bool
 
   def raw_map(
       self, path: pathlib.Path, image: images.Decoded
@@ -104,6 +130,32 @@ def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
     threshold: Scores from here on are manipulated.
   """
   mask = score >= threshold
-  regions, count = regions_lib.find(mask)
+  regions, count = find_regions(mask)
   image_score = float(np.quantile(raw, 1 - _TOP_SHARE))
   return Result(score, raw, mask, threshold, image_score, regions, count)
+
+
+def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:
+  """Returns the largest regions of a mask, and how many there are in all.
+
+  Args:
+    mask: bool[h, w].
+
+  Returns:
+    At most `MOST_REGIONS` regions, the largest first, and the number of all.
+  """
+  count, _, stats, _ = cv2.connectedComponentsWithStats(
+      mask.view(np.uint8), connectivity=8
+  )
+  stats = stats[1:]  # Row 0 is what no region holds.
+  order = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind='stable')
+  largest = order[:MOST_REGIONS]
+  columns = [
+      cv2.CC_STAT_TOP,
+      cv2.CC_STAT_LEFT,
+      cv2.CC_STAT_HEIGHT,
+      cv2.CC_STAT_WIDTH,
+      cv2.CC_STAT_AREA,
+  ]
+  rows = stats[largest][:, columns].tolist()
+  return [Region(*row) for row in rows], count - 1

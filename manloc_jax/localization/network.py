@@ -27,8 +27,9 @@ import numpy as np
 
 from manloc_jax import errors
 from manloc_jax import models
+from manloc_jax import provenance as provenance_lib
+from manloc_jax import run_config
 from manloc_jax.data import images
-from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.localization import localizer
 from manloc_jax.localization import sliding_window as sliding_window_lib
 from manloc_jax.models import postprocess
@@ -43,14 +44,18 @@ _CPU_BATCH, _BATCH = 16, 256  # Windows per device at once.
 _BATCHES_AHEAD = 2
 
 
-class Localizer:
-  """Maps images of any size to results; a `localization.Detector`.
+class NetworkLocalizer:
+  """Maps images of any size to results; a `localizer_lib.Localizer`.
 
   Attributes:
     threshold: Scores from here on are manipulated.
-    origin: What decides on results, as JSON holds it: settings and weights.
-    packages, bounded, neutral: See there.
+    provenance: What decides on results, as JSON holds it: settings and weights.
+    packages, is_probability, constant_score: See there.
   """
+
+  is_probability = True
+  constant_score = 0.5
+  runs_in_workers = False
 
   def __init__(
       self,
@@ -91,8 +96,7 @@ class Localizer:
     self._stride = stride
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
-    self.bounded, self.neutral, self.parallel = True, 0.5, False
-    self.origin = {
+    self.provenance = {
         'method': 'network',
         'stride': stride,
         'gate': gate,
@@ -109,7 +113,7 @@ class Localizer:
       gate: str = 'none',
       device: str | None = None,
       **settings,
-  ) -> 'Localizer':
+  ) -> 'NetworkLocalizer':
     """Loads the best checkpoint of a run.
 
     Args:
@@ -139,28 +143,13 @@ class Localizer:
         devices=devices,
         **settings,
     )
-    made = patch_evaluation.provenance(run.config)
-    self.origin |= {
+    config = run_config.plain(run.config)
+    self.provenance |= {
         'step': run.step,
-        'config_sha256': made['config_sha256'],
-        'version': made['versions']['manloc_jax'],
+        'config_sha256': provenance_lib.sha256_of_json(config),
+        'version': provenance_lib.VERSION,
     }
     return self
-
-  @staticmethod
-  def from_pretrained(**settings) -> localizer.Detector:
-    """Returns what localizes best with the weights of the package.
-
-    That is the fusion, see `fusion.detector.Fused`, and not the network of the
-    paper: manloc_jax/pretrained/MODEL_CARD.md says by how much. It maps images,
-    uint8[h, w, 3], to results just as well.
-
-    Args:
-      **settings: `threshold` and `device`, see there.
-    """
-    from manloc_jax.localization import factory
-
-    return factory.make(factory.FUSION, **settings)
 
   @property
   def device(self) -> str:

@@ -7,13 +7,13 @@ import numpy as np
 
 from manloc_jax import models
 from manloc_jax.metrics import histogram
-from manloc_jax.training import steps
+from manloc_jax.metrics import totals as totals_lib
 
 Scores = dict[str, float]
 
 
 def network(
-    totals: steps.Totals, tasks: Sequence[str] = models.TASKS
+    totals: totals_lib.Totals, tasks: Sequence[str] = models.TASKS
 ) -> Scores:
   """Every score of one split; the name of each carries its protocol.
 
@@ -64,7 +64,7 @@ def _pixel_scores(images: np.ndarray) -> Scores:
   }
 
 
-def postprocessed(totals: steps.Totals) -> dict[str, Scores]:
+def postprocessed(totals: totals_lib.Totals) -> dict[str, Scores]:
   """Pixel scores after post-processing, pooled, by `postprocess.variants`.
 
   Only `soft` has an AUC: the others are masks of zeros and ones.
@@ -102,7 +102,7 @@ def _mean_f1(images: np.ndarray) -> float:
   return float(np.mean(values)) if values else math.nan
 
 
-def trivial(totals: steps.Totals, prior: np.ndarray | None) -> dict:
+def trivial(totals: totals_lib.Totals, prior: np.ndarray | None) -> dict:
   """What predictors that look at no pixel score on the same rows.
 
   Args:
@@ -138,7 +138,7 @@ def trivial(totals: steps.Totals, prior: np.ndarray | None) -> dict:
   return result
 
 
-def by_manipulation(totals: steps.Totals, kinds: Sequence[str]) -> dict:
+def by_manipulation(totals: totals_lib.Totals, kinds: Sequence[str]) -> dict:
   """Pixel scores over the images of each kind of manipulation.
 
   Args:
@@ -157,7 +157,7 @@ def by_manipulation(totals: steps.Totals, kinds: Sequence[str]) -> dict:
   return result
 
 
-def counts(totals: steps.Totals) -> dict[str, int]:
+def counts(totals: totals_lib.Totals) -> dict[str, int]:
   """How many images, patches and pixels of each class a score stands on."""
   images = totals.pixels.sum(axis=2, dtype=np.int64)  # [images, 2]
   negatives, positives = images.sum(axis=0)

@@ -6,12 +6,13 @@ import flax.linen as nn
 
 from manloc_jax.models.fcn import FCN
 from manloc_jax.models.interface import abstract_params
+from manloc_jax.models.interface import check_shapes
 from manloc_jax.models.interface import MASK
 from manloc_jax.models.interface import Outputs
 from manloc_jax.models.interface import PATCH
-from manloc_jax.models.interface import SIDE
 from manloc_jax.models.interface import TASKS
 from manloc_jax.models.network import ConvLSTMConv
+from manloc_jax.patch_side import SIDE
 
 __all__ = [
     'MASK',
@@ -23,6 +24,7 @@ __all__ = [
     'FCN',
     'Outputs',
     'abstract_params',
+    'check_shapes',
     'make',
 ]
 

@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-SIDE = 64  # Patch side in pixels (section 3.1.1).
+from manloc_jax import errors
+from manloc_jax.patch_side import SIDE as SIDE
+
 INPUT_NORMS = ('symmetric', 'unit')
 PATCH, MASK = TASKS = ('patch', 'mask')
 
@@ -51,3 +53,19 @@ def abstract_params(model: nn.Module, side: int = SIDE) -> Any:
   """
   image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
   return jax.eval_shape(model.init, jax.random.key(0), image)['params']
+
+
+def check_shapes(found, wanted, where: str) -> None:
+  """Raises UserError unless two trees of parameters have the same shapes.
+
+  Args:
+    found: Arrays or their descriptions, or None.
+    wanted: The same of the model.
+    where: Subject of the sentence, what `found` is.
+  """
+  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
+  if shapes(found) != shapes(wanted):
+    raise errors.UserError(
+        f'{where} does not hold the model that the settings describe; choose a'
+        ' run of this model, or the settings --config.model of that run.'
+    )

@@ -16,9 +16,8 @@ from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.localization import batch
-from manloc_jax.localization import localizer as localization
+from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
-from manloc_jax.localization import regions as regions_lib
 
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
@@ -29,7 +28,7 @@ LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 _KEPT_PIXELS = 2 * MAX_PIXELS
 
 
-class Localizer(localization.Detector, Protocol):
+class Localizer(localizer_lib.Localizer, Protocol):
   """A detector whose scores are from 0 to 1, with a threshold for all."""
 
   threshold: float
@@ -75,7 +74,7 @@ class Analysis:
   def at(self, threshold: float) -> View:
     """Applies a threshold; runs no network."""
     mask = self.score >= threshold
-    regions, count = regions_lib.find(mask)
+    regions, count = localizer_lib.find_regions(mask)
     record = {
         **self.facts,
         'threshold': threshold,

@@ -62,7 +62,7 @@ class _Page:
     self.message = gr.HTML(elem_id='message')
     with gr.Column(visible=False, elem_id='results') as self.results:
       self._lay_out_results()
-    gr.HTML(words.meaning(self._localizer.origin), elem_id='meaning')
+    gr.HTML(words.meaning(self._localizer.provenance), elem_id='meaning')
     self.key = gr.State('')
 
   def _lay_out_results(self) -> None:

@@ -87,23 +87,7 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
   """
   saved = manager.item_metadata(step)['state']
   where = f'Checkpoint {step} in {str(manager.directory)!r}'
-  check_shapes(saved and saved.tree.get('params'), params, where)
-
-
-def check_shapes(found, wanted, where: str) -> None:
-  """Raises UserError unless two trees of parameters have the same shapes.
-
-  Args:
-    found: Arrays or their descriptions, or None.
-    wanted: The same of the model.
-    where: Subject of the sentence, what `found` is.
-  """
-  shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
-  if shapes(found) != shapes(wanted):
-    raise errors.UserError(
-        f'{where} does not hold the model that the settings describe; choose a'
-        ' run of this model, or the settings --config.model of that run.'
-    )
+  models.check_shapes(saved and saved.tree.get('params'), params, where)
 
 
 def save(

@@ -6,7 +6,6 @@ is a visible `psum`.
 
 from collections.abc import Mapping
 
-from flax import struct
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
@@ -15,6 +14,7 @@ import optax
 
 from manloc_jax import models
 from manloc_jax.metrics import histogram
+from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.models import postprocess
 from manloc_jax.training import augment
 from manloc_jax.training import losses
@@ -149,28 +149,6 @@ def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
   return jax.jit(mapped)
 
 
-@struct.dataclass
-class Totals:
-  """Sums over the patches seen so far, one share per device.
-
-  Classes are counted for a task that the network does not have, too, with all
-  scores in the lowest bin: the trivial baselines stand on these counts.
-
-  Attributes:
-    patches: i32[devices, 1, 2, bins], patch scores by class.
-    pixels: i32[devices, images, 2, bins], pixel scores by image and class.
-    postprocessed: By the names of `postprocess.names`, like `pixels`.
-    positives: i32[devices, side, side], how often a pixel was manipulated.
-    loss: f32[devices, 3]: sums of `patch`, `mask` and of the weights.
-  """
-
-  patches: jax.Array
-  pixels: jax.Array
-  postprocessed: dict[str, jax.Array]
-  positives: jax.Array
-  loss: jax.Array
-
-
 def make_zero_totals(
     mesh: Mesh,
     *,
@@ -181,8 +159,8 @@ def make_zero_totals(
   """Returns `zeros(images) -> Totals`: empty sums, a share on each device."""
   n = mesh.size
 
-  def zeros(images: int) -> Totals:
-    return Totals(
+  def zeros(images: int) -> totals_lib.Totals:
+    return totals_lib.Totals(
         patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
         pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
         postprocessed={
@@ -209,7 +187,7 @@ def make_eval_step(
   """
   chunk = microbatch.suited_to(mesh) if chunk is None else chunk
 
-  def local_step(params, totals: Totals, batch):
+  def local_step(params, totals: totals_lib.Totals, batch):
     forward = lambda images: model.apply({'params': params}, images)
     out = microbatch.map_over(forward, batch['image'], chunk)
     patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
@@ -236,7 +214,7 @@ def make_eval_step(
           scores.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
       )
 
-    new = Totals(
+    new = totals_lib.Totals(
         patches=histogram.histogram(
             jnp.zeros(counted.shape) if patch is None else patch,
             jnp.where(counted, batch['label'], ignored),

@@ -13,10 +13,10 @@ import ml_collections
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.data.storage import backend as source
-from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import summary
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
+from manloc_jax.training import evaluator
 from manloc_jax.training import metric_writer as metric_writer_lib
 from manloc_jax.training import sharding
 from manloc_jax.training import startup_timer
@@ -62,7 +62,7 @@ def train(
   train_step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
   )
-  count = patch_evaluation.make_counter(model, mesh, config, prepared)
+  count = evaluator.make_counter(model, mesh, config, prepared)
   selection = next(SELECTION[t] for t in SELECTION if t in model.tasks)
   is_writer = jax.process_index() == 0
 
@@ -114,7 +114,7 @@ def _start(config, model, tx, mesh, manager):
   fresh = _new_state(model, tx, mesh, config.seed)
   if config.train.init_from and manager.latest_step() is None:
     source = checkpoint.load(config.train.init_from)
-    checkpoint.check_shapes(
+    models.check_shapes(
         source.params, fresh.params, f'The run in {config.train.init_from!r}'
     )
     params = jax.device_put(source.params, sharding.replicated(mesh))

@@ -1,16 +1,15 @@
 """The manifest of a prepared folder: how it was made and what is in it."""
 
 from collections.abc import Iterable
-import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
 import pathlib
 
 import numpy as np
 
+from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
@@ -76,7 +75,7 @@ def write(
       'dataset': settings['dataset'],
       'root': str(root),
       'settings': settings,
-      'versions': _versions(),
+      'versions': provenance.versions(_PACKAGES),
       'split_digest': splits.digest(split),
       'warnings': _warnings(examined),
       'rejected': [dataclasses.asdict(one) for one in rejected],
@@ -245,11 +244,3 @@ def _warnings(examined: list[extract.Examined]) -> list[str]:
       'More than half of all pixels count as manipulated: the masks may have '
       'the other polarity.'
   ]
-
-
-def _versions() -> dict[str, str]:
-  found = {}
-  for name in _PACKAGES:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-      found[name] = importlib.metadata.version(name)
-  return found

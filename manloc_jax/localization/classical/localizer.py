@@ -3,18 +3,17 @@
 Nothing here imports JAX, so that worker processes start fast.
 """
 
-import importlib.metadata
 import pathlib
 
 import cv2
 import numpy as np
 
-import manloc_jax
 from manloc_jax import errors
+from manloc_jax import provenance as provenance_lib
 from manloc_jax.data import images
-from manloc_jax.localization import classical
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import jpeg
+from manloc_jax.localization.classical import methods
 
 OTSU = 'otsu'
 
@@ -29,16 +28,16 @@ _PACKAGES = (
 )
 
 
-class Classical:
-  """A method of `baselines`; see `localization.Detector`."""
+class ClassicalLocalizer:
+  """A classical method; see `localizer_lib.Localizer`."""
 
-  parallel = True
+  runs_in_workers = True
 
   def __init__(self, method: str, threshold: float | None = None):
     """Takes a method.
 
     Args:
-      method: Key of `baselines.METHODS`.
+      method: Key of `methods.METHODS`.
       threshold: Of the mask, on the scale of `Result.score`; by default the
         one of Otsu for each image, which always marks something unless the
         map is constant.
@@ -46,33 +45,37 @@ class Classical:
     Raises:
       UserError: There is no such method, or the threshold is not in 0 to 1.
     """
-    if method not in classical.METHODS:
+    if method not in methods.METHODS:
       raise errors.UserError(
           f'The method is {method!r}; choose one of'
-          f' {", ".join(classical.METHODS)} or network.'
+          f' {", ".join(methods.METHODS)} or network.'
       )
     if threshold is not None:
       localizer.check_threshold(threshold)
     self.name = method
-    self._method = classical.METHODS[method]
+    self._method = methods.METHODS[method]
     self._threshold = threshold
-    self.origin = {
+    self.provenance = {
         'method': method,
         'threshold': OTSU if threshold is None else threshold,
         'scale': 'as it is'
-        if self._method.bounded
+        if self._method.is_probability
         else 'from the 1st to the 99th percentile of the image',
-        'version': manloc_jax.__version__,
+        'version': provenance_lib.VERSION,
     }
     if self._method.needs == 'jpeg':
       is_exact = jpeg.jpeglib is not None
-      self.origin['coefficients'] = (
+      self.provenance['coefficients'] = (
           'of the file' if is_exact else 'computed from pixels'
       )
-    self.packages = _versions()
+    self.packages = {
+        name: version
+        for name, version in provenance_lib.versions(_PACKAGES).items()
+        if version is not None
+    }
     self.device = 'cpu'
-    self.bounded = self._method.bounded
-    self.neutral = self._method.neutral
+    self.is_probability = self._method.is_probability
+    self.constant_score = self._method.constant_score
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the method's own values, f32[h, w].
@@ -92,7 +95,7 @@ class Classical:
     height, width = image.pixels.shape[:2]
     limit = self._method.max_megapixels
     if height * width > 1e6 * limit:
-      raise classical.NotApplicable(
+      raise localizer.NotApplicable(
           f'{path} has {height * width / 1e6:.0f} megapixels, but {self.name}'
           f' takes {limit} at most; choose another method or crop it.'
       )
@@ -102,7 +105,7 @@ class Classical:
     try:
       values = self._method.score(given)
     except errors.UserError as error:
-      raise classical.NotApplicable(f'{path}: {error}') from error
+      raise localizer.NotApplicable(f'{path}: {error}') from error
     return _enlarged(values, self._method.block, (height, width))
 
   def _read_jpeg(self, path: pathlib.Path) -> jpeg.Jpeg:
@@ -110,9 +113,9 @@ class Classical:
       found = jpeg.read(path)
     except errors.UserError as error:
       # The pixels could be read: what is refused is the method's affair.
-      raise classical.NotApplicable(str(error)) from error
+      raise localizer.NotApplicable(str(error)) from error
     if found is None:
-      raise classical.NotApplicable(
+      raise localizer.NotApplicable(
           f'{path} is no JPEG file with luma of its own, which {self.name}'
           ' needs; choose a method that works on pixels (ela, noise, blocks,'
           ' patchmatch).'
@@ -124,7 +127,7 @@ class Classical:
   ) -> localizer.Result:
     """Returns map, mask and regions; see `raw_map`."""
     raw = self.raw_map(path, image)
-    score = raw if self._method.bounded else _stretched(raw)
+    score = raw if self._method.is_probability else _stretched(raw)
     threshold = self._threshold
     if threshold is None:
       threshold = _otsu(score)
@@ -159,13 +162,3 @@ def _otsu(score: np.ndarray) -> float:
   levels = np.rint(255 * score).astype(np.uint8)
   level, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
   return (level + 0.5) / 255
-
-
-def _versions() -> dict[str, str]:
-  found = {}
-  for name in _PACKAGES:
-    try:
-      found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      continue
-  return found

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from manloc_jax.localization.classical import jpeg
-from manloc_jax.localization.classical import METHODS
+from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import residuals
 
 BLOCK = 8  # Pixels.
@@ -93,7 +93,7 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
     pixels = whole_blocks(pixels)[: rows * BLOCK, : columns * BLOCK]
   if min(pixels.shape[:2]) < _LEAST_SIDE:
     return np.zeros((rows, columns), np.float32)
-  marked = METHODS['patchmatch'].score(pixels)
+  marked = methods.METHODS['patchmatch'].score(pixels)
   interpolation = cv2.INTER_AREA if shrink == 1 else cv2.INTER_LINEAR
   return cv2.resize(marked, (columns, rows), interpolation=interpolation)
 
@@ -121,13 +121,14 @@ def _classical(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
   rows, columns = (side // BLOCK for side in pixels.shape[:2])
   size = (columns, rows)
   # One after the other, and each made small at once: pixels are many.
-  error = METHODS['ela'].score(pixels)
+  error = methods.METHODS['ela'].score(pixels)
   error = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
-  noise = METHODS['noise'].score(pixels).astype(np.float32)
-  grid = METHODS['blocks'].score(pixels)
+  noise = methods.METHODS['noise'].score(pixels).astype(np.float32)
+  grid = methods.METHODS['blocks'].score(pixels)
   image = jpeg.from_pixels(pixels, _NO_STEPS if steps is None else steps)
   double, aligned, moved = (
-      METHODS[name].score(image) for name in ('dct', 'adjpeg', 'nadjpeg')
+      methods.METHODS[name].score(image)
+      for name in ('dct', 'adjpeg', 'nadjpeg')
   )
   counted = np.abs(image.coefficients)
   high = counted.sum((2, 3)) - counted[:, :, :4, :4].sum((2, 3))

@@ -13,13 +13,13 @@ import cv2
 import jax
 import numpy as np
 
-import manloc_jax
+from manloc_jax import provenance as provenance_lib
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
-from manloc_jax.training import sharding as parallel
+from manloc_jax.training import sharding
 
 # Of a tile, without the margin. Error level analysis saves as JPEG, which takes
 # no side of more than 65,500 pixels.
@@ -28,12 +28,12 @@ _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
 _CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
 
 
-class Fused:
-  """Maps images to results; see `localization.Detector`."""
+class FusionLocalizer:
+  """Maps images to results; see `localizer_lib.Localizer`."""
 
-  bounded = True
-  neutral = 0.5
-  parallel = False
+  is_probability = True
+  constant_score = 0.5
+  runs_in_workers = False
 
   def __init__(
       self,
@@ -57,23 +57,23 @@ class Fused:
     if threshold is not None:
       localizer.check_threshold(threshold)
     weights = weights_lib.load(path)
-    self._device = parallel.local_devices(device)[0]
+    self._device = sharding.local_devices(device)[0]
     self.device = self._device.device_kind
     self._weights = weights
     self._params = jax.device_put(weights.params, self._device)
     self._scores = network.make_scores(weights.model)
     self.threshold = weights.threshold if threshold is None else threshold
     self.packages = {'jax': jax.__version__}
-    self.origin = {
+    self.provenance = {
         'method': 'fusion',
         'threshold': self.threshold,
-        'weights_sha256': weights_lib.digest(path),
-        'training': _training(weights.origin),
-        'version': manloc_jax.__version__,
+        'weights_sha256': provenance_lib.sha256_of_file(path),
+        'training': _training(weights.provenance),
+        'version': provenance_lib.VERSION,
     }
     card = pathlib.Path(path).with_name(_CARD)
     if card.is_file():
-      self.origin['model_card_sha256'] = weights_lib.digest(card)
+      self.provenance['model_card_sha256'] = provenance_lib.sha256_of_file(card)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the score of every pixel from 0 to 1, f32[h, w]."""
@@ -135,14 +135,14 @@ class Fused:
     return self._scores(self._params, *described)
 
 
-def _training(origin: dict[str, Any]) -> dict[str, Any]:
+def _training(weights: dict[str, Any]) -> dict[str, Any]:
   """Which set and which seed made the weights."""
-  config = origin.get('config', {})
+  config = weights.get('config', {})
   return {
       'data': config.get('data', {}).get('name'),
-      'split_digest': origin.get('split_digest'),
+      'split_digest': weights.get('split_digest'),
       'seed': config.get('seed'),
-      'step': origin.get('step'),
+      'step': weights.get('step'),
   }
 
 

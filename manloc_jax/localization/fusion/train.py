@@ -180,7 +180,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
         writer.write(done + 1, {'loss': loss, 'val_block_auc_mean': found})
         progress.scores[done + 1] = found
         if progress.best_step == done + 1:
-          origin = {
+          made_by = {
               'config': run_config.plain(config),
               'split_digest': split_digest,
               'step': done + 1,
@@ -189,7 +189,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
           weights_lib.save(
               pathlib.Path(workdir) / pretrained.FUSION.name,
               weights_lib.Weights(
-                  model, state.params, mean, spread, edge, origin
+                  model, state.params, mean, spread, edge, made_by
               ),
           )
         checkpoint.save(manager, done + 1, state, progress, force=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 import pathlib
 from typing import Any
@@ -16,9 +15,9 @@ from safetensors import numpy as safetensors_numpy
 
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax import models
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
-from manloc_jax.training import checkpoint
 
 _MAX_BYTES = 64_000_000
 _FORMAT = 'manloc fusion 1'
@@ -34,7 +33,7 @@ class Weights:
     mean: f32[n], of the evidence over training blocks.
     spread: f32[n], its standard deviation.
     threshold: Score from which a pixel counts as manipulated.
-    origin: How it was trained, in facts that JSON can hold.
+    provenance: How it was trained, in facts that JSON can hold.
   """
 
   model: network.Fusion
@@ -42,7 +41,7 @@ class Weights:
   mean: np.ndarray
   spread: np.ndarray
   threshold: float
-  origin: dict[str, Any]
+  provenance: dict[str, Any]
 
 
 def save(path: pathlib.Path, weights: Weights) -> None:
@@ -57,7 +56,7 @@ def save(path: pathlib.Path, weights: Weights) -> None:
           'dilations': tuple(weights.model.dilations),
       },
       'threshold': weights.threshold,
-      'origin': weights.origin,
+      'origin': weights.provenance,
   }
   content = safetensors_numpy.save(
       {**tensors, 'mean': weights.mean, 'spread': weights.spread},
@@ -96,7 +95,8 @@ def load(path: pathlib.Path) -> Weights:
         width=int(facts['model']['width']),
         dilations=tuple(facts['model']['dilations']),
     )
-    threshold, origin = float(facts['threshold']), dict(facts['origin'])
+    threshold = float(facts['threshold'])
+    provenance = dict(facts['origin'])
   except FileNotFoundError:
     raise errors.UserError(
         f'There is no file {path}; name the weights of a fusion.'
@@ -113,7 +113,7 @@ def load(path: pathlib.Path) -> Weights:
         ' that manloc_jax.fusion wrote.'
     ) from error
   count = len(features.NAMES)
-  checkpoint.check_shapes(
+  models.check_shapes(
       {'params': params, 'mean': mean, 'spread': spread},
       {
           'params': abstract_params(model),
@@ -122,7 +122,7 @@ def load(path: pathlib.Path) -> Weights:
       },
       str(path),
   )
-  return Weights(model, params, mean, spread, threshold, origin)
+  return Weights(model, params, mean, spread, threshold, provenance)
 
 
 def abstract_params(model: network.Fusion) -> Any:
@@ -136,8 +136,3 @@ def init(model: network.Fusion, key: jax.Array) -> Any:
   count = 2 * len(features.NAMES)
   blocks = jnp.zeros((1, 8, 8, count))
   return model.init(key, blocks, blocks[:, 0, 0], blocks[..., 0])['params']
-
-
-def digest(path: pathlib.Path) -> str:
-  """Names a file of weights by its sha256."""
-  return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()

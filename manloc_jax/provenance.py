@@ -1,0 +1,77 @@
+"""What made a result: versions, hashes and the device; does it still stand?"""
+
+from collections.abc import Iterable, Mapping
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+from typing import Any
+
+VERSION = '0.2.0'  # Of this package; setup.py reads this line.
+
+# Those that the scores of a network may depend on.
+PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
+
+
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+  """Returns the installed version of each package; None where it is missing.
+
+  A package counts as installed by its CPU build, such as `tensorflow-cpu`.
+  """
+  return {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str | None:
+  for name in (package, f'{package}-cpu'):
+    try:
+      return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return None
+
+
+def sha256_of_file(path: str | pathlib.Path) -> str:
+  """Returns the hash of a file's content, in hexadecimal digits.
+
+  Raises:
+    OSError: It cannot be read.
+  """
+  with pathlib.Path(path).open('rb') as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def sha256_of_json(content: Any) -> str:
+  """Returns the hash of what JSON can hold, whatever the order of keys."""
+  text = json.dumps(content, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_run(config: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns which config, packages and devices make a result.
+
+  Args:
+    config: Of `run_config.plain`: folders are left out, for they say where a
+      result was made and not what it is.
+  """
+  import jax  # Those who only read versions do without.
+
+  return {
+      'config': dict(config),
+      'config_sha256': sha256_of_json(config),
+      'versions': {'manloc_jax': VERSION, **versions(PACKAGES)},
+      'device': jax.devices()[0].device_kind,
+      'devices': jax.device_count(),
+  }
+
+
+def is_current(path: pathlib.Path, provenance: Mapping[str, Any]) -> bool:
+  """Tells whether a result file was made with this provenance."""
+  try:
+    written = json.loads(path.read_text())
+  except (FileNotFoundError, ValueError):
+    return False  # Missing or damaged: it is made anew.
+  # Through JSON, which knows no tuples.
+  wanted = json.loads(json.dumps(provenance))
+  return isinstance(written, dict) and all(
+      written.get(key) == value for key, value in wanted.items()
+  )

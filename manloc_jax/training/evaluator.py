@@ -1,0 +1,85 @@
+"""A split to sums: the network's scores counted over all devices."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
+from manloc_jax.metrics import histogram
+from manloc_jax.metrics import totals as totals_lib
+from manloc_jax.training import sharding
+from manloc_jax.training import steps
+
+
+def make_totaller(
+    model, mesh, config: ml_collections.ConfigDict
+) -> Callable[[Any, Iterable, int], totals_lib.Totals]:
+  """Returns `total(params, batches, images)`, NumPy sums over all devices.
+
+  It compiles once for equally many images. The pixel scores take 8 bytes per
+  bin and image on each device.
+
+  Raises:
+    UserError: `eval.bins` is odd, or the batch does not split.
+  """
+  sharding.check_batch_size(config.eval.batch_size, mesh)
+  if config.eval.bins % 2:
+    raise errors.UserError(
+        f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
+        ' even --config.eval.bins.'
+    )
+  zeros = steps.make_zero_totals(
+      mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
+  )
+  step = steps.make_eval_step(
+      model, mesh, smooth_sigma=config.eval.smooth_sigma
+  )
+  add = steps.make_sum_totals(mesh)
+
+  def total(params, batches: Iterable, images: int) -> totals_lib.Totals:
+    totals = zeros(images)
+    for batch in sharding.prefetch(batches, mesh):
+      totals = step(params, totals, batch)
+    return jax.device_get(add(totals))
+
+  return total
+
+
+def make_counter(
+    model, mesh, config: ml_collections.ConfigDict, prepared: str
+) -> Callable[[Any, str], totals_lib.Totals]:
+  """Returns `count(params, split) -> totals`; see `make_totaller`."""
+  total = make_totaller(model, mesh, config)
+  process = (jax.process_index(), jax.process_count())
+
+  def count(params, split: str) -> totals_lib.Totals:
+    batches = backend.eval_batches(
+        prepared,
+        split,
+        batch_size=config.eval.batch_size // jax.process_count(),
+        process=process,
+    )
+    return total(params, batches, len(manifest.image_ids(prepared, split)))
+
+  return count
+
+
+def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
+  """Returns the mean mask of a split, f64[side, side]."""
+  total, count = 0.0, 0
+  for batch in backend.eval_batches(prepared, split, batch_size=256):
+    seen = batch['mask'][batch['weight'] > 0]
+    total, count = total + seen.sum(axis=0, dtype=np.int64), count + len(seen)
+  return np.asarray(total / max(count, 1), np.float64)
+
+
+def best_edge(totals: totals_lib.Totals) -> int:
+  """Returns the bin edge with the best F1 over the pixels of a split."""
+  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+  return int(histogram.f1_curve(pixels).argmax())
