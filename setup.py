@@ -58,6 +58,7 @@ setuptools.setup(
         'test': [
             'gradio>=6.31,<7',
             'jpeglib>=1.0',
+            'mypy>=1.15',
             'pytest>=8.0',
             'ruff>=0.8',
             'selenium>=4.20',  # Opens the page where there is a Chromium.
