@@ -29,6 +29,10 @@ class Progress:
   scores: dict[int, float] = dataclasses.field(default_factory=dict)
   done: bool = False
 
+  def add(self, step: int, score: float) -> None:
+    """Adds a score; NaN, of a split with one class only, is the lowest."""
+    self.scores[step] = max(-1.0, score)  # `max` takes NaN for no larger.
+
   @property
   def best_step(self) -> int | None:
     """Step of the highest score, the later of equals; None without scores."""

@@ -2,9 +2,7 @@
 
 import functools
 import itertools
-import math
 import sys
-import time
 
 from absl import logging
 import jax
@@ -18,6 +16,7 @@ from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
 from manloc_jax.training import metric_writer as metric_writer_lib
+from manloc_jax.training import progress as progress_lib
 from manloc_jax.training import sharding
 from manloc_jax.training import startup_timer
 from manloc_jax.training import state as state_lib
@@ -25,6 +24,11 @@ from manloc_jax.training import steps
 
 # The validation score that picks a checkpoint, of the first task there is.
 SELECTION = {models.MASK: 'pixel_auc_pooled', models.PATCH: 'patch_auc'}
+# Against a loss that is not finite.
+_REMEDY = (
+    'choose a smaller --config.optim.learning_rate or a'
+    ' --config.optim.clip_norm, and another --workdir'
+)
 
 
 def train(
@@ -75,7 +79,9 @@ def train(
       return True  # A finished run stays as it is.
     batches = _batches(config, prepared, mesh, first, stages)
     train_step, batches = _compile(train_step, model, state, batches, stages)
-    meter = Meter(first, config.num_steps, config.batch_size, show=is_writer)
+    meter = progress_lib.Meter(
+        first, config.num_steps, config.batch_size, show=is_writer
+    )
     with metric_writer_lib.Writer(
         workdir, first_step=first, enabled=is_writer
     ) as writer:
@@ -96,8 +102,7 @@ def train(
             found = summary.network(count(state.params, 'val'), model.tasks)
           writer.write(step, {f'val_{k}': v for k, v in found.items()})
           meter.note(f'val {selection} {found[selection]:.3f}')
-          # NaN, of a part with one class only, compares with nothing.
-          progress.scores[step] = max(-1.0, found[selection])
+          progress.add(step, found[selection])
           progress.done = last or _is_stale(progress, config.train)
         checkpoint.save(manager, step, state, progress, force=evaluated)
         if progress.done:
@@ -179,10 +184,12 @@ def _tell_start(stages: startup_timer.Stages, scalars) -> None:
   print(f'{startup_timer.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
 
 
-def _read(scalars, step: int, schedule, meter: 'Meter') -> dict[str, float]:
+def _read(
+    scalars, step: int, schedule, meter: progress_lib.Meter
+) -> dict[str, float]:
   """Fetches what an update says of itself; refuses to go on without sense."""
   found = {f'train_{k}': float(v) for k, v in scalars.items()}
-  _check_finite(found['train_total'], step)
+  progress_lib.check_finite(found['train_total'], step, _REMEDY)
   rates = meter.read(step, found['train_total'])
   return {**found, 'learning_rate': float(schedule(step - 1)), **rates}
 
@@ -190,15 +197,6 @@ def _read(scalars, step: int, schedule, meter: 'Meter') -> dict[str, float]:
 def _is_stale(progress: checkpoint.Progress, settings) -> bool:
   patience = settings.patience_evals
   return bool(patience) and progress.evaluations_since_best >= patience
-
-
-def _check_finite(loss: float, step: int) -> None:
-  if not math.isfinite(loss):
-    raise errors.UserError(
-        f'The loss is {loss} at step {step}; choose a smaller'
-        ' --config.optim.learning_rate or a --config.optim.clip_norm, and'
-        ' another --workdir.'
-    )
 
 
 def _check_alive(model, params, images: jax.Array) -> None:
@@ -215,71 +213,3 @@ def _check_alive(model, params, images: jax.Array) -> None:
         ' nothing and no gradient returns; choose another --config.seed or a'
         ' larger --config.model.conv2_filters.'
     )
-
-
-class Meter:
-  """Progress on one line: step, loss, patches per second, time left.
-
-  It also knows how long the loop waited for the input pipeline: the most that
-  the devices can have starved, for they are a step behind the loop.
-  """
-
-  def __init__(self, first: int, num_steps: int, batch_size: int, show: bool):
-    """Starts the clock after `first` of `num_steps` updates."""
-    self._num_steps, self._batch_size = num_steps, batch_size
-    self._show = show
-    self._note = ''
-    self._waited = self._excluded = 0.0
-    self._step, self._start = first, time.monotonic()
-
-  def waiting(self):
-    """A context whose time counts as waiting for input."""
-    return _Stopwatch(lambda s: setattr(self, '_waited', self._waited + s))
-
-  def paused(self):
-    """A context whose time counts as neither training nor waiting."""
-    return _Stopwatch(lambda s: setattr(self, '_excluded', self._excluded + s))
-
-  def note(self, text: str) -> None:
-    """Shows `text` at the end of the following lines."""
-    self._note = text
-
-  def read(self, step: int, loss: float) -> dict[str, float]:
-    """Returns and shows the rates since the last reading, and resets them."""
-    seconds = max(time.monotonic() - self._start - self._excluded, 1e-9)
-    done = step - self._step
-    rates = {
-        'patches_per_s': done * self._batch_size / seconds,
-        'input_wait_share': self._waited / seconds,
-    }
-    left = (self._num_steps - step) * seconds / max(done, 1)
-    if self._show:
-      line = (
-          f'step {step}/{self._num_steps}  loss {loss:.4f}'
-          f'  {rates["patches_per_s"]:.0f} patches/s'
-          f'  {int(left) // 60}:{int(left) % 60:02d} left  {self._note}'
-      )
-      # On a terminal the line is redrawn, in a log each reading is a line.
-      end = '\r' if sys.stderr.isatty() else '\n'
-      print(f'{line:<78}', end=end, file=sys.stderr, flush=True)
-    self._waited = self._excluded = 0.0
-    self._step, self._start = step, time.monotonic()
-    return rates
-
-  def close(self) -> None:
-    """Leaves the last line standing."""
-    if self._show and sys.stderr.isatty():
-      print(file=sys.stderr)
-
-
-class _Stopwatch:
-  """Calls `report(seconds)` when its block ends."""
-
-  def __init__(self, report):
-    self._report = report
-
-  def __enter__(self):
-    self._start = time.monotonic()
-
-  def __exit__(self, *unused):
-    self._report(time.monotonic() - self._start)

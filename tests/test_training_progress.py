@@ -1,0 +1,38 @@
+"""What a training loop shows and checks."""
+
+import pytest
+
+from manloc_jax import errors
+from manloc_jax.training import checkpoint
+from manloc_jax.training import progress
+
+
+@pytest.mark.parametrize('loss', [float('nan'), float('inf')])
+def test_a_diverged_network_is_refused(loss):
+  with pytest.raises(errors.UserError, match='at step 7; rest, it needs'):
+    progress.check_finite(loss, 7, 'rest, it needs')
+
+
+def test_a_finite_loss_passes():
+  progress.check_finite(1e30, 7, 'nothing')
+
+
+def test_the_meter_counts_what_it_is_told(capsys):
+  meter = progress.Meter(4, 10, batch_size=3, show=True, examples='crops')
+  with meter.waiting():
+    pass
+  meter.note('so far')
+  rates = meter.read(6, 0.25)
+  assert rates['crops_per_s'] > 0 and 0 < rates['input_wait_share'] < 1
+  line = capsys.readouterr().err
+  assert line.startswith('step 6/10  loss 0.2500') and 'crops/s' in line
+  assert 'so far' in line
+
+
+def test_a_score_that_is_no_number_is_never_the_best():
+  found = checkpoint.Progress()
+  found.add(10, float('nan'))
+  found.add(20, 0.4)
+  found.add(30, float('nan'))
+  assert found.best_step == 20
+  assert found.evaluations_since_best == 1
