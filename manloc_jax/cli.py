@@ -21,10 +21,9 @@ from manloc_jax import argument_types
 from manloc_jax.commands import forge
 from manloc_jax.commands import localize
 from manloc_jax.commands import serve as serve_command
+from manloc_jax.data.splits import rules
 
 # Everything heavy is imported where it is used: help comes at once.
-
-_RULES = ('random', 'group', 'given')
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -153,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
   tree.add_argument(
       '--fractions',
       type=argument_types.fractions,
-      default=(0.65, 0.10, 0.25),
+      default=rules.FRACTIONS,
       metavar='TRAIN,VAL,TEST',
       help="of the split; the paper's 0.65,0.10,0.25 by default",
   )
@@ -179,7 +178,7 @@ def _add_audit(commands, tree: argparse.ArgumentParser) -> None:
       help='check every file, and what a split would leak',
   )
   split = audit.add_mutually_exclusive_group()
-  split.add_argument('--split', choices=_RULES, default='random')
+  split.add_argument('--split', choices=rules.RULES, default=rules.DEFAULT)
   split.add_argument(
       '--split_list',
       metavar='FILE',
@@ -205,7 +204,7 @@ def _add_split(commands, tree: argparse.ArgumentParser) -> None:
   split = commands.add_parser(
       'split', parents=[tree], help='write which images go to which part'
   )
-  split.add_argument('--rule', choices=_RULES, default='random')
+  split.add_argument('--rule', choices=rules.RULES, default=rules.DEFAULT)
   split.add_argument(
       '--names_only',
       action='store_true',
@@ -220,7 +219,7 @@ def _add_prepare(commands, tree: argparse.ArgumentParser) -> None:
       'prepare', parents=[tree], help='cut patches, as training reads them'
   )
   prepare.add_argument('--out', default='data', help='folder for folders')
-  prepare.add_argument('--rule', choices=(*_RULES, 'list'), default='random')
+  prepare.add_argument('--rule', choices=rules.ALL_RULES, default=rules.DEFAULT)
   prepare.add_argument('--split_list', metavar='FILE', help='of manloc split')
   prepare.add_argument(
       '--size_mismatch', choices=('skip', 'resize', 'error'), default='skip'

@@ -12,8 +12,6 @@ import pytest
 import trees
 
 from manloc_jax import cli
-from manloc_jax.data import prepare
-from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import manifest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -42,11 +40,6 @@ def test_help_comes_at_once_and_imports_nothing_heavy():
   assert done.returncode == 0, done.stderr
   assert 'manloc audit' in done.stdout
   assert time.monotonic() - start < 5  # Far less, but machines are busy.
-
-
-def test_rules_are_those_of_the_library():
-  assert cli._RULES == splits.RULES
-  assert (*cli._RULES, 'list') == prepare.SPLIT_RULES
 
 
 def test_exit_codes_of_an_audit(tree, tmp_path, capsys):

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 
 import numpy as np
 import pytest
+import trees
 
 from manloc_jax.data import forge
 from manloc_jax.data import prepare
@@ -218,9 +220,47 @@ def test_regions_too_small_for_a_label_give_pristine_patches():
   assert quotas == [[0, 4]]
 
 
-def test_senseless_settings_are_refused(prepared):
-  with pytest.raises(spec.DataError, match='at least 1'):
-    take(prepared, 1, images_per_group=0)
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'images_per_group': 0},
+        {'patches_per_image': -1},
+        {'images_per_group': 2.5},
+        {'seed': -1},
+        {'seed': float('nan')},
+        {'workers': 0},
+        {'batch_size': 0},
+        {'start_step': -1},
+    ],
+)
+def test_senseless_settings_are_refused(prepared, options):
+  with pytest.raises(spec.DataError, match=next(iter(options)).split('_')[0]):
+    take(prepared, 1, **options)
+
+
+def test_the_tree_is_read_where_it_lies_now(prepared, root, tmp_path):
+  whole = take(prepared, 2)
+  moved = tmp_path / 'moved'
+  shutil.copytree(root, moved)
+  aside = root.with_name('aside')
+  root.rename(aside)
+  try:
+    assert_equal(take(prepared, 2, root=moved), whole)
+    assert_equal(take(prepared, 2, root=str(moved)), whole)
+    for gone in (None, root, tmp_path):
+      with pytest.raises(spec.DataError, match='are not in .*data.root'):
+        take(prepared, 1, root=gone)
+  finally:
+    aside.rename(root)
+
+
+def test_other_sets_are_refused(prepared, root, tmp_path):
+  write(tmp_path / 'other', workers=1, counts=(1, 1, 1))
+  with pytest.raises(spec.DataError, match='holds other forgeries'):
+    take(prepared, 1, root=tmp_path / 'other')
+  casia1 = trees.prepared(trees.casia1(tmp_path / 'casia1'), tmp_path)
+  with pytest.raises(spec.DataError, match='prepared set of casia1'):
+    take(casia1, 1)
 
 
 def test_photographs_that_have_gone_are_named(root, tmp_path):
@@ -250,9 +290,9 @@ def test_workers_end_with_the_stream(prepared, ending):
   """Streams without TensorFlow; leaves no process behind."""
   code = f"""
 import itertools, multiprocessing, os, sys, time
-from manloc_jax.data import stream
+from manloc_jax.data.input import online
 if __name__ == '__main__':
-  batches = stream.train_batches({str(prepared)!r}, batch_size=8, seed=0,
+  batches = online.train_batches({str(prepared)!r}, batch_size=8, seed=0,
       images_per_group=2, patches_per_image=4, workers=2)
   next(batches)
   print(*(p.pid for p in multiprocessing.active_children()), flush=True)

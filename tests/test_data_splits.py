@@ -1,10 +1,17 @@
 """Splits by image and by photograph."""
 
+import dataclasses
+import inspect
 import pathlib
 
 import pytest
 
+from configs import default
+from manloc_jax import cli
+from manloc_jax.data import prepare
 from manloc_jax.data import spec
+from manloc_jax.data.audit import checks
+from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
 
 
@@ -58,3 +65,52 @@ def test_an_empty_part_and_odd_shares_are_refused():
     splits.group_split(records([50]), 0)
   with pytest.raises(spec.DataError, match='sum to one'):
     splits.random_split(records([30]), 0, (0.5, 0.5, 0.5))
+
+
+def test_one_default_rule_for_library_command_and_configuration():
+  config = default.get_config().data
+  parser = cli._parser()
+  args = parser.parse_args(['prepare', 'casia1', 'root'])
+  library = inspect.signature(prepare.prepare).parameters
+  assert args.rule == config.split_rule == library['split_rule'].default
+  assert args.fractions == config.fractions == library['fractions'].default
+  audited = parser.parse_args(['audit', 'casia1', 'root'])
+  assert audited.split == checks.Draw().rule == args.rule
+  assert audited.fractions == checks.Draw().fractions == args.fractions
+
+
+def test_every_rule_splits_and_others_are_refused():
+  images = [
+      dataclasses.replace(one, split=spec.SPLITS[i % 3])
+      for i, one in enumerate(records([3] * 12))
+  ]
+  for rule in rules.RULES:
+    split = splits.draw(rule, images, 0, rules.FRACTIONS)
+    assert sum(map(len, split.values())) == len(images)
+  with pytest.raises(spec.DataError, match='no rule .*random, group, given'):
+    splits.draw('list', images, 0, rules.FRACTIONS)
+
+
+@pytest.mark.parametrize('seed', [-1, 1.5, float('nan'), '0', None, True])
+@pytest.mark.parametrize('rule', ['random', 'group'])
+def test_bad_seeds_are_refused(rule, seed):
+  with pytest.raises(spec.DataError, match='seed'):
+    splits.draw(rule, records([3] * 12), seed, rules.FRACTIONS)
+
+
+@pytest.mark.parametrize(
+    'fractions',
+    [
+        (float('nan'), 0.5, 0.5),
+        (float('inf'), 0.5, 0.5),
+        (0.5, float('nan'), 0.5),
+        (0.5, 0.5),
+        (1.5, -0.25, -0.25),
+        (0.5, '0.25', 0.25),
+        1.0,
+    ],
+)
+@pytest.mark.parametrize('rule', ['random', 'group'])
+def test_bad_fractions_are_refused(rule, fractions):
+  with pytest.raises(spec.DataError, match='fractions'):
+    splits.draw(rule, records([3] * 12), 0, fractions)

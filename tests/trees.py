@@ -262,6 +262,7 @@ def prepared(root: pathlib.Path, out: pathlib.Path, **changes) -> pathlib.Path:
       'root': root,
       'out': out,
       'seed': 3,
+      'split_rule': 'group',
       'fractions': (0.5, 0.25, 0.25),
       'sampler': patches.Sampler(max_per_image=12),
       'workers': 1,

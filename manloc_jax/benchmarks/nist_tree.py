@@ -19,9 +19,9 @@ from PIL import Image
 import tqdm
 
 from manloc_jax.data import images
-from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
+from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import nist16
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import folders
@@ -114,7 +114,7 @@ def make(
   order = np.random.default_rng(seed).permutation(len(usable))
   scenes = _scenes([usable[i] for i in order[:targets]], rows, files, seed)
   named = {row['ProbeFileName'] for scene in scenes for row in scene.rows}
-  with folders.atomic(out) as fresh, pool.ordered_map(workers) as run:
+  with folders.atomic(out) as fresh, worker_pool.ordered_map(workers) as run:
     (fresh / TABLE).parent.joinpath('mask').mkdir(parents=True)
     (fresh / 'probe').mkdir()
     kept = [

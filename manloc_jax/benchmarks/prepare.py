@@ -30,9 +30,9 @@ from manloc_jax import errors
 from manloc_jax.benchmarks import nist_tree
 from manloc_jax.benchmarks import results
 from manloc_jax.data import images
-from manloc_jax.data import pool
 from manloc_jax.data import prepare as prepare_lib
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import nist16
 
 _ROOT = flags.DEFINE_string('root', None, 'Tree of NIST16.')
@@ -50,7 +50,7 @@ _SAMPLE_SECONDS = 0.05  # Between two looks at the memory.
 def main(argv: list[str]) -> None:
   """Prepares and decodes, prints a line for each number of images."""
   del argv
-  workers = _WORKERS.value or len(os.sched_getaffinity(0))
+  workers = _WORKERS.value or worker_pool.available_cores()
   counts = [int(count) for count in _IMAGES.value]
   try:
     records, _ = nist16.find_records(pathlib.Path(_ROOT.value))
@@ -171,7 +171,7 @@ def prepare(root: pathlib.Path, out: pathlib.Path, workers: int) -> float:
 def decode(records: list[spec.Record], workers: int) -> float:
   """Decodes images and masks; returns seconds."""
   begin = time.monotonic()
-  with pool.ordered_map(workers) as run:
+  with worker_pool.ordered_map(workers) as run:
     for _ in run(_decode_one, records):
       pass
   return time.monotonic() - begin

@@ -12,6 +12,7 @@ from absl import flags
 
 from manloc_jax import files
 from manloc_jax import provenance
+from manloc_jax.data import worker_pool
 
 _PACKAGES = ('jax', 'jaxlib', 'torch', 'tensorflow-cpu')
 
@@ -74,4 +75,4 @@ def _cpu_name() -> str:
     with open('/proc/cpuinfo') as file:
       found = re.search(r'model name\s*:\s*(.+)', file.read())
     name = found[1] if found else name
-  return f'{name}, {len(os.sched_getaffinity(0))} cores'
+  return f'{name}, {worker_pool.available_cores()} cores'

@@ -5,6 +5,7 @@ import sys
 
 from manloc_jax import argument_types
 from manloc_jax import errors
+from manloc_jax.data.splits import rules
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -44,7 +45,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--fractions',
       type=argument_types.fractions,
-      default=(0.65, 0.10, 0.25),
+      default=rules.FRACTIONS,
       metavar='TRAIN,VAL,TEST',
       help='of photographs and forgeries; 0.65,0.10,0.25 by default',
   )

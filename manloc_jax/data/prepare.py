@@ -19,18 +19,17 @@ import numpy as np
 import tqdm
 
 from manloc_jax.data import datasets
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
+from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import split_list as split_list_lib
 from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import backend as backend_lib
 from manloc_jax.data.storage import folders
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import split_writer as split_writer_lib
-
-SPLIT_RULES = (*splits.RULES, 'list')
 
 
 def prepare(
@@ -39,9 +38,9 @@ def prepare(
     root: str | pathlib.Path,
     out: str | pathlib.Path,
     seed: int,
-    split_rule: str = 'group',
+    split_rule: str = rules.DEFAULT,
     split_list: str | pathlib.Path | None = None,
-    fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
+    fractions: tuple[float, float, float] = rules.FRACTIONS,
     sampler: patches.Sampler | None = None,
     use_pristine: bool = False,
     size_mismatch: str = 'skip',
@@ -81,7 +80,7 @@ def prepare(
       images, or a full disk.
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
-  _check_choice('split_rule', split_rule, SPLIT_RULES)
+  _check_choice('split_rule', split_rule, rules.ALL_RULES)
   _check_list(split_rule, split_list)
   _check_choice('source', source, backend_lib.SOURCES)
   sampler = sampler or patches.Sampler()
@@ -107,7 +106,7 @@ def prepare(
   with (
       folders.refusing_full_disk(out),
       folders.atomic(folder) as partial,
-      pool.ordered_map(workers) as run,
+      worker_pool.ordered_map(workers) as run,
   ):
     _build(partial, root, records, rejected, settings, job, listed, run)
   return folder
@@ -137,7 +136,7 @@ def _build(
     settings: dict,
     job: extract.Job,
     listed: dict[str, list[str]] | None,
-    run: pool.Map,
+    run: worker_pool.Map,
 ) -> None:
   """Fills an empty folder."""
   look = functools.partial(extract.examine, job=job)
@@ -212,7 +211,7 @@ def _write(
     settings: dict,
     examined: dict[str, extract.Examined],
     job: extract.Job,
-    run: pool.Map,
+    run: worker_pool.Map,
 ) -> dict[str, split_writer_lib.PartWriter]:
   """Draws and writes a part, with `test` also `test_grid`.
 

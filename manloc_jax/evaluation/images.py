@@ -19,8 +19,8 @@ import tqdm
 from manloc_jax import files
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import image_scores
 from manloc_jax.evaluation import patches as patches_lib
@@ -149,7 +149,7 @@ def _score_part(
       image_scores.score, job=manifest.read_job(prepared), detector=detector
   )
   if missing:
-    with pool.ordered_map(workers) as run:
+    with worker_pool.ordered_map(workers) as run:
       scored = run(one, [records[i] for i in missing])
       shown = _shown(part, scored, missing)
       for i, result in zip(missing, shown, strict=True):

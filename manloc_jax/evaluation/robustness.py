@@ -17,8 +17,8 @@ from manloc_jax import models
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data import degrade
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import patches as patch_evaluation
@@ -80,7 +80,7 @@ def robustness(
   job = manifest.read_job(prepared)
   score = _make_scorer(config, prepared, run.params, mesh, records)
   with (
-      pool.ordered_map(workers) as each,
+      worker_pool.ordered_map(workers) as each,
       # Without a terminal (`None`) a bar would fill the log.
       tqdm.tqdm(
           total=len(missing) * len(records), unit='image', disable=None

@@ -153,6 +153,7 @@ def _batches(config, prepared: str, mesh, start_step: int, stages):
     from manloc_jax.data.input import online as reader
 
     order.update(config.data.get('stream', {}))
+    order['root'] = config.data.root
   else:
     from manloc_jax.data.input import pipeline as reader  # With TensorFlow.
 

@@ -39,8 +39,8 @@ import tqdm
 
 from manloc_jax.data import datasets
 from manloc_jax.data import images
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.audit import checks
 from manloc_jax.data.audit import pixel_checks
 from manloc_jax.data.splits import split_list
@@ -192,7 +192,7 @@ def look_at(
       *((path, False) for path in dict.fromkeys(one.image for one in records)),
       *((path, True) for path in masks),
   ]
-  with pool.ordered_map(workers) as run:
+  with worker_pool.ordered_map(workers) as run:
     results = run(functools.partial(_look, dataset=dataset), tasks)
     # Without a terminal (`None`) a bar would fill the log.
     shown = tqdm.tqdm(

@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 from manloc_jax.data import spec
+from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
 
 OK, NOTE, WRONG, SKIPPED = 'ok', 'note', 'WRONG', 'skipped'
@@ -60,7 +61,7 @@ class Draw:
   """Which split to look for leaks in.
 
   Attributes:
-    rule: One of `splits.RULES`, or `list`.
+    rule: One of `rules.ALL_RULES`.
     seed: Of the first draw.
     fractions: Shares of train, val and test.
     draws: Over how many seeds the leaks are averaged.
@@ -68,9 +69,9 @@ class Draw:
       `split_list.read`. Validation may be empty.
   """
 
-  rule: str = 'random'
+  rule: str = rules.DEFAULT
   seed: int = 0
-  fractions: tuple[float, float, float] = (0.65, 0.10, 0.25)
+  fractions: tuple[float, float, float] = rules.FRACTIONS
   draws: int = 1
   listed: Mapping[str, list[str]] | None = None
 

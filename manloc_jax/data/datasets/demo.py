@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import tqdm
 
-from manloc_jax.data import pool
 from manloc_jax.data import spec
 from manloc_jax.data import synthesis
+from manloc_jax.data import worker_pool
 from manloc_jax.data.storage import folders
 
 VERSION = 'manloc demo 1'  # Raise it with every change of the images.
@@ -152,7 +152,7 @@ def synthesize(
     locate(photograph)
   if root.exists():
     shutil.rmtree(root)
-  with folders.atomic(root) as fresh, pool.ordered_map(workers) as run:
+  with folders.atomic(root) as fresh, worker_pool.ordered_map(workers) as run:
     for name in ('images', 'masks'):
       (fresh / name).mkdir()
     done = run(functools.partial(write, root=fresh), todo)

@@ -35,7 +35,7 @@ def find_records(
   root = pathlib.Path(root)
   settings = read_settings(root)
   wanted = sum(settings['counts'].values())
-  made_by = _digest(settings)[:8]
+  made_by = digest(settings)
   histories = read_histories(root)
   if len(histories) < wanted:
     raise spec.DataError(
@@ -77,14 +77,14 @@ def read_settings(root: pathlib.Path) -> dict:
     ) from None
 
 
-def _digest(settings: dict) -> str:
+def digest(settings: dict) -> str:
   """Names forgeries by what made them, wherever the photographs lie."""
   listed = [
       {k: v for k, v in one.items() if k != 'path'}
       for one in settings['photographs']
   ]
   text = json.dumps({**settings, 'photographs': listed}, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
+  return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def read_histories(root: pathlib.Path) -> list[dict]:

@@ -16,13 +16,14 @@ import pathlib
 import tqdm
 
 from manloc_jax import files
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import cameras
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
+from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import folders
 
 VERSION = 2  # Raise it where the same seed would give other forgeries.
@@ -101,7 +102,7 @@ def write(
     counts: Sequence[int],
     seed: int,
     size: Sequence[int] = forgery.SIZE,
-    fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
+    fractions: tuple[float, float, float] = rules.FRACTIONS,
     workers: int | None = None,
 ) -> dict[str, str]:
   """Writes a tree, or what is missing of it.
@@ -152,7 +153,7 @@ def write(
         if Task(split, index).image_id not in known
     ]
     with (
-        pool.ordered_map(workers if len(todo) > 1 else 1) as run,
+        worker_pool.ordered_map(workers if len(todo) > 1 else 1) as run,
         (root / synthetic.HISTORIES).open('a') as lines,
     ):
       made = run(functools.partial(_make, plan=plan), todo)

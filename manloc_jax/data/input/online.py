@@ -15,8 +15,9 @@ import pathlib
 
 import numpy as np
 
-from manloc_jax.data import pool
+from manloc_jax.data import arguments
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
@@ -50,12 +51,9 @@ class Plan:
   seed: int
 
   def __post_init__(self):
-    if min(self.images_per_group, self.patches_per_image) < 1:
-      raise spec.DataError(
-          f'images_per_group {self.images_per_group} and patches_per_image'
-          f' {self.patches_per_image} must be at least 1; see'
-          ' --config.data.stream.'
-      )
+    arguments.check_seed(self.seed)
+    for name in ('images_per_group', 'patches_per_image'):
+      arguments.check_count(name, getattr(self, name))
 
   @property
   def patches_per_group(self) -> int:
@@ -65,6 +63,7 @@ class Plan:
 def train_batches(
     folder: str | pathlib.Path,
     *,
+    root: str | pathlib.Path | None = None,
     batch_size: int,
     seed: int,
     start_step: int = 0,
@@ -82,6 +81,8 @@ def train_batches(
 
   Args:
     folder: The prepared folder of a set that `manloc_jax.data.forge` made.
+    root: Where the tree of that set lies now; by default where it lay when it
+      was prepared.
     batch_size: Patches per batch of this process.
     seed: Fixes the forgeries and their order; not negative.
     start_step: Batches to skip; their groups are not made.
@@ -96,18 +97,21 @@ def train_batches(
     int32[batch] and `weight` f32[batch], all one.
 
   Raises:
-    DataError: The set is not one of forgeries, settings make no sense, or no
+    DataError: The tree of the set is not there, settings make no sense, or no
       photograph can be read.
   """
+  arguments.check_count('batch_size', batch_size)
+  arguments.check_count('start_step', start_step, least=0)
   content = manifest.read(folder)
   sampler = {
       key: tuple(value) if isinstance(value, list) else value
       for key, value in content['settings']['sampler'].items()
   }
-  root = pathlib.Path(content['root'])
+  root = pathlib.Path(root or content['root'])
+  settings = _read_settings(folder, root)
   plan = Plan(
       listed=tree.listed(root, 'train'),
-      size=tree.check_size(synthetic.read_settings(root)['size']),
+      size=tree.check_size(settings['size']),
       sampler=patches.Sampler(**sampler),
       images_per_group=images_per_group,
       patches_per_image=patches_per_image,
@@ -116,9 +120,37 @@ def train_batches(
   index, processes = process
   first, skip = divmod(start_step * batch_size, plan.patches_per_group)
   numbers = itertools.count(index + first * processes, processes)
-  with pool.ordered_map(workers) as run:
+  with worker_pool.ordered_map(workers) as run:
     made = run(functools.partial(make_group, plan=plan), numbers)
     yield from _batches(_tell_rejected(made), skip, batch_size)
+
+
+def _read_settings(folder: str | pathlib.Path, root: pathlib.Path) -> dict:
+  """Reads the settings of the tree that a set was prepared from.
+
+  Raises:
+    DataError: The tree is not there, or it holds other forgeries.
+  """
+  content = manifest.read(folder)
+  if content['dataset'] != synthetic.DATASET.name:
+    raise spec.DataError(
+        f'{folder} is a prepared set of {content["dataset"]}, of which nothing'
+        ' can be generated; prepare one of what manloc forge makes.'
+    )
+  if not (root / synthetic.SETTINGS).is_file():
+    raise spec.DataError(
+        f'The forgeries that {folder} was prepared from are not in {root};'
+        ' name the folder that holds them now in --config.data.root.'
+    )
+  settings = synthetic.read_settings(root)
+  made_by = synthetic.digest(settings)
+  for image_id in manifest.image_ids(folder, 'train'):
+    if not image_id.endswith(made_by):
+      raise spec.DataError(
+          f'{root} holds other forgeries than those that {folder} was prepared'
+          ' from; name their folder in --config.data.root, or prepare these.'
+      )
+  return settings
 
 
 def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:

@@ -9,6 +9,7 @@ import zlib
 import cv2
 import numpy as np
 
+from manloc_jax.data import arguments
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
@@ -44,11 +45,7 @@ class Job:
           f'--config.data.size_mismatch is {self.size_mismatch!r}; choose one '
           f'of {", ".join(SIZE_POLICIES)}.'
       )
-    if self.seed < 0:
-      raise spec.DataError(
-          f'The seed is {self.seed}; give a whole number from 0 on in '
-          '--seed (manloc) or --config.data.seed.'
-      )
+    arguments.check_seed(self.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,12 +11,14 @@ import hashlib
 import cv2
 import numpy as np
 
+from manloc_jax.data import arguments
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import locations as places
 
 SOURCES = ('window', 'box', 'slide')
 LABEL_RULES = ('area', 'iou', 'coverage')
 _SHAPE = (spec.SIDE, spec.SIDE)
+_FLAG = '--config.data.sampler.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,17 +67,19 @@ class Sampler:
           f'--config.data.sampler.sources is {self.sources}; '
           f'choose some of {", ".join(SOURCES)}.'
       )
-    if min(self.neg_per_pos, self.max_per_image) < 0:
-      raise spec.DataError(
-          f'neg_per_pos {self.neg_per_pos} and max_per_image '
-          f'{self.max_per_image} must not be negative; see '
-          '--config.data.sampler.'
-      )
-    if min(self.stride, self.test_stride) < 1 or self.enlarge < 1:
-      raise spec.DataError(
-          f'Strides {self.stride} and {self.test_stride} and enlarge '
-          f'{self.enlarge} must be at least 1; see --config.data.sampler.'
-      )
+    for field, least in (
+        ('stride', 1), ('test_stride', 1), ('max_per_image', 0)
+    ):
+      arguments.check_count(_FLAG + field, getattr(self, field), least)
+    for field, least, most in (
+        ('neg_per_pos', 0, np.inf),
+        ('min_area', 0, np.inf),
+        ('enlarge', 1, np.inf),
+        ('slides', 0, np.inf),
+        ('label_threshold', 0, 1),
+    ):
+      value = getattr(self, field)
+      arguments.check_numbers(_FLAG + field, value, least, most)
 
   def for_test(self) -> 'Sampler':
     """Returns the same sampler with the stride of validation and test."""

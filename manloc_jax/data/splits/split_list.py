@@ -33,7 +33,7 @@ def make(
     dataset: Key of `datasets.DATASETS`.
     records: The images to split. No image is decoded: those that preparation
       cannot use drop out of their part there.
-    rule: One of `splits.RULES`.
+    rule: One of `rules.RULES`.
     seed: Fixes the draw.
     fractions: Shares of train, val and test.
 

@@ -6,7 +6,9 @@ import hashlib
 
 import numpy as np
 
+from manloc_jax.data import arguments
 from manloc_jax.data import spec
+from manloc_jax.data.splits import rules
 
 _RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
 
@@ -14,7 +16,7 @@ _RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
 def random_split(
     records: Iterable[spec.Record],
     seed: int,
-    fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
+    fractions: tuple[float, float, float] = rules.FRACTIONS,
 ) -> dict[str, list[str]]:
   """Splits by image, as the paper does (section 4.1).
 
@@ -35,7 +37,8 @@ def random_split(
   Raises:
     DataError: The fractions are no shares, or a part would be empty.
   """
-  _check_fractions(fractions)
+  arguments.check_seed(seed)
+  arguments.check_fractions(fractions)
   ids = np.array(sorted(record.image_id for record in records))
   ids = ids[np.random.default_rng(seed).permutation(len(ids))]
   num_train, num_val = (round(len(ids) * share) for share in fractions[:2])
@@ -49,7 +52,7 @@ def random_split(
 def group_split(
     records: Iterable[spec.Record],
     seed: int,
-    fractions: tuple[float, float, float] = (0.65, 0.10, 0.25),
+    fractions: tuple[float, float, float] = rules.FRACTIONS,
 ) -> dict[str, list[str]]:
   """Splits by photograph: no group is on two sides.
 
@@ -69,7 +72,8 @@ def group_split(
   """
   # Paper: splits by image. Here: groups stay together, because forgeries of
   # one photograph share its content, camera and often the very mask.
-  _check_fractions(fractions)
+  arguments.check_seed(seed)
+  arguments.check_fractions(fractions)
   groups = collections.defaultdict(list)
   for record in records:
     groups[record.group].append(record.image_id)
@@ -124,20 +128,26 @@ def listed_split(
   return _finish(split, needed)
 
 
-RULES = ('random', 'group', 'given')
-
-
 def draw(
     rule: str,
     records: Iterable[spec.Record],
     seed: int,
     fractions: tuple[float, float, float],
 ) -> dict[str, list[str]]:
-  """Splits by the rule of `RULES` that is named; see the functions above."""
+  """Splits by one of `rules.RULES`; see the functions above.
+
+  Raises:
+    DataError: There is no such rule, or as the functions above.
+  """
   if rule == 'given':
     return given_split(records)
-  return {'random': random_split, 'group': group_split}[rule](
-      records, seed, fractions
+  if rule == 'group':
+    return group_split(records, seed, fractions)
+  if rule == 'random':
+    return random_split(records, seed, fractions)
+  raise spec.DataError(
+      f'There is no rule {rule!r} that splits images; choose one of'
+      f' {", ".join(rules.RULES)} in {_RULE}.'
   )
 
 
@@ -171,15 +181,6 @@ def digest(split: dict[str, list[str]]) -> str:
       for image_id in sorted(split[part])
   ]
   return hashlib.sha256(''.join(lines).encode()).hexdigest()
-
-
-def _check_fractions(fractions: tuple[float, float, float]) -> None:
-  is_three = len(fractions) == len(spec.SPLITS)
-  if not is_three or min(fractions) <= 0 or not np.isclose(sum(fractions), 1):
-    raise spec.DataError(
-        f'The shares of train, val and test are {fractions}; give three '
-        'positive numbers that sum to one in --config.data.fractions.'
-    )
 
 
 def _finish(

@@ -16,8 +16,9 @@ import tqdm
 from manloc_jax import files
 from manloc_jax.data import datasets
 from manloc_jax.data import images
-from manloc_jax.data import pool
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
+from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
 from manloc_jax.localization.fusion import features as evidence
 
@@ -57,10 +58,10 @@ def draw(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
   Raises:
     DataError: There is no such set, or no such split of it.
   """
-  if data.split_rule not in splits.RULES:
+  if data.split_rule not in rules.RULES:
     raise spec.DataError(
         f'--config.data.split_rule is {data.split_rule!r}; choose one of'
-        f' {", ".join(splits.RULES)}.'
+        f' {", ".join(rules.RULES)}.'
     )
   records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
   forged = {one.image_id: one for one in records if one.mask is not None}
@@ -94,7 +95,7 @@ def collect(
   one = functools.partial(
       _measured, dataset=data.name, cache=cache, all_copies=part != 'train'
   )
-  with pool.ordered_map(data.workers or None) as run:
+  with worker_pool.ordered_map(data.workers or None) as run:
     done = tqdm.tqdm(
         run(one, records),
         f'measuring {part}',

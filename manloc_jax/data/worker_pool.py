@@ -11,9 +11,23 @@ import threading
 
 import cv2
 
+from manloc_jax.data import arguments
 from manloc_jax.data import spec
 
 Map = Callable[[Callable, Iterable], Iterator]
+
+
+def available_cores() -> int:
+  """Counts the cores that this process may use.
+
+  A scheduler may have given us some of the machine's only. Python tells so
+  everywhere from 3.13 on, and Linux tells older versions; macOS does not.
+  """
+  if hasattr(os, 'process_cpu_count'):
+    return os.process_cpu_count() or 1
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -25,10 +39,11 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
       this process.
 
   Raises:
-    DataError: A worker was killed.
+    DataError: The number makes no sense, or a worker was killed.
   """
-  # Not `cpu_count`: a scheduler may have given us some of them only.
-  workers = workers or len(os.sched_getaffinity(0))
+  if workers is None:
+    workers = available_cores()
+  arguments.check_count('The number of workers', workers)
   if workers == 1:
     yield map
     return

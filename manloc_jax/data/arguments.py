@@ -1,0 +1,78 @@
+"""Numbers that callers give, refused where they make no sense.
+
+The command line checks its own; these also meet calls from Python, where a
+NaN passes comparisons and a negative seed fails deep inside NumPy.
+"""
+
+from collections.abc import Sequence
+import math
+import numbers
+from typing import Any
+
+from manloc_jax.data import spec
+
+
+def check_seed(seed: Any) -> None:
+  """Raises DataError unless a seed is a whole number from 0 on."""
+  if not _is_whole(seed) or seed < 0:
+    raise spec.DataError(
+        f'The seed is {seed!r}; give a whole number from 0 on in --seed'
+        ' (manloc) or --config.data.seed.'
+    )
+
+
+def check_count(name: str, count: Any, least: int = 1) -> None:
+  """Raises DataError unless a count is a whole number from `least` on.
+
+  Args:
+    name: What is counted, as the user knows it.
+    count: The number.
+    least: The smallest that makes sense.
+  """
+  if not _is_whole(count) or count < least:
+    raise spec.DataError(
+        f'{name} is {count!r}; give a whole number from {least} on.'
+    )
+
+
+def check_numbers(
+    name: str, values: Any, least: float, most: float = math.inf
+) -> None:
+  """Raises DataError unless all values are finite and in a range.
+
+  Args:
+    name: What they are, as the user knows it.
+    values: One number or a sequence of them.
+    least: The smallest that makes sense.
+    most: The largest that makes sense.
+  """
+  some = values if isinstance(values, (list, tuple)) else [values]
+  if not all(_is_finite(one) and least <= one <= most for one in some):
+    text = f'at least {least:g}'
+    if most < math.inf:
+      text = f'from {least:g} to {most:g}'
+    raise spec.DataError(f'{name} is {values!r}; give finite numbers, {text}.')
+
+
+def check_fractions(fractions: Any) -> None:
+  """Raises DataError unless there are three positive ones that sum to one."""
+  if (
+      not isinstance(fractions, Sequence)
+      or len(fractions) != len(spec.SPLITS)
+      or not all(_is_finite(one) and one > 0 for one in fractions)
+      or not math.isclose(sum(fractions), 1, abs_tol=1e-5)
+  ):
+    raise spec.DataError(
+        f'The fractions of train, val and test are {fractions!r}; give three'
+        ' positive numbers that sum to one in --fractions (manloc) or'
+        ' --config.data.fractions.'
+    )
+
+
+def _is_whole(value: Any) -> bool:
+  return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+  is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+  return is_number and math.isfinite(value)

@@ -1,0 +1,37 @@
+"""Worker processes: how many there are, and what they hand back."""
+
+import os
+
+import pytest
+
+from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
+
+
+def test_cores_are_counted_on_every_system(monkeypatch):
+  monkeypatch.setattr(os, 'process_cpu_count', lambda: 3, raising=False)
+  assert worker_pool.available_cores() == 3
+  monkeypatch.delattr(os, 'process_cpu_count')
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 5}, raising=False)
+  assert worker_pool.available_cores() == 2
+  # macOS before Python 3.13.
+  monkeypatch.delattr(os, 'sched_getaffinity')
+  monkeypatch.setattr(os, 'cpu_count', lambda: 4)
+  assert worker_pool.available_cores() == 4
+  monkeypatch.setattr(os, 'cpu_count', lambda: None)
+  assert worker_pool.available_cores() == 1
+
+
+def test_the_default_works_without_affinity(monkeypatch):
+  monkeypatch.delattr(os, 'process_cpu_count', raising=False)
+  monkeypatch.delattr(os, 'sched_getaffinity', raising=False)
+  monkeypatch.setattr(os, 'cpu_count', lambda: 2)
+  with worker_pool.ordered_map(None) as run:
+    assert list(run(abs, [-3, 2, -1])) == [3, 2, 1]
+
+
+@pytest.mark.parametrize('workers', [0, -1, 1.5, float('nan'), '2'])
+def test_senseless_numbers_are_refused(workers):
+  with pytest.raises(spec.DataError, match='number of workers'):
+    with worker_pool.ordered_map(workers):
+      pass
