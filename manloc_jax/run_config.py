@@ -3,27 +3,28 @@
 from collections.abc import Mapping
 import json
 import pathlib
-from typing import Any
-
-import ml_collections
+from typing import Any, TYPE_CHECKING
 
 from manloc_jax import errors
 from manloc_jax import files
 
+if TYPE_CHECKING:  # `manloc --help` does without it.
+  import ml_collections
+
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
 # Values of `method`: what `manloc_jax.main` trains, what `manloc fusion`
-# trains, and the classical methods of `localization.classical`.
+# trains, and the classical methods, each the name of a file: what only needs
+# their names does not import them.
 NETWORK = 'network'
 FUSION = 'fusion'
-CLASSICAL = (
-    'ela',
-    'dct',
-    'adjpeg',
-    'nadjpeg',
-    'patchmatch',
-    'blocks',
-    'noise',
+CLASSICAL = tuple(
+    sorted(
+        path.stem
+        for path in pathlib.Path(__file__).parent.glob(
+            'localization/classical/methods/[!_]*.py'
+        )
+    )
 )
 METHODS = (FUSION, NETWORK, *CLASSICAL)
 # What other methods depend on.
@@ -33,7 +34,7 @@ PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
 
 def claim(
-    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+    workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
   """Writes down what a run is made of, or checks that it is the same.
 
@@ -58,7 +59,7 @@ def claim(
 
 
 def check(
-    workdir: str, config: ml_collections.ConfigDict, split_digest: str
+    workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
   """Checks that the run in `workdir` was made with these settings and images.
 
@@ -94,12 +95,14 @@ def check(
   )
 
 
-def read(workdir: str) -> ml_collections.ConfigDict:
+def read(workdir: str) -> 'ml_collections.ConfigDict':
   """Reads the settings of the run in `workdir`.
 
   Raises:
     UserError: There is no run, or its `config.json` is damaged.
   """
+  import ml_collections
+
   path = pathlib.Path(workdir) / CONFIG
   try:
     content = json.loads(path.read_text())
@@ -118,7 +121,7 @@ def read(workdir: str) -> ml_collections.ConfigDict:
     ) from error
 
 
-def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   """Returns settings as JSON holds them, without those of a machine.
 
   Those of a network do not name the method: runs of older versions do not.

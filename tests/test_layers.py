@@ -2,8 +2,10 @@
 
 A package or file directly under `manloc_jax/` stands on one floor. A file may
 import files of its own package and whatever stands on a lower floor. Imports
-inside functions count like any other, so do relative ones, and `importlib`
-with a name that only the running program knows is refused.
+inside functions count like any other, so do relative ones. A package that takes
+in whatever files it has (`import_module(f'{__name__}.{file}')` in its
+`__init__`) imports all of them; any other name that only the running program
+knows is refused.
 """
 
 import ast
@@ -83,6 +85,10 @@ def read_imports(
         yield node.lineno, f'{base}.{alias.name}'
     elif isinstance(node, ast.Call) and _imports_by_name(node.func):
       name = node.args[0] if node.args else None
+      if path.name == '__init__.py' and _is_own_file(name):
+        for file in sorted(path.parent.glob('[!_]*.py')):
+          yield node.lineno, '.'.join([*module[:-1], file.stem])
+        continue
       assert isinstance(name, ast.Constant), (
           f'{path}:{node.lineno} imports a name that only the running program'
           ' knows; import it by its name'
@@ -96,6 +102,13 @@ def _imports_by_name(function: ast.expr) -> bool:
   return isinstance(function, ast.Name) and function.id in (
       '__import__',
       'import_module',
+  )
+
+
+def _is_own_file(name: ast.expr | None) -> bool:
+  """Whether it is an f-string `{__name__}.{...}`."""
+  return isinstance(name, ast.JoinedStr) and ast.unparse(name).startswith(
+      ("f'{__name__}.{", 'f"{__name__}.{')
   )
 
 
@@ -205,6 +218,19 @@ def test_the_check_finds_a_longer_circle(small_package):
   for one, other in (('a', 'b'), ('b', 'c'), ('c', 'a')):
     path = small_package / 'data' / f'{one}.py'
     path.write_text(f'def f():\n  from . import {other}')
+  (found,) = check(small_package)
+  assert 'circle' in found
+
+
+def test_the_check_sees_what_a_package_takes_in(small_package):
+  init = small_package / 'data' / '__init__.py'
+  init.write_text(
+      'import importlib\nfor name in "images up".split():\n'
+      "  importlib.import_module(f'{__name__}.{name}')\n"
+  )
+  graph = read_graph(small_package)
+  assert graph['data/__init__.py'] == {'data/images.py'}
+  (small_package / 'data' / 'up.py').write_text('from manloc_jax import data')
   (found,) = check(small_package)
   assert 'circle' in found
 

@@ -14,16 +14,16 @@ from skimage import metrics as similarity
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.localization.classical import adjpeg
-from manloc_jax.localization.classical import blocks
-from manloc_jax.localization.classical import dct
-from manloc_jax.localization.classical import ela
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import luma
 from manloc_jax.localization.classical import methods
-from manloc_jax.localization.classical import nadjpeg
-from manloc_jax.localization.classical import noise
-from manloc_jax.localization.classical import patchmatch
+from manloc_jax.localization.classical.methods import adjpeg
+from manloc_jax.localization.classical.methods import blocks
+from manloc_jax.localization.classical.methods import dct
+from manloc_jax.localization.classical.methods import ela
+from manloc_jax.localization.classical.methods import nadjpeg
+from manloc_jax.localization.classical.methods import noise
+from manloc_jax.localization.classical.methods import patchmatch
 
 # Method -> the toolbox's name of it.
 GOLDEN = {

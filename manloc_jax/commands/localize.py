@@ -6,20 +6,9 @@ import pathlib
 import sys
 
 from manloc_jax import errors
+from manloc_jax import run_config
 
-# Everything heavy is imported where it is used: help comes at once. So the
-# names of `run_config.METHODS` stand here again.
-METHODS = (
-    'fusion',
-    'network',
-    'ela',
-    'dct',
-    'adjpeg',
-    'nadjpeg',
-    'patchmatch',
-    'blocks',
-    'noise',
-)
+# Everything heavy is imported where it is used: help comes at once.
 
 
 def add_to(commands) -> None:
@@ -37,7 +26,7 @@ def add_to(commands) -> None:
   )
   parser.add_argument(
       '--method',
-      choices=METHODS,
+      choices=run_config.METHODS,
       help='by default what --workdir is a run of, without one the fusion of'
       ' classical methods with the weights that come with manloc_jax',
   )

@@ -1,39 +1,19 @@
-"""The table of datasets: one file each, one entry each."""
+"""The table of datasets; a new file here is a new dataset.
+
+A file defines `DATASET`, whose `name` is what commands and configs call it.
+"""
+
+import importlib
+import pkgutil
 
 from manloc_jax.data import spec
-from manloc_jax.data.datasets import casia1
-from manloc_jax.data.datasets import casia2
-from manloc_jax.data.datasets import cocoglide
-from manloc_jax.data.datasets import columbia
-from manloc_jax.data.datasets import comofod
-from manloc_jax.data.datasets import coverage
-from manloc_jax.data.datasets import demo
-from manloc_jax.data.datasets import dso1
-from manloc_jax.data.datasets import folder
-from manloc_jax.data.datasets import ifs
-from manloc_jax.data.datasets import imd2020
-from manloc_jax.data.datasets import nist16
-from manloc_jax.data.datasets import realistic
-from manloc_jax.data.datasets import synthetic
 
 DATASETS: dict[str, spec.Dataset] = {
-    module.DATASET.name: module.DATASET
-    for module in (
-        casia1,
-        casia2,
-        cocoglide,
-        columbia,
-        comofod,
-        coverage,
-        demo,
-        dso1,
-        folder,
-        ifs,
-        imd2020,
-        nist16,
-        realistic,
-        synthetic,
-    )
+    dataset.name: dataset
+    for module in pkgutil.iter_modules(__path__)
+    for dataset in [
+        importlib.import_module(f'{__name__}.{module.name}').DATASET
+    ]
 }
 
 

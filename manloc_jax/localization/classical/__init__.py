@@ -1,6 +1,6 @@
 """The classical methods that the paper's table 6 compares with.
 
-Each file holds one method as `score(image) -> map`, and `methods` lists them.
+Each file of `methods` holds one method as `score(image) -> map`.
 The maps are not calibrated: only the order of their values counts, high meaning
 suspicious. A map with one value per block covers the complete 8x8 (16x16 for
 `noise`) blocks from the upper left corner.

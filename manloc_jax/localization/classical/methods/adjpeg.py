@@ -7,6 +7,7 @@ localization in JPEG images (2011).
 import numpy as np
 from scipy import ndimage
 
+from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
 # Highest first step tried, from low to high frequency.
@@ -125,3 +126,13 @@ def _floor(values: np.ndarray) -> np.ndarray:
   """Rounds down; whole numbers, where rounding is open, half a step less."""
   down = np.floor(values + 1e-12)
   return down - 0.5 * (np.abs(values - down) < 1e-12)
+
+
+METHOD = interface.Method(
+    score,
+    needs='jpeg',
+    block=8,
+    is_probability=True,
+    constant_score=0.5,
+    max_megapixels=50,
+)

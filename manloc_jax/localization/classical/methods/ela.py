@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from manloc_jax import errors
+from manloc_jax.localization.classical import interface
 
 _MAX_SIDE = 65_500  # That the encoder takes.
 _QUALITY = 90
@@ -45,3 +46,13 @@ def score(pixels: np.ndarray) -> np.ndarray:
     resaved = np.asarray(image)
   change = np.abs(pixels.astype(np.int16) - resaved)
   return np.minimum(_GAIN * change.mean(2, dtype=np.float32), 255)
+
+
+METHOD = interface.Method(
+    score,
+    needs='pixels',
+    block=1,
+    is_probability=False,
+    constant_score=0.0,
+    max_megapixels=200,
+)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from manloc_jax import errors
+from manloc_jax.localization.classical import interface
 
 # The lengths below, in pixels, are for images of about this size.
 _MAX_PIXELS = 1_000_000
@@ -227,3 +228,14 @@ def _without_small(marked: np.ndarray) -> np.ndarray:
 def _disc(radius: int) -> np.ndarray:
   side = np.arange(-radius, radius + 1)
   return (side[:, None] ** 2 + side**2 <= radius**2).astype(np.uint8)
+
+
+# Larger images are made smaller first.
+METHOD = interface.Method(
+    score,
+    needs='pixels',
+    block=1,
+    is_probability=True,
+    constant_score=0.0,
+    max_megapixels=200,
+)

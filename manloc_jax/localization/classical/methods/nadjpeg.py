@@ -12,6 +12,7 @@ from scipy import fft
 from scipy import ndimage
 from scipy import signal
 
+from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
 _FREQUENCIES = 6
@@ -194,3 +195,13 @@ def _expectation_maximisation(counts, once, twice) -> tuple[float, int]:
       break
     share = (share * twice / mixture) @ counts[:, None] / counts.sum()
   return float(highest), int(likelihood.argmax())
+
+
+METHOD = interface.Method(
+    score,
+    needs='jpeg',
+    block=8,
+    is_probability=False,
+    constant_score=0.0,
+    max_megapixels=50,
+)

@@ -1,18 +1,10 @@
-"""The list of classical methods, and what each one takes and gives."""
+"""What a classical method takes and gives."""
 
 from collections.abc import Callable
 import dataclasses
 from typing import Any
 
 import numpy as np
-
-from manloc_jax.localization.classical import adjpeg
-from manloc_jax.localization.classical import blocks
-from manloc_jax.localization.classical import dct
-from manloc_jax.localization.classical import ela
-from manloc_jax.localization.classical import nadjpeg
-from manloc_jax.localization.classical import noise
-from manloc_jax.localization.classical import patchmatch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +32,3 @@ class Method:
   is_probability: bool
   constant_score: float
   max_megapixels: int
-
-
-# The names are those of `run_config.CLASSICAL`.
-METHODS = {
-    'dct': Method(dct.score, 'jpeg', 8, True, 0.5, 50),
-    'adjpeg': Method(adjpeg.score, 'jpeg', 8, True, 0.5, 50),
-    'nadjpeg': Method(nadjpeg.score, 'jpeg', 8, False, 0.0, 50),
-    # Larger images are made smaller; see there.
-    'patchmatch': Method(patchmatch.score, 'pixels', 1, True, 0.0, 200),
-    'ela': Method(ela.score, 'pixels', 1, False, 0.0, 200),
-    'noise': Method(noise.score, 'pixels', 16, False, 0.0, 50),
-    'blocks': Method(blocks.score, 'pixels', 8, False, 0.0, 50),
-}

@@ -6,6 +6,7 @@ detection via DCT coefficient analysis (2009).
 
 import numpy as np
 
+from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
 _FREQUENCIES = 15
@@ -69,3 +70,13 @@ def _shares(histogram: np.ndarray, period: int) -> np.ndarray:
   totals = below[start + period] - below[start]
   # A period without blocks has no block to score.
   return histogram / np.maximum(totals, 1)
+
+
+METHOD = interface.Method(
+    score,
+    needs='jpeg',
+    block=8,
+    is_probability=True,
+    constant_score=0.5,
+    max_megapixels=50,
+)

@@ -7,6 +7,7 @@ without its last step, which merges blocks to regions.
 import numpy as np
 import pywt
 
+from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import luma
 
 _BLOCK = 8  # Coefficients, of 2x2 pixels each.
@@ -34,3 +35,13 @@ def score(pixels: np.ndarray) -> np.ndarray:
       rows, _BLOCK, columns, _BLOCK
   )
   return np.median(blocks, (1, 3)) / _MEDIAN_OF_NORMAL
+
+
+METHOD = interface.Method(
+    score,
+    needs='pixels',
+    block=16,
+    is_probability=False,
+    constant_score=0.0,
+    max_megapixels=50,
+)

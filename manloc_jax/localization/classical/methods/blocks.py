@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from manloc_jax import errors
+from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import luma
 
 _EDGE = 50  # Second differences above it are the picture's own edges.
@@ -79,3 +80,13 @@ def _median_across(line: np.ndarray) -> np.ndarray:
 def _excess(sums: np.ndarray) -> np.ndarray:
   """Strongest line inside less the weaker one at the border, of [..., 8]."""
   return sums[..., 1:7].max(-1) - np.minimum(sums[..., 0], sums[..., 7])
+
+
+METHOD = interface.Method(
+    score,
+    needs='pixels',
+    block=8,
+    is_probability=False,
+    constant_score=0.0,
+    max_megapixels=50,
+)
