@@ -3,11 +3,13 @@
 import errno
 
 
-class UserError(ValueError):
+class UserError(Exception):
   """Something the user can put right; the message is one sentence.
 
   It names what was seen, what was expected and what to do. Commands print it
-  without a traceback and exit with code 2.
+  without a traceback and exit with code 2. It derives from nothing narrower
+  than `Exception`, so that no handler meant for a failed conversion or for a
+  damaged file catches it and says something else.
   """
 
 

@@ -27,6 +27,8 @@ CLASSICAL = tuple(
     )
 )
 METHODS = (FUSION, NETWORK, *CLASSICAL)
+# What readers of a config rely on.
+_SECTIONS = ('model', 'data', 'eval')
 # What other methods depend on.
 _OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.
@@ -106,8 +108,10 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
   path = pathlib.Path(workdir) / CONFIG
   try:
     content = json.loads(path.read_text())
-    if not isinstance(content, dict) or not {'model', 'data'} <= content.keys():
-      raise ValueError('there are no sections "model" and "data"')
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(section), dict) for section in _SECTIONS
+    ):
+      raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
     return ml_collections.ConfigDict(content)
   except FileNotFoundError as error:
     raise errors.UserError(

@@ -24,3 +24,7 @@ def test_only_unfinished_checkpoints_are_removed(tmp_path):
     (tmp_path / 'checkpoints' / name).mkdir(parents=True)
   checkpoint.remove_unfinished(str(tmp_path))
   assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['5']
+
+
+def test_a_user_error_is_no_failed_conversion():
+  assert errors.UserError.__base__ is Exception

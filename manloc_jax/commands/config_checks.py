@@ -1,12 +1,17 @@
-"""Do the settings of a run make sense? Asked before anything is done."""
+"""Does the config of a run make sense? Asked before anything is done."""
+
+from collections.abc import Mapping
+import math
+from typing import Any
 
 import ml_collections
 
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
+from manloc_jax.data.storage import manifest
 
-# Settings that count something.
+# Fields that count something.
 _POSITIVE = (
     'batch_size',
     'num_steps',
@@ -18,42 +23,37 @@ _POSITIVE = (
     'eval.examples',
     'data.num_shards',
 )
+# Fields that may be zero, which switches something off.
+_NOT_NEGATIVE = (
+    'seed',
+    'data.seed',
+    'loss.patch_weight',
+    'loss.mask_weight',
+    'optim.learning_rate',
+    'optim.warmup_steps',
+    'optim.final_fraction',
+    'optim.clip_norm',
+    'optim.weight_decay',
+    'train.patience_evals',
+)
+_CLASS_WEIGHTS = ('loss.patch_class_weights', 'loss.pixel_class_weights')
 
 
 def check(config: ml_collections.ConfigDict, mode: str) -> None:
-  """Raises UserError where settings contradict each other or make no sense.
+  """Raises UserError where fields contradict each other or make no sense.
 
   Args:
-    config: All settings.
+    config: The whole config.
     mode: Of `main`.
   """
-  if config.method != run_config.NETWORK:
-    if config.method not in run_config.METHODS:
-      raise errors.UserError(
-          f'--config.method is {config.method!r}; choose one of'
-          f' {", ".join(run_config.METHODS)}.'
-      )
-    if mode in ('train', 'robustness'):
-      raise errors.UserError(
-          f'--mode={mode} is for networks, and {config.method} has nothing to'
-          ' train; choose --mode=evaluate.'
-      )
-  try:
-    models.abstract_params(models.make(**config.model))
-  except (TypeError, ValueError, ZeroDivisionError) as error:
-    raise errors.UserError(
-        f'The settings --config.model do not fit together: {error}'
-    ) from error
-  positive = {
-      key: value
-      for key, value in run_config.flatten(config.to_dict()).items()
-      if key in _POSITIVE and value < 1
-  }
-  if positive:
-    raise errors.UserError(
-        f'These settings must be at least 1: {positive}; set them with'
-        ' --config.NAME=VALUE.'
-    )
+  _check_method(config.method, mode)
+  models.make_checked(
+      config.model, '--config.model', 'set its fields to what fits together'
+  )
+  flat = run_config.flatten(config.to_dict())
+  _check_numbers(flat)
+  _check_class_weights(flat)
+  _check_splits(config.eval.splits)
   if config.eval.smooth_sigma < 0:
     raise errors.UserError(
         f'--config.eval.smooth_sigma is {config.eval.smooth_sigma}; give the'
@@ -63,20 +63,78 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
     _check_init_from(config)
 
 
+def _check_method(method: str, mode: str) -> None:
+  """Raises UserError unless the method exists and has the mode's stage."""
+  if method == run_config.NETWORK:
+    return
+  if method not in run_config.METHODS:
+    raise errors.UserError(
+        f'--config.method is {method!r}; choose one of'
+        f' {", ".join(run_config.METHODS)}.'
+    )
+  if mode in ('train', 'robustness'):
+    raise errors.UserError(
+        f'--mode={mode} is for networks, and {method} has nothing to train;'
+        ' choose --mode=evaluate.'
+    )
+
+
+def _check_numbers(flat: Mapping[str, Any]) -> None:
+  """Raises UserError where a number is outside of what its field means."""
+  rules = {
+      'finite numbers': lambda key, value: _is_finite(value),
+      'at least 1': lambda key, value: key not in _POSITIVE or value >= 1,
+      'at least 0': lambda key, value: key not in _NOT_NEGATIVE or value >= 0,
+  }
+  for wanted, holds in rules.items():
+    broken = {k: value for k, value in flat.items() if not holds(k, value)}
+    if broken:
+      raise errors.UserError(
+          f'These fields of the config must be {wanted}: {broken}; set them'
+          ' with --config.NAME=VALUE.'
+      )
+
+
+def _is_finite(value: Any) -> bool:
+  """Tells whether no number in a value is infinite or NaN."""
+  values = value if isinstance(value, (tuple, list)) else [value]
+  return all(math.isfinite(x) for x in values if isinstance(x, float))
+
+
+def _check_class_weights(flat: Mapping[str, Any]) -> None:
+  """Raises UserError unless there is a weight for each class of the losses."""
+  for key in _CLASS_WEIGHTS:
+    weights = flat[key]
+    if len(weights) != 2 or min(weights) < 0:
+      raise errors.UserError(
+          f'--config.{key} is {weights}; give two weights from 0 on, of'
+          ' pristine and of manipulated.'
+      )
+
+
+def _check_splits(splits: tuple[str, ...]) -> None:
+  """Raises UserError unless each split is one that an evaluation knows."""
+  unknown = [name for name in splits if name not in manifest.EVALUATED]
+  if unknown or not splits:
+    raise errors.UserError(
+        f'--config.eval.splits is {splits}; choose from'
+        f' {", ".join(manifest.EVALUATED)}.'
+    )
+
+
 def _check_init_from(config: ml_collections.ConfigDict) -> None:
   """Raises UserError unless there is a run of this network to start from."""
-
-  setting = f'--config.train.init_from={config.train.init_from}'
+  flag = f'--config.train.init_from={config.train.init_from}'
   try:
     theirs = run_config.read(config.train.init_from)
   except errors.UserError as error:
     raise errors.UserError(
-        f'{setting} is no run to start from; train that one first, name'
+        f'{flag} is no run to start from; train that one first, name'
         ' another, or give nothing (--config.train.init_from=) to start from'
         ' scratch.'
     ) from error
   params = [
-      models.abstract_params(models.make(**one.model))
-      for one in (theirs, config)
+      models.make_checked(one.model, where, 'choose another run')[1]
+      for one, where in ((theirs, f'The run of {flag}'), (config, 'The config'))
   ]
-  models.check_shapes(*params, f'The run of {setting}')
+  models.check_shapes(*params, f'The run of {flag}')

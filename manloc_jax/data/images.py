@@ -11,6 +11,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
+from manloc_jax import errors
 from manloc_jax.data import spec
 
 # Room for the largest phone cameras; 600 MB once decoded to RGB.
@@ -194,7 +195,7 @@ def opened(path: pathlib.Path) -> Iterator[Image.Image]:
         if image.width * image.height > MAX_PIXELS:
           raise _too_large(path)
         yield image
-  except spec.DataError:
+  except errors.UserError:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning):
     raise _too_large(path) from None

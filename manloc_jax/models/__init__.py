@@ -1,9 +1,12 @@
 """The networks of the paper as pure functions of their parameters."""
 
+from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 
+from manloc_jax import errors
 from manloc_jax.models.fcn import FCN
 from manloc_jax.models.interface import abstract_params
 from manloc_jax.models.interface import check_shapes
@@ -26,6 +29,7 @@ __all__ = [
     'abstract_params',
     'check_shapes',
     'make',
+    'make_checked',
 ]
 
 NETWORKS = {'conv_lstm': ConvLSTMConv, 'fcn': FCN}
@@ -60,6 +64,45 @@ def make(
   kind = kinds[network]
   own = _fields(kind)
   return kind(**{k: v for k, v in settings.items() if k in own})
+
+
+def make_checked(
+    fields: Mapping[str, Any], where: str, remedy: str
+) -> tuple[nn.Module, Any]:
+  """Makes a network of fields that a user wrote, without computing anything.
+
+  Args:
+    fields: Arguments of `make`, of any type.
+    where: Subject of the sentence of an error: what holds the fields.
+    remedy: Its end: what to do.
+
+  Returns:
+    The network and `abstract_params` of it.
+
+  Raises:
+    UserError: The fields describe no network.
+  """
+  try:
+    model = make(**fields)
+    _check_types(model, fields)
+    return model, abstract_params(model)
+  # A value of the wrong type fails anywhere in Flax or JAX.
+  except Exception as error:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    raise errors.UserError(
+        f'{where} describes no network that can be made'
+        f' ({lines[0].rstrip(".")}); {remedy}.'
+    ) from error
+
+
+def _check_types(model: nn.Module, fields: Mapping[str, Any]) -> None:
+  """Raises TypeError where a value is not of the type of its default."""
+  for field in dataclasses.fields(model):
+    default, value = field.default, fields.get(field.name, field.default)
+    kinds = {tuple: (tuple, list), float: (float, int)}
+    wanted = kinds.get(type(default), type(default))
+    if field.name in fields and not isinstance(value, wanted):
+      raise TypeError(f'{field.name} is {value!r}, and not like {default!r}')
 
 
 def _fields(kind: type[nn.Module]) -> set[str]:

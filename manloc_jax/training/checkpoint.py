@@ -198,13 +198,11 @@ def load(workdir: str, step: int | None = None) -> Run:
     UserError: There is no such run or checkpoint, or it is of another model.
   """
   config = run_config.read(workdir)
-  try:
-    model = models.make(**config.model)
-  except TypeError as error:
-    raise errors.UserError(
-        f'The run in {workdir!r} is of another network ({error}); load it with'
-        ' the version of manloc_jax that trained it.'
-    ) from error
+  model, abstract_params = models.make_checked(
+      config.model,
+      f'The {run_config.CONFIG} of the run in {str(workdir)!r}',
+      'load it with the version of manloc_jax that trained it',
+  )
   # Orbax would create the folder it is to read.
   if not _directory(workdir).is_dir():
     raise _no_checkpoint(workdir, step, [])
@@ -220,7 +218,7 @@ def load(workdir: str, step: int | None = None) -> Run:
       step = _progress(saved['progress']).best_step or latest
     if step is None or step not in manager.all_steps():
       raise _no_checkpoint(workdir, step, manager.all_steps())
-    _check_model(manager, step, models.abstract_params(model))
+    _check_model(manager, step, abstract_params)
     tree = manager.restore(
         step,
         args=ocp.args.Composite(

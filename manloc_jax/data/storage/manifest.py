@@ -18,6 +18,9 @@ from manloc_jax.data.splits import splits
 FILE = 'manifest.json'
 # Whole images as splits of an evaluation, and the parts they are of.
 WHOLE_IMAGES = {'val_images': 'val', 'test_images': 'test'}
+# Splits of patches, and all that an evaluation can be asked for.
+PATCH_SPLITS = (*spec.SPLITS, 'test_grid')
+EVALUATED = (*PATCH_SPLITS, *WHOLE_IMAGES)
 # Raised when the same settings and files would give other bytes.
 FORMAT_VERSION = 2
 
