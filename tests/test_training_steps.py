@@ -10,6 +10,7 @@ from small import batch
 from small import MODEL
 from small import SIDE
 
+from manloc_jax import errors
 from manloc_jax.metrics import histogram
 from manloc_jax.training import losses
 from manloc_jax.training import sharding
@@ -151,5 +152,5 @@ def test_prediction_keeps_order_over_devices():
 
 
 def test_batch_that_does_not_split_is_refused():
-  with pytest.raises(ValueError, match='batch_size'):
+  with pytest.raises(errors.UserError, match='batch_size'):
     sharding.check_batch_size(6, sharding.make_mesh())
