@@ -11,17 +11,18 @@ import functools
 import os
 import pathlib
 import re
+from typing import NoReturn
 
 import numpy as np
 
 from manloc_jax.data import spec
+from manloc_jax.data import walk
 
 Found = tuple[list[spec.Record], list[spec.Rejected]]
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Copies of a set differ in the folders above it.
 _TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
-_DEPTH = 8  # Folders; more than any set has, and the end of a circle of links.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,24 +273,21 @@ def _compile(expression: str) -> re.Pattern:
 def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
   """Lists image files, with their paths below the root without suffix.
 
-  Hidden files, and those of other operating systems' archives, are none.
+  Raises:
+    DataError: A folder cannot be read.
   """
   found = []
-  walk = os.walk(root, onerror=_refuse, followlinks=True)
-  for folder, subfolders, names in walk:
-    below = pathlib.Path(folder).relative_to(root)
-    is_deep = len(below.parts) >= _DEPTH
-    subfolders[:] = [] if is_deep else sorted(
-        name for name in subfolders if name[0] != '.' and name != '__MACOSX'
-    )
-    for name in sorted(names):
+  for folder, names in walk.walk(root, refuse):
+    below = folder.relative_to(root)
+    for name in names:
       stem, suffix = os.path.splitext(name)
-      if suffix.lower() in SUFFIXES and name[0] != '.':
-        found.append(((below / stem).as_posix(), pathlib.Path(folder, name)))
+      if suffix.lower() in SUFFIXES:
+        found.append(((below / stem).as_posix(), folder / name))
   return found
 
 
-def _refuse(error: OSError) -> None:
+def refuse(error: OSError) -> NoReturn:
+  """Raises DataError for a folder of a set that cannot be read."""
   raise spec.DataError(
       f'The folder {error.filename} cannot be read ({error.strerror}); give '
       'manloc one that can, or set --config.data.root= to it.'

@@ -6,12 +6,17 @@ not be passed on.
 """
 
 import pathlib
+import re
 
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
 from manloc_jax.data import tables
+from manloc_jax.data import walk
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
+_TABLE_PATH = re.compile(
+    r'(?:[^/]+/){0,2}reference/manipulation/[^/]*manipulation-ref\.csv'
+)
 _COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget', 'BaseFileName')
 _YES = ('y', 'yes', 'true', '1')
 _MANIPULATION = {
@@ -33,24 +38,24 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
     DataError: There is none, or more than one.
   """
   # Releases differ in the name of the top folder, so it is found by content.
-  tables = [
-      path
-      for prefix in ('', '*/', '*/*/')
-      for path in sorted(root.glob(prefix + _TABLE))
-      if not path.name.startswith('.')
+  found = [
+      folder / name
+      for folder, names in walk.walk(root, pairing.refuse)
+      for name in names
+      if _TABLE_PATH.fullmatch((folder.relative_to(root) / name).as_posix())
   ]
-  if not tables:
+  if not found:
     raise spec.DataError(
         f'There is no {_TABLE} under {root}: {_LAYOUT}; '
         'give manloc <root>, or set --config.data.root=<root>.'
     )
-  if len(tables) > 1:
+  if len(found) > 1:
     raise spec.DataError(
-        f'There are {len(tables)} releases under {root}, among them '
-        f'{tables[0]} and {tables[1]}; give manloc the folder of one of them, '
+        f'There are {len(found)} releases under {root}, among them '
+        f'{found[0]} and {found[1]}; give manloc the folder of one of them, '
         'or set --config.data.root= to it.'
     )
-  return tables[0]
+  return found[0]
 
 
 def read_table(path: pathlib.Path) -> list[dict[str, str]]:
