@@ -155,7 +155,7 @@ def _evaluate_method(config, prepared: str, workdir: str) -> None:
   from manloc_jax.data.storage import manifest
   from manloc_jax.evaluation import images as image_evaluation
   from manloc_jax.localization import factory
-  from manloc_jax.reports import runs
+  from manloc_jax.reports.study import runs
 
   digest = manifest.read(prepared)['split_digest']
   run_config.claim(workdir, config, digest)

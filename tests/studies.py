@@ -7,10 +7,10 @@ import pytest
 
 from configs import ablation
 from manloc_jax import run_config
-from manloc_jax.reports import paper
-from manloc_jax.reports import runs
-from manloc_jax.reports import study_tables
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import runs
+from manloc_jax.reports.study import tables
 
 CURVE = {'fpr': [0.0, 0.0, 0.5, 1.0], 'tpr': [0.0, 0.2, 0.8, 1.0]}
 COUNTS = {
@@ -152,5 +152,5 @@ def members(tmp_path) -> list[runs.Run]:
 
 def markdown(found: dict, name: str) -> str:
   """A table of a study as text."""
-  (table,) = [t for t in study_tables.tables(found) if t.name == name]
+  (table,) = [t for t in tables.tables(found) if t.name == name]
   return typeset.markdown(table)

@@ -20,7 +20,7 @@ from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.evaluation import robustness
 from manloc_jax.reports import report
 from manloc_jax.reports import robustness_figures as plots
-from manloc_jax.reports import seeds
+from manloc_jax.reports import run_results
 from manloc_jax.training import checkpoint
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -169,7 +169,7 @@ def test_report_shows_it_and_evaluation_leaves_it(
     config, prepared, mesh, finished
 ):
   path = robustness.robustness(config, prepared, finished, mesh, workers=1)
-  splits = seeds.read_results(pathlib.Path(finished))
+  splits = run_results.read_results(pathlib.Path(finished))
   assert splits.keys() == {'test', 'test_grid'}
   text = report.report(finished).read_text()
   assert '| Gaussian noise, standard deviation in grey levels | 23 |' in text

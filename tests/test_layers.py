@@ -299,7 +299,8 @@ def test_configs_do_not_import_the_package():
         ),
         (
             'manloc_jax.reports.report, manloc_jax.reports.curves,'
-            ' manloc_jax.reports.masks, manloc_jax.reports.study_figures,'
+            ' manloc_jax.reports.contact_sheet,'
+            ' manloc_jax.reports.study.figures,'
             ' manloc_jax.reports.robustness_figures',
             JAX | TENSORFLOW,
         ),

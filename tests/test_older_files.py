@@ -18,7 +18,7 @@ from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import manifest
 from manloc_jax.localization import factory
 from manloc_jax.reports import report
-from manloc_jax.reports import seeds
+from manloc_jax.reports import run_results
 
 OLD = pathlib.Path(__file__).parent / 'fixtures' / 'version_0_1'
 PREPARED = {
@@ -54,7 +54,7 @@ def test_its_network_localizes(run):
 
 
 def test_its_results_are_read_and_reported(run):
-  results = seeds.read_results(run)
+  results = run_results.read_results(run)
   assert sorted(results) == ['test', 'test_grid']
   text = report.report(run).read_text()
   assert '## ' in text or '# run' in text

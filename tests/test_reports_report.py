@@ -7,7 +7,7 @@ import pytest
 
 from manloc_jax import errors
 from manloc_jax.reports import generated_docs
-from manloc_jax.reports import seeds
+from manloc_jax.reports import run_results
 
 README = pathlib.Path(__file__).parents[1] / 'README.md'
 
@@ -37,7 +37,7 @@ def test_comparison_names_the_settings_that_differ(tmp_path):
         'scores': {'patch_auc': rate},
     }
     (results / 'test.json').write_text(json.dumps(result))
-  assert seeds.compare([tmp_path / 'a', tmp_path / 'b']) == {
+  assert run_results.compare([tmp_path / 'a', tmp_path / 'b']) == {
       'a': {
           'settings': {'optim.learning_rate': 1e-3},
           'scores': {'test': {'patch_auc': 1e-3}},

@@ -8,11 +8,11 @@ from studies import markdown
 from studies import write_method
 from studies import write_run
 
-from manloc_jax.reports import paper
 from manloc_jax.reports import report
-from manloc_jax.reports import study
-from manloc_jax.reports import study_tables
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import study
+from manloc_jax.reports.study import tables
 
 
 def test_tables_stand_beside_the_paper(members):
@@ -31,7 +31,7 @@ def test_tables_stand_beside_the_paper(members):
   assert 'typing errors' in markdown(found, 'table5')
   # Where no system of Table 3 but the joint one has a number, none is shown.
   assert '| COVERAGE |' not in markdown(found, 'table3')
-  assert 're-created' in study_tables.PROTOCOL
+  assert 're-created' in tables.PROTOCOL
 
 
 def test_table_6_names_its_protocol_and_keeps_patches_apart(tmp_path, members):
@@ -71,9 +71,9 @@ def test_table_6_has_networks_on_whole_images(tmp_path):
 
 def test_classical_methods_alone_make_table_6_alone(tmp_path):
   found = study.collect([write_method(tmp_path, 'noise', 0.5)])
-  (table,) = study_tables.tables(found)
+  (table,) = tables.tables(found)
   assert table.name == 'table6'
-  assert 'classical methods' in study_tables.protocol(found)
+  assert 'classical methods' in tables.protocol(found)
   written = report.render_study(found, tmp_path / 'out')
   assert {path.name for path in written} == {
       'tables.md',
@@ -97,7 +97,7 @@ def test_latex_sets_every_letter_as_it_stands():
 
 
 def test_latex_tables_are_complete(members):
-  for table in study_tables.tables(study.collect(members)):
+  for table in tables.tables(study.collect(members)):
     text = typeset.latex(table)
     body = text.split(r'\toprule')[1].split(r'\bottomrule')[0]
     lines = [line for line in body.splitlines() if line.endswith(r'\\')]
@@ -151,8 +151,8 @@ def test_tables_are_made_from_the_file_alone(members, tmp_path, monkeypatch):
   assert not folder.exists()
   found = study.read(path)
   # Drawing all of them takes a while.
-  first = study_tables.tables(found)[:1]
-  monkeypatch.setattr(study_tables, 'tables', lambda unused: first)
+  first = tables.tables(found)[:1]
+  monkeypatch.setattr(tables, 'tables', lambda unused: first)
   report.main([f'--study={path}', f'--out={folder}'])
   assert (folder / 'tables.md').read_text().endswith(
       typeset.markdown(first[0])

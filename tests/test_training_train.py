@@ -17,7 +17,7 @@ from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import summary as scores
 from manloc_jax.models import network
 from manloc_jax.reports import report
-from manloc_jax.reports import seeds
+from manloc_jax.reports import run_results
 from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer
 from manloc_jax.training import sharding
@@ -117,7 +117,7 @@ def test_training_stops_when_validation_does_not_grow(
 
 
 def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
-  results = seeds.read_results(finished)
+  results = run_results.read_results(finished)
   assert set(results) == {'test', 'test_grid'}
   for split, result in results.items():
     counts = result['counts']
@@ -150,11 +150,11 @@ def test_report_writes_pictures_and_table(finished):
 def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
   other = tmp_path / 'other'
   (other / 'results').mkdir(parents=True)
-  for split, result in seeds.read_results(finished).items():
+  for split, result in run_results.read_results(finished).items():
     result['config']['seed'] = 1
     result['scores']['patch_auc'] += 0.1
     (other / 'results' / f'{split}.json').write_text(json.dumps(result))
-  summary = seeds.summarize([finished, other])['test']
+  summary = run_results.summarize([finished, other])['test']
   first = summary['runs'][0]['scores']['patch_auc']
   assert summary['mean']['patch_auc'] == pytest.approx(first + 0.05)
   assert summary['deviation']['patch_auc'] == pytest.approx(0.1 / 2**0.5)
@@ -258,11 +258,11 @@ def test_missing_runs_are_named(tmp_path, finished):
 
 
 def test_an_unknown_split_costs_no_results(finished, prepared, mesh):
-  before = seeds.read_results(finished)
+  before = run_results.read_results(finished)
   config = small.config(**{'eval.splits': ('test', 'nope')})
   with pytest.raises(errors.UserError, match='no part .nope.'):
     patch_evaluation.evaluate(config, prepared, finished, mesh)
-  assert seeds.read_results(finished) == before
+  assert run_results.read_results(finished) == before
 
 
 def test_fine_tuning_starts_from_the_best_parameters_of_a_run(

@@ -5,12 +5,12 @@ import pathlib
 
 from manloc_jax import errors
 from manloc_jax import files
-from manloc_jax.reports import fusion_table
-from manloc_jax.reports import speed
-from manloc_jax.reports import study
-from manloc_jax.reports import study_tables
-from manloc_jax.reports import tables
+from manloc_jax.reports import score_tables
+from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import fusion_table
+from manloc_jax.reports.study import study
+from manloc_jax.reports.study import tables
 
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
@@ -25,20 +25,20 @@ def scores_block() -> str:
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
     if 'test' not in content:
-      text += [tables.trials_table(content), '']
+      text += [score_tables.trials_table(content), '']
       continue
     for part in content.values():
       first = part['runs'][0]
       text += [
-          f'{tables.counts_line(first)} Configuration'
+          f'{score_tables.counts_line(first)} Configuration'
           f' `{first["config_sha256"][:12]}`, device {first["device"]}.',
           '',
-          tables.scores_table(part['runs']),
+          score_tables.scores_table(part['runs']),
           '',
-          tables.kinds_table(part['runs']),
+          score_tables.kinds_table(part['runs']),
           '',
       ]
-    text += [tables.rates_line(content['test']['runs']), '']
+    text += [score_tables.rates_line(content['test']['runs']), '']
     if path.with_name(f'{path.stem}_learning_curve.png').exists():
       picture = f'manloc_jax/results/{path.stem}_learning_curve.png'
       text += [f'![Learning curves]({picture})', '']
@@ -50,8 +50,8 @@ def study_block() -> str:
   text = []
   for path in _studies():
     found = study.read(path)
-    text += [f'### `results/{path.name}`', '', study_tables.protocol(found), '']
-    text += map(typeset.markdown, study_tables.tables(found))
+    text += [f'### `results/{path.name}`', '', tables.protocol(found), '']
+    text += map(typeset.markdown, tables.tables(found))
   return '\n'.join(text)
 
 
@@ -69,10 +69,10 @@ def speed_block() -> str:
     others = [r for r in found if r['benchmark'] != 'train_step']
     # Some take fewer of the cores, and say so in their own lines.
     text += [f'### {(steps or found)[0]["device"]}', '']
-    text += [speed.step_table(steps, speed.TORCH), '']
+    text += [speed_tables.step_table(steps, speed_tables.TORCH), '']
     if any('plain-lstm' in result['ratios'] for result in steps):
       text += ['Times ours without one of its arrangements:', '']
-      text += [speed.step_table(steps, speed.ARRANGEMENTS), '']
+      text += [speed_tables.step_table(steps, speed_tables.ARRANGEMENTS), '']
     lines = [line for result in (*steps, *others) for line in result['summary']]
     text += ['<details><summary>All figures</summary>', '', '```text', *lines]
     text += ['```', '', '</details>', '']

@@ -27,14 +27,14 @@ from manloc_jax import argument_types
 from manloc_jax import files
 from manloc_jax import run_config
 from manloc_jax.reports import generated_docs
-from manloc_jax.reports import paper
-from manloc_jax.reports import runs
-from manloc_jax.reports import seeds
-from manloc_jax.reports import study
-from manloc_jax.reports import study_scores
-from manloc_jax.reports import study_tables
-from manloc_jax.reports import tables
+from manloc_jax.reports import run_results
+from manloc_jax.reports import score_tables
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import runs
+from manloc_jax.reports.study import score_columns
+from manloc_jax.reports.study import study
+from manloc_jax.reports.study import tables
 from manloc_jax.training import metric_writer
 
 
@@ -48,11 +48,11 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
     UserError: The run has not been evaluated.
   """
   # Imported here: a table alone does not need matplotlib.
+  from manloc_jax.reports import contact_sheet
   from manloc_jax.reports import curves
-  from manloc_jax.reports import masks
 
   workdir = pathlib.Path(workdir)
-  results = seeds.read_results(workdir)
+  results = run_results.read_results(workdir)
   figures = workdir / 'figures'
   curves.roc_curves(results, figures / 'roc.png')
   steps = metric_writer.read(str(workdir))
@@ -61,13 +61,13 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   text = [f'# {workdir.name}', '']
   for result in results.values():
     text += [
-        tables.counts_line(result),
+        score_tables.counts_line(result),
         '',
-        tables.scores_table([result]),
+        score_tables.scores_table([result]),
         '',
-        tables.postprocessed_table([result]),
+        score_tables.postprocessed_table([result]),
         '',
-        tables.kinds_table([result]),
+        score_tables.kinds_table([result]),
         '',
     ]
   text += ['![ROC curves](figures/roc.png)', '']
@@ -76,7 +76,7 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   examples = workdir / 'results' / 'examples.npz'
   if examples.exists():
     threshold = next(iter(results.values()))['val_threshold']
-    masks.contact_sheet(
+    contact_sheet.contact_sheet(
         examples, figures / 'examples.png', threshold=threshold
     )
     text += ['![Examples](figures/examples.png)', '']
@@ -123,12 +123,12 @@ def render_study(
   Returns:
     The files.
   """
-  from manloc_jax.reports import study_figures
+  from manloc_jax.reports.study import figures as study_figures
 
   folder.mkdir(parents=True, exist_ok=True)
-  made = study_tables.tables(found)
+  made = tables.tables(found)
   markdown, latex = folder / 'tables.md', folder / 'tables.tex'
-  text = [study_tables.protocol(found), '', *map(typeset.markdown, made)]
+  text = [tables.protocol(found), '', *map(typeset.markdown, made)]
   files.write_text(markdown, '\n'.join(text))
   files.write_text(latex, '\n'.join(map(typeset.latex, made)))
   figures = {
@@ -146,16 +146,16 @@ def render_study(
 
 def _examples(members: Sequence[runs.Run]):
   """Draws examples of the first seed of each dataset; None without any."""
-  from manloc_jax.reports import masks
+  from manloc_jax.reports import contact_sheet
 
   groups, thresholds = {}, {}
   for run in sorted(members, key=lambda run: run.seed):
     path = run.path / 'results' / 'examples.npz'
-    name = study_scores.title(run.dataset)
+    name = score_columns.title(run.dataset)
     if run.system == paper.JOINT and name not in groups and path.exists():
-      groups[name] = masks.read(path, limit=3)
+      groups[name] = contact_sheet.read(path, limit=3)
       thresholds[name] = run.first['val_threshold']
-  return masks.sheet(groups, thresholds) if groups else None
+  return contact_sheet.sheet(groups, thresholds) if groups else None
 
 
 def _study(workdirs: Sequence[str], path: str, folder: str | None) -> None:
@@ -211,10 +211,10 @@ def _run(args: argparse.Namespace) -> None:
     for workdir in args.workdirs:
       print(report(workdir))
   if args.summary:
-    _write_json(args.summary, seeds.summarize(args.workdirs))
+    _write_json(args.summary, run_results.summarize(args.workdirs))
     _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
   if args.compare:
-    _write_json(args.compare, seeds.compare(args.workdirs))
+    _write_json(args.compare, run_results.compare(args.workdirs))
   if args.readme:
     generated_docs.update(pathlib.Path(args.readme))
 

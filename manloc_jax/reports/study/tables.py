@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 
-from manloc_jax.reports import claims
-from manloc_jax.reports import classical_table
-from manloc_jax.reports import paper
-from manloc_jax.reports import study_scores
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import claims
+from manloc_jax.reports.study import classical_table
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
-title = study_scores.title
+title = score_columns.title
 _SEGMENTATION = (
     'fcn',
     's-lstm-conv34',
@@ -119,9 +119,9 @@ def tables(study: dict) -> list[typeset.Table]:
   return [table for table in found if table.rows]
 
 
-def _accuracy_columns(task: str) -> tuple[study_scores.Score, ...]:
+def _accuracy_columns(task: str) -> tuple[score_columns.Score, ...]:
   """The paper's accuracy, and our accuracy and AUC."""
-  accuracy, auc = study_scores.SCORES[task]
+  accuracy, auc = score_columns.SCORES[task]
   name = paper.TASKS[task]
   return (
       dataclasses.replace(
@@ -134,10 +134,10 @@ def _accuracy_columns(task: str) -> tuple[study_scores.Score, ...]:
   )
 
 
-def _area_columns() -> tuple[study_scores.Score, ...]:
+def _area_columns() -> tuple[score_columns.Score, ...]:
   columns = []
   for task, name in paper.TASKS.items():
-    _, auc = study_scores.SCORES[task]
+    _, auc = score_columns.SCORES[task]
     columns += [
         dataclasses.replace(
             auc, title=f'{name}: AUC, paper', published=paper.AUC[task]
@@ -146,7 +146,7 @@ def _area_columns() -> tuple[study_scores.Score, ...]:
     ]
   # No predictor that looks at nothing was averaged over images.
   key = 'pixel_auc_image_mean'
-  mean = study_scores.Score('Pixels: mean over images', 'pixel', key, key)
+  mean = score_columns.Score('Pixels: mean over images', 'pixel', key, key)
   return (*columns, mean)
 
 
@@ -155,7 +155,7 @@ def _table(
     caption: str,
     study: dict,
     systems: Mapping[str, str | None],
-    columns: Sequence[study_scores.Score],
+    columns: Sequence[score_columns.Score],
     *,
     split: str = 'test',
     beside: str | None = None,
@@ -194,7 +194,7 @@ def _group(
   """Rows of one dataset: its systems, and predictors that do not look."""
   rows, blind = {}, {}
   for system, name in systems.items():
-    part = study_scores.part(study, dataset, system, split)
+    part = score_columns.part(study, dataset, system, split)
     cells = [column.cell(system, dataset, part) for column in columns]
     if all(cell == DASH for cell in cells):
       continue
@@ -209,7 +209,7 @@ def _group(
   rows = list(rows.values())
   for name, part in blind.values():
     suffix = f' ({name})' if len(blind) > 1 else ''
-    for row, cells in study_scores.blind_rows(part, columns).items():
+    for row, cells in score_columns.blind_rows(part, columns).items():
       rows.append((title(dataset), row + suffix, DASH, *cells))
   return rows
 
@@ -228,14 +228,14 @@ def _share_note() -> str:
 
 def _postprocessing(study: dict) -> typeset.Table:
   """Table 2 again, beside what smoothing and the patch label make of it."""
-  f1 = study_scores.Score(
+  f1 = score_columns.Score(
       'F1 at 0.5', 'pixel', 'pixel_f1_at_half_pooled', 'pixel_f1'
   )
-  columns = (*study_scores.SCORES['pixel'], f1)
+  columns = (*score_columns.SCORES['pixel'], f1)
   rows, rules = [], []
   for dataset in study['datasets']:
     for system in _SEGMENTATION:
-      part = study_scores.part(study, dataset, system, 'test')
+      part = score_columns.part(study, dataset, system, 'test')
       kinds = part and part['postprocessed']
       if not kinds:
         continue

@@ -6,9 +6,9 @@ import dataclasses
 import math
 import statistics
 
-from manloc_jax.reports import paper
-from manloc_jax.reports import study_scores
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import score_columns
 
 CONFIRMED = 'confirmed'
 CONTRADICTED = 'contradicted'
@@ -121,11 +121,11 @@ def table(study: dict) -> typeset.Table:
         line
         for dataset in study['datasets']
         for task in claim.tasks
-        for score in study_scores.SCORES[task]
+        for score in score_columns.SCORES[task]
         if (line := _line(study, claim, dataset, score))
     ]
     # A claim that no run speaks of is a line too.
-    lines = lines or [(*[study_scores.DASH] * 6, f'{NOT_SETTLED}: not run')]
+    lines = lines or [(*[score_columns.DASH] * 6, f'{NOT_SETTLED}: not run')]
     head = f'{claim.text}: {names[0]} over {names[1]}'
     rows += [(head, *line) for line in lines]
   tally = collections.Counter(row[-1].split(':')[0] for row in rows)
@@ -149,12 +149,12 @@ def table(study: dict) -> typeset.Table:
 
 
 def _line(
-    study: dict, claim: paper.Claim, dataset: str, score: study_scores.Score
+    study: dict, claim: paper.Claim, dataset: str, score: score_columns.Score
 ) -> tuple[str, ...] | None:
   """Cells of a claim from the dataset on; None where a system has not run."""
   pair = (claim.better, claim.worse)
   parts = [
-      study_scores.part(study, dataset, system, claim.split) for system in pair
+      score_columns.part(study, dataset, system, claim.split) for system in pair
   ]
   if None in parts or any(score.key not in part['mean'] for part in parts):
     return None
@@ -177,11 +177,11 @@ def _line(
   ]
   known = score.percent and None not in published
   return (
-      study_scores.title(dataset),
+      score_columns.title(dataset),
       f'{paper.TASKS[score.task]}: {score.title}'
       + (f' ({claim.split})' if claim.split != 'test' else ''),
       *(score.spread(part) for part in parts),
       difference,
-      f'{published[0] - published[1]:+.2f}' if known else study_scores.DASH,
+      f'{published[0] - published[1]:+.2f}' if known else score_columns.DASH,
       ': '.join(filter(None, (found.verdict, found.reason))),
   )

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 import dataclasses
 
-from manloc_jax.reports import paper
-from manloc_jax.reports import study_scores
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
 SPLIT = 'test_images'
 _POOLED = dataclasses.replace(
-    study_scores.SCORES['pixel'][1], title='AUC pooled'
+    score_columns.SCORES['pixel'][1], title='AUC pooled'
 )
-_MEAN = study_scores.Score(
+_MEAN = score_columns.Score(
     'AUC mean', 'pixel', 'pixel_auc_image_mean', 'pixel_auc'
 )
 _NOTE = (
@@ -50,14 +50,14 @@ def table(study: dict) -> typeset.Table:
   network = paper.AUC['pixel'][paper.JOINT]['nist16']
   for system, name in paper.SYSTEMS.items():
     parts = [
-        study_scores.part(study, dataset, system, SPLIT)
+        score_columns.part(study, dataset, system, SPLIT)
         for dataset in datasets
     ]
     if any(parts) or system == paper.JOINT:
       published = network if system == paper.JOINT else None
       rows.append(_row(name, published, parts))
   patches = [
-      study_scores.part(study, dataset, paper.JOINT, 'test')
+      score_columns.part(study, dataset, paper.JOINT, 'test')
       for dataset in datasets
   ]
   notes = [_NOTE]
@@ -69,7 +69,7 @@ def table(study: dict) -> typeset.Table:
   notes += _not_applicable(study, datasets)
   header = ['Method', 'NIST, paper']
   for dataset in datasets:
-    name = study_scores.title(dataset)
+    name = score_columns.title(dataset)
     titles = (_POOLED.title, _MEAN.title, 's/Mpx')
     header += [f'{name}: {title}' for title in titles]
   return typeset.Table(
@@ -100,7 +100,7 @@ def trained(data: str) -> str:
   """Says in words what the weights of a fusion were trained on."""
   if data == 'synthetic':
     return 'forged photographs'
-  return f'the training part of {study_scores.title(data)}'
+  return f'the training part of {score_columns.title(data)}'
 
 
 def _fusion_part(study: dict, dataset: str, data: str) -> dict | None:
@@ -137,7 +137,7 @@ def _blind(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
       continue
     area = _POOLED.form(part['trivial']['random'][_POOLED.blind])
     areas += [area, area, DASH]  # The same in every image.
-    shares += [f'{study_scores.share(part, "pixel"):.1%}', DASH, DASH]
+    shares += [f'{score_columns.share(part, "pixel"):.1%}', DASH, DASH]
   return [tuple(areas), tuple(shares)]
 
 
@@ -160,6 +160,6 @@ def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:
         found.append(
             f'{name} is not applicable to {count} of'
             f' {part["counts"]["images"]} images of'
-            f' {study_scores.title(dataset)}.'
+            f' {score_columns.title(dataset)}.'
         )
   return found

@@ -11,8 +11,8 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import run_config
-from manloc_jax.reports import paper
-from manloc_jax.reports import runs as runs_lib
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import runs as runs_lib
 
 # False positive rates at which a study keeps a ROC: dense where it is steep.
 GRID = np.linspace(0, 1, 51) ** 2

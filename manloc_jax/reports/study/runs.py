@@ -7,8 +7,8 @@ from typing import Any
 
 from manloc_jax import errors
 from manloc_jax import run_config
-from manloc_jax.reports import paper
-from manloc_jax.reports import seeds as summaries
+from manloc_jax.reports import run_results
+from manloc_jax.reports.study import paper
 
 # What a run of any system may set for itself.
 OWN = ('seed', 'system')
@@ -99,7 +99,7 @@ def read(workdir: str | pathlib.Path) -> Run:
     UserError: It has not been evaluated, or is of no system that is known.
   """
   workdir = pathlib.Path(workdir)
-  results = summaries.read_results(workdir)
+  results = run_results.read_results(workdir)
   config = run_config.flatten(next(iter(results.values()))['config'])
   if config.get('method') in (*paper.METHODS, run_config.FUSION):
     return Run(workdir, results, config)

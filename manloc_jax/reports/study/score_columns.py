@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 
-from manloc_jax.reports import paper
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
 
 DASH = typeset.DASH
 # Predictors that look at no pixel.

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 import statistics
 
-from manloc_jax.reports import classical_table
-from manloc_jax.reports import paper
-from manloc_jax.reports import study_scores
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import classical_table
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
 _SPLIT = classical_table.SPLIT
@@ -41,13 +41,13 @@ def table(study: dict, dataset: str) -> typeset.Table:
     for name, part, kinds in group(study['datasets'][dataset]):
       rows.append(_row(name, part, kinds))
       blind = part['trivial']['random']['pixel_auc']
-      share = study_scores.share(part, 'pixel')
+      share = score_columns.share(part, 'pixel')
   if blind is not None:
     rules.append(len(rows))
     area = f'{blind:.3f}'
     cells = (area, area, f'{share:.3f}', DASH, DASH, area, area)
     rows.append(('random or constant', *cells))
-  title = study_scores.title(dataset)
+  title = score_columns.title(dataset)
   return typeset.Table(
       f'fusion_{dataset}',
       f'Pixels of the test part of {title}',

@@ -12,10 +12,10 @@ from studies import write_run
 from configs import ablation
 from manloc_jax import errors
 from manloc_jax import run_config
-from manloc_jax.reports import paper
-from manloc_jax.reports import runs
-from manloc_jax.reports import study
-from manloc_jax.reports import study_scores
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import runs
+from manloc_jax.reports.study import score_columns
+from manloc_jax.reports.study import study
 
 
 def test_seeds_are_averaged(members):
@@ -37,7 +37,7 @@ def test_seeds_are_averaged(members):
 
 
 def test_a_single_task_has_one_curve(members):
-  part = study_scores.part(
+  part = score_columns.part(
       study.collect(members), 'nist16', 'p-conv-lstm', 'test'
   )
   assert part['roc'].keys() == {'patch'}

@@ -128,7 +128,7 @@ def trials_table(trials: dict[str, dict]) -> str:
   """Makes a table of runs of several settings, in Markdown.
 
   Args:
-    trials: The JSON of `summaries.compare`.
+    trials: The JSON of `run_results.compare`.
   """
   columns = (
       ('val', 'pixel_auc_pooled'),

@@ -15,9 +15,9 @@ import numpy as np  # noqa: E402
 
 from manloc_jax import files  # noqa: E402
 from manloc_jax.reports import curves  # noqa: E402
-from manloc_jax.reports import paper  # noqa: E402
-from manloc_jax.reports import study_scores  # noqa: E402
 from manloc_jax.reports import typeset  # noqa: E402
+from manloc_jax.reports.study import paper  # noqa: E402
+from manloc_jax.reports.study import score_columns  # noqa: E402
 
 # Inches, of a letter and of a line of text at that size.
 _POINTS, _LETTER, _LINE = 8, 0.068, 0.2
@@ -35,17 +35,17 @@ def joint_roc(study: dict):
   ran = [
       dataset
       for dataset in study['datasets']
-      if study_scores.part(study, dataset, paper.JOINT, 'test')
+      if score_columns.part(study, dataset, paper.JOINT, 'test')
   ]
   if not ran:
     return None
   figure, axes = plt.subplots(1, 2, figsize=(9, 4.7), layout='constrained')
   for axis, (task, name) in zip(axes, paper.TASKS.items(), strict=True):
     for i, dataset in enumerate(ran):
-      part = study_scores.part(study, dataset, paper.JOINT, 'test')
+      part = score_columns.part(study, dataset, paper.JOINT, 'test')
       if task not in part['roc']:
         continue  # Its patches are of one class.
-      label = f'{study_scores.title(dataset)}: AUC {_auc(part, task)}'
+      label = f'{score_columns.title(dataset)}: AUC {_auc(part, task)}'
       published = paper.AUC[task][paper.JOINT].get(dataset)
       if published:
         label += f' (paper: {published:.4f})'
@@ -75,17 +75,17 @@ def systems_roc(study: dict):
   for row, dataset in zip(axes, datasets, strict=True):
     for axis, (task, name) in zip(row, paper.TASKS.items(), strict=True):
       for system, title in paper.SYSTEMS.items():
-        part = study_scores.part(study, dataset, system, 'test')
+        part = score_columns.part(study, dataset, system, 'test')
         if part and task in part['roc']:
           label = f'{title}: AUC {_auc(part, task)}'
           color = colors.get(system, 'black')
           _curve(axis, study['fpr'], part['roc'][task], label, color)
-      curves.finish_roc(axis, f'{study_scores.title(dataset)}: {name}')
+      curves.finish_roc(axis, f'{score_columns.title(dataset)}: {name}')
   return figure
 
 
 def _auc(part: dict, task: str) -> str:
-  return study_scores.SCORES[task][1].spread(part)
+  return score_columns.SCORES[task][1].spread(part)
 
 
 def _curve(axis, fpr, tpr_of_seeds, label: str, color: str) -> None:

@@ -7,9 +7,9 @@ import pytest
 from studies import markdown
 from studies import write_run
 
-from manloc_jax.reports import claims
-from manloc_jax.reports import paper
-from manloc_jax.reports import study
+from manloc_jax.reports.study import claims
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import study
 
 
 def seeds(*values: float, first: int = 0) -> dict[int, float]:
