@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from manloc_jax.data import datasets
 from manloc_jax.data import spec
 from manloc_jax.data.audit import audit
 from manloc_jax.data.audit import checks
+from manloc_jax.data.datasets import nist16
 
 
 def look(dataset, root, **options):
@@ -209,6 +211,65 @@ def test_masks_without_an_image_are_listed(tree, tmp_path):
   shutil.copy(next(nimble.glob('probe/*')), nimble / 'probe/stranger.jpg')
   check = look('nist16', nimble)['unused files']
   assert check.items == ['probe/stranger.jpg'] and check.status == checks.NOTE
+
+
+# What else lies in the sets as they are published.
+OTHERS = {
+    'columbia': '4cam_auth/edgemask/canong3_02_sub_01_edgemask.jpg',
+    'comofod': '001_M.png',
+    'coverage': 'mask/1copy.tif',
+    'dso1': 'tifs-database/DSI-1/normal-1.jpg',
+    'ifs': 'dataset-dist/phase-01/test/a.png',
+    'nist16': 'world/NC2016_0001.jpg',
+}
+
+
+@pytest.mark.parametrize('name', trees.MAKERS)
+def test_files_that_a_set_knows_are_not_noted(name, tmp_path):
+  root = trees.MAKERS[name](tmp_path / 'set')
+  before = look(name, root, names_only=True)
+  assert before['unused files'].items == [], name
+  dataset = datasets.get(name)
+  assert bool(dataset.others) == (name in OTHERS)
+  if name in OTHERS:
+    trees.save(root / OTHERS[name], trees.photograph(99))
+    after = look(name, root, names_only=True)
+    assert after['unused files'] == before['unused files']
+    assert after['pairing'] == before['pairing']
+
+
+def test_files_that_the_table_of_nist_names_are_not_noted(tmp_path):
+  root = trees.nist16(tmp_path / 'set')
+  (root / 'probe/NC2016_0000.jpg').unlink()
+  trees.save(root / 'reference/splice/mask/a.png', trees.region(0))
+  trees.save(root / 'reference/manipulation/mask/b.png', trees.region(0))
+  items = look('nist16', root)['unused files'].items
+  assert items == ['reference/manipulation/mask/b.png']
+
+
+def test_the_edge_masks_of_columbia_are_not_noted(test_data):
+  found = look('columbia', test_data / 'cases/columbia')
+  assert found['unused files'].status == checks.OK
+
+
+def test_unreadable_folders_are_noted(tmp_path, monkeypatch):
+  root = trees.nist16(tmp_path / 'set')
+  (root / 'closed').mkdir()
+  scandir = os.scandir
+
+  def refuse(path):
+    if os.path.basename(path) == 'closed':
+      raise PermissionError(13, 'Permission denied', os.fspath(path))
+    return scandir(path)
+
+  records = nist16.DATASET.find_records(root)
+  changed = dataclasses.replace(
+      nist16.DATASET, find_records=lambda _: records, list_records=None
+  )
+  monkeypatch.setitem(datasets.DATASETS, 'nist16', changed)
+  monkeypatch.setattr(os, 'scandir', refuse)
+  check = look('nist16', root, names_only=True)['unused files']
+  assert check.items == ['closed cannot be read (Permission denied)']
 
 
 def test_workers_do_not_change_the_outcome(tree):

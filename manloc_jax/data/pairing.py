@@ -54,14 +54,14 @@ class Part:
 
 
 def reader(
-    *parts: Part, layout: str, others: str | None = None
+    *parts: Part, layout: str, others: str = ''
 ) -> Callable[[pathlib.Path], Found]:
   """Makes the `find_records` of a dataset.
 
   Args:
     *parts: Where images and masks lie; the first that fits an image has it.
     layout: As in `spec.Dataset`.
-    others: Expression for image files of the set that are neither.
+    others: As in `spec.Dataset`.
   """
   return functools.partial(_find, parts, layout, others)
 
@@ -83,7 +83,7 @@ def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
   file has the very name and only one has it in other letters.
   """
   found = {}
-  for _, path in _image_files(root):
+  for _, path in image_files(root):
     key = path.relative_to(root).as_posix().lower()
     found.setdefault(key, []).append(path)
 
@@ -135,15 +135,15 @@ class _Claim:
 def _find(
     parts: tuple[Part, ...],
     layout: str,
-    others: str | None,
+    others: str,
     root: pathlib.Path,
 ) -> Found:
   """Lists the images under a root; see `spec.Dataset.find_records`."""
   images = [(part, _compile(part.images)) for part in parts]
   masks = {part.masks: _compile(part.masks) for part in parts if part.masks}
-  other = _compile(others or '(?!)')  # Nothing matches the latter.
+  is_other = matcher(others)
   claims, strangers, found_masks = [], [], {}
-  for name, path in _image_files(root):
+  for name, path in image_files(root):
     for part, expression in images:
       if match := expression.fullmatch(name):
         claims.append(_Claim(part, path, match))
@@ -156,7 +156,7 @@ def _find(
           found_masks.setdefault(key, []).append(path)
           break
       else:
-        if not other.fullmatch(name):
+        if not is_other(name):
           strangers.append(path)
   # Other sets may lie under the same root.
   top = _top(claims, masks, found_masks, root, layout).lower()
@@ -266,24 +266,19 @@ def _top(
   return tops[0]
 
 
-def _compile(expression: str) -> re.Pattern:
-  return re.compile(_TOP + expression, re.IGNORECASE)
+def matcher(others: str) -> Callable[[str], bool]:
+  """Returns what tells the files that `spec.Dataset.others` means.
 
-
-def _image_files(root: pathlib.Path) -> list[tuple[str, pathlib.Path]]:
-  """Lists image files, with their paths below the root without suffix.
-
-  Raises:
-    DataError: A folder cannot be read.
+  It takes a path below the root, with `/` and without the file's suffix.
   """
-  found = []
-  for folder, names in walk.walk(root, refuse):
-    below = folder.relative_to(root)
-    for name in names:
-      stem, suffix = os.path.splitext(name)
-      if suffix.lower() in SUFFIXES:
-        found.append(((below / stem).as_posix(), folder / name))
-  return found
+  if not others:
+    return lambda name: False
+  expression = _compile(others)
+  return lambda name: expression.fullmatch(name) is not None
+
+
+def _compile(expression: str) -> re.Pattern:
+  return re.compile(f'{_TOP}(?:{expression})', re.IGNORECASE)
 
 
 def refuse(error: OSError) -> NoReturn:
@@ -292,3 +287,26 @@ def refuse(error: OSError) -> NoReturn:
       f'The folder {error.filename} cannot be read ({error.strerror}); give '
       'manloc one that can, or set --config.data.root= to it.'
   ) from error
+
+
+def image_files(
+    root: pathlib.Path,
+    on_unreadable: Callable[[OSError], None] = refuse,
+) -> list[tuple[str, pathlib.Path]]:
+  """Lists image files, with their paths below the root without suffix.
+
+  Args:
+    root: Where to look.
+    on_unreadable: As in `walk.walk`.
+
+  Raises:
+    DataError: A folder cannot be read, unless `on_unreadable` takes it.
+  """
+  found = []
+  for folder, names in walk.walk(root, on_unreadable):
+    below = folder.relative_to(root)
+    for name in names:
+      stem, suffix = os.path.splitext(name)
+      if suffix.lower() in SUFFIXES:
+        found.append(((below / stem).as_posix(), folder / name))
+  return found

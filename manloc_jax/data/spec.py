@@ -84,6 +84,8 @@ class Dataset:
     mask_mode: What `is_manipulated` takes: `L` for grey or `RGB`.
     published: Numbers of `manipulated` and `pristine` images that the full set
       is known to have; empty where there is no such set.
+    others: Expression for image files of the set that are neither images nor
+      masks, as `pairing.Part` has them; empty where there are none.
     list_records: For sets with a table of their own: lists what it names,
       whether the files are there or not. None where only files tell.
   """
@@ -99,4 +101,5 @@ class Dataset:
   is_manipulated: Callable[[np.ndarray], np.ndarray]
   mask_mode: str = 'L'
   published: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  others: str = ''
   list_records: Callable[[pathlib.Path], list[Record]] | None = None

@@ -124,6 +124,7 @@ def audit(
       fit its images.
   """
   root, draw = pathlib.Path(root), draw or checks.Draw()
+  kind = datasets.get(dataset)
   found, rejected, is_absent = find(dataset, root, names_only)
   names_only = names_only or is_absent
   if not found and not rejected:
@@ -138,12 +139,12 @@ def audit(
   results = [
       *([checks.absent(tree)] if is_absent else []),
       checks.pairing(tree),
-      checks.counts(tree, datasets.get(dataset).published),
+      checks.counts(tree, kind.published),
       *pixel_checks.run(tree),
       checks.shared_masks(tree),
       checks.groups(tree),
       *leakage,
-      checks.unused(tree),
+      checks.unused(tree, kind),
   ]
   return Audit(
       dataset=dataset,

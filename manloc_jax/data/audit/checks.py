@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax.data import pairing as pairing_lib
 from manloc_jax.data import spec
 from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
@@ -15,7 +16,6 @@ from manloc_jax.data.splits import splits
 OK, NOTE, WRONG, SKIPPED = 'ok', 'note', 'WRONG', 'skipped'
 
 UNSEEN = 'no file was opened'
-_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,20 +246,29 @@ def _leak(trait: str, share: float, draw: Draw) -> Check:
   )
 
 
-def unused(tree: Tree) -> Check:
-  """Lists image files under the root that no record uses."""
+def unused(tree: Tree, kind: spec.Dataset) -> Check:
+  """Lists image files under the root that are nothing to the dataset.
+
+  Args:
+    tree: The tree.
+    kind: The dataset, which knows what else belongs to it.
+  """
+  listed = kind.list_records(tree.root) if kind.list_records else []
   used = {tree.name(one.path) for one in tree.rejected}
-  for record in tree.records:
+  for record in (*tree.records, *listed):
     used.update(map(tree.name, filter(None, (record.image, record.mask))))
-  items = [
-      name
-      for folder, _, names in os.walk(tree.root)
-      for name in (tree.name(os.path.join(folder, one)) for one in names)
-      if name.lower().endswith(_SUFFIXES)
-      and '/.' not in f'/{name}'  # Hidden.
-      and name not in used
+  unreadable: list[OSError] = []
+  is_other = pairing_lib.matcher(kind.others)
+  items = sorted(
+      tree.name(path)
+      for name, path in pairing_lib.image_files(tree.root, unreadable.append)
+      if tree.name(path) not in used and not is_other(name)
+  )
+  items += [
+      f'{tree.name(one.filename)} cannot be read ({one.strerror})'
+      for one in unreadable
   ]
-  return note('unused files', sorted(items), 'images that nothing names')
+  return note('unused files', items, 'images that nothing names')
 
 
 def wrong(name: str, items: list[str], text: str) -> Check:

@@ -13,6 +13,8 @@ _LAYOUT = (
     'Columbia must lie as 4cam_auth/*.tif, 4cam_splc/*.tif and '
     '4cam_splc/edgemask/<stem>_edgemask.jpg'
 )
+# Edges of the authentic images, which nothing was spliced into.
+_OTHERS = r'4cam_auth/edgemask/[^/]+'
 
 
 def is_manipulated(rgb):
@@ -42,10 +44,11 @@ DATASET = spec.Dataset(
             images=r'4cam_auth/(?P<scene>[^/]+?)(?:_sub_\d+)?',
             photographs=('{scene}',),
         ),
-        others=r'4cam_auth/edgemask/[^/]+',
+        others=_OTHERS,
         layout=_LAYOUT,
     ),
     is_manipulated=is_manipulated,
     mask_mode='RGB',
     published={'manipulated': 180, 'pristine': 183},
+    others=_OTHERS,
 )

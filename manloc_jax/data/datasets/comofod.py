@@ -16,6 +16,7 @@ _LAYOUT = (
     '(NNN_F_JC1.jpg) and NNN_B.png in one folder'
 )
 _COPY = r'(?:_(?:JC|NA|IB|BC|CR|CA)\d)?'
+_OTHERS = r'\d{3}_M'
 
 DATASET = spec.Dataset(
     name='comofod',
@@ -40,9 +41,10 @@ DATASET = spec.Dataset(
             images=rf'(?P<number>\d{{3}})_O{_COPY}',
             photographs=('{number}',),
         ),
-        others=r'\d{3}_M',
+        others=_OTHERS,
         layout=_LAYOUT,
     ),
     is_manipulated=pairing.white,
     published={'manipulated': 200 * 25, 'pristine': 200 * 25},
+    others=_OTHERS,
 )

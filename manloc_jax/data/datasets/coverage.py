@@ -10,6 +10,7 @@ from manloc_jax.data import pairing
 from manloc_jax.data import spec
 
 _LAYOUT = 'COVERAGE must lie as image/{N,Nt}.tif and mask/Nforged.tif'
+_OTHERS = r'mask/\d+(?:copy|paste)'
 
 
 def is_manipulated(grey):
@@ -39,9 +40,10 @@ DATASET = spec.Dataset(
             photographs=('{pair}',),
         ),
         pairing.Part(images=r'image/(?P<pair>\d+)', photographs=('{pair}',)),
-        others=r'mask/\d+(?:copy|paste)',
+        others=_OTHERS,
         layout=_LAYOUT,
     ),
     is_manipulated=is_manipulated,
     published={'manipulated': 100, 'pristine': 100},
+    others=_OTHERS,
 )

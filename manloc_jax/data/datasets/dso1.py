@@ -11,6 +11,7 @@ _LAYOUT = (
     'DSO-1 must lie as DSO-1/{normal,splicing}-NN.png and '
     'DSO-1-Fake-Images-Masks/splicing-NN.png'
 )
+_OTHERS = r'DSI-1/[^/]+'  # Comes in the same archive.
 
 DATASET = spec.Dataset(
     name='dso1',
@@ -30,7 +31,9 @@ DATASET = spec.Dataset(
         ),
         pairing.Part(images=r'DSO-1/normal-\d+'),
         layout=_LAYOUT,
+        others=_OTHERS,
     ),
     is_manipulated=pairing.black,
     published={'manipulated': 100, 'pristine': 100},
+    others=_OTHERS,
 )

@@ -14,6 +14,7 @@ _LAYOUT = (
     "the challenge's training data must lie as training/fake/<md5>.png with "
     '<md5>.mask.png beside it or in fake/masks/, and training/pristine/*.png'
 )
+_OTHERS = r'(?:phase-\d+/)?test(?:ing)?/[^/]+'  # Without masks.
 
 DATASET = spec.Dataset(
     name='ifs',
@@ -32,8 +33,10 @@ DATASET = spec.Dataset(
         ),
         pairing.Part(images=r'pristine/[^/]+'),
         layout=_LAYOUT,
+        others=_OTHERS,
     ),
     # Black on white with soft grey edges, cut in the middle.
     is_manipulated=pairing.black,
     published={'manipulated': 450, 'pristine': 1050},
+    others=_OTHERS,
 )

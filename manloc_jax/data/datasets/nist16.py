@@ -29,6 +29,8 @@ _LAYOUT = (
     '<root>/NC2016_Test0601/reference/manipulation/ with the reference table '
     '(*-manipulation-ref.csv) and mask/*.png'
 )
+# Base and donor photographs, and the masks of the other tasks.
+_OTHERS = r'world/[^/]+|reference/(?!manipulation/)[^/]+/mask/[^/]+'
 
 
 def find_table(root: pathlib.Path) -> pathlib.Path:
@@ -197,5 +199,6 @@ DATASET = spec.Dataset(
     find_records=find_records,
     is_manipulated=pairing.black,  # The polarity of NIST's own scorer.
     published={'manipulated': 564, 'pristine': 560},
+    others=_OTHERS,
     list_records=list_records,
 )
