@@ -52,6 +52,7 @@ setuptools.setup(
     extras_require={
         'benchmarks': ['torch>=2.6'],
         'cuda12': ['jax[cuda12]>=0.9'],
+        'heif': ['pillow-heif>=1.0'],  # HEIC, as phones save it.
         'jpeg': ['jpeglib>=1.0'],  # Baselines read exact coefficients.
         'serve': ['gradio>=6.31,<7'],  # Its routes are those `Guard` knows.
         'tensorboard': ['tensorboard>=2.18'],
@@ -59,6 +60,7 @@ setuptools.setup(
             'gradio>=6.31,<7',
             'jpeglib>=1.0',
             'mypy>=1.15',
+            'pillow-heif>=1.0',
             'pytest>=8.0',
             'ruff>=0.8',
             'selenium>=4.20',  # Opens the page where there is a Chromium.

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from manloc_jax.data import image_formats
 from manloc_jax.data import images
 from manloc_jax.data import spec
 
@@ -97,8 +98,7 @@ def test_floats_are_refused(tmp_path):
 @pytest.mark.parametrize('limit', [1500, 900])
 def test_a_bomb_is_refused_from_its_header(tmp_path, monkeypatch, limit):
   path = save(tmp_path / 'a.png', RGB)  # 2000 pixels.
-  monkeypatch.setattr(images, 'MAX_PIXELS', limit)
-  monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', limit)
+  monkeypatch.setattr(image_formats, 'MAX_PIXELS', limit)
   with pytest.raises(spec.DataError, match='bomb'):
     images.read_image(path)
 

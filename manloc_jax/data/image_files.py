@@ -6,11 +6,8 @@ import glob
 import os
 import pathlib
 
-from manloc_jax.data import pairing
+from manloc_jax.data import image_formats
 from manloc_jax.data import spec
-
-# Also of pictures that no data set is made of.
-_SUFFIXES = (*pairing.SUFFIXES, '.gif', '.jfif', '.jpe', '.mpo')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +81,6 @@ def _expand(
     )
     for name in sorted(files):
       suffix = os.path.splitext(name)[1].lower()
-      if suffix in _SUFFIXES and name[0] != '.':
+      if suffix in image_formats.SUFFIXES and name[0] != '.':
         file = pathlib.Path(folder, name)
         yield Input(file, file.relative_to(path).as_posix())

@@ -1,29 +1,17 @@
 """Image and mask files to arrays: every file is decoded in full or refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import contextlib
 import dataclasses
 import pathlib
-import re
-import warnings
 
 import numpy as np
-import PIL
 from PIL import Image
+from PIL import ImageFile
 
-from manloc_jax import errors
+from manloc_jax.data import image_formats
+from manloc_jax.data import jpeg_files
 from manloc_jax.data import spec
-
-# Room for the largest phone cameras; 600 MB once decoded to RGB.
-MAX_PIXELS = 200_000_000
-# Pillow raises at twice its limit, from the header, before any allocation.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# Those of photographs and masks. Pillow knows more and tries them all, whatever
-# the name of a file says: PostScript it would hand to another program.
-FORMATS = ('JPEG', 'PNG', 'TIFF', 'WEBP', 'GIF', 'BMP', 'PPM')
-# Encoders make about ten. Each goes over the whole image, and an empty one
-# takes a few bytes: a small file could be decoded for days.
-MAX_SCANS = 500
 
 # What is done to images that are not 8-bit RGB.
 _CONVERSIONS = {
@@ -42,6 +30,7 @@ _CONVERSIONS = {
 }
 
 
+_JPEG = ('JPEG', 'MPO')  # One image, or several in a row.
 _HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
 _ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
 # Pillow turns TIFF files, and no others, as their tag says. What undoes it:
@@ -54,9 +43,6 @@ _TURN_BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-# Of JPEG files: markers that are followed by a length, or end the image.
-_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd8\xff]', re.DOTALL)
-_SCAN, _END = 0xDA, 0xD9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +67,7 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
   Raises:
     DataError: The file is missing, no image, or too large.
   """
-  with opened(path) as image:
+  with image_formats.opened(path) as image:
     tags = getattr(image, 'tag_v2', {})  # See `_TURN_BACK`.
     return tags.get(_HEIGHT, image.height), tags.get(_WIDTH, image.width)
 
@@ -143,21 +129,24 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
     The pixels as they are stored, a note on their conversion, and the EXIF
     orientation.
   """
-  with opened(path) as image:
-    if image.info.get('progressive'):
+  with image_formats.opened(path) as file:
+    if file.info.get('progressive'):
       _check_scans(path)
     # Pillow keeps the high byte of deep colour on its own, silently.
-    is_deep = image.mode == 'RGB' and ';16' in str(image.tile)
-    is_animated = getattr(image, 'is_animated', False)
-    turned = getattr(image, 'tag_v2', {}).get(_ORIENTATION)
-    image.load()
+    is_deep = file.mode == 'RGB' and ';16' in str(getattr(file, 'tile', ''))
+    is_deep |= file.info.get('bit_depth', 8) > 8  # Of HEIC.
+    is_animated = getattr(file, 'is_animated', False)
+    turned = getattr(file, 'tag_v2', {}).get(_ORIENTATION)
+    image, note = _decoded(path, file)
+    # The header of a HEIC file may be wrong.
+    image_formats.check_size(path, image.size)
     orientation = turned or _exif_orientation(image)
   if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
     raise spec.DataError(
         f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
         'save it with 8 bits per channel.'
     )
-  notes = [_CONVERSIONS.get(image.mode, '')]
+  notes = [note, _CONVERSIONS.get(image.mode, '')]
   if is_deep:
     notes.append('16 bits reduced to 8')
   if is_animated:
@@ -173,6 +162,22 @@ def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
   return image, ', '.join(filter(None, notes)), orientation
 
 
+def _decoded(
+    path: pathlib.Path, image: ImageFile.ImageFile
+) -> tuple[Image.Image, str]:
+  """Decodes the pixels of an open file; returns them and a note."""
+  try:
+    image.load()
+    return image, ''
+  except OSError:
+    complete = None
+    if image.format in _JPEG:
+      complete = jpeg_files.decode_without_end(path.read_bytes())
+    if complete is None:
+      raise
+    return complete, 'the end marker is missing, but no block'
+
+
 def _exif_orientation(image: Image.Image) -> int | None:
   # The pixels are good whatever a broken EXIF block makes its reader raise.
   with contextlib.suppress(Exception):
@@ -180,62 +185,11 @@ def _exif_orientation(image: Image.Image) -> int | None:
   return None
 
 
-@contextlib.contextmanager
-def opened(path: pathlib.Path) -> Iterator[Image.Image]:
-  """Opens a file whose header is sound; says plainly what goes wrong.
-
-  Raises:
-    DataError: As `read_image`, and whatever is raised while it is open.
-  """
-  try:
-    with warnings.catch_warnings():
-      # Of oddities that do not matter; what does is an error.
-      warnings.simplefilter('ignore')
-      with Image.open(path, formats=FORMATS) as image:
-        if image.width * image.height > MAX_PIXELS:
-          raise _too_large(path)
-        yield image
-  except errors.UserError:
-    raise
-  except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-    raise _too_large(path) from None
-  except FileNotFoundError:
-    raise spec.DataError(f'There is no file {path}; check the path.') from None
-  except PIL.UnidentifiedImageError:
-    raise spec.DataError(
-        f'{path} is not an image of a kind that is read (JPEG, PNG, TIFF, '
-        'WebP, GIF, BMP, PPM), whatever its name says; replace or remove it.'
-    ) from None
-  # Pillow's decoders raise whatever the broken bytes lead them to.
-  except Exception as error:
-    raise spec.DataError(
-        f'{path} is broken ({error}); fetch it again or remove it.'
-    ) from error
-
-
 def _check_scans(path: pathlib.Path) -> None:
   """Refuses a JPEG file with more scans than an encoder would make."""
-  data = path.read_bytes()
-  scans, at = 0, 2
-  # A marker begins with 0xff; the data of a scan has some that are none.
-  while marker := _MARKER.search(data, at):
-    at = marker.end()
-    kind = data[at - 1]
-    if kind == _END:
-      return
-    if kind == _SCAN:
-      scans += 1
-      if scans > MAX_SCANS:
-        raise spec.DataError(
-            f'{path} has more than {MAX_SCANS} scans, which looks like a '
-            'decompression bomb; save it as a JPEG file that is not '
-            'progressive.'
-        )
-    at += int.from_bytes(data[at : at + 2], 'big')
-
-
-def _too_large(path: pathlib.Path) -> spec.DataError:
-  return spec.DataError(
-      f'{path} has more than {MAX_PIXELS:,} pixels, which looks like a '
-      'decompression bomb; crop it first.'
-  )
+  if jpeg_files.has_too_many_scans(path.read_bytes()):
+    raise spec.DataError(
+        f'{path} has more than {jpeg_files.MAX_SCANS} scans, which looks like'
+        ' a decompression bomb; save it as a JPEG file that is not'
+        ' progressive.'
+    )

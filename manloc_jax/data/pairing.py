@@ -15,12 +15,12 @@ from typing import NoReturn
 
 import numpy as np
 
+from manloc_jax.data import image_formats
 from manloc_jax.data import spec
 from manloc_jax.data import walk
 
 Found = tuple[list[spec.Record], list[spec.Rejected]]
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Copies of a set differ in the folders above it.
 _TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
 
@@ -307,6 +307,6 @@ def image_files(
     below = folder.relative_to(root)
     for name in names:
       stem, suffix = os.path.splitext(name)
-      if suffix.lower() in SUFFIXES:
+      if suffix.lower() in image_formats.SUFFIXES:
         found.append(((below / stem).as_posix(), folder / name))
   return found

@@ -16,6 +16,7 @@ import warnings
 import numpy as np
 from scipy import fft
 
+from manloc_jax.data import image_formats
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.localization.classical import luma as luma_lib
@@ -123,7 +124,7 @@ def steps_of(path: pathlib.Path) -> np.ndarray | None:
   Raises:
     DataError: It is no image.
   """
-  with images.opened(path) as image:
+  with image_formats.opened(path) as image:
     is_luma = image.mode == 'L' or (
         image.mode == 'RGB' and image.info.get('adobe_transform') != 0
     )

@@ -1,0 +1,151 @@
+"""Which image formats are read, and how a file is opened as one of them."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import os
+import pathlib
+import struct
+from typing import IO
+
+import PIL
+from PIL import features
+from PIL import Image
+from PIL import ImageFile
+
+from manloc_jax import errors
+from manloc_jax.data import jpeg_files
+from manloc_jax.data import quiet
+from manloc_jax.data import spec
+
+# Room for the largest phone cameras; 600 MB once decoded to RGB.
+MAX_PIXELS = 200_000_000
+# The formats of photographs and masks, as Pillow names them, and the suffixes
+# of such files. Pillow knows more and tries them all, whatever the name of a
+# file says: PostScript it would hand to another program.
+FORMATS = {
+    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo'),
+    'PNG': ('.png',),
+    'TIFF': ('.tif', '.tiff'),
+    'WEBP': ('.webp',),
+    'GIF': ('.gif',),
+    'BMP': ('.bmp', '.dib'),
+    'PPM': ('.ppm', '.pgm', '.pbm', '.pnm'),
+    'AVIF': ('.avif',),
+    'HEIF': ('.heic', '.heif', '.hif'),
+}
+# The one list of what counts as an image file in a folder.
+SUFFIXES = tuple(suffix for names in FORMATS.values() for suffix in names)
+_FORMAT_NAMES = 'JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, AVIF, HEIC'
+# Brands of HEIF containers: what their images are coded with, as far as it is
+# told. Files of the last two may hold AVIF instead, which is tried first.
+_HEIC_BRANDS = (
+    b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'hevm', b'hevs',
+    b'mif1', b'msf1',
+)  # fmt: skip
+_AVIF_BRANDS = (b'avif', b'avis')
+_HEADER_BYTES = 1_000_000  # Where a JPEG file tells its kind.
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
+  """Opens a file whose header is sound; says plainly what goes wrong.
+
+  No state of Pillow is changed: the limit of pixels is our own.
+
+  Raises:
+    DataError: The file is missing, no image, broken or too large; also in
+      place of whatever is raised while it is open.
+  """
+  try:
+    # Of oddities that do not matter; what does is an error.
+    with quiet.WITHOUT_WARNINGS, open(path, 'rb') as file:
+      with _identified(file, path) as image:
+        check_size(path, image.size)
+        yield image
+  except errors.UserError:
+    raise
+  except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    raise _bomb(path) from None
+  except FileNotFoundError:
+    raise spec.DataError(f'There is no file {path}; check the path.') from None
+  # Pillow's decoders raise whatever the broken bytes lead them to.
+  except Exception as error:
+    raise _refusal(path, error) from error
+
+
+def _identified(file: IO[bytes], path: pathlib.Path) -> ImageFile.ImageFile:
+  """Reads the header with the first format that fits it.
+
+  As `Image.open` does, without its limit of pixels, which is the process's.
+
+  Raises:
+    UnidentifiedImageError: None fits.
+    DataError: It is HEIC, and the package that reads it is not there.
+  """
+  Image.init()
+  start = file.read(16)
+  for name in FORMATS:
+    file.seek(0)
+    if name == 'HEIF':
+      if start[4:8] == b'ftyp' and start[8:12] in _HEIC_BRANDS:
+        return _heif_factory(path)(file, os.fspath(path))
+      continue
+    # Versions of Pillow lack some; a text says why the format is not read.
+    factory, accepts = Image.OPEN.get(name, (None, None))
+    if factory is None or (accepts and accepts(start) is not True):
+      continue
+    # What Pillow takes for a file of another kind.
+    with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+      return factory(file, os.fspath(path))
+  raise PIL.UnidentifiedImageError(str(path))
+
+
+def _heif_factory(path: pathlib.Path) -> Callable[..., ImageFile.ImageFile]:
+  try:
+    import pillow_heif
+  except ImportError:
+    raise spec.DataError(
+        f'{path} is a HEIC image, which an extra package reads; install it'
+        " with pip install 'manloc_jax[heif]'."
+    ) from None
+  return pillow_heif.HeifImageFile
+
+
+def _refusal(path: pathlib.Path, error: Exception) -> spec.DataError:
+  """Returns what to say of a file that cannot be read."""
+  kind = ''
+  with contextlib.suppress(OSError), open(path, 'rb') as file:
+    start = file.read(_HEADER_BYTES)
+    kind = jpeg_files.unsupported(start)
+    is_avif = start[4:8] == b'ftyp' and start[8:12] in _AVIF_BRANDS
+    if is_avif and not features.check('avif'):
+      return spec.DataError(
+          f'{path} is an AVIF image, which this Pillow does not read;'
+          " install a newer one with pip install 'pillow>=11.3'."
+      )
+  if kind:
+    return spec.DataError(
+        f'{path} is a JPEG file {kind}, which is not read; convert it to 8'
+        ' bits per sample, baseline or progressive.'
+    )
+  if isinstance(error, PIL.UnidentifiedImageError):
+    return spec.DataError(
+        f'{path} is not an image of a kind that is read ({_FORMAT_NAMES}),'
+        ' whatever its name says; replace or remove it.'
+    )
+  return spec.DataError(
+      f'{path} is broken ({error}); fetch it again or remove it.'
+  )
+
+
+def check_size(path: pathlib.Path, size: tuple[int, int]) -> None:
+  """Raises DataError if width and height are of more than `MAX_PIXELS`."""
+  if size[0] * size[1] > MAX_PIXELS:
+    raise _bomb(path)
+
+
+def _bomb(path: pathlib.Path) -> spec.DataError:
+  return spec.DataError(
+      f'{path} has more than {MAX_PIXELS:,} pixels, which looks like a '
+      'decompression bomb; crop it first.'
+  )

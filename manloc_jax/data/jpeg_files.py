@@ -1,0 +1,135 @@
+"""JPEG files, marker by marker: what a decoder does not tell by itself."""
+
+from collections.abc import Iterator
+import hashlib
+import io
+import random
+import re
+
+import numpy as np
+from PIL import Image
+from PIL import JpegImagePlugin
+
+# Encoders make about ten. Each goes over the whole image, and an empty one
+# takes a few bytes: a small file could be decoded for days.
+MAX_SCANS = 500
+
+_START = b'\xff\xd8'
+# A marker that is followed by a length, or ends the image.
+_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd8\xff]', re.DOTALL)
+_SCAN, _END = 0xDA, 0xD9
+# Start of a frame: baseline, extended and progressive, with Huffman codes or
+# arithmetic ones. No other is decoded.
+_READ_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
+_LOSSLESS_FRAMES = (0xC3, 0xC7, 0xCB, 0xCF, 0xF7)
+_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC),
+           *range(0xCD, 0xD0), 0xF7)  # fmt: skip
+_RESTARTS = range(0xD0, 0xD8)
+_TAILS, _TAIL_BYTES = 4, 64
+
+
+def has_too_many_scans(data: bytes) -> bool:
+  """Tells a file with more than `MAX_SCANS` scans, which no encoder makes."""
+  scans = 0
+  for kind, _ in _segments(data):
+    scans += kind == _SCAN
+    if scans > MAX_SCANS:
+      return True
+  return False
+
+
+def unsupported(data: bytes) -> str:
+  """Says which kind of JPEG file it is that no decoder of ours reads.
+
+  Returns:
+    Such as `with 12 bits per sample`; empty for files that are not JPEG, or of
+    a kind that is read.
+  """
+  if not data.startswith(_START):
+    return ''
+  for kind, at in _segments(data):
+    if kind in _LOSSLESS_FRAMES:
+      return 'of the lossless kind'
+    if kind in _FRAMES:
+      bits = data[at + 2] if at + 2 < len(data) else 8
+      if bits != 8:
+        return f'with {bits} bits per sample'
+      return '' if kind in _READ_FRAMES else 'of the hierarchical kind'
+  return ''
+
+
+def decode_without_end(data: bytes) -> Image.Image | None:
+  """Decodes a file whose end marker is missing, if all its blocks are there.
+
+  Decoders fill what is missing with grey and do not say so. Here different
+  bytes are put where the file ends: they change the pixels if and only if the
+  decoder still reads blocks there.
+
+  Args:
+    data: What the file holds.
+
+  Returns:
+    The image, loaded; None if blocks are missing, or the end marker is there
+    and the file is broken in another way.
+  """
+  data = data.rstrip(b'\xff')  # The first half of the marker may be there.
+  if not data.startswith(_START) or not _has_all_scans(data):
+    return None
+  image, digests = None, set()
+  for tail in (b'', *_tails()):
+    image = JpegImagePlugin.JpegImageFile(
+        io.BytesIO(b''.join((data, tail, b'\xff', bytes([_END]))))
+    )
+    image.load()
+    digests.add(hashlib.sha256(np.asarray(image).data).digest())
+    if len(digests) > 1:
+      return None
+  return image
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+  """Yields each marker's kind, and where its length stands."""
+  at = 2
+  # A marker begins with 0xff; the data of a scan has some that are none.
+  while marker := _MARKER.search(data, at):
+    at = marker.end()
+    yield data[at - 1], at
+    if data[at - 1] == _END:
+      return
+    at += int.from_bytes(data[at : at + 2], 'big')
+
+
+def _has_all_scans(data: bytes) -> bool:
+  """Whether scans tell all bits of all coefficients, and no end follows."""
+  components: set[int] = set()
+  complete: set[tuple[int, int]] = set()  # Component and coefficient.
+  for kind, at in _segments(data):
+    if kind == _END:
+      return False
+    if kind in _READ_FRAMES:
+      count = data[at + 7] if at + 7 < len(data) else 0
+      components = set(data[at + 8 : at + 8 + 3 * count : 3])
+    if kind == _SCAN:
+      count = data[at + 2] if at + 2 < len(data) else 0
+      after = at + 3 + 2 * count
+      if after + 2 >= len(data):
+        return False
+      first, last, bits = data[after : after + 3]
+      if bits & 15 == 0:  # The lowest bit is in this scan.
+        complete.update(
+            (component, index)
+            for component in data[at + 3 : after : 2]
+            for index in range(first, min(last, 63) + 1)
+        )
+  return bool(components) and len(complete) >= 64 * len(components)
+
+
+def _tails() -> Iterator[bytes]:
+  """Yields bytes that decode as blocks, whichever restart is waited for."""
+  for seed in range(_TAILS):
+    noise = random.Random(seed)
+    parts = []
+    for restart in _RESTARTS:
+      parts.append(bytes(noise.choices(range(255), k=_TAIL_BYTES)))
+      parts.append(bytes([0xFF, restart]))
+    yield b''.join(parts)
