@@ -16,7 +16,8 @@ fi
 source "$MANLOC_VENV/bin/activate"
 
 # Installs once, and again when the requirements change.
-manloc_stamp="$MANLOC_VENV/installed-$1-$(cksum < setup.py | cut -d' ' -f1)"
+manloc_sum="$(cat pyproject.toml setup.py | cksum | cut -d' ' -f1)"
+manloc_stamp="$MANLOC_VENV/installed-$1-$manloc_sum"
 if [ ! -e "$manloc_stamp" ]; then
   python -m pip install --quiet --disable-pip-version-check -e ".[$1]"
   touch "$manloc_stamp"

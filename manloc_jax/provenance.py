@@ -7,7 +7,7 @@ import json
 import pathlib
 from typing import Any
 
-VERSION = '0.2.0'  # Of this package; setup.py reads this line.
+VERSION = '0.2.0'  # Of this package; pyproject.toml reads it.
 
 # Those that the scores of a network may depend on.
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
