@@ -1,11 +1,7 @@
 """Command lines with argparse: refused in one sentence, with exit code 2."""
 
 import argparse
-from collections.abc import Callable
 import functools
-import sys
-
-from manloc_jax import errors
 
 
 class Parser(argparse.ArgumentParser):
@@ -13,26 +9,6 @@ class Parser(argparse.ArgumentParser):
 
   def error(self, message: str):
     self.exit(2, f'{self.prog}: {message}; {self.prog} --help says more.\n')
-
-
-def exit_code(run: Callable[[], int | None]) -> int:
-  """Runs a command; what the user can put right gets one sentence.
-
-  Args:
-    run: The command; it returns its own exit code, or None for 0.
-
-  Returns:
-    The exit code; 2 after such a sentence.
-  """
-  try:
-    return run() or 0
-  except errors.UserError as error:
-    print(error, file=sys.stderr)
-  except OSError as error:
-    if not error.filename:
-      raise
-    print(f'{error.filename}: {error.strerror}.', file=sys.stderr)
-  return 2
 
 
 def names(text: str) -> list[str]:

@@ -16,10 +16,11 @@ from absl import app
 from absl import flags
 from absl import logging
 import ml_collections
-from ml_collections import config_flags
 
 from manloc_jax import errors
 from manloc_jax import run_config
+from manloc_jax.commands import config_files
+from manloc_jax.commands import exit_codes
 from manloc_jax.training import startup_timer
 
 _STAGES = startup_timer.Stages('imports', startup_timer.process_start())
@@ -27,7 +28,7 @@ _STAGES = startup_timer.Stages('imports', startup_timer.process_start())
 # JAX, TensorFlow and all that stands on them are imported where they are used:
 # the worker processes that prepare data import this module anew.
 
-_CONFIG = config_flags.DEFINE_config_file('config', lock_config=True)
+_CONFIG = config_files.define_flag()
 _WORKDIR = flags.DEFINE_string(
     'workdir',
     None,
@@ -46,7 +47,9 @@ _MODE = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
   """Runs the stages that `--mode` names."""
   if len(argv) > 1:
-    raise app.UsageError(f'Unexpected arguments: {argv[1:]}.')
+    raise errors.UserError(
+        f'The arguments {argv[1:]} belong to no option; see --help.'
+    )
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
   if mode != 'report':
@@ -189,75 +192,56 @@ def _report(workdir: str) -> None:
 
 
 def _default_workdir() -> str:
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  name, method = pathlib.Path(path.split(':')[0]).stem, _CONFIG.value.method
+  name, method = pathlib.Path(config_files.file_name()).stem, _CONFIG.value.method
   if method != run_config.NETWORK:
     name += f'-{method}'
   return os.path.join('runs', name)
 
 
-def _parse_flags(argv: list[str]) -> list[str]:
-  """Parses the command line; what cannot be used gets one sentence."""
-  try:
-    left = flags.FLAGS(argv)
-    # A config file that cannot be loaded only shows at the first look inside.
-    _CONFIG.value.is_locked  # noqa: B018
-    return left
-  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as e:
-    message = str(e.args[0] if e.args else e)
-    if 'Traceback' in message:
-      # Of a config file that raised: the last line is what it said.
-      message = message.strip().splitlines()[-1].partition(': ')[2]
-    message = ' '.join(message.split())
-    _refuse(f'The command line cannot be used: {message}')
-  except OSError:
-    path = config_flags.get_config_filename(flags.FLAGS['config'])
-    _refuse(
-        f"There is no config file {path!r}; run from the project's folder and"
-        ' choose one of configs/*.py.'
-    )
+def _advised_main(argv: list[str]) -> None:
+  """Runs `main`; errors of the system say which flags to look at.
 
-
-def _guarded_main(argv: list[str]) -> None:
+  Raises:
+    UserError: The disk is full, or a file cannot be read or written.
+  """
   try:
     main(argv)
-  except errors.UserError as error:
-    _refuse(str(error))
+  except errors.UserError:
+    raise
   except Exception as error:
+    if exit_codes.output_failure():
+      raise
     if errors.is_disk_full(error):
-      _refuse_full_disk()
+      raise _full_disk() from error
     if not isinstance(error, OSError) or not error.filename:
       raise
-    _refuse(
+    raise errors.UserError(
         f'{error.filename}: {error.strerror}; check --workdir,'
         ' --config.data.root and --config.data.prepared.'
-    )
+    ) from error
 
 
-def _refuse_full_disk() -> None:
+def _full_disk() -> errors.UserError:
   from manloc_jax.training import checkpoint
 
   workdir = _WORKDIR.value or _default_workdir()
   checkpoint.remove_unfinished(workdir)
-  _refuse(
+  return errors.UserError(
       f'The disk of {workdir!r} is full; free some space and run the same'
       ' command again: it continues from the last checkpoint.'
   )
 
 
-def _refuse(message: str):
-  logging.flush()
-  print(message, file=sys.stderr)
-  sys.exit(2)
-
-
-def run() -> None:
-  """Entry point."""
+def run() -> int:
+  """Runs the command line of this process; returns the exit code."""
   # Orbax tells of every file it opens; progress has a line of its own.
   logging.set_verbosity(logging.WARNING)
   flags.mark_flags_as_required(['config'])
-  app.run(_guarded_main, flags_parser=_parse_flags)
+  return exit_codes.run(
+      lambda: app.run(_advised_main, flags_parser=config_files.parse),
+      lambda: 'The same command goes on from the last checkpoint.',
+  )
 
 
 if __name__ == '__main__':
-  run()
+  sys.exit(run())

@@ -28,8 +28,8 @@ FLOORS = (
     {'training'},
     {'localization', 'reports'},
     {'evaluation', 'examine', 'serve'},
-    {'benchmarks', 'commands'},
-    {'cli', 'main'},
+    {'commands'},
+    {'benchmarks', 'cli', 'main'},
     {'__init__'},
 )
 # Names of older versions, which hand on what has moved.

@@ -1,39 +1,51 @@
-r"""Trains the fusion on a set of forged images.
+"""`manloc fusion`: trains the fusion on a set of forged images.
 
-  manloc fusion --config=configs/fusion.py \
-      --config.data.root=<set> --workdir=runs/fusion
+  manloc fusion --config configs/fusion.py --workdir runs/fusion
+      --config.data.root=ROOT
+
+Options --config.NAME=VALUE set fields of the config.
 """
 
-from collections.abc import Sequence
+import argparse
 import json
 
-from absl import app
-from absl import flags
-from absl import logging
-from ml_collections import config_flags
-
-from manloc_jax import argument_types
-
-# Processes that measure import this file: what is heavy comes later.
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Settings.')
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
+# Everything heavy is imported where it is used: help comes at once.
 
 
-def run(argv: Sequence[str]) -> int:
-  """Runs the command with these arguments; ends the process."""
-  flags.mark_flags_as_required(['config', 'workdir'])
-  return app.run(_main, ['manloc fusion', *argv])
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'fusion',
+      help='train the fusion on a set of forged images',
+      description=__doc__.split(': ', 1)[1],
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.set_defaults(
+      run=run,
+      passes_on=('--config.',),
+      when_interrupted='The same command goes on from the last checkpoint.',
+  )
+  parser.add_argument(
+      '--config', metavar='FILE', required=True, help='configs/fusion.py'
+  )
+  parser.add_argument(
+      '--workdir', metavar='RUN', required=True, help='folder of the run'
+  )
 
 
-def _main(argv: Sequence[str]) -> int:
-  if len(argv) > 1:
-    raise app.UsageError(f'Unknown argument {argv[1]!r}; see --help.')
-  logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
-  return argument_types.exit_code(_train)
+def run(args: argparse.Namespace) -> int:
+  """Trains, or goes on where it was stopped; prints a line of JSON.
 
+  Raises:
+    UserError: The config cannot be used, or the run is of another one.
+  """
+  from absl import logging
 
-def _train() -> None:
+  from manloc_jax.commands import config_files
   from manloc_jax.localization.fusion import train
 
-  found = train.train(_CONFIG.value, _WORKDIR.value)
-  print(json.dumps({'val_block_auc_mean': found, 'workdir': _WORKDIR.value}))
+  logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
+  config = config_files.load(args.config, args.passed_on)
+  score = train.train(config, args.workdir)
+  print(json.dumps({'val_block_auc_mean': score, 'workdir': args.workdir}))
+  return 0

@@ -1,4 +1,4 @@
-r"""Runs a study: every system with every seed, on this machine or a cluster.
+r"""`manloc sweep`: a study, every system with every seed.
 
   manloc sweep casia --seeds=0,1,2 --config.data.root=...
   manloc sweep casia --list
@@ -7,7 +7,7 @@ r"""Runs a study: every system with every seed, on this machine or a cluster.
 Each run is a `python -m manloc_jax.main` of its own, in
 `<runs>/<dataset>/<system>-<seed>`. Finished runs are skipped and unfinished
 ones continued, so that the same command goes on where it was stopped. Options
-that are not listed are passed on to every run.
+--config.NAME=VALUE and --mode=STAGE are passed on to every run.
 """
 
 import argparse
@@ -18,12 +18,68 @@ import runpy
 import shlex
 import subprocess
 import sys
+from typing import Any
 
 from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import files
 
-COMMAND = 'sweep.json'  # In a run's folder: what the sweep asked for.
+# Everything heavy is imported where it is used: help comes at once.
+
+# In a run's folder: what the sweep asked for, and what a run writes last.
+COMMAND = 'sweep.json'
+REPORT = 'report.md'
+
+
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'sweep',
+      help='every system of a study with every seed',
+      description=__doc__.split(': ', 1)[1],
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.set_defaults(
+      run=run,
+      passes_on=('--config.', '--mode'),
+      when_interrupted='Finished runs are kept: the same command goes on.',
+  )
+  parser.add_argument('dataset', help='key of DATASETS: casia, nist, ...')
+  parser.add_argument(
+      '--study',
+      type=pathlib.Path,
+      default=pathlib.Path('configs/ablation.py'),
+      metavar='FILE',
+      help='config file with SYSTEMS; configs/ablation.py by default',
+  )
+  parser.add_argument(
+      '--systems',
+      type=argument_types.names,
+      default=[],
+      metavar='NAME,...',
+      help='all by default',
+  )
+  parser.add_argument(
+      '--seeds',
+      type=argument_types.seeds,
+      default=[0, 1, 2],
+      metavar='SEED,...',
+      help='0,1,2 by default',
+  )
+  parser.add_argument(
+      '--runs',
+      type=pathlib.Path,
+      default=pathlib.Path('runs/ablation'),
+      metavar='FOLDER',
+      help='above the folders of the runs; runs/ablation by default',
+  )
+  parser.add_argument(
+      '--job',
+      type=argument_types.natural,
+      metavar='NUMBER',
+      help='only the run of this number',
+  )
+  parser.add_argument('--list', action='store_true', help='print, run nothing')
 
 
 def jobs(
@@ -48,12 +104,7 @@ def jobs(
   Raises:
     UserError: There is no such file, dataset or system.
   """
-  if not study.is_file():
-    raise errors.UserError(
-        f"There is no config file {str(study)!r}; run from the project's"
-        ' folder, or name a file with --study.'
-    )
-  content = runpy.run_path(str(study))
+  content = _read_study(study)
   if missing := {'DATASETS', 'SYSTEMS'} - content.keys():
     raise errors.UserError(
         f'{study} has no {" and no ".join(sorted(missing))}; name a study like'
@@ -86,14 +137,29 @@ def jobs(
   return found
 
 
+def _read_study(study: pathlib.Path) -> dict[str, Any]:
+  """Returns what a config file defines, by name."""
+  from manloc_jax.commands import config_files
+
+  if not study.is_file():
+    raise config_files.missing(study)
+  config_files.import_package_of(study)
+  try:
+    return runpy.run_path(str(study))
+  except ImportError as error:
+    raise errors.UserError(
+        f'{study} cannot be used: {error}; name a study like'
+        ' configs/ablation.py with --study.'
+    ) from error
+
+
 def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
   """Whether a run of these arguments went through all stages.
 
-  Its report comes last. A run of other arguments is for `manloc_jax.main` to
-  continue or to refuse.
+  A run of other arguments is for `manloc_jax.main` to continue or to refuse.
   """
   path = workdir / COMMAND
-  if not path.exists() or not (workdir / 'report.md').exists():
+  if not path.exists() or not (workdir / REPORT).exists():
     return False
   try:
     return json.loads(path.read_text()) == list(asked)
@@ -101,7 +167,7 @@ def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
     return False  # Damaged: the run itself knows how far it is.
 
 
-def run(
+def run_all(
     todo: dict[pathlib.Path, list[str]], passed_on: Sequence[str]
 ) -> list[pathlib.Path]:
   """Runs what is not finished, one after the other; returns what failed."""
@@ -117,39 +183,23 @@ def run(
     if subprocess.run(command, check=False).returncode:
       print(f'{head}: failed; the others go on', file=sys.stderr, flush=True)
       failed.append(workdir)
-    else:
+    elif (workdir / REPORT).exists():  # Not after --mode=prepare.
       files.write_text(workdir / COMMAND, json.dumps(asked, indent=1))
   return failed
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-  """Parses the command line."""
-  parser = argument_types.Parser(
-      prog='manloc sweep', description=__doc__.split('\n')[0]
-  )
-  parser.add_argument('dataset', help='key of DATASETS: casia, nist, ...')
-  parser.add_argument(
-      '--study', type=pathlib.Path, default=pathlib.Path('configs/ablation.py')
-  )
-  parser.add_argument(
-      '--systems', type=argument_types.names, default=[], help='all by default'
-  )
-  parser.add_argument('--seeds', type=argument_types.seeds, default=[0, 1, 2])
-  parser.add_argument(
-      '--runs', type=pathlib.Path, default=pathlib.Path('runs/ablation')
-  )
-  parser.add_argument('--job', type=int, help='only the run of this number')
-  parser.add_argument('--list', action='store_true', help='print, run nothing')
-  args, passed_on = parser.parse_known_args(argv)
-  if code := argument_types.exit_code(lambda: _sweep(args, passed_on)):
-    sys.exit(code)
+def run(args: argparse.Namespace) -> int:
+  """Lists the runs, or runs what is not finished.
 
+  Returns:
+    1 if some runs failed, otherwise 0.
 
-def _sweep(args: argparse.Namespace, passed_on: list[str]) -> int:
-  """Lists or runs; returns 1 if some runs failed."""
+  Raises:
+    UserError: There is no such study, dataset, system or job.
+  """
   todo = jobs(args.study, args.dataset, args.systems, args.seeds, args.runs)
   if args.job is not None:
-    if not 0 <= args.job < len(todo):
+    if args.job >= len(todo):
       raise errors.UserError(
           f'There is no job {args.job}: the study has jobs 0 to'
           f' {len(todo) - 1}; see --list.'
@@ -157,15 +207,12 @@ def _sweep(args: argparse.Namespace, passed_on: list[str]) -> int:
     todo = dict([list(todo.items())[args.job]])
   if args.list:
     for number, (workdir, own) in enumerate(todo.items()):
-      asked = [*own, *passed_on]
+      asked = [*own, *args.passed_on]
       state = 'finished' if is_finished(workdir, asked) else 'to do'
       print(f'{number}\t{state}\t{shlex.join(asked)}')
     return 0
-  failed = run(todo, passed_on)
+  failed = run_all(todo, args.passed_on)
   if failed:
     print(f'{len(failed)} runs failed: {[str(w) for w in failed]}')
   return int(bool(failed))
 
-
-if __name__ == '__main__':
-  main()

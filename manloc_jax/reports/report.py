@@ -1,32 +1,11 @@
-"""Finished runs to pictures and tables: files in, files out.
+"""The report of a run and of a study: files in, tables and figures out."""
 
-  manloc report runs/demo
-  manloc report runs/demo-0 runs/demo-1 --summary demo.json
-  manloc report runs/a runs/b --compare trials.json
-  manloc report runs/ablation/*/* --study study.json --out study
-  manloc report --study study.json --out study
-  manloc report --readme README.md
-
-The first writes `report.md` and `figures/` into each run. `--summary` puts the
-scores of several seeds, with mean and spread, into one file and draws their
-learning curves beside it; `--compare` collects the scores of several settings.
-`--study` gathers the paper's systems on any datasets, with several seeds, and
-classical methods, and `--out` is the folder for Tables 1 to 6 and Figures 4 and
-5, made from that file (Figure 5 needs the runs).
-`--readme` writes the tables of all files committed under `manloc_jax/results/`
-between the marks of a README, each kind between its own.
-"""
-
-import argparse
 from collections.abc import Sequence
 import json
 import pathlib
-import sys
 
-from manloc_jax import argument_types
 from manloc_jax import files
 from manloc_jax import run_config
-from manloc_jax.reports import generated_docs
 from manloc_jax.reports import run_results
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import typeset
@@ -158,50 +137,46 @@ def _examples(members: Sequence[runs.Run]):
   return contact_sheet.sheet(groups, thresholds) if groups else None
 
 
-def _study(workdirs: Sequence[str], path: str, folder: str | None) -> None:
-  """Gathers runs, where there are any, into a study; renders it."""
+def gather_study(
+    workdirs: Sequence[str], path: str | pathlib.Path, folder: str | None
+) -> list[pathlib.Path]:
+  """Gathers runs, where there are any, into a study, and renders it.
+
+  Args:
+    workdirs: Folders of runs; without any, the study of `path` is rendered.
+    path: JSON of the study.
+    folder: Where tables and figures go; None for none.
+
+  Returns:
+    The files that were written.
+
+  Raises:
+    UserError: A run has not been evaluated, or there is no such study.
+  """
+  written = []
   members = [runs.read(workdir) for workdir in workdirs]
   if members:
     study.write(path, study.collect(members))
-    print(path)
+    written.append(pathlib.Path(path))
     members = [run for run in members if run.method == run_config.NETWORK]
   if folder:
-    for made in render_study(study.read(path), pathlib.Path(folder), members):
-      print(made)
+    written += render_study(study.read(path), pathlib.Path(folder), members)
+  return written
 
 
-def _write_json(path: str, content: dict) -> None:
-  files.write_text(path, json.dumps(content, indent=1) + '\n')
-
-
-def _draw_learning_curves(workdirs, summary: pathlib.Path) -> None:
+def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
+  """Writes the scores of one setting's seeds; draws their learning curves."""
   from manloc_jax.reports import curves
 
+  path = pathlib.Path(path)
+  _write_json(path, run_results.summarize(workdirs))
   lines = [metric_writer.read(workdir) for workdir in workdirs]
-  path = summary.with_name(f'{summary.stem}_learning_curve.png')
-  curves.learning_curve(lines, path)
+  curves.learning_curve(lines, path.with_name(f'{path.stem}_learning_curve.png'))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-  """Parses the command line."""
-  parser = argument_types.Parser(
-      prog='manloc report', description=__doc__.split('\n')[0]
-  )
-  parser.add_argument('workdirs', nargs='*', help='run folders')
-  parser.add_argument('--summary', help='JSON of the seeds of one setting')
-  parser.add_argument('--compare', help='JSON of runs of several settings')
-  parser.add_argument('--study', help="JSON of runs of the paper's systems")
-  parser.add_argument('--out', help='folder for tables and figures of --study')
-  parser.add_argument('--readme', help='README to update from results/')
-  args = parser.parse_args(argv)
-  if args.out and not args.study:
-    parser.error('--out renders a study: name its file with --study')
-  if args.study and not (args.workdirs or args.out):
-    parser.error('--study needs runs to gather, or --out to render it')
-  if not (args.workdirs or args.study or args.readme):
-    parser.error('name the folders of runs')
-  if code := argument_types.exit_code(lambda: _run(args)):
-    sys.exit(code)
+def compare(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
+  """Writes the scores of runs of several settings."""
+  _write_json(path, run_results.compare(workdirs))
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -1,0 +1,157 @@
+"""Config files, wherever they lie: `--config=FILE` and `--config.NAME=VALUE`."""
+
+from collections.abc import Sequence
+import importlib.util
+import itertools
+import pathlib
+import sys
+
+from absl import flags
+import ml_collections
+from ml_collections import config_flags
+
+from manloc_jax import errors
+
+# What loading a file, or setting one of its fields, may raise.
+_REFUSALS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
+
+
+def define_flag(
+    default: str | None = None,
+    values: flags.FlagValues = flags.FLAGS,
+    argv: Sequence[str] | None = None,
+) -> flags.FlagHolder:
+  """Defines `--config`, a locked config.
+
+  Args:
+    default: Its file.
+    values: Where the flag goes.
+    argv: The command line that overrides fields; that of the process by
+      default.
+
+  Returns:
+    The flag; `parse` reads its file.
+  """
+  holder = config_flags.DEFINE_config_file(
+      'config', default, flag_values=values, sys_argv=argv
+  )
+  values['config'].parser = _Parser(values['config'].parser)
+  return holder
+
+
+class _Parser(flags.ArgumentParser):
+  """Loads a config file after the package that it lies in."""
+
+  def __init__(self, load_file: flags.ArgumentParser):
+    self._load_file = load_file
+
+  def parse(self, argument: str) -> ml_collections.ConfigDict:
+    import_package_of(_file_of(argument))
+    return self._load_file.parse(argument)
+
+  def flag_type(self) -> str:
+    return self._load_file.flag_type()
+
+
+def parse(
+    argv: Sequence[str], values: flags.FlagValues = flags.FLAGS
+) -> list[str]:
+  """Parses a command line with the flag of `define_flag`.
+
+  Returns:
+    The arguments that are no flags.
+
+  Raises:
+    UserError: It cannot be used, or there is no such config file.
+  """
+  try:
+    rest = values(argv)
+    # A file that is not there only shows at the first look inside.
+    if values['config'].value is not None:
+      values['config'].value.is_locked  # noqa: B018
+    return rest
+  except _REFUSALS as error:
+    raise errors.UserError(
+        f'The command line cannot be used: {_sentence(error)}'
+    ) from error
+  except OSError as error:
+    raise missing(file_name(values)) from error
+  except SystemExit:
+    sys.exit(0)  # After --help, which absl takes for a failure.
+
+
+def load(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDict:
+  """Loads a config file.
+
+  Args:
+    file: Its path; what follows a colon goes to its `get_config`.
+    overrides: Options `--config.NAME=VALUE`.
+
+  Raises:
+    UserError: There is no such file, or no such field.
+  """
+  argv = ['manloc', f'--config={file}', *overrides]
+  values = flags.FlagValues()
+  holder = define_flag(values=values, argv=argv)
+  if rest := parse(argv, values)[1:]:
+    raise errors.UserError(
+        f'The arguments {rest} belong to no option; set a field with'
+        ' --config.NAME=VALUE.'
+    )
+  return holder.value
+
+
+def file_name(values: flags.FlagValues = flags.FLAGS) -> str:
+  """Returns the path that `--config` names."""
+  return _file_of(config_flags.get_config_filename(values['config']))
+
+
+def missing(path: str | pathlib.Path) -> errors.UserError:
+  """Returns the error that tells of a config file that is not there."""
+  return errors.UserError(
+      f"There is no config file {str(path)!r}; run from the project's folder,"
+      ' or give the path of one of its configs/*.py.'
+  )
+
+
+def import_package_of(path: str | pathlib.Path) -> None:
+  """Makes the package that a config file lies in importable by its name.
+
+  Configs import each other, as in `from configs import small`, and their
+  project need be neither the current folder nor installed. Only the package
+  becomes known, not the folder above it, which may hold another manloc_jax.
+
+  Args:
+    path: A config file; nothing happens where it is in no package.
+  """
+  above = pathlib.Path(path).absolute().parents
+  inside = list(itertools.takewhile(_is_package, above))
+  if not inside or inside[-1].name in sys.modules:
+    return
+  folder = inside[-1]  # The package that holds the others.
+  spec = importlib.util.spec_from_file_location(
+      folder.name,
+      folder / '__init__.py',
+      submodule_search_locations=[str(folder)],
+  )
+  if spec is None or spec.loader is None:
+    return  # No `.py` file after all.
+  package = importlib.util.module_from_spec(spec)
+  sys.modules[folder.name] = package
+  spec.loader.exec_module(package)
+
+
+def _is_package(folder: pathlib.Path) -> bool:
+  return (folder / '__init__.py').is_file()
+
+
+def _file_of(path: str) -> str:
+  return path.split(':')[0]
+
+
+def _sentence(error: Exception) -> str:
+  message = str(error.args[0] if error.args else error)
+  if 'Traceback' in message:
+    # Of a config file that raised: the last line is what it said.
+    message = message.strip().splitlines()[-1].partition(': ')[2]
+  return ' '.join(message.split())

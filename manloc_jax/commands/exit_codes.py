@@ -1,0 +1,131 @@
+"""How commands end: every exception becomes a sentence and an exit code.
+
+  0    done
+  1    some of it failed, an audit found something wrong, or there is a bug,
+       which shows its traceback
+  2    impossible: one sentence on standard error says why and what to do
+  130  stopped by Ctrl-C
+  141  whoever read the output has left, as `head` does; nothing is said
+
+130 and 141 are what a shell reports for the signals of these two cases.
+"""
+
+from collections.abc import Callable
+import errno
+import os
+import sys
+from typing import TextIO
+
+from manloc_jax import errors
+
+IMPOSSIBLE = 2
+INTERRUPTED = 130
+READER_LEFT = 141
+
+
+def run(
+    command: Callable[[], int | None],
+    when_interrupted: Callable[[], str],
+) -> int:
+  """Runs a command to its last byte of output.
+
+  Args:
+    command: Returns its exit code, or None for 0; it may also raise SystemExit.
+    when_interrupted: Returns a sentence for whoever stops the command: what is
+      kept, and how to go on.
+
+  Returns:
+    The exit code for the process.
+  """
+  _replace_closed_streams()
+  try:
+    code = _code_of(command)
+    sys.stdout.flush()
+    return code
+  except KeyboardInterrupt:
+    return _end(INTERRUPTED, f'Stopped. {when_interrupted()}')
+  except BrokenPipeError:
+    return _end(READER_LEFT)
+  except Exception as error:
+    message = _explain(error)
+    if message is None:
+      raise
+    return _end(IMPOSSIBLE, message)
+
+
+def output_failure() -> OSError | None:
+  """Returns why standard output cannot be written; None where it can.
+
+  What could not be written waits in the buffer, and fails here again.
+  """
+  try:
+    sys.stdout.flush()
+  except OSError as error:
+    return error
+  return None
+
+
+def _code_of(command: Callable[[], int | None]) -> int:
+  try:
+    return command() or 0
+  except SystemExit as end:
+    if end.code is None or isinstance(end.code, int):
+      return end.code or 0
+    raise errors.UserError(str(end.code)) from end
+
+
+def _explain(error: Exception) -> str | None:
+  """Returns the sentence for an exception; None for a bug."""
+  if isinstance(error, errors.UserError):
+    return str(error)
+  if failure := output_failure():
+    return (
+        f'The output cannot be written: {failure.strerror}; free some space,'
+        ' or send it elsewhere.'
+    )
+  if isinstance(error, MemoryError):
+    detail = f' ({error})' if str(error) else ''
+    return (
+        f'There is not enough memory{detail}; free some, or ask for less:'
+        ' smaller images, or fewer --workers.'
+    )
+  name = error.filename if isinstance(error, OSError) else None
+  if isinstance(name, bytes):
+    name = os.fsdecode(name)
+  if errors.is_disk_full(error):
+    place = f' of {name}' if isinstance(name, str) else ''
+    return (
+        f'The disk{place} is full; free some space and run the same command'
+        ' again.'
+    )
+  if isinstance(error, OSError) and isinstance(name, str):
+    return f'{name}: {error.strerror}.'
+  return None
+
+
+def _end(code: int, message: str = '') -> int:
+  """Says why the command ends; nothing may fail after it."""
+  for stream, text in ((sys.stdout, ''), (sys.stderr, message)):
+    try:
+      if text:
+        print(errors.printable(text), file=stream)
+      stream.flush()
+    except OSError as error:
+      _discard(stream)
+      if error.errno != errno.EPIPE and code == READER_LEFT:
+        code = IMPOSSIBLE
+  return code
+
+
+def _discard(stream: TextIO) -> None:
+  """Lets go of what waits in a stream: the interpreter flushes it at exit."""
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  os.dup2(nowhere, stream.fileno())
+  os.close(nowhere)
+
+
+def _replace_closed_streams() -> None:
+  """Writes to nowhere where the caller has closed a stream, as `>&-` does."""
+  for name in ('stdout', 'stderr'):
+    if getattr(sys, name) is None:
+      setattr(sys, name, open(os.devnull, 'w'))

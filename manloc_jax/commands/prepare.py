@@ -1,0 +1,58 @@
+"""`manloc prepare`: patches of an image tree, as training reads them."""
+
+import argparse
+
+from manloc_jax import argument_types
+from manloc_jax.commands import tree_arguments
+from manloc_jax.data.splits import rules
+
+# Everything heavy is imported where it is used: help comes at once.
+
+
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'prepare',
+      parents=[tree_arguments.parser()],
+      help='cut patches, as training reads them',
+  )
+  parser.set_defaults(run=run)
+  parser.add_argument('--out', default='data', help='folder for folders')
+  parser.add_argument(
+      '--rule', choices=rules.ALL_RULES, default=rules.DEFAULT
+  )
+  parser.add_argument('--split_list', metavar='FILE', help='of manloc split')
+  parser.add_argument(
+      '--size_mismatch', choices=('skip', 'resize', 'error'), default='skip'
+  )
+  parser.add_argument(
+      '--source', choices=('tfrecord', 'resident'), default='tfrecord'
+  )
+  parser.add_argument(
+      '--workers', type=argument_types.positive, help='one per core'
+  )
+
+
+def run(args: argparse.Namespace) -> int:
+  """Prepares the set where it is missing; prints its folder.
+
+  Raises:
+    UserError: The tree cannot be read or split like that.
+  """
+  from manloc_jax.data import prepare
+
+  folder = prepare.prepare(
+      dataset=args.dataset,
+      root=args.root,
+      out=args.out,
+      seed=args.seed,
+      split_rule=args.rule,
+      split_list=args.split_list,
+      fractions=args.fractions,
+      use_pristine=args.use_pristine,
+      size_mismatch=args.size_mismatch,
+      source=args.source,
+      workers=args.workers,
+  )
+  print(folder)
+  return 0

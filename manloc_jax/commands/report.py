@@ -1,0 +1,97 @@
+r"""`manloc report`: finished runs to pictures and tables.
+
+  manloc report runs/demo
+  manloc report runs/demo-0 runs/demo-1 --summary demo.json
+  manloc report runs/a runs/b --compare trials.json
+  manloc report runs/ablation/*/* --study study.json --out study
+  manloc report --study study.json --out study
+  manloc report --readme README.md
+
+The first writes `report.md` and `figures/` into each run. `--summary` puts the
+scores of several seeds, with mean and standard deviation, into one file and
+draws their learning curves beside it; `--compare` collects the scores of
+several settings. `--study` gathers the paper's systems on any datasets, with
+several seeds, and classical methods, and `--out` is the folder for Tables 1 to
+6 and Figures 4 and 5, made from that file (Figure 5 needs the runs).
+`--readme` writes the tables of all files committed under `manloc_jax/results/`
+between the marks of a README, each kind between its own.
+"""
+
+import argparse
+import pathlib
+
+from manloc_jax import errors
+
+# Everything heavy is imported where it is used: help comes at once.
+
+
+def add_to(commands) -> None:
+  """Adds the command to the subparsers of `argparse`."""
+  parser = commands.add_parser(
+      'report',
+      help='tables and figures of runs',
+      description=__doc__.split(': ', 1)[1],
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.set_defaults(run=run)
+  parser.add_argument(
+      'workdirs', nargs='*', metavar='RUN', help='folders of runs'
+  )
+  parser.add_argument(
+      '--summary', metavar='FILE', help='JSON of the seeds of one setting'
+  )
+  parser.add_argument(
+      '--compare', metavar='FILE', help='JSON of runs of several settings'
+  )
+  parser.add_argument(
+      '--study', metavar='FILE', help="JSON of runs of the paper's systems"
+  )
+  parser.add_argument(
+      '--out',
+      metavar='FOLDER',
+      help='for tables and figures of --study',
+  )
+  parser.add_argument(
+      '--readme', metavar='FILE', help='README to update from results/'
+  )
+
+
+def run(args: argparse.Namespace) -> int:
+  """Writes what is asked for; prints the files.
+
+  Raises:
+    UserError: The arguments do not go together, or a run is not finished.
+  """
+  _check(args)
+  from manloc_jax.reports import generated_docs
+  from manloc_jax.reports import report
+
+  if args.study:
+    for path in report.gather_study(args.workdirs, args.study, args.out):
+      print(path)
+  else:
+    for workdir in args.workdirs:
+      print(report.report(workdir))
+  if args.summary:
+    report.summarize(args.workdirs, args.summary)
+  if args.compare:
+    report.compare(args.workdirs, args.compare)
+  if args.readme:
+    generated_docs.update(pathlib.Path(args.readme))
+  return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+  if args.out and not args.study:
+    raise errors.UserError(
+        '--out renders a study: name its file with --study.'
+    )
+  if args.study and not (args.workdirs or args.out):
+    raise errors.UserError(
+        '--study needs runs to gather, or --out to render it.'
+    )
+  if not (args.workdirs or args.study or args.readme):
+    raise errors.UserError('Name the folders of runs to report on.')
+  for option in ('summary', 'compare'):
+    if getattr(args, option) and not args.workdirs:
+      raise errors.UserError(f'--{option} needs the folders of runs.')

@@ -1,0 +1,29 @@
+"""Arguments of the commands that read an image tree and split its images."""
+
+import argparse
+
+from manloc_jax import argument_types
+from manloc_jax.data.splits import rules
+
+
+def parser() -> argparse.ArgumentParser:
+  """Returns the arguments, as a parent of the parsers of such commands."""
+  tree = argparse.ArgumentParser(add_help=False)
+  tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
+  tree.add_argument('root', help='folder of the image tree')
+  tree.add_argument(
+      '--seed', type=argument_types.natural, default=0, help='of the split'
+  )
+  tree.add_argument(
+      '--fractions',
+      type=argument_types.fractions,
+      default=rules.FRACTIONS,
+      metavar='TRAIN,VAL,TEST',
+      help="of the split; the paper's 0.65,0.10,0.25 by default",
+  )
+  tree.add_argument(
+      '--use_pristine',
+      action='store_true',
+      help='split images without a mask, too',
+  )
+  return tree
