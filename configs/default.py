@@ -17,7 +17,7 @@ def get_config() -> ml_collections.ConfigDict:
   # Or a classical method, such as 'ela', or 'fusion': nothing is trained, and
   # whole images are scored. See manloc_jax/localization/.
   config.method = 'network'
-  # Run of manloc_jax.fusion; by default the weights of the package.
+  # Run of manloc fusion; by default the weights of the package.
   config.fusion = ml_collections.config_dict.placeholder(str)
   config.batch_size = 64  # Patches over all devices. Unstated.
   config.num_steps = 20_000  # Updates. Unstated.

@@ -192,9 +192,9 @@ def _report(workdir: str) -> None:
 
 
 def _default_workdir() -> str:
-  name, method = pathlib.Path(config_files.file_name()).stem, _CONFIG.value.method
-  if method != run_config.NETWORK:
-    name += f'-{method}'
+  name = pathlib.Path(config_files.file_name()).stem
+  if _CONFIG.value.method != run_config.NETWORK:
+    name += f'-{_CONFIG.value.method}'
   return os.path.join('runs', name)
 
 

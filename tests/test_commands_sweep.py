@@ -49,7 +49,7 @@ def test_finished_runs_are_skipped_and_failures_do_not_stop(
     return subprocess.CompletedProcess(command, int(failed))
 
   monkeypatch.setattr(subprocess, 'run', run)
-  assert sweep.run(todo, passed_on) == [broken]
+  assert sweep.run_all(todo, passed_on) == [broken]
   assert len(commands) == 3
   assert all(command[-1] == '--config.data.root=x' for command in commands)
   assert f'[1/4] {done}: finished' in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """Studies set as tables and figures."""
 
 
-import numpy as np
 import pytest
 from studies import make_whole_images
 from studies import markdown
@@ -108,63 +107,3 @@ def test_latex_tables_are_complete(members):
     for name in ('table', 'tabular'):
       assert text.count(rf'\begin{{{name}}}') == 1
       assert text.count(rf'\end{{{name}}}') == 1
-
-
-def test_the_command_gathers_and_renders(members, tmp_path, capsys):
-  arrays = {}
-  for i in range(4):
-    arrays[f'{i}/image'] = np.zeros((64, 128, 3), np.uint8)
-    arrays[f'{i}/truth'] = np.zeros((64, 128), np.uint8)
-    arrays[f'{i}/score'] = np.full((64, 128), 0.4, np.float32)
-  for run in members:
-    if run.system == paper.JOINT:
-      np.savez(run.path / 'results' / 'examples.npz', **arrays)
-  path, folder = tmp_path / 'study.json', tmp_path / 'out'
-  report.main([
-      *(str(run.path) for run in members),
-      f'--study={path}',
-      f'--out={folder}',
-  ])
-  names = {file.name for file in folder.iterdir()}
-  assert names >= {
-      'tables.md',
-      'tables.tex',
-      *(
-          f'{name}.{suffix}'
-          for name in ('roc', 'roc_systems', 'examples')
-          for suffix in ('png', 'pdf')
-      ),
-      'tables.pdf',
-      'tables_table1.png',
-      'tables_claims.png',
-  }
-  for file in folder.glob('*.png'):
-    assert file.read_bytes().startswith(b'\x89PNG')
-  for file in folder.glob('*.pdf'):
-    assert file.read_bytes().startswith(b'%PDF')
-  assert str(folder / 'roc.png') in capsys.readouterr().out
-
-
-def test_tables_are_made_from_the_file_alone(members, tmp_path, monkeypatch):
-  path, folder = tmp_path / 'study.json', tmp_path / 'out'
-  report.main([*(str(run.path) for run in members), f'--study={path}'])
-  assert not folder.exists()
-  found = study.read(path)
-  # Drawing all of them takes a while.
-  first = tables.tables(found)[:1]
-  monkeypatch.setattr(tables, 'tables', lambda unused: first)
-  report.main([f'--study={path}', f'--out={folder}'])
-  assert (folder / 'tables.md').read_text().endswith(
-      typeset.markdown(first[0])
-  )
-  assert not (folder / 'examples.png').exists(), 'they need the runs'
-
-
-def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
-  with pytest.raises(SystemExit) as stop:
-    report.main([f'--study={tmp_path / "no.json"}', f'--out={tmp_path}'])
-  assert stop.value.code == 2
-  assert 'is not a study' in capsys.readouterr().err
-  with pytest.raises(SystemExit):
-    report.main([f'--out={tmp_path}'])
-  assert 'name its file with --study' in capsys.readouterr().err

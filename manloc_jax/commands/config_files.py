@@ -1,4 +1,4 @@
-"""Config files, wherever they lie: `--config=FILE` and `--config.NAME=VALUE`."""
+"""Config files, wherever they lie: `--config=FILE --config.NAME=VALUE`."""
 
 from collections.abc import Sequence
 import importlib.util

@@ -1,7 +1,6 @@
 """The report of a run and of a study: files in, tables and figures out."""
 
 from collections.abc import Sequence
-import json
 import pathlib
 
 from manloc_jax import files
@@ -171,7 +170,8 @@ def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
   path = pathlib.Path(path)
   _write_json(path, run_results.summarize(workdirs))
   lines = [metric_writer.read(workdir) for workdir in workdirs]
-  curves.learning_curve(lines, path.with_name(f'{path.stem}_learning_curve.png'))
+  figure = path.with_name(f'{path.stem}_learning_curve.png')
+  curves.learning_curve(lines, figure)
 
 
 def compare(workdirs: Sequence[str], path: str | pathlib.Path) -> None:

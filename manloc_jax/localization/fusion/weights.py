@@ -110,7 +110,7 @@ def load(path: pathlib.Path) -> Weights:
   ) as error:
     raise errors.UserError(
         f'{path} does not hold the weights of a fusion ({error}); name a file'
-        ' that manloc_jax.fusion wrote.'
+        ' that manloc fusion wrote.'
     ) from error
   count = len(features.NAMES)
   models.check_shapes(
