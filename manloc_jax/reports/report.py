@@ -168,7 +168,7 @@ def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
   from manloc_jax.reports import curves
 
   path = pathlib.Path(path)
-  _write_json(path, run_results.summarize(workdirs))
+  files.write_json(path, run_results.summarize(workdirs))
   lines = [metric_writer.read(workdir) for workdir in workdirs]
   figure = path.with_name(f'{path.stem}_learning_curve.png')
   curves.learning_curve(lines, figure)
@@ -176,23 +176,4 @@ def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
 
 def compare(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
   """Writes the scores of runs of several settings."""
-  _write_json(path, run_results.compare(workdirs))
-
-
-def _run(args: argparse.Namespace) -> None:
-  if args.study:
-    _study(args.workdirs, args.study, args.out)
-  else:
-    for workdir in args.workdirs:
-      print(report(workdir))
-  if args.summary:
-    _write_json(args.summary, run_results.summarize(args.workdirs))
-    _draw_learning_curves(args.workdirs, pathlib.Path(args.summary))
-  if args.compare:
-    _write_json(args.compare, run_results.compare(args.workdirs))
-  if args.readme:
-    generated_docs.update(pathlib.Path(args.readme))
-
-
-if __name__ == '__main__':
-  main()
+  files.write_json(path, run_results.compare(workdirs))
