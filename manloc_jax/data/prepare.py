@@ -97,7 +97,7 @@ def prepare(
   if split_rule == 'list':
     listed = split_list_lib.read(split_list, dataset)
     settings['split_list'] = splits.digest(listed)
-  records, rejected = _find(dataset, root, use_pristine, listed)
+  records, rejected, listed = _find(dataset, root, use_pristine, listed)
   key = manifest.fingerprint(settings, records, rejected, root)
   folder = out / f'{dataset}-{split_rule}-{key[:12]}'
   if folder.exists():
@@ -117,15 +117,17 @@ def _find(
     root: pathlib.Path,
     use_pristine: bool,
     listed: dict[str, list[str]] | None,
-) -> tuple[list[spec.Record], list[spec.Rejected]]:
-  """Lists the images to use, sorted by name, and the files left out."""
+) -> tuple[
+    list[spec.Record], list[spec.Rejected], dict[str, list[str]] | None
+]:
+  """Lists the images to use, by name, the files left out, and their split."""
   found, rejected = datasets.get(dataset).find_records(root)
   records = [one for one in found if use_pristine or one.mask is not None]
   records = sorted(records, key=lambda record: record.image_id)
   _check_ids(records)
   if listed is not None:
-    split_list_lib.check(listed, records, found)
-  return records, rejected
+    listed = split_list_lib.fit(listed, records, found)
+  return records, rejected, listed
 
 
 def _build(

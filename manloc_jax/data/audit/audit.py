@@ -131,7 +131,8 @@ def audit(
     raise spec.DataError(f'There are no images under {root}; check the path.')
   if draw.listed is not None:
     used = [one for one in found if use_pristine or one.mask]
-    split_list.check(draw.listed, used, found)
+    fitted = split_list.fit(draw.listed, used, found)
+    draw = dataclasses.replace(draw, listed=fitted)
   seen = {} if names_only else look_at(dataset, found, workers)
   tree = checks.Tree(root, found, rejected, seen)
   usable = [one for one in tree.usable() if use_pristine or one.mask]

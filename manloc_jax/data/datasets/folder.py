@@ -3,18 +3,19 @@
   root/images/<stem>.*   root/masks/<stem>.*      every image has a mask
   root/images.csv        image,mask[,group,manipulation,split]
 
-The table, where there is one, says all. Paths in it count from its folder; an
-empty mask means a pristine image. Images of one `group` stay in one part of a
-group split; without one, each is a group of its own.
+The table, where there is one, says all. Paths in it count from its folder and
+may have backslashes, as on Windows; an empty mask means a pristine image.
+Images of one `group` stay together where a set is split by photograph; without
+one, each is a group of its own.
 """
 
 import pathlib
 
 import numpy as np
 
+from manloc_jax.data import csv_tables
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
-from manloc_jax.data import tables
 
 _TABLE = 'images.csv'
 _LAYOUT = (
@@ -46,8 +47,10 @@ def find_records(
   if not table.is_file():
     return _find_pairs(root)
   records, rejected = [], []
-  for number, row in enumerate(tables.read(table, ('image', 'mask'))):
+  for number, row in enumerate(csv_tables.read(table, ('image', 'mask'))):
     cell = {name: text or '' for name, text in row.items()}
+    for column in ('image', 'mask'):
+      cell[column] = csv_tables.portable_name(root, cell[column])
     if not cell['image']:
       reason = f'row {number + 1} names no image'
       rejected.append(spec.Rejected(str(table), reason))

@@ -8,9 +8,9 @@ not be passed on.
 import pathlib
 import re
 
+from manloc_jax.data import csv_tables
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
-from manloc_jax.data import tables
 from manloc_jax.data import walk
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
@@ -68,8 +68,12 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
       its probe or, where that is forged, of the mask.
   """
   columns = (*_COLUMNS, *_MANIPULATION)
-  rows = tables.read(path, columns)
+  rows = csv_tables.read(path, columns)
+  release = path.parents[2]
   for number, row in enumerate(rows, 1):
+    for name in row:
+      if name.endswith('FileName') and row[name]:
+        row[name] = csv_tables.portable_name(release, row[name])
     files = ['ProbeFileName']
     if is_yes(row['IsTarget']):
       files.append('ProbeMaskFileName')

@@ -90,7 +90,8 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
         f'split has written in {_LIST}.'
     )
   try:
-    content = json.loads(pathlib.Path(path).read_text())
+    text = pathlib.Path(path).read_text('utf-8-sig')
+    content = json.loads(text)
     parts = content['parts']
     if parts.keys() != set(spec.SPLITS):
       raise ValueError(f'its parts are {", ".join(parts)}')
@@ -122,12 +123,15 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
   return listed
 
 
-def check(
+def fit(
     listed: Mapping[str, list[str]],
     used: Iterable[spec.Record],
     found: Iterable[spec.Record],
-) -> None:
+) -> dict[str, list[str]]:
   """Checks that a list names the images of a tree.
+
+  Ids are paths in some sets: backslashes in them, as Windows has them, are
+  read as slashes unless an image has them in its id.
 
   Args:
     listed: Image ids of each part.
@@ -135,11 +139,21 @@ def check(
     found: All images of the tree; a list may hold more than are used, such as
       pristine ones.
 
+  Returns:
+    The list, with the ids that the images have.
+
   Raises:
-    DataError: An id is unknown, or an image is in no part.
+    DataError: An id is unknown, stands in the list twice, or an image is in
+      no part.
   """
-  ids = {one for part in listed.values() for one in part}
-  unknown = sorted(ids - {record.image_id for record in found})
+  known = {record.image_id for record in found}
+  fitted = {
+      part: [one if one in known else one.replace('\\', '/') for one in some]
+      for part, some in listed.items()
+  }
+  _check_once(fitted, 'The split list')
+  ids = {one for part in fitted.values() for one in part}
+  unknown = sorted(ids - known)
   if unknown:
     raise spec.DataError(
         f'The split list names {_some(unknown)}, not found under the root; '
@@ -151,6 +165,7 @@ def check(
         f'The split list lacks {_some(missing)}, found under the root; give '
         'every image a part, or remove the files.'
     )
+  return fitted
 
 
 def _some(ids: list[str]) -> str:

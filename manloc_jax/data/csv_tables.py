@@ -1,4 +1,4 @@
-"""Reads the tables that datasets bring along."""
+"""Reads the tables that datasets bring along, and the paths in them."""
 
 from collections.abc import Collection
 import csv
@@ -46,3 +46,18 @@ def read(
         'line must name them.'
     )
   return rows
+
+
+def portable_name(folder: pathlib.Path, name: str) -> str:
+  """Returns a path as a table has it, with the separators of this system.
+
+  A table from Windows may have backslashes. On other systems they are
+  letters of a name, which is kept where there is such a file.
+
+  Args:
+    folder: Where the path counts from.
+    name: The cell.
+  """
+  if '\\' in name and not (folder / name).exists():
+    return name.replace('\\', '/')
+  return name
