@@ -61,8 +61,8 @@ NEVER = {
     'serve': JAX | FLAGS,
     'training': FLAGS,
 }
-# The only files that know TensorFlow.
-KNOW_TENSORFLOW = {'data/input/pipeline.py', 'data/storage/records.py'}
+# The only file that imports TensorFlow.
+KNOW_TENSORFLOW = {'data/storage/tensorflow_files.py'}
 
 
 def read_imports(

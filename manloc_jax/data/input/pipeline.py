@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import records
+from manloc_jax.data.storage import tensorflow_files
+from manloc_jax.data.storage.tensorflow_files import tf
 
 # Records of the shuffle buffer, about 1.1 GB when full. A part that fits is
 # shuffled as a whole; images of a larger one lie in random order on disk.
@@ -49,6 +50,7 @@ def train_batches(
   Raises:
     DataError: There are too few patches, or a shard is damaged.
   """
+  tensorflow_files.hide_accelerators()
   index, processes = process
   paths = _paths(folder, split)
   total = manifest.count(folder, split)
@@ -100,6 +102,7 @@ def eval_batches(
   Raises:
     DataError: A shard is damaged.
   """
+  tensorflow_files.hide_accelerators()
   index, processes = process
   total = manifest.count(folder, split)
   own = len(range(index, total, processes))

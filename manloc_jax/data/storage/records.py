@@ -10,15 +10,12 @@ import errno
 import pathlib
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import manifest
-
-# TensorFlow only reads files here; the accelerators belong to JAX.
-tf.config.set_visible_devices([], 'GPU')
+from manloc_jax.data.storage.tensorflow_files import tf
+from manloc_jax.data.storage.tensorflow_files import tfds
 
 LABELS = ('pristine', 'manipulated')
 
