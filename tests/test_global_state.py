@@ -17,13 +17,13 @@ def state():
       'environment': dict(os.environ),
       'filters': [str(one) for one in warnings.filters],
       'pixels': PIL.Image.MAX_IMAGE_PIXELS,
-      'formats': sorted(PIL.Image.OPEN),
+      'HEIC': 'HEIF' in PIL.Image.OPEN,
       'truncated': PIL.ImageFile.LOAD_TRUNCATED_IMAGES,
       'threads of OpenCV': cv2.getNumThreads(),
       'jax': {{k: str(v) for k, v in jax.config.values.items()}},
       'matplotlib': str(dict.__getitem__(matplotlib.rcParams, 'backend')),
       'errors of NumPy': str(numpy.geterr()),
-      'log': [logging.root.level, len(logging.root.handlers)],
+      'log': [logging.root.level, str(logging.root.handlers)],
       'recursion': sys.getrecursionlimit(),
   }}
 
@@ -50,7 +50,7 @@ print(json.dumps([len(names), before, after]))
 @pytest.fixture(scope='module')
 def states():
   # What the packages that we use do when they are imported is theirs.
-  preparation = 'import absl.logging, tensorflow, tensorflow_datasets, orbax\n'
+  preparation = 'import orbax.checkpoint, tensorflow, tensorflow_datasets\n'
   program = _PROGRAM.format(preparation=preparation)
   root = manloc_jax.__path__[0].rpartition('/')[0]
   run = subprocess.run(

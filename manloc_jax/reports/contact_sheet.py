@@ -3,12 +3,8 @@
 from collections.abc import Mapping, Sequence
 import pathlib
 
-import matplotlib
-
-matplotlib.use('Agg')  # Files, never a window.
-
-from matplotlib import pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
+from matplotlib import figure as figure_lib
+import numpy as np
 
 COLUMNS = ('Image', 'Truth', 'Heat map')  # And the mask.
 
@@ -27,7 +23,6 @@ def contact_sheet(
   figure = sheet({'': read(examples)}, {'': threshold})
   path.parent.mkdir(parents=True, exist_ok=True)
   figure.savefig(path, dpi=110)
-  plt.close(figure)
 
 
 def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
@@ -58,13 +53,11 @@ def sheet(
     thresholds: Scores from here on are drawn as manipulated.
   """
   rows = [(name, one) for name, members in groups.items() for one in members]
-  figure, axes = plt.subplots(
-      len(rows),
-      len(COLUMNS) + 1,
-      figsize=(2.6 * (len(COLUMNS) + 1), 2.0 * len(rows)),
-      layout='constrained',
-      squeeze=False,
+  columns = len(COLUMNS) + 1
+  figure = figure_lib.Figure(
+      figsize=(2.6 * columns, 2.0 * len(rows)), layout='constrained'
   )
+  axes = figure.subplots(len(rows), columns, squeeze=False)
   titled = set()
   for row, (name, example) in zip(axes, rows, strict=True):
     score, threshold = example['score'], thresholds[name]

@@ -3,11 +3,7 @@
 from collections.abc import Mapping, Sequence
 import pathlib
 
-import matplotlib
-
-matplotlib.use('Agg')  # Files, never a window.
-
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import figure as figure_lib
 
 
 def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
@@ -17,7 +13,8 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
     results: Legend to the JSON of one evaluated split.
     path: The PNG to write.
   """
-  figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout='constrained')
+  figure = figure_lib.Figure(figsize=(9, 4.5), layout='constrained')
+  axes = figure.subplots(1, 2)
   for axis, unit, name in zip(
       axes, ('patch', 'pixel'), ('Patches', 'Pixels, pooled'), strict=True
   ):
@@ -54,9 +51,8 @@ def learning_curve(
     runs: The lines of `metrics.jsonl` of each run; runs share their colours.
     path: The PNG to write.
   """
-  figure, (left, right) = plt.subplots(
-      1, 2, figsize=(9, 3.5), layout='constrained'
-  )
+  figure = figure_lib.Figure(figsize=(9, 3.5), layout='constrained')
+  left, right = figure.subplots(1, 2)
   series = {
       left: {
           'train_patch': 'patch loss, training',
@@ -91,4 +87,3 @@ def learning_curve(
 def _save(figure, path: pathlib.Path) -> None:
   path.parent.mkdir(parents=True, exist_ok=True)
   figure.savefig(path, dpi=130)
-  plt.close(figure)

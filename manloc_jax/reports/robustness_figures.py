@@ -4,11 +4,7 @@ import json
 import math
 import pathlib
 
-import matplotlib
-
-matplotlib.use('Agg')  # Files, never a window.
-
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import figure as figure_lib
 
 _PIXEL = {
     'pixel_auc_pooled': 'pixel AUC, pooled',
@@ -30,9 +26,8 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
   content = json.loads(scores.read_text())
   levels = content['levels']
   has_mask = any('pixel_auc_pooled' in one['scores'] for one in levels)
-  figure, axes = plt.subplots(
-      2, 2, figsize=(9, 6.5), sharey=True, layout='constrained'
-  )
+  figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
+  axes = figure.subplots(2, 2, sharey=True)
   for axis, (name, series) in zip(
       axes.flat, content['series'].items(), strict=True
   ):
@@ -62,7 +57,6 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
   figure.legend(handles, labels, loc='outside lower center', ncols=3)
   path.parent.mkdir(parents=True, exist_ok=True)
   figure.savefig(path, dpi=130)
-  plt.close(figure)
 
 
 def table(scores: pathlib.Path) -> str:

@@ -5,19 +5,15 @@ import pathlib
 import textwrap
 from typing import Any
 
-import matplotlib
+from matplotlib import figure as figure_lib
+from matplotlib.backends import backend_pdf
+import numpy as np
 
-matplotlib.use('Agg')  # Files, never a window.
-
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.backends import backend_pdf  # noqa: E402
-import numpy as np  # noqa: E402
-
-from manloc_jax import files  # noqa: E402
-from manloc_jax.reports import curves  # noqa: E402
-from manloc_jax.reports import typeset  # noqa: E402
-from manloc_jax.reports.study import paper  # noqa: E402
-from manloc_jax.reports.study import score_columns  # noqa: E402
+from manloc_jax import files
+from manloc_jax.reports import curves
+from manloc_jax.reports import typeset
+from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import score_columns
 
 # Inches, of a letter and of a line of text at that size.
 _POINTS, _LETTER, _LINE = 8, 0.068, 0.2
@@ -39,7 +35,8 @@ def joint_roc(study: dict):
   ]
   if not ran:
     return None
-  figure, axes = plt.subplots(1, 2, figsize=(9, 4.7), layout='constrained')
+  figure = figure_lib.Figure(figsize=(9, 4.7), layout='constrained')
+  axes = figure.subplots(1, 2)
   for axis, (task, name) in zip(axes, paper.TASKS.items(), strict=True):
     for i, dataset in enumerate(ran):
       part = score_columns.part(study, dataset, paper.JOINT, 'test')
@@ -63,13 +60,10 @@ def systems_roc(study: dict):
   datasets = [name for name, one in study['datasets'].items() if one['systems']]
   if not datasets:
     return None
-  figure, axes = plt.subplots(
-      len(datasets),
-      2,
-      figsize=(11, 5.6 * len(datasets)),
-      layout='constrained',
-      squeeze=False,
+  figure = figure_lib.Figure(
+      figsize=(11, 5.6 * len(datasets)), layout='constrained'
   )
+  axes = figure.subplots(len(datasets), 2, squeeze=False)
   others = [system for system in paper.SYSTEMS if system != paper.JOINT]
   colors = {system: f'C{i}' for i, system in enumerate(others)}
   for row, dataset in zip(axes, datasets, strict=True):
@@ -108,7 +102,7 @@ def table_figure(table: typeset.Table):
   width = max(sum(widths), 6.0)
   notes = textwrap.wrap(' '.join(table.notes), int(width / _LETTER))
   height = _LINE * (len(lines) + len(notes) + 3)
-  figure = plt.figure(figsize=(width, height))
+  figure = figure_lib.Figure(figsize=(width, height))
   # One unit is one inch, from the top left corner.
   axis = figure.add_axes((0, 0, 1, 1))
   axis.set(xlim=(0, width), ylim=(height, 0))
@@ -142,7 +136,7 @@ def save(figures: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
   """Writes figures as one PDF with a page each, and as PNG.
 
   Args:
-    figures: What to add to the name of each PNG, and the figure; it is closed.
+    figures: What to add to the name of each PNG, and the figure.
     path: The PDF.
 
   Returns:
@@ -155,6 +149,5 @@ def save(figures: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
         png = path.with_name(f'{path.stem}{name}.png')
         pages.savefig(figure)
         figure.savefig(png, dpi=150)
-        plt.close(figure)
         written.append(png)
   return written
