@@ -39,7 +39,7 @@ def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
           'pixel_f1_at_half_pooled': 0.4,
       },
   }
-  blind = {
+  baselines = {
       name: {f'{task}_{k}': v for task in scores for k, v in values.items()}
       for name, values in {
           'all_pristine': {'accuracy': 0.6, 'auc': 0.5},
@@ -48,7 +48,7 @@ def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
   }
   return {
       'scores': {k: v for task in tasks for k, v in scores[task].items()},
-      'trivial': {**blind, 'mean_mask': {'pixel_auc': 0.55}},
+      'trivial': {**baselines, 'mean_mask': {'pixel_auc': 0.55}},
       'counts': COUNTS,
       'roc': {task: CURVE for task in tasks},
       'postprocessed': {'hard': {'pixel_accuracy': quality + 0.01}}

@@ -16,14 +16,15 @@ def seeds(*values: float, first: int = 0) -> dict[int, float]:
   return dict(enumerate(values, first))
 
 
-BLIND = (0.5, 0.5)
+BASELINE = (0.5, 0.5)
 
 
 def test_paired_differences_confirm_and_contradict():
   # Each seed gains, though the seeds spread wider than the gain.
   better, worse = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81)
-  assert claims.judge(better, worse, blind=BLIND).verdict == claims.CONFIRMED
-  found = claims.judge(worse, better, blind=BLIND)
+  found = claims.judge(better, worse, baselines=BASELINE)
+  assert found.verdict == claims.CONFIRMED
+  found = claims.judge(worse, better, baselines=BASELINE)
   assert found.verdict == claims.CONTRADICTED
   assert found.difference == pytest.approx(-0.05 / 3)
   # By hand: t of 97.5 % with two degrees of freedom is 4.302653.
@@ -36,7 +37,7 @@ def test_paired_differences_confirm_and_contradict():
 
 def test_other_seeds_are_compared_by_welch():
   first, second = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81, first=3)
-  found = claims.judge(first, second, blind=BLIND)
+  found = claims.judge(first, second, baselines=BASELINE)
   assert found.verdict == claims.NOT_SETTLED
   assert found.reason == 'the interval holds 0'
   # Equal variances and sizes: t of 97.5 % with almost four is 2.776.
@@ -49,25 +50,28 @@ def test_other_seeds_are_compared_by_welch():
 
 
 def test_one_seed_settles_nothing():
-  found = claims.judge(seeds(0.9), seeds(0.6), blind=BLIND)
+  found = claims.judge(seeds(0.9), seeds(0.6), baselines=BASELINE)
   assert (found.verdict, found.interval) == (claims.NOT_SETTLED, None)
   assert found.reason == 'one seed'
 
 
-def test_scores_that_need_no_look_settle_nothing():
+def test_scores_no_better_than_baselines_settle_nothing():
   better, worse = seeds(0.60, 0.61, 0.60), seeds(0.50, 0.51, 0.51)
-  assert claims.judge(better, worse, blind=BLIND).verdict == claims.CONFIRMED
-  found = claims.judge(better, worse, blind=(0.7, 0.5))
+  found = claims.judge(better, worse, baselines=BASELINE)
+  assert found.verdict == claims.CONFIRMED
+  found = claims.judge(better, worse, baselines=(0.7, 0.5))
   assert found.verdict == claims.NOT_SETTLED
   assert found.reason == 'neither beats looking at nothing'
   # It is the higher one that has to: the other is better here.
-  found = claims.judge(worse, better, blind=(0.7, 0.5))
+  found = claims.judge(worse, better, baselines=(0.7, 0.5))
   assert found.verdict == claims.CONTRADICTED
 
 
-def test_scores_without_spread_have_an_interval_of_one_point():
+def test_equal_scores_have_an_interval_of_one_point():
   assert claims.interval(seeds(0.75, 0.75), seeds(0.5, 0.5)) == (0.25, 0.25)
-  found = claims.judge(seeds(0.75, 0.75), seeds(0.75, 0.75), blind=BLIND)
+  found = claims.judge(
+      seeds(0.75, 0.75), seeds(0.75, 0.75), baselines=BASELINE
+  )
   assert found.verdict == claims.NOT_SETTLED
 
 

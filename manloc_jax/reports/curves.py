@@ -43,7 +43,7 @@ def finish_roc(axis, title: str) -> None:
 
 
 def learning_curve(
-    runs: Sequence[Sequence[Mapping[str, float]]], path: pathlib.Path
+    runs: Sequence[Sequence[Mapping[str, float | None]]], path: pathlib.Path
 ) -> None:
   """Draws losses and validation AUC over the steps.
 
@@ -67,6 +67,7 @@ def learning_curve(
   }
   for axis, names in series.items():
     for i, (key, legend) in enumerate(names.items()):
+      label: str | None = legend
       for lines in runs:
         points = [
             (line['step'], line[key])
@@ -75,8 +76,8 @@ def learning_curve(
         ]
         if points:
           x, y = zip(*points, strict=True)
-          axis.plot(x, y, color=f'C{i}', label=legend)
-          legend = None  # Once for all runs.
+          axis.plot(x, y, color=f'C{i}', label=label)
+          label = None  # Once for all runs.
     axis.set_xlabel('Step')
     axis.grid(alpha=0.3)
     if axis.lines:  # A single task may leave a panel empty.

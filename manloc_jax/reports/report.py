@@ -37,6 +37,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   if steps:  # Classical methods learn nothing.
     curves.learning_curve([steps], figures / 'learning_curve.png')
   text = [f'# {workdir.name}', '']
+  if left_out := run_results.list_left_out(workdir):
+    text += [' '.join(left_out), '']
   for result in results.values():
     text += [
         score_tables.counts_line(result),

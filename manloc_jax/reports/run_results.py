@@ -1,20 +1,54 @@
 """Results of finished runs: read, averaged over seeds, and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
 import pathlib
 import statistics
+from typing import Any
+
+from absl import logging
 
 from manloc_jax import errors
 from manloc_jax import run_config
 
+# Of the section `eval`, what moves no score.
+NO_SCORE = ('eval.batch_size', 'eval.examples', 'eval.splits')
 
-def read_results(workdir: pathlib.Path) -> dict[str, dict]:
-  """Returns the JSON of every evaluated split by the split's name.
+
+def read_results(workdir: str | pathlib.Path) -> dict[str, dict]:
+  """Returns the results of a run by the name of the split.
+
+  Evaluations at different times may leave results of several checkpoints, or
+  of several settings of `eval`. Those of the latest checkpoint are returned,
+  and of these the ones of one setting; what is left out is logged, and named by
+  `list_left_out`.
+
+  Args:
+    workdir: Folder of the run.
 
   Raises:
     UserError: There is none, or one is damaged.
   """
+  results = _read_all(workdir)
+  left_out = _left_out(results)
+  for split, reason in left_out.items():
+    logging.warning('%s: left out results/%s.json, %s', workdir, split, reason)
+  return {k: v for k, v in results.items() if k not in left_out}
+
+
+def list_left_out(workdir: str | pathlib.Path) -> list[str]:
+  """Names the results of a run that `read_results` leaves out, and why.
+
+  Raises:
+    UserError: There is none, or one is damaged.
+  """
+  return [
+      f'`results/{split}.json` is left out: {reason}.'
+      for split, reason in _left_out(_read_all(workdir)).items()
+  ]
+
+
+def _read_all(workdir: str | pathlib.Path) -> dict[str, dict]:
   paths = sorted((pathlib.Path(workdir) / 'results').glob('*.json'))
   if not paths:
     raise errors.UserError(
@@ -35,43 +69,86 @@ def read_results(workdir: pathlib.Path) -> dict[str, dict]:
   return results
 
 
+def _left_out(results: Mapping[str, dict]) -> dict[str, str]:
+  """Returns why a split cannot stand beside the others, by its name."""
+  groups: dict[tuple[int, str], list[str]] = {}
+  for split, result in results.items():
+    key = (result.get('step') or 0, repr(_eval_settings(result)))
+    groups.setdefault(key, []).append(split)
+  # With as many splits of either, `test` says which.
+  kept = max(
+      groups, key=lambda k: (k[0], len(groups[k]), 'test' in groups[k], k)
+  )
+  reasons: dict[str, str] = {}
+  for (step, _), splits in groups.items():
+    if step != kept[0]:
+      reason = f'of step {step}, where the others are of step {kept[0]}'
+    else:
+      reason = 'evaluated with other settings of `eval` than the others'
+    if (step, _) != kept:
+      reasons |= dict.fromkeys(splits, reason)
+  return reasons
+
+
+def _eval_settings(result: dict) -> dict[str, Any]:
+  flat = run_config.flatten(result['config'])
+  return {
+      key: flat[key]
+      for key in sorted(flat)
+      if key.startswith('eval.') and key not in NO_SCORE
+  }
+
+
 def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
   """Collects the runs of several seeds of one configuration.
 
   Returns:
-    By split: `runs`, the results of each seed without their curves, and
-    `mean` and `deviation` (sample standard deviation) of every score.
+    By split that all runs were evaluated on: `runs`, the results of each seed
+    without their curves, and `mean` and `deviation` (sample standard deviation)
+    of every score. Other splits are logged and left out.
 
   Raises:
-    UserError: A run has no results, or the runs differ in more than the seed.
+    UserError: A run has no results, the runs share no split, or they differ in
+      more than the seed.
   """
-  runs = [read_results(pathlib.Path(workdir)) for workdir in workdirs]
-  if not runs or any(run.keys() != runs[0].keys() for run in runs):
+  names = [str(workdir) for workdir in workdirs]
+  runs = [read_results(workdir) for workdir in workdirs]
+  splits = [s for s in runs[0] if all(s in run for run in runs)] if runs else []
+  if not splits:
     raise errors.UserError(
-        f'The runs {[str(w) for w in workdirs]} were not all evaluated on the'
-        ' same splits; evaluate them alike, with --mode=evaluate.'
+        f'The runs {names} were not all evaluated on the same splits; evaluate'
+        ' them alike, with --mode=evaluate.'
     )
-  summary = {}
-  for split in runs[0]:
-    results = [{**run[split], 'roc': None} for run in runs]
-    seedless = [{**r['config'], 'seed': None} for r in results]
-    if any(other != seedless[0] for other in seedless):
-      raise errors.UserError(
-          f'The runs {[str(w) for w in workdirs]} differ in more than their'
-          ' seed; summarize runs of one configuration.'
-      )
-    values = {
-        key: [r['scores'][key] for r in results if r['scores'][key] is not None]
-        for key in results[0]['scores']
-    }
-    summary[split] = {
-        'mean': {k: statistics.fmean(v) for k, v in values.items() if v},
-        'deviation': {
-            k: statistics.stdev(v) for k, v in values.items() if len(v) > 1
-        },
-        'runs': results,
-    }
-  return summary
+  for name, run in zip(names, runs, strict=True):
+    for split in run.keys() - set(splits):
+      logging.warning('%s: left out %s, which not all runs have', name, split)
+  return {s: _summary(names, [run[s] for run in runs]) for s in splits}
+
+
+def _summary(names: list[str], results: list[dict]) -> dict:
+  """Mean and standard deviation over the seeds of one split."""
+  results = [{**result, 'roc': None} for result in results]
+  free = ('seed', *NO_SCORE)
+  configs = [run_config.flatten(result['config']) for result in results]
+  settings = [
+      {k: v for k, v in config.items() if k not in free} for config in configs
+  ]
+  if any(other != settings[0] for other in settings):
+    raise errors.UserError(
+        f'The runs {names} differ in more than their seed; summarize runs of'
+        ' one configuration.'
+    )
+  values = {
+      key: [r['scores'][key] for r in results if r['scores'][key] is not None]
+      for key in results[0]['scores']
+  }
+  return {
+      'mean': {k: statistics.fmean(v) for k, v in values.items() if v},
+      'deviation': {
+          k: statistics.stdev(v) for k, v in values.items() if len(v) > 1
+      },
+      'runs': results,
+  }
 
 
 def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
@@ -85,7 +162,7 @@ def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
     UserError: A run has no results.
   """
   runs = {
-      pathlib.Path(workdir).name: read_results(pathlib.Path(workdir))
+      pathlib.Path(workdir).name: read_results(workdir)
       for workdir in workdirs
   }
   configs = {

@@ -45,7 +45,7 @@ def scores_table(results: Sequence[dict]) -> str:
 
   Returns:
     Markdown: the mean over seeds with its standard deviation, and on the same
-    rows what predictors reach that look at no pixel.
+    rows what constant or trivial baselines reach.
   """
   seeds = len(results)
   name = f'Network ({seeds} seed{"s" * (seeds > 1)})'
@@ -60,12 +60,12 @@ def scores_table(results: Sequence[dict]) -> str:
   for title, key, trivial in ROWS:
     if key not in results[0]['scores']:
       continue  # The network does not have that task.
-    cells = [_spread([result['scores'][key] for result in results])]
+    cells = [_mean_sd([result['scores'][key] for result in results])]
     for name in BASELINES:
       values = [r['trivial'].get(name, {}).get(trivial) for r in results]
       if name == 'mean_mask' and key == 'pixel_auc_image_mean':
         values = []  # Its mean over images is not that of all pixels.
-      cells.append(_spread(values))
+      cells.append(_mean_sd(values))
     lines.append(f'| {title} | ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
 
@@ -98,7 +98,7 @@ def postprocessed_table(results: Sequence[dict]) -> str:
   rows = {'none': [r['scores'] for r in results]}
   rows |= {k: [r['postprocessed'][k] for r in results] for k in kinds}
   for name, values in rows.items():
-    cells = [_spread([value.get(key) for value in values]) for key in columns]
+    cells = [_mean_sd([value.get(key) for value in values]) for key in columns]
     lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
 
@@ -117,7 +117,7 @@ def kinds_table(results: Sequence[dict]) -> str:
   ]
   for kind, scores in results[0]['by_manipulation'].items():
     cells = [
-        _spread([result['by_manipulation'][kind][key] for result in results])
+        _mean_sd([r['by_manipulation'][kind][key] for r in results])
         for key in ('pixel_auc_pooled', 'pixel_auc_image_mean')
     ]
     lines.append(f'| {kind} | {scores["images"]} | ' + ' | '.join(cells) + ' |')
@@ -130,17 +130,10 @@ def trials_table(trials: dict[str, dict]) -> str:
   Args:
     trials: The JSON of `run_results.compare`.
   """
-  columns = (
-      ('val', 'pixel_auc_pooled'),
-      ('val', 'patch_auc'),
-      ('test', 'pixel_auc_pooled'),
-      ('test', 'patch_auc'),
-      ('test_grid', 'pixel_auc_pooled'),
-      ('test_grid', 'patch_auc'),
-  )
   columns = [
       (split, key)
-      for split, key in columns
+      for split in ('val', 'test', 'test_grid')
+      for key in ('pixel_auc_pooled', 'patch_auc')
       if any(split in trial['scores'] for trial in trials.values())
   ]
   lines = [
@@ -154,7 +147,7 @@ def trials_table(trials: dict[str, dict]) -> str:
         f'`--config.{k}={v}`' for k, v in trial['settings'].items()
     )
     cells = [
-        _spread([trial['scores'].get(split, {}).get(key)])
+        _mean_sd([trial['scores'].get(split, {}).get(key)])
         for split, key in columns
     ]
     lines.append(f'| {name} | {settings} | ' + ' | '.join(cells) + ' |')
@@ -199,17 +192,17 @@ def _whole_images_line(result: dict) -> str:
 
 def rates_line(results: Sequence[dict]) -> str:
   """Says how fast the runs trained and whether input kept up."""
-  speed = _spread([r['training'].get('patches_per_s') for r in results], '.0f')
+  speed = _mean_sd([r['training'].get('patches_per_s') for r in results], '.0f')
   shares = [r['training'].get('input_wait_share') for r in results]
   return (
       f'Trained at {speed} patches/s on {results[0]["devices"]}'
       f' {results[0]["device"]}; fetching input took the host'
-      f' {_spread(shares, ".2%")} of the time, while the device was at work on'
-      ' the step before.'
+      f' {_mean_sd(shares, ".2%")} of the time, while the device was at work'
+      ' on the step before.'
   )
 
 
-def _spread(values, form: str = '.3f') -> str:
+def _mean_sd(values, form: str = '.3f') -> str:
   """`0.712 ± 0.010` of the values there are; a dash where there is none."""
   values = [value for value in values if value is not None]
   if not values:

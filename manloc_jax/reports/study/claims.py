@@ -46,27 +46,28 @@ def judge(
     better: Mapping[int, float],
     worse: Mapping[int, float],
     *,
-    blind: tuple[float, float],
+    baselines: tuple[float, float],
 ) -> Verdict:
   """Judges a claim by `RULE`.
 
   Args:
     better: Scores by seed of the system that is said to score higher.
     worse: Those of the other.
-    blind: For either system, the best score on its rows without looking.
+    baselines: For either system, the best score on its rows of constant or
+      trivial baselines.
   """
   means = [statistics.fmean(one.values()) for one in (better, worse)]
   difference = means[0] - means[1]
-  found = interval(better, worse)
-  if found is None:
+  ends = interval(better, worse)
+  if ends is None:
     verdict, reason = NOT_SETTLED, 'one seed'
-  elif found[0] <= 0 <= found[1]:
+  elif ends[0] <= 0 <= ends[1]:
     verdict, reason = NOT_SETTLED, 'the interval holds 0'
-  elif means[difference < 0] <= blind[difference < 0]:
+  elif means[difference < 0] <= baselines[difference < 0]:
     verdict, reason = NOT_SETTLED, 'neither beats looking at nothing'
   else:
     verdict, reason = CONFIRMED if difference > 0 else CONTRADICTED, ''
-  return Verdict(verdict, reason, difference, found)
+  return Verdict(verdict, reason, difference, ends)
 
 
 def interval(
@@ -154,34 +155,39 @@ def _line(
   """Cells of a claim from the dataset on; None where a system has not run."""
   pair = (claim.better, claim.worse)
   parts = [
-      score_columns.part(study, dataset, system, claim.split) for system in pair
+      part
+      for system in pair
+      if (part := score_columns.part(study, dataset, system, claim.split))
   ]
-  if None in parts or any(score.key not in part['mean'] for part in parts):
+  if len(parts) < 2 or any(score.key not in part['mean'] for part in parts):
     return None
   systems = study['datasets'][dataset]['systems']
   by_seed = [
       dict(zip(systems[name]['seeds'], part['scores'][score.key], strict=True))
       for name, part in zip(pair, parts, strict=True)
   ]
-  blind = tuple(
-      max(values.get(score.blind, 0.0) for values in part['trivial'].values())
+  baselines = tuple(
+      max(one.get(score.baseline, 0.0) for one in part['trivial'].values())
       for part in parts
   )
-  found = judge(*by_seed, blind=blind)
+  verdict = judge(*by_seed, baselines=baselines)
   form = lambda value: ('+' if value >= 0 else '') + score.form(value)
-  difference = form(found.difference)
-  if found.interval:
-    difference += f' [{form(found.interval[0])}, {form(found.interval[1])}]'
+  difference = form(verdict.difference)
+  if verdict.interval:
+    difference += f' [{form(verdict.interval[0])}, {form(verdict.interval[1])}]'
+  by_system = paper.ACCURACY[score.task]
   published = [
-      paper.ACCURACY[score.task].get(name, {}).get(dataset) for name in pair
+      by_system[name][dataset]
+      for name in pair
+      if dataset in by_system.get(name, {})
   ]
-  known = score.percent and None not in published
+  known = score.percent and len(published) == 2
   return (
       score_columns.title(dataset),
       f'{paper.TASKS[score.task]}: {score.title}'
       + (f' ({claim.split})' if claim.split != 'test' else ''),
-      *(score.spread(part) for part in parts),
+      *(score.over_seeds(part) for part in parts),
       difference,
       f'{published[0] - published[1]:+.2f}' if known else score_columns.DASH,
-      ': '.join(filter(None, (found.verdict, found.reason))),
+      ': '.join(filter(None, (verdict.verdict, verdict.reason))),
   )

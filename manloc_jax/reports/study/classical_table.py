@@ -65,7 +65,7 @@ def table(study: dict) -> typeset.Table:
     rows.append(_row(f'{paper.SYSTEMS[paper.JOINT]}, patches', None, patches))
     notes.append(_PATCHES_NOTE)
   rules.append(len(rows))
-  rows += _blind(study, datasets)
+  rows += _baselines(study, datasets)
   notes += _not_applicable(study, datasets)
   header = ['Method', 'NIST, paper']
   for dataset in datasets:
@@ -119,15 +119,15 @@ def _row(
     seconds = (part.get('whole_image') or {}).get('seconds_per_megapixel')
     seconds = [value for value in seconds or () if value is not None]
     cells += [
-        _POOLED.spread(part),
-        _MEAN.spread(part),
+        _POOLED.over_seeds(part),
+        _MEAN.over_seeds(part),
         f'{sum(seconds) / len(seconds):.3g}' if seconds else DASH,
     ]
   return tuple(cells)
 
 
-def _blind(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
-  """What looks at nothing, and the share of the pixels to be found."""
+def _baselines(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
+  """Trivial baselines, and the fraction of manipulated pixels."""
   areas, shares = ['random or constant', DASH], ['manipulated share', DASH]
   for dataset in datasets:
     part = next(_whole(study, dataset), None)
@@ -135,14 +135,14 @@ def _blind(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
       areas += [DASH] * 3
       shares += [DASH] * 3
       continue
-    area = _POOLED.form(part['trivial']['random'][_POOLED.blind])
+    area = _POOLED.form(part['trivial']['random'][_POOLED.baseline])
     areas += [area, area, DASH]  # The same in every image.
-    shares += [f'{score_columns.share(part, "pixel"):.1%}', DASH, DASH]
+    shares += [f'{score_columns.fraction(part, "pixel"):.1%}', DASH, DASH]
   return [tuple(areas), tuple(shares)]
 
 
 def _whole(study: dict, dataset: str):
-  """Yields what was found on whole images of a dataset."""
+  """Yields the results on whole images of a dataset."""
   entry = study['datasets'][dataset]
   for group in ('methods', 'fusions', 'systems'):
     for one in entry.get(group, {}).values():
@@ -155,8 +155,7 @@ def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:
   for dataset in datasets:
     for method, name in paper.METHODS.items():
       part = _method_part(study, dataset, method)
-      count = part['whole_image']['not_applicable'] if part else 0
-      if count:
+      if part and (count := part['whole_image']['not_applicable']):
         found.append(
             f'{name} is not applicable to {count} of'
             f' {part["counts"]["images"]} images of'

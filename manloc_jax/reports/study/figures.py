@@ -28,18 +28,17 @@ def joint_roc(study: dict):
   Returns:
     A figure with a panel per task, or None without such runs.
   """
-  ran = [
-      dataset
+  parts = {
+      dataset: part
       for dataset in study['datasets']
-      if score_columns.part(study, dataset, paper.JOINT, 'test')
-  ]
-  if not ran:
+      if (part := score_columns.part(study, dataset, paper.JOINT, 'test'))
+  }
+  if not parts:
     return None
   figure = figure_lib.Figure(figsize=(9, 4.7), layout='constrained')
   axes = figure.subplots(1, 2)
   for axis, (task, name) in zip(axes, paper.TASKS.items(), strict=True):
-    for i, dataset in enumerate(ran):
-      part = score_columns.part(study, dataset, paper.JOINT, 'test')
+    for i, (dataset, part) in enumerate(parts.items()):
       if task not in part['roc']:
         continue  # Its patches are of one class.
       label = f'{score_columns.title(dataset)}: AUC {_auc(part, task)}'
@@ -79,7 +78,7 @@ def systems_roc(study: dict):
 
 
 def _auc(part: dict, task: str) -> str:
-  return score_columns.SCORES[task][1].spread(part)
+  return score_columns.SCORES[task][1].over_seeds(part)
 
 
 def _curve(axis, fpr, tpr_of_seeds, label: str, color: str) -> None:

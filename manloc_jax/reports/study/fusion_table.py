@@ -35,17 +35,18 @@ def table(study: dict, dataset: str) -> typeset.Table:
     study: A study (`study.collect`).
     dataset: Its name.
   """
-  rows, rules, blind = [], [], None
+  rows: list[tuple[str, ...]] = []
+  rules, random_auc = [], None
   for group in (_fusions, _networks, _methods):
     rules.append(len(rows))
     for name, part, kinds in group(study['datasets'][dataset]):
       rows.append(_row(name, part, kinds))
-      blind = part['trivial']['random']['pixel_auc']
-      share = score_columns.share(part, 'pixel')
-  if blind is not None:
+      random_auc = part['trivial']['random']['pixel_auc']
+      manipulated = score_columns.fraction(part, 'pixel')
+  if random_auc is not None:
     rules.append(len(rows))
-    area = f'{blind:.3f}'
-    cells = (area, area, f'{share:.3f}', DASH, DASH, area, area)
+    area = f'{random_auc:.3f}'
+    cells = (area, area, f'{manipulated:.3f}', DASH, DASH, area, area)
     rows.append(('random or constant', *cells))
   title = score_columns.title(dataset)
   return typeset.Table(
@@ -93,15 +94,15 @@ def _methods(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
 def _row(name: str, part: dict, kinds: list[dict]) -> tuple[str, ...]:
   cells = [name]
   for _, key in _SCORES:
-    cells.append(_spread(part['scores'].get(key, ())))
+    cells.append(_mean_sd(part['scores'].get(key, ())))
   for kind in _KINDS:
     found = [one[kind] for one in kinds if kind in one]
-    cells.append(_spread([one['pixel_auc_image_mean'] for one in found]))
+    cells.append(_mean_sd([one['pixel_auc_image_mean'] for one in found]))
   return tuple(cells)
 
 
-def _spread(values: Sequence[float]) -> str:
-  """Formats mean and sample deviation; a dash without values."""
+def _mean_sd(values: Sequence[float]) -> str:
+  """Formats mean and sample standard deviation; a dash without values."""
   if not values:
     return DASH
   text = f'{statistics.fmean(values):.3f}'

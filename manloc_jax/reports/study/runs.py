@@ -1,6 +1,6 @@
 """Finished runs of the paper's systems, and whether one protocol made them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 import dataclasses
 import pathlib
 from typing import Any
@@ -12,10 +12,9 @@ from manloc_jax.reports.study import paper
 
 # What a run of any system may set for itself.
 OWN = ('seed', 'system')
-_NO_SCORE = ('eval.batch_size', 'eval.examples', 'eval.splits')
 # What makes a network the paper's joint one, by setting. Of `lstm_hidden` only
 # the last width counts, of `head` only whether there is one.
-_JOINT = {
+_JOINT: dict[str, Any] = {
     'model.network': 'conv_lstm',
     'model.lstm_input': 'conv',
     'model.head': True,
@@ -25,7 +24,7 @@ _JOINT = {
     'data.sampler.label_threshold': 0.125,
 }
 # What each system has instead.
-DEFINES = {
+DEFINES: dict[str, dict[str, Any]] = {
     paper.JOINT: {},
     'p-lstm': {'model.decoder': 'none', 'model.lstm_input': 'rgb'},
     'p-conv-lstm': {'model.decoder': 'none'},
@@ -109,7 +108,7 @@ def read(workdir: str | pathlib.Path) -> Run:
         f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
     )
   _check_system(workdir, config)
-  kept = {k: v for k, v in config.items() if k not in _NO_SCORE}
+  kept = {k: v for k, v in config.items() if k not in run_results.NO_SCORE}
   # Each seed starts from a run of its own, in another folder.
   kept['train.init_from'] = bool(config.get('train.init_from'))
   return Run(workdir, results, kept)
@@ -207,7 +206,7 @@ def check_systems(reference: Run, run: Run) -> None:
   _refuse(reference, run, _differing(reference, run, free))
 
 
-def _differing(one: Run, other: Run, free: Iterable[str]) -> dict:
+def _differing(one: Run, other: Run, free: Collection[str]) -> dict:
   """What runs differ in, by name: settings, images or rows of the test."""
   facts = []
   # Whole images are scored on demand.

@@ -7,8 +7,8 @@ from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 
 DASH = typeset.DASH
-# Predictors that look at no pixel.
-BLIND = {
+# Constant or trivial baselines: what they say depends on no pixel.
+BASELINES = {
     'all_pristine': 'all pristine',
     'all_manipulated': 'all manipulated',
     'random': 'random',
@@ -24,7 +24,7 @@ class Score:
     title: Of the column.
     task: Of `paper.TASKS`.
     key: Our score.
-    blind: The same score of predictors that look at no pixel.
+    baseline: The same score of constant or trivial baselines.
     percent: Whether to show it in percent.
     published: The paper's numbers by system and dataset, for a column of
       theirs.
@@ -33,7 +33,7 @@ class Score:
   title: str
   task: str
   key: str
-  blind: str
+  baseline: str
   percent: bool = False
   published: Mapping[str, Mapping[str, float]] | None = None
 
@@ -54,10 +54,10 @@ class Score:
       if value is None:
         return DASH
       return f'{value:.2f}' if self.percent else f'{value:.4f}'
-    return DASH if part is None else self.spread(part)
+    return DASH if part is None else self.over_seeds(part)
 
-  def spread(self, part: dict) -> str:
-    """Formats mean and deviation over seeds; a dash without the score."""
+  def over_seeds(self, part: dict) -> str:
+    """Formats mean and standard deviation; a dash without the score."""
     if self.key not in part['mean']:
       return DASH
     text = self.form(part['mean'][self.key])
@@ -89,10 +89,10 @@ def title(dataset: str) -> str:
   return paper.DATASETS.get(dataset, dataset)
 
 
-def blind_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
-  """Returns cells by title of a row, for what does not look at a pixel.
+def baseline_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
+  """Returns cells by title of a row, for constant or trivial baselines.
 
-  Those are the predictors of `BLIND`, and the share that is manipulated, in
+  Those are `BASELINES`, and the fraction that is manipulated, in
   the first column of each task that is ours.
 
   Args:
@@ -100,27 +100,29 @@ def blind_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
     columns: The columns.
   """
   rows = {}
-  for name, row in BLIND.items():
+  for name, row in BASELINES.items():
     values = part['trivial'].get(name, {})
     cells = [
         DASH
-        if column.published is not None or values.get(column.blind) is None
-        else column.form(values[column.blind])
+        if column.published is not None or values.get(column.baseline) is None
+        else column.form(values[column.baseline])
         for column in columns
     ]
     if any(cell != DASH for cell in cells):
       rows[row] = cells
-  shares, seen = [], set()
+  fractions: list[str] = []
+  tasks: set[str] = set()
   for column in columns:
-    is_first = column.published is None and column.task not in seen
-    shares.append(f'{share(part, column.task):.1%}' if is_first else DASH)
-    seen |= {column.task} if is_first else set()
-  rows['manipulated share'] = shares
+    is_first = column.published is None and column.task not in tasks
+    manipulated = f'{fraction(part, column.task):.1%}'
+    fractions.append(manipulated if is_first else DASH)
+    tasks |= {column.task} if is_first else set()
+  rows['manipulated share'] = fractions
   return rows
 
 
-def share(part: dict, task: str) -> float:
-  """Returns the share of patches or pixels of a split that is manipulated."""
+def fraction(part: dict, task: str) -> float:
+  """Returns the manipulated fraction of the patches or pixels of a split."""
   units = {'patch': 'patches', 'pixel': 'pixels'}[task]
   manipulated = part['counts'][f'{units}_manipulated']
   return manipulated / (part['counts'][f'{units}_pristine'] + manipulated)

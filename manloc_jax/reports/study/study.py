@@ -78,7 +78,7 @@ def _grouped(
     order: Iterable[str],
 ) -> list[tuple[str, list[runs_lib.Run]]]:
   """Groups runs by a name, those of `order` first."""
-  groups = {}
+  groups: dict[str, list[runs_lib.Run]] = {}
   for run in runs:
     groups.setdefault(key(run), []).append(run)
   rank = {name: i for i, name in enumerate(order)}
@@ -187,9 +187,9 @@ def _split(results: list[dict]) -> dict:
         'not_applicable': results[0]['not_applicable']['images'],
     }
   return {
-      **_spread([result['scores'] for result in results]),
+      **_over_seeds([result['scores'] for result in results]),
       'postprocessed': {
-          gate: _spread([result['postprocessed'][gate] for result in results])
+          gate: _over_seeds([r['postprocessed'][gate] for r in results])
           for gate in gates
       },
       'counts': results[0]['counts'],
@@ -203,11 +203,14 @@ def _split(results: list[dict]) -> dict:
   }
 
 
-def _spread(scores: list[dict[str, float | None]]) -> dict[str, dict]:
-  """Returns scores by name, over seeds, with mean and deviation."""
+def _over_seeds(scores: list[dict[str, float | None]]) -> dict[str, dict]:
+  """Returns scores by name, over seeds, with mean and standard deviation."""
   # A score that is undefined for one seed has no mean over seeds.
-  values = {key: [one.get(key) for one in scores] for key in scores[0]}
-  values = {k: _rounded(v) for k, v in values.items() if None not in v}
+  values: dict[str, list[float]] = {
+      key: _rounded([one[key] for one in scores])
+      for key in scores[0]
+      if all(one.get(key) is not None for one in scores)
+  }
   return {
       'scores': values,
       'mean': _rounded({k: statistics.fmean(v) for k, v in values.items()}),

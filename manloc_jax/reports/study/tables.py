@@ -144,7 +144,7 @@ def _area_columns() -> tuple[score_columns.Score, ...]:
         ),
         dataclasses.replace(auc, title=f'{name}: AUC, ours'),
     ]
-  # No predictor that looks at nothing was averaged over images.
+  # No baseline was averaged over images.
   key = 'pixel_auc_image_mean'
   mean = score_columns.Score('Pixels: mean over images', 'pixel', key, key)
   return (*columns, mean)
@@ -173,7 +173,8 @@ def _table(
     beside: A system that is shown only where there is another beside it.
     notes: Sentences to stand below.
   """
-  rows, rules = [], []
+  rows: list[tuple[str, ...]] = []
+  rules = []
   for dataset in dict.fromkeys((*paper.DATASETS, *study['datasets'])):
     group = _group(study, dataset, systems, columns, split, beside)
     rules.append(len(rows))
@@ -189,10 +190,17 @@ def _table(
 
 
 def _group(
-    study, dataset, systems, columns, split, beside
+    study: dict,
+    dataset: str,
+    systems: Mapping[str, str | None],
+    columns: Sequence[score_columns.Score],
+    split: str,
+    beside: str | None,
 ) -> list[tuple[str, ...]]:
-  """Rows of one dataset: its systems, and predictors that do not look."""
-  rows, blind = {}, {}
+  """Rows of one dataset: its systems, and constant or trivial baselines."""
+  by_system: dict[str, tuple[str, ...]] = {}
+  # The name of a system and its split, by the rows that were scored.
+  splits: dict[tuple, tuple[str, dict]] = {}
   for system, name in systems.items():
     part = score_columns.part(study, dataset, system, split)
     cells = [column.cell(system, dataset, part) for column in columns]
@@ -202,14 +210,14 @@ def _group(
     if part:
       seeds = str(len(study['datasets'][dataset]['systems'][system]['seeds']))
       # Systems of one label threshold share their rows.
-      blind.setdefault(tuple(part['counts'].items()), (name, part))
-    rows[system] = (title(dataset), name, seeds, *cells)
-  if rows.keys() <= {beside}:
+      splits.setdefault(tuple(part['counts'].items()), (name, part))
+    by_system[system] = (title(dataset), name, seeds, *cells)
+  if by_system.keys() <= {beside}:
     return []
-  rows = list(rows.values())
-  for name, part in blind.values():
-    suffix = f' ({name})' if len(blind) > 1 else ''
-    for row, cells in score_columns.blind_rows(part, columns).items():
+  rows = list(by_system.values())
+  for name, part in splits.values():
+    suffix = f' ({name})' if len(splits) > 1 else ''
+    for row, cells in score_columns.baseline_rows(part, columns).items():
       rows.append((title(dataset), row + suffix, DASH, *cells))
   return rows
 
@@ -232,7 +240,8 @@ def _postprocessing(study: dict) -> typeset.Table:
       'F1 at 0.5', 'pixel', 'pixel_f1_at_half_pooled', 'pixel_f1'
   )
   columns = (*score_columns.SCORES['pixel'], f1)
-  rows, rules = [], []
+  rows: list[tuple[str, ...]] = []
+  rules = []
   for dataset in study['datasets']:
     for system in _SEGMENTATION:
       part = score_columns.part(study, dataset, system, 'test')
@@ -241,7 +250,7 @@ def _postprocessing(study: dict) -> typeset.Table:
         continue
       rules.append(len(rows))
       for kind, scores in {'none': part, **kinds}.items():
-        cells = [column.spread(scores) for column in columns]
+        cells = [column.over_seeds(scores) for column in columns]
         rows.append((title(dataset), paper.SYSTEMS[system], kind, *cells))
   return typeset.Table(
       'postprocessing',
@@ -260,7 +269,8 @@ def _postprocessing(study: dict) -> typeset.Table:
 
 def _runs(study: dict) -> typeset.Table:
   """What was run: seeds, patches and the settings that make each system."""
-  rows, rules, notes = [], [], []
+  rows: list[tuple[str, ...]] = []
+  rules, notes = [], []
   for dataset, found in study['datasets'].items():
     if not found['systems']:
       continue  # Classical methods alone.
