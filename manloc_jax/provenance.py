@@ -50,7 +50,7 @@ def of_run(config: Mapping[str, Any]) -> dict[str, Any]:
   """Returns which config, packages and devices make a result.
 
   Args:
-    config: Of `run_config.plain`: folders are left out, for they say where a
+    config: Of `run_config.scored`: folders are left out, for they say where a
       result was made and not what it is.
   """
   import jax  # Those who only read versions do without.

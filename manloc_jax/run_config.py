@@ -144,6 +144,17 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   return content
 
 
+def scored(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
+  """Returns `plain` without which splits were asked for.
+
+  The scores of a split depend on nothing else that is left out, so that they
+  stand whatever other splits are scored later.
+  """
+  content = plain(config)
+  content['eval'].pop('splits', None)
+  return content
+
+
 def flatten(tree: Mapping, prefix: str = '') -> dict[str, Any]:
   """Returns `{'a.b': value}` for every leaf of nested dictionaries."""
   flat = {}

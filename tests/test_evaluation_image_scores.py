@@ -41,7 +41,7 @@ def test_histograms_give_the_scores_of_exact_ranks(name):
 
 def test_bins_keep_the_order_of_floats():
   values = np.array(
-      [-np.inf, -3e38, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.5, 1.0, 255, 3e38]
+      [-3.4e38, -3e38, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.5, 1.0, 255, 3e38]
   )
   found = image_scores.bin_of(values)
   assert (np.diff(found) >= 0).all()
@@ -81,3 +81,9 @@ def test_what_is_saved_is_read_and_what_is_broken_is_not(tmp_path):
     assert getattr(found, name) == getattr(scored, name)
   path.write_bytes(path.read_bytes()[:50])
   assert image_scores.load(path) is None
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_have_no_bin(value):
+  with pytest.raises(ValueError, match='finite'):
+    image_scores.histogram(np.array([[0.5, value]]), np.array([[0, 1]]))

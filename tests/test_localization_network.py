@@ -12,6 +12,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import network
+from manloc_jax.metrics import thresholds
 from manloc_jax.models import postprocess
 from manloc_jax.training import checkpoint
 
@@ -176,8 +177,12 @@ def test_regions_of_noise_are_counted_and_the_largest_listed():
   assert localizer_lib.find_regions(np.zeros((3, 3), bool)) == ([], 0)
 
 
-def test_threshold_is_that_of_the_validation_part(workdir, tmp_path):
-  assert network.NetworkLocalizer.from_run(workdir).threshold == 0.5
+def test_threshold_is_that_of_the_validation_split(workdir, tmp_path, caplog):
+  caplog.clear()
+  without = network.NetworkLocalizer.from_run(workdir)
+  assert without.threshold == 0.5
+  assert without.provenance['threshold_from'] == 'default'
+  assert f'no threshold for its checkpoint {small.STEP}' in caplog.text
   folder = tmp_path / 'results'
   small.untrained_run(tmp_path)
   folder.mkdir()
@@ -195,6 +200,11 @@ def test_threshold_is_that_of_the_validation_part(workdir, tmp_path):
   assert threshold(f'{{"step": {small.STEP}}}') == 0.5
   with pytest.raises(errors.UserError, match='test.json'):
     threshold('[0.25')
+  chosen = thresholds.Threshold(small.STEP, value=0.75, bins=4)
+  thresholds.write(tmp_path, chosen)
+  made = network.NetworkLocalizer.from_run(str(tmp_path))
+  assert made.threshold == 0.75, 'whatever the results say'
+  assert made.provenance['threshold_from'] == 'validation'
 
 
 def test_origin_names_weights_and_settings(workdir, localizer, tmp_path):

@@ -1,5 +1,8 @@
 import math
 
+import jax
+from jax.extend import core
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn import metrics as reference
@@ -96,3 +99,38 @@ def test_trivial_predictors_score_what_scikit_learn_says():
   assert trivial['random']['accuracy'] == pytest.approx(0.5)
   assert trivial['random']['f1'] == pytest.approx(2 * 0.2 * 0.5 / 0.7)
   assert trivial['random']['mcc'] == 0
+
+
+def test_scores_that_are_not_finite_are_in_no_bin():
+  scores = jnp.array([0.5, jnp.nan, jnp.inf, -jnp.inf, 0.5])
+  counts = count(scores, np.array([0, 0, 1, 1, 1], np.int32))
+  assert counts.sum() == 2
+  assert counts[:, BINS // 2].tolist() == [1, 1]
+
+
+def test_counts_that_are_no_numbers_have_no_curve():
+  with pytest.raises(ValueError, match='finite'):
+    histogram.roc(np.array([[1.0, np.nan], [1.0, 1.0]]))
+
+
+def test_more_images_than_a_flat_int32_index_could_count():
+  rows, bins = 300_000, 4096
+  assert rows * 2 * bins > np.iinfo(np.int32).max
+  one = lambda dtype: jax.ShapeDtypeStruct((8,), dtype)
+  # Only shapes: the counts would take ten gigabytes. Constants that do not
+  # fit their dtype fail all the same.
+  trace = jax.make_jaxpr(histogram.histogram, static_argnums=3)(
+      one(jnp.float32), one(jnp.int32), one(jnp.int32), (rows, bins)
+  )
+  (counts,) = trace.out_avals
+  assert counts.shape == (rows, 2, bins)
+  longest = max(size for x in _arrays(trace.jaxpr) for size in (*x.shape, 1))
+  assert longest == rows, 'nothing is indexed as one long array'
+
+
+def _arrays(jaxpr):
+  """Yields the type of everything that is computed, calls included."""
+  for equation in jaxpr.eqns:
+    yield from (variable.aval for variable in equation.outvars)
+    for inner in core.jaxprs_in_params(equation.params):
+      yield from _arrays(inner)

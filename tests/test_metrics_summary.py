@@ -39,6 +39,8 @@ def sample():
       postprocessed={},
       positives=truth.sum(axis=0),
       loss=np.array([3.0, 1.5, 6.0]),
+      objective=np.array([12.0, 6.0, 3.0]),
+      non_finite=np.zeros(2, np.int32),
   )
   return totals, score, truth, image, patch_score, patch_truth
 

@@ -36,3 +36,7 @@ def test_a_score_that_is_no_number_is_never_the_best():
   found.add(30, float('nan'))
   assert found.best_step == 20
   assert found.evaluations_since_best == 1
+  # As a checkpoint of an older version may hold it.
+  older = checkpoint.Progress({10: float('nan'), 20: 0.4, 30: float('nan')})
+  assert older.best_step == 20
+  assert checkpoint.Progress({10: float('nan')}).best_step is None

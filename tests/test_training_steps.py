@@ -12,6 +12,7 @@ from small import SIDE
 
 from manloc_jax import errors
 from manloc_jax.metrics import histogram
+from manloc_jax.metrics import summary
 from manloc_jax.training import losses
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -154,3 +155,37 @@ def test_prediction_keeps_order_over_devices():
 def test_batch_that_does_not_split_is_refused():
   with pytest.raises(errors.UserError, match='batch_size'):
     sharding.check_batch_size(6, sharding.make_mesh())
+
+
+def test_validation_reports_the_loss_that_training_minimizes():
+  mesh = sharding.make_mesh()
+  weights = {
+      'patch_weight': 0.5,
+      'mask_weight': 2.0,
+      'patch_class_weights': (1.0, 4.0),
+      'pixel_class_weights': (3.0, 1.0),
+  }
+  state = new_state(optax.sgd(0.1), mesh)
+  data = sharding.put_batch(batch(8, padding=3), mesh)
+  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)(3)
+  count = steps.make_eval_step(MODEL, mesh, loss=weights)
+  totals = steps.make_sum_totals(mesh)(count(state.params, zeros, data))
+  step = steps.make_train_step(MODEL, optax.sgd(0.1), mesh, loss=weights)
+  _, trained = step(state, data)
+  found = summary.objective(jax.device_get(totals))
+  assert found.keys() < trained.keys()
+  for name, value in found.items():
+    assert value == pytest.approx(float(trained[name]), rel=1e-5), name
+  assert found['total'] != pytest.approx(found['patch'] + found['mask'])
+
+
+def test_scores_that_are_not_finite_are_counted_apart():
+  mesh = sharding.make_mesh()
+  state = new_state(optax.sgd(0.1), mesh)
+  broken = jax.tree.map(lambda x: x * jnp.nan, state.params)
+  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)(3)
+  data = sharding.put_batch(batch(8, padding=3), mesh)
+  count = steps.make_eval_step(MODEL, mesh)
+  totals = steps.make_sum_totals(mesh)(count(broken, zeros, data))
+  assert totals.non_finite.tolist() == [5, 5 * SIDE * SIDE]
+  assert not totals.patches.any() and not totals.pixels.any()

@@ -105,7 +105,13 @@ def histogram(
 
 
 def bin_of(values: np.ndarray) -> np.ndarray:
-  """Returns the bins of values, i32; higher values are never in lower ones."""
+  """Returns the bins of values, i32; higher values are never in lower ones.
+
+  Raises:
+    ValueError: A value is not finite.
+  """
+  if not np.isfinite(values).all():
+    raise ValueError('Only finite values have a bin.')
   # Adding zero makes one of both zeros.
   bits = (np.asarray(values, np.float32) + np.float32(0)).view(np.uint32)
   ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN)

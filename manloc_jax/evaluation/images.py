@@ -42,7 +42,8 @@ def evaluate(
   """Scores a detector on the whole images of `eval.splits`.
 
   Each image is written down as soon as it is scored, so that what was stopped
-  goes on with the next image; at the end all such notes are removed.
+  goes on with the next image; at the end these notes are removed. Those of
+  another config or detector stay.
 
   Args:
     config: Settings; those of `eval.splits` that are in
@@ -89,9 +90,7 @@ def evaluate(
         **provenance,
     }
     files.write_json(path, result)
-  # Also what was begun with other settings and abandoned.
-  for folder in results.glob('images-*'):
-    shutil.rmtree(folder)
+  shutil.rmtree(kept)
   return written
 
 
@@ -101,7 +100,7 @@ def _provenance(
     detector: localizer_lib.Localizer,
 ) -> dict[str, Any]:
   """What the scores depend on."""
-  made_by = provenance_lib.of_run(run_config.plain(config))
+  made_by = provenance_lib.of_run(run_config.scored(config))
   made_by['versions'] |= detector.packages
   if config.method != run_config.NETWORK:
     made_by |= {'device': detector.device, 'devices': 1}

@@ -1,5 +1,6 @@
 """A split of a prepared set to numbers, with trivial baselines beside them."""
 
+import functools
 import pathlib
 from typing import Any
 
@@ -15,6 +16,7 @@ from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import qualitative
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
+from manloc_jax.metrics import thresholds
 from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
@@ -37,15 +39,19 @@ def evaluate(
     mesh: Devices.
 
   Returns:
-    The JSON files; those of the same checkpoint, settings and versions are
-    left as they are.
+    The JSON files. Those of the same checkpoint, config and versions are left
+    as they are, and so are those of other splits.
+
+  Raises:
+    UserError: There is no checkpoint or no such split, or scores are not
+      finite.
   """
   run = checkpoint.load(workdir)
   content = manifest.read(prepared)
   provenance = {
       'step': run.step,
       'prepared': content['split_digest'],
-      **provenance_lib.of_run(run_config.plain(config)),
+      **provenance_lib.of_run(run_config.scored(config)),
   }
   folder = pathlib.Path(workdir) / 'results'
   splits = [s for s in config.eval.splits if s not in manifest.WHOLE_IMAGES]
@@ -57,6 +63,16 @@ def evaluate(
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
+  name = network_name(workdir, run.step)
+  count = functools.partial(
+      evaluator.make_counter(model, mesh, config, prepared), network=name
+  )
+  edge = evaluator.best_edge(count(params, 'val'))
+  if models.MASK in model.tasks:
+    bins = config.eval.bins
+    thresholds.write(
+        workdir, thresholds.Threshold(run.step, edge / bins, bins)
+    )
   if models.MASK in model.tasks:
     qualitative.save(
         folder / 'examples.npz',
@@ -68,9 +84,7 @@ def evaluate(
         images=config.eval.examples,
         batch_size=config.eval.batch_size,
     )
-  count = evaluator.make_counter(model, mesh, config, prepared)
   prior = evaluator.mean_mask(prepared)
-  edge = evaluator.best_edge(count(params, 'val'))
   for split, path in zip(splits, written, strict=True):
     kinds = [i['manipulation'] for i in content['splits'][split]['images']]
     result = {
@@ -81,10 +95,12 @@ def evaluate(
         **provenance,
     }
     files.write_json(path, result)
-  for old in folder.glob('*.json'):
-    if old.stem not in config.eval.splits:
-      old.unlink()  # Of a split no longer asked for.
   return written
+
+
+def network_name(workdir: str, step: int) -> str:
+  """Names a checkpoint at the start of a sentence."""
+  return f'The network of checkpoint {step} in {workdir!r}'
 
 
 def split_scores(

@@ -22,6 +22,7 @@ from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
 from manloc_jax.training import sharding
@@ -78,7 +79,7 @@ def robustness(
       prepared, degraded_windows.SPLIT, config.data.root
   )
   job = manifest.read_job(prepared)
-  score = _make_scorer(config, prepared, run.params, mesh, records)
+  score = _make_scorer(config, prepared, workdir, run, mesh, records)
   with (
       worker_pool.ordered_map(workers) as each,
       # Without a terminal (`None`) a bar would fill the log.
@@ -96,7 +97,7 @@ def robustness(
       result['levels'].append({
           'series': series,
           'level': level,
-          **score(found),
+          **score(found, f'{series} {level}' if series else 'undegraded'),
           'images_without_windows': windowless,
       })
       files.write_json(path, result)
@@ -111,7 +112,7 @@ def _provenance(
       'split': degraded_windows.SPLIT,
       'step': step,
       'prepared': manifest.read(prepared)['split_digest'],
-      **provenance_lib.of_run(run_config.plain(config)),
+      **provenance_lib.of_run(run_config.scored(config)),
       'codecs': degrade.versions(),
   }
 
@@ -141,27 +142,36 @@ def _watched(
 def _make_scorer(
     config: ml_collections.ConfigDict,
     prepared: str,
-    params: Any,
+    workdir: str,
+    run: checkpoint.Run,
     mesh,
     records: list[spec.Record],
 ) -> Callable[[Iterable], dict[str, Any]]:
-  """Returns `score(found) -> scores`, of the windows of each image."""
+  """Returns `score(found, name) -> scores`, of the windows of each image.
+
+  `name` says how the images were degraded, for errors.
+  """
   model = models.make(**config.model)
-  params = jax.device_put(params, sharding.replicated(mesh))
+  params = jax.device_put(run.params, sharding.replicated(mesh))
   total = evaluator.make_totaller(model, mesh, config)
-  count = evaluator.make_counter(model, mesh, config, prepared)
-  edge = evaluator.best_edge(count(params, 'val'))
+  network = patch_evaluation.network_name(workdir, run.step)
+  threshold = thresholds.read(workdir, run.step)
+  if threshold is not None and threshold.bins == config.eval.bins:
+    edge = round(threshold.value * threshold.bins)
+  else:
+    count = evaluator.make_counter(model, mesh, config, prepared)
+    edge = evaluator.best_edge(count(params, 'val', network))
   prior = evaluator.mean_mask(prepared)
   kinds = [record.manipulation for record in records]
   index, processes = jax.process_index(), jax.process_count()
 
-  def score(found: Iterable) -> dict[str, Any]:
+  def score(found: Iterable, name: str) -> dict[str, Any]:
     batches = degraded_windows.batches(
         found,
         batch_size=config.eval.batch_size // processes,
         process=(index, processes),
     )
-    totals = total(params, batches, len(records))
+    totals = total(params, batches, len(records), f'{network} ({name})')
     # A level may leave no window, and then no mean either.
     with np.errstate(invalid='ignore'):
       scores = patch_evaluation.split_scores(

@@ -17,7 +17,7 @@ share them would save a twentieth of the time, and would not be exact.
 import collections
 from collections.abc import Sequence
 import hashlib
-import json
+import logging
 import math
 import pathlib
 from typing import Any
@@ -32,6 +32,7 @@ from manloc_jax import run_config
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
 from manloc_jax.localization import sliding_window as sliding_window_lib
+from manloc_jax.metrics import thresholds
 from manloc_jax.models import postprocess
 from manloc_jax.training import checkpoint
 from manloc_jax.training import sharding
@@ -119,8 +120,9 @@ class NetworkLocalizer:
     Args:
       workdir: The run's folder.
       threshold: By default the one with the best F1 on the run's validation
-        part, as its evaluation wrote it down, or 0.5 without an evaluation; it
-        was found on raw scores, so that it is 0.5 with a gate, too.
+        split, as its evaluation wrote it down for this checkpoint. Without an
+        evaluation it is 0.5, with a warning. It was chosen on scores without
+        gating, so that it is 0.5 with a gate, too.
       gate: See `__init__`.
       device: Kind of devices to use, such as `cpu` or `gpu`.
       **settings: Others of `__init__`.
@@ -131,12 +133,13 @@ class NetworkLocalizer:
     """
     devices = sharding.local_devices(device)
     run = checkpoint.load(workdir)
-    if threshold is None and gate == 'none':
-      threshold = _val_threshold(workdir, run.step)
+    threshold, threshold_from = _choose_threshold(
+        workdir, run.step, threshold, gate
+    )
     self = cls(
         models.make(**run.config.model),
         run.params,
-        threshold=0.5 if threshold is None else threshold,
+        threshold=threshold,
         gate=gate,
         # Not in runs of older versions.
         smooth_sigma=run.config.eval.get('smooth_sigma', 1.0),
@@ -146,6 +149,7 @@ class NetworkLocalizer:
     config = run_config.plain(run.config)
     self.provenance |= {
         'step': run.step,
+        'threshold_from': threshold_from,
         'config_sha256': provenance_lib.sha256_of_json(config),
         'version': provenance_lib.VERSION,
     }
@@ -247,20 +251,25 @@ def _default_batch_size(mesh) -> int:
   return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)
 
 
-def _val_threshold(workdir: str, step: int) -> float | None:
-  """Returns the threshold that was chosen for this checkpoint, if any."""
-  path = pathlib.Path(workdir) / 'results/test.json'
-  try:
-    result = json.loads(path.read_text())
-    found = result.get('val_threshold')
-    return found if result.get('step') == step else None
-  except FileNotFoundError:
-    return None
-  except (ValueError, AttributeError) as error:
-    raise errors.UserError(
-        f'{str(path)!r} is not the JSON that an evaluation writes ({error});'
-        ' delete it, or give a threshold.'
-    ) from error
+def _choose_threshold(
+    workdir: str, step: int, threshold: float | None, gate: str
+) -> tuple[float, str]:
+  """Returns the threshold to use for a checkpoint and where it is from."""
+  if threshold is not None:
+    return threshold, 'given'
+  if gate != 'none':
+    return 0.5, 'default'
+  chosen = thresholds.read(workdir, step)
+  if chosen is not None:
+    return chosen.value, 'validation'
+  logging.warning(
+      'The run in %r has no threshold for its checkpoint %d, so that scores'
+      ' from 0.5 on are marked; evaluate it with --mode=evaluate, or give a'
+      ' threshold.',
+      str(workdir),
+      step,
+  )
+  return 0.5, 'default'
 
 
 def _digest(params: Any) -> str:

@@ -19,7 +19,8 @@ def histogram(
   """Counts scores by row, class and bin.
 
   Args:
-    scores: f32[n] in [0, 1].
+    scores: f32[n] in [0, 1]. Those that are not finite are in no bin; whoever
+      reports scores counts and refuses them, see `totals.check_finite`.
     truth: Integers [n]: 1 for positives, 0 for negatives; others are ignored.
     row: i32[n], such as the index of the image a pixel lies in.
     shape: `(rows, bins)`.
@@ -29,14 +30,14 @@ def histogram(
   """
   rows, bins = shape
   index = jnp.clip((scores * bins).astype(jnp.int32), 0, bins - 1)
-  # Out of bounds where the example counts nothing; the scatter drops it.
-  flat = jnp.where(
-      (truth == 0) | (truth == 1),
-      (row * 2 + truth) * bins + index,
-      rows * 2 * bins,
+  counts = ((truth == 0) | (truth == 1)) & jnp.isfinite(scores)
+  # Out of bounds where the example counts nothing; the scatter drops it. Three
+  # indices, for a flat one would overflow int32 in a split of 262,144 images.
+  return (
+      jnp.zeros((rows, 2, bins), jnp.int32)
+      .at[jnp.where(counts, row, rows), truth, index]
+      .add(1, mode='drop')
   )
-  counts = jnp.zeros(rows * 2 * bins, jnp.int32).at[flat].add(1, mode='drop')
-  return counts.reshape(rows, 2, bins)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +54,14 @@ class Curve:
 
 
 def roc(counts: np.ndarray) -> Curve | None:
-  """Returns the ROC curve of [2, bins] counts; None if a class is empty."""
+  """Returns the ROC curve of [2, bins] counts; None if a class is empty.
+
+  Raises:
+    ValueError: A count is not finite.
+  """
   totals = counts.sum(axis=1)
+  if not np.isfinite(totals).all():
+    raise ValueError('Counts of scores must be finite numbers.')
   if not totals.all():
     return None
   # Thresholds fall, so the rates are sums from the highest bin down.

@@ -39,6 +39,23 @@ def network(
   return found
 
 
+def objective(totals: totals_lib.Totals) -> Scores:
+  """The loss that training minimizes and its terms, as training names them.
+
+  Args:
+    totals: Sums over the split without the device axis.
+
+  Returns:
+    `total`, `patch` and `mask`, means over the patches; NaN without patches.
+  """
+  weight = totals.loss[2]
+  names = ('total', 'patch', 'mask')
+  return {
+      name: float(value / weight) if weight else math.nan
+      for name, value in zip(names, totals.objective, strict=True)
+  }
+
+
 def _patch_scores(patches: np.ndarray) -> Scores:
   return {
       **{f'patch_{k}': v for k, v in histogram.at_half(patches).items()},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import dataclasses
+import math
 import pathlib
 import shutil
 from typing import Any
@@ -31,14 +32,14 @@ class Progress:
 
   def add(self, step: int, score: float) -> None:
     """Adds a score; NaN, of a split with one class only, is the lowest."""
-    self.scores[step] = max(-1.0, score)  # `max` takes NaN for no larger.
+    self.scores[step] = -1.0 if math.isnan(score) else score
 
   @property
   def best_step(self) -> int | None:
     """Step of the highest score, the later of equals; None without scores."""
-    if not self.scores:
-      return None
-    return max(self.scores, key=lambda step: (self.scores[step], step))
+    # Older versions may have written NaN, which is neither more nor less.
+    known = {k: v for k, v in self.scores.items() if not math.isnan(v)}
+    return max(known, key=lambda step: (known[step], step), default=None)
 
   @property
   def evaluations_since_best(self) -> int:

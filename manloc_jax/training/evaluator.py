@@ -19,11 +19,12 @@ from manloc_jax.training import steps
 
 def make_totaller(
     model, mesh, config: ml_collections.ConfigDict
-) -> Callable[[Any, Iterable, int], totals_lib.Totals]:
-  """Returns `total(params, batches, images)`, NumPy sums over all devices.
+) -> Callable[[Any, Iterable, int, str], totals_lib.Totals]:
+  """Returns `total(params, batches, images, name)`, sums over all devices.
 
-  It compiles once for equally many images. The pixel scores take 8 bytes per
-  bin and image on each device.
+  The sums are NumPy arrays. `total` compiles once for equally many images; the
+  pixel scores take 8 bytes per bin and image on each device. It raises a
+  UserError with the subject `name` where scores are not finite.
 
   Raises:
     UserError: `eval.bins` is odd, or the batch does not split.
@@ -38,34 +39,44 @@ def make_totaller(
       mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
   )
   step = steps.make_eval_step(
-      model, mesh, smooth_sigma=config.eval.smooth_sigma
+      model, mesh, loss=config.loss, smooth_sigma=config.eval.smooth_sigma
   )
   add = steps.make_sum_totals(mesh)
 
-  def total(params, batches: Iterable, images: int) -> totals_lib.Totals:
+  def total(
+      params, batches: Iterable, images: int, name: str
+  ) -> totals_lib.Totals:
     totals = zeros(images)
     for batch in sharding.prefetch(batches, mesh):
       totals = step(params, totals, batch)
-    return jax.device_get(add(totals))
+    summed = jax.device_get(add(totals))
+    totals_lib.check_finite(summed, name)
+    return summed
 
   return total
 
 
 def make_counter(
     model, mesh, config: ml_collections.ConfigDict, prepared: str
-) -> Callable[[Any, str], totals_lib.Totals]:
-  """Returns `count(params, split) -> totals`; see `make_totaller`."""
+) -> Callable[..., totals_lib.Totals]:
+  """Returns `count(params, split, network='The network') -> totals`.
+
+  `network` says whose parameters these are, for errors; see `make_totaller`.
+  """
   total = make_totaller(model, mesh, config)
   process = (jax.process_index(), jax.process_count())
 
-  def count(params, split: str) -> totals_lib.Totals:
+  def count(
+      params, split: str, network: str = 'The network'
+  ) -> totals_lib.Totals:
     batches = backend.eval_batches(
         prepared,
         split,
         batch_size=config.eval.batch_size // jax.process_count(),
         process=process,
     )
-    return total(params, batches, len(manifest.image_ids(prepared, split)))
+    images = len(manifest.image_ids(prepared, split))
+    return total(params, batches, images, f'{network} on the split {split!r}')
 
   return count
 

@@ -5,6 +5,7 @@ is a visible `psum`.
 """
 
 from collections.abc import Mapping
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -123,6 +124,16 @@ def _score(logits: jax.Array | None) -> jax.Array | None:
   return None if logits is None else jax.nn.softmax(logits)[..., 1]
 
 
+def _count_non_finite(
+    scores: jax.Array | None, counted: jax.Array
+) -> jax.Array:
+  """Counts NaN and infinities, i32[], in the scores of examples that count."""
+  if scores is None:
+    return jnp.zeros_like(counted, jnp.int32).sum()
+  each = (~jnp.isfinite(scores)).reshape(len(counted), -1).sum(axis=1)
+  return (each * counted).sum(dtype=jnp.int32)
+
+
 def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
   """Returns `predict(params, images) -> (patch scores, pixel scores)`.
 
@@ -169,6 +180,8 @@ def make_zero_totals(
         },
         positives=jnp.zeros((n, side, side), jnp.int32),
         loss=jnp.zeros((n, 3), jnp.float32),
+        objective=jnp.zeros((n, 3), jnp.float32),
+        non_finite=jnp.zeros((n, 2), jnp.int32),
     )
 
   return jax.jit(
@@ -177,14 +190,20 @@ def make_zero_totals(
 
 
 def make_eval_step(
-    model, mesh: Mesh, *, smooth_sigma: float = 1.0, chunk: int | None = None
+    model,
+    mesh: Mesh,
+    *,
+    loss: Mapping | None = None,
+    smooth_sigma: float = 1.0,
+    chunk: int | None = None,
 ):
   """Returns `step(params, totals, batch) -> totals`; donates `totals`.
 
   A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere. `smooth_sigma` is that of
-  `postprocess.variants`; `chunk` is as for training.
+  patch in `Totals.pixels`. Padding counts nowhere. `loss` and `chunk` are as
+  for training; `smooth_sigma` is that of `postprocess.variants`.
   """
+  weights = dict(loss or {})
   chunk = microbatch.suited_to(mesh) if chunk is None else chunk
 
   def local_step(params, totals: totals_lib.Totals, batch):
@@ -196,12 +215,15 @@ def make_eval_step(
       after = postprocess.variants(patch, pixel, smooth_sigma)
     masks = batch['mask'].astype(jnp.int32)
     counted = batch['weight'] > 0
-    terms = losses.joint_loss(
+    joint_loss = functools.partial(
+        losses.joint_loss,
         patch_logits=out.patch_logits,
         mask_logits=out.mask_logits,
         labels=batch['label'],
         masks=masks,
     )
+    plain, objective = joint_loss(), joint_loss(**weights)
+    summed = lambda terms, key: (terms[key] * batch['weight']).sum()
     ignored = -1  # A class that no histogram counts.
     pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
     rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
@@ -225,9 +247,15 @@ def make_eval_step(
         postprocessed=jax.tree.map(count_pixels, after),
         positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
         loss=jnp.stack([
-            (terms['patch'] * batch['weight']).sum(),
-            (terms['mask'] * batch['weight']).sum(),
+            summed(plain, 'patch'),
+            summed(plain, 'mask'),
             batch['weight'].sum(),
+        ]),
+        objective=jnp.stack([
+            summed(objective, key) for key in ('total', 'patch', 'mask')
+        ]),
+        non_finite=jnp.stack([
+            _count_non_finite(scores, counted) for scores in (patch, pixel)
         ]),
     )
     return jax.tree.map(lambda total, x: total + x[None], totals, new)

@@ -99,8 +99,10 @@ def train(
         evaluated = step % config.train.eval_every_steps == 0 or last
         if evaluated:
           with meter.paused():
-            found = summary.network(count(state.params, 'val'), model.tasks)
-          writer.write(step, {f'val_{k}': v for k, v in found.items()})
+            totals = count(state.params, 'val', f'The network at step {step}')
+          found = summary.network(totals, model.tasks)
+          shown = {**summary.objective(totals), **found}
+          writer.write(step, {f'val_{k}': v for k, v in shown.items()})
           meter.note(f'val {selection} {found[selection]:.3f}')
           progress.add(step, found[selection])
           progress.done = last or _is_stale(progress, config.train)

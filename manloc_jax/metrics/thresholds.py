@@ -1,0 +1,111 @@
+"""The threshold that validation chose for a checkpoint, in the run's folder.
+
+`threshold.json` holds one entry per checkpoint. It is of scores of patches:
+whole images, and maps of other methods, are scored on another scale, and their
+thresholds stay in their own results.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from manloc_jax import errors
+from manloc_jax import files
+
+FILE = 'threshold.json'
+PROTOCOL = 'patches'
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+  """A threshold and how it was chosen.
+
+  Attributes:
+    step: Of the checkpoint.
+    value: Pixels with a score from here on count as manipulated.
+    bins: Of the histogram of scores; `value` is one of its edges.
+    split: The split that it was chosen on.
+    criterion: What is highest there.
+    protocol: What was scored.
+  """
+
+  step: int
+  value: float
+  bins: int
+  split: str = 'val'
+  criterion: str = 'F1 over all pixels'
+  protocol: str = PROTOCOL
+
+
+def write(workdir: str | pathlib.Path, threshold: Threshold) -> None:
+  """Writes the threshold of a checkpoint; those of others stay."""
+  path = pathlib.Path(workdir) / FILE
+  entries = _read_json(path) if path.exists() else {}
+  entries[str(threshold.step)] = dataclasses.asdict(threshold)
+  files.write_json(path, entries)
+
+
+def read(workdir: str | pathlib.Path, step: int) -> Threshold | None:
+  """Returns the threshold of a checkpoint; None where there is none.
+
+  Version 0.1 wrote no `threshold.json`: its thresholds stand in the results.
+
+  Args:
+    workdir: The run's folder.
+    step: Of the checkpoint.
+
+  Raises:
+    UserError: A file is damaged.
+  """
+  path = pathlib.Path(workdir) / FILE
+  if path.exists():
+    entry = _read_json(path).get(str(step))
+    if isinstance(entry, dict) and entry.get('protocol') == PROTOCOL:
+      return _make(path, **entry)
+  return _from_results(pathlib.Path(workdir), step)
+
+
+def _from_results(workdir: pathlib.Path, step: int) -> Threshold | None:
+  """Looks for a threshold in the results of patches at this checkpoint."""
+  for path in sorted((workdir / 'results').glob('*.json')):
+    result = _read_json(path)
+    value = result.get('val_threshold')
+    # Results of patches name no protocol.
+    if result.get('step') != step or value is None or 'protocol' in result:
+      continue
+    bins = result.get('config', {}).get('eval', {}).get('bins', 0)
+    return _make(path, step=step, value=value, bins=bins)
+  return None
+
+
+def _make(path: pathlib.Path, **fields) -> Threshold:
+  """Makes a threshold of what a file says.
+
+  Raises:
+    UserError: The file says something else.
+  """
+  try:
+    threshold = Threshold(**fields)
+    if not 0 <= threshold.value <= 1:
+      raise TypeError(f'{threshold.value} is not in 0 to 1')
+    return threshold
+  except TypeError as error:
+    raise _damaged(path, error) from error
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+  try:
+    content = json.loads(path.read_text())
+  except ValueError as error:
+    raise _damaged(path, error) from error
+  if not isinstance(content, dict):
+    raise _damaged(path, 'it is no object')
+  return content
+
+
+def _damaged(path: pathlib.Path, reason: object) -> errors.UserError:
+  return errors.UserError(
+      f'{str(path)!r} is not the JSON that an evaluation writes ({reason});'
+      ' delete it and evaluate the run again, or give a threshold.'
+  )
