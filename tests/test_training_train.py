@@ -1,6 +1,7 @@
 """Training, resuming, early stopping and restoring on a small prepared set."""
 
 import json
+import pathlib
 
 import chex
 import jax
@@ -15,6 +16,7 @@ from manloc_jax import run_config
 from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import summary as scores
+from manloc_jax.metrics import thresholds
 from manloc_jax.models import network
 from manloc_jax.reports import report
 from manloc_jax.reports import run_results
@@ -255,6 +257,42 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='--mode=evaluate'):
     report.report(tmp_path)
+
+
+def test_scoring_other_splits_costs_no_results(finished, prepared, mesh):
+  folder = pathlib.Path(finished, 'results')
+  before = {path: path.read_text() for path in folder.glob('*.json')}
+  (folder / 'images-0123').mkdir(exist_ok=True)
+  config = small.config(**{'eval.splits': ('val', 'test_grid')})
+  patch_evaluation.evaluate(config, prepared, finished, mesh)
+  after = {path: path.read_text() for path in folder.glob('*.json')}
+  assert after.keys() - before.keys() == {folder / 'val.json'}
+  assert before.items() <= after.items(), 'nor are they scored again'
+  assert (folder / 'images-0123').exists()
+  (folder / 'val.json').unlink()
+  step = checkpoint.load(finished).step
+  chosen = thresholds.read(finished, step)
+  assert json.loads(after[folder / 'test.json'])['val_threshold'] == (
+      chosen.value
+  )
+  assert chosen.bins == config.eval.bins
+
+
+def test_a_network_without_finite_scores_is_named(prepared, mesh, tmp_path):
+  workdir = small.untrained_run(tmp_path, scale=float('nan'))
+  words = f'checkpoint {small.STEP} in .*split .val.*not finite'
+  with pytest.raises(errors.UserError, match=words):
+    patch_evaluation.evaluate(small.config(), prepared, workdir, mesh)
+  assert not list(tmp_path.rglob('results/*'))
+
+
+def test_a_validation_without_finite_scores_ends_training(
+    prepared, mesh, tmp_path
+):
+  rare = {'train.log_every_steps': 100, 'train.eval_every_steps': 1}
+  config = small.config(**rare, **{'optim.learning_rate': 1e30})
+  with pytest.raises(errors.UserError, match='at step 1 on the split .val.'):
+    train.train(config, prepared, str(tmp_path), mesh)
 
 
 def test_an_unknown_split_costs_no_results(finished, prepared, mesh):
