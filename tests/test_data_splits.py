@@ -1,5 +1,6 @@
 """Splits by image and by photograph."""
 
+import argparse
 import dataclasses
 import inspect
 import pathlib
@@ -7,7 +8,8 @@ import pathlib
 import pytest
 
 from configs import default
-from manloc_jax import cli
+from manloc_jax.commands import audit as audit_command
+from manloc_jax.commands import prepare as prepare_command
 from manloc_jax.data import prepare
 from manloc_jax.data import spec
 from manloc_jax.data.audit import checks
@@ -48,6 +50,15 @@ def test_groups_stay_together_and_shares_are_met():
     assert abs(len(split[name]) - share * len(images)) <= 4
 
 
+@pytest.mark.parametrize('sizes', [[1, 1, 1], [9, 1, 1], [1, 2, 3, 1], [5] * 5])
+def test_no_split_is_empty_with_three_photographs(sizes):
+  images = records(sizes)
+  split = splits.group_split(images, seed=0)
+  assert all(split.values())
+  groups = [{i.split('-')[0] for i in ids} for ids in split.values()]
+  assert sum(map(len, groups)) == len(sizes) == len(set.union(*groups))
+
+
 def test_given_parts():
   images = [
       spec.Record(name, pathlib.Path('x'), None, 'g', 'none', split=name)
@@ -69,7 +80,10 @@ def test_an_empty_part_and_odd_shares_are_refused():
 
 def test_one_default_rule_for_library_command_and_configuration():
   config = default.get_config().data
-  parser = cli._parser()
+  parser = argparse.ArgumentParser()
+  subparsers = parser.add_subparsers()
+  for command in (prepare_command, audit_command):
+    command.add_to(subparsers)
   args = parser.parse_args(['prepare', 'casia1', 'root'])
   library = inspect.signature(prepare.prepare).parameters
   assert args.rule == config.split_rule == library['split_rule'].default

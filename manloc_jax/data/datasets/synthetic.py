@@ -34,10 +34,10 @@ def find_records(
   """
   root = pathlib.Path(root)
   settings = read_settings(root)
-  wanted = sum(settings['counts'].values())
   made_by = digest(settings)
   histories = read_histories(root)
-  if len(histories) < wanted:
+  if count_missing(root, settings):
+    wanted = sum(settings['counts'].values())
     raise spec.DataError(
         f'{root} has {len(histories)} of {wanted} forgeries; run the command'
         ' that makes them again, it goes on from there.'
@@ -75,6 +75,12 @@ def read_settings(root: pathlib.Path) -> dict:
         f'{root} has no readable {SETTINGS}, so that it holds no forgeries;'
         f' make some: manloc forge PHOTOGRAPHS --out {root}.'
     ) from None
+
+
+def count_missing(root: pathlib.Path, settings: dict) -> int:
+  """Counts the forgeries that a tree lacks."""
+  wanted = sum(settings['counts'].values())
+  return max(0, wanted - len(read_histories(root)))
 
 
 def digest(settings: dict) -> str:

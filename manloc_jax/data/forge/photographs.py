@@ -1,7 +1,7 @@
 """The photographs that forgeries are made of, in a bounded memory."""
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 import contextlib
 import dataclasses
 import hashlib
@@ -12,7 +12,9 @@ import numpy as np
 
 from manloc_jax.data import image_files
 from manloc_jax.data import images
+from manloc_jax.data import progress
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import demo
 from manloc_jax.data.splits import splits
 
@@ -161,6 +163,41 @@ def find(
     group = groups.setdefault(content, one.name)
     listed[i] = dataclasses.replace(one, group=group)
   return Photographs(listed), rejected
+
+
+def sound(
+    listed: Sequence[Photograph],
+    known: Collection[str] = (),
+    workers: int | None = 1,
+) -> tuple[list[Photograph], dict[str, str]]:
+  """Decodes photographs to tell those that can be forged from broken ones.
+
+  Args:
+    listed: The photographs.
+    known: Names of those that were sound before; they are not decoded again.
+    workers: Processes; None for one per core.
+
+  Returns:
+    The sound ones, in their order, and why others cannot be used, by name.
+  """
+  unknown = [one for one in listed if one.name not in known]
+  with worker_pool.ordered_map(workers if len(unknown) > 1 else 1) as run:
+    reasons = run(_why_broken, unknown)
+    shown = progress.progress(reasons, 'checking', len(unknown))
+    broken = {
+        one.name: reason
+        for one, reason in zip(unknown, shown, strict=True)
+        if reason
+    }
+  return [one for one in listed if one.name not in broken], broken
+
+
+def _why_broken(photograph: Photograph) -> str:
+  try:
+    read(photograph.path)
+  except spec.DataError as error:
+    return str(error)
+  return ''
 
 
 def packaged() -> Photographs:

@@ -5,21 +5,22 @@ appear whole, and a line of the histories follows its files, so that what has
 a line is done.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-import contextlib
+from collections.abc import Iterable, Sequence
 import dataclasses
-import fcntl
 import functools
 import json
+import numbers as numbers_lib
 import pathlib
-
-import tqdm
+from typing import Any
 
 from manloc_jax import files
+from manloc_jax.data import arguments
+from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import cameras
+from manloc_jax.data.forge import claim
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
@@ -27,7 +28,6 @@ from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import folders
 
 VERSION = 2  # Raise it where the same seed would give other forgeries.
-_FOLDERS = ('images', 'masks')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Task:
   """One forgery to make.
 
   Attributes:
-    split: Its part.
-    index: Its place in the sequence of its part.
+    split: `train`, `val` or `test`.
+    index: Its place in the sequence of its split.
   """
 
   split: str
@@ -53,7 +53,7 @@ class Plan:
 
   Attributes:
     root: Folder of the tree.
-    listed: Photographs, each with its part.
+    listed: Photographs, each with its split.
     seed: Fixes the forgeries.
     size: Least and largest short side in pixels.
   """
@@ -67,7 +67,7 @@ class Plan:
 def make(
     root: str | pathlib.Path,
     named: Sequence[str | pathlib.Path],
-    **options,
+    **options: Any,
 ) -> tuple[int, list[str]]:
   """Writes a tree of the photographs that a user names.
 
@@ -77,7 +77,7 @@ def make(
     **options: Of `write`.
 
   Returns:
-    How many photographs there are, and why others could not be read.
+    How many photographs are used, and why others cannot be.
 
   Raises:
     DataError: There is no photograph; see also `write`.
@@ -85,14 +85,13 @@ def make(
   found, rejected = photographs_lib.packaged(), []
   if named:
     found, rejected = photographs_lib.find(named, root)
-  if not found:
+  if not found and not rejected:
     raise spec.DataError(
         f'There is no photograph in {", ".join(map(str, named))}; name files'
         ' or folders of images.'
     )
-  broken = write(root, found.listed, **options)
-  reasons = [*(one.reason for one in rejected), *broken.values()]
-  return len(found) - len(broken), reasons
+  left_out = [one.reason for one in rejected]
+  return write(root, found.listed, left_out=left_out, **options)
 
 
 def write(
@@ -104,64 +103,119 @@ def write(
     size: Sequence[int] = forgery.SIZE,
     fractions: tuple[float, float, float] = rules.FRACTIONS,
     workers: int | None = None,
-) -> dict[str, str]:
+    left_out: Sequence[str] = (),
+) -> tuple[int, list[str]]:
   """Writes a tree, or what is missing of it.
 
   The bytes do not depend on the number of workers, nor on interruptions.
+  Photographs that cannot be decoded are left out before the others are split,
+  and a refusal leaves nothing where nothing was.
 
   Args:
     root: Folder of the tree.
-    photographs: What to forge; see `photographs.assign` for their parts.
+    photographs: What to forge; see `photographs.assign` for their splits.
     counts: Forgeries of train, val and test.
-    seed: Fixes parts and forgeries.
+    seed: Fixes splits and forgeries.
     size: Least and largest short side in pixels.
-    fractions: Shares of the photographs of train, val and test.
+    fractions: Of the photographs, for train, val and test.
     workers: Processes; one per core by default.
+    left_out: Why files that were named are no photographs.
 
   Returns:
-    Photographs that could not be read, by name, and why.
+    How many photographs are used, and why others cannot be: `left_out`, and
+    those that cannot be decoded.
 
   Raises:
     DataError: There are too few photographs, the disk is full, or `root`
       holds something else.
   """
   root, size = pathlib.Path(root), check_size(size)
-  listed = photographs_lib.assign(photographs, seed, fractions)
-  settings = {
-      'version': VERSION,
-      'seed': seed,
-      'size': list(size),
-      'counts': dict(zip(spec.SPLITS, counts, strict=True)),
-      'photographs': [
-          {**dataclasses.asdict(one), 'path': str(one.path.absolute())}
-          for one in listed
-      ],
-  }
-  plan = Plan(root, listed, seed, size)
-  rejected = {}
-  with folders.refusing_full_disk(root), _claimed(root, settings):
-    done = synthetic.read_histories(root)
-    _write_lines(root, done)
-    for pattern in ('*.tmp', '*/*.tmp'):  # Of a killed process.
-      for path in root.glob(pattern):
-        path.unlink()
-    known = {one['image_id'] for one in done}
-    todo = [
-        Task(split, index)
-        for split, count in settings['counts'].items()
-        for index in range(count)
-        if Task(split, index).image_id not in known
-    ]
-    with (
-        worker_pool.ordered_map(workers if len(todo) > 1 else 1) as run,
-        (root / synthetic.HISTORIES).open('a') as lines,
-    ):
-      made = run(functools.partial(_make, plan=plan), todo)
-      for line, broken in _progress(made, len(todo)):
-        lines.write(line)
-        lines.flush()
-        rejected.update(broken)
-  return rejected
+  _check_counts(counts)
+  arguments.check_seed(seed)
+  arguments.check_fractions(fractions)
+  with folders.refusing_full_disk(root), claim.claimed(root):
+    known = claim.known_photographs(root)
+    sound, broken = photographs_lib.sound(photographs, known, workers)
+    if claim.is_complete(root) and known - {one.name for one in sound}:
+      # Nothing is left to make, so that nobody misses what is gone.
+      listed = claim.as_begun(root, sound)
+    else:
+      _check_enough(sound, [*left_out, *broken.values()])
+      listed = photographs_lib.assign(sound, seed, fractions)
+    claim.begin(root, {
+        'version': VERSION,
+        'seed': seed,
+        'size': list(size),
+        'counts': dict(zip(spec.SPLITS, counts, strict=True)),
+        'photographs': [
+            {**dataclasses.asdict(one), 'path': str(one.path.absolute())}
+            for one in listed
+        ],
+    })
+    plan = Plan(root, listed, seed, size)
+    broken |= _write_missing(plan, counts, workers)
+  used = sum(one.name not in broken for one in listed)
+  return used, [*left_out, *broken.values()]
+
+
+def _write_missing(
+    plan: Plan, counts: Sequence[int], workers: int | None
+) -> dict[str, str]:
+  """Makes the forgeries that have no line yet.
+
+  Returns:
+    Photographs that broke since they were checked, by name, and why.
+  """
+  root = plan.root
+  done = synthetic.read_histories(root)
+  _write_lines(root, done)
+  for pattern in ('*.tmp', '*/*.tmp'):  # Of a killed process.
+    for path in root.glob(pattern):
+      path.unlink()
+  known = {one['image_id'] for one in done}
+  tasks = [
+      Task(split, index)
+      for split, count in zip(spec.SPLITS, counts, strict=True)
+      for index in range(count)
+  ]
+  todo = [task for task in tasks if task.image_id not in known]
+  broken: dict[str, str] = {}
+  with (
+      worker_pool.ordered_map(workers if len(todo) > 1 else 1) as run,
+      (root / synthetic.HISTORIES).open('a') as lines,
+  ):
+    made = run(functools.partial(_make, plan=plan), todo)
+    for line, rejected in progress.progress(made, 'forging', len(todo)):
+      lines.write(line)
+      lines.flush()
+      broken.update(rejected)
+  return broken
+
+
+def _check_counts(counts: Sequence[int]) -> None:
+  if len(counts) != len(spec.SPLITS):
+    raise spec.DataError(
+        f'The numbers of forgeries are {counts}; give one each for train, val'
+        ' and test.'
+    )
+  for count in counts:
+    arguments.check_count('The number of forgeries of a split', count, 0)
+
+
+def _check_enough(
+    sound: Sequence[photographs_lib.Photograph], left_out: Sequence[str]
+) -> None:
+  """Raises DataError where not every split can have a photograph."""
+  needed, groups = len(spec.SPLITS), {one.group for one in sound}
+  if len(groups) >= needed or sound and all(one.split for one in sound):
+    return
+  text = (
+      f'Train, val and test need a photograph each, at least {needed} of'
+      f' different content, and {len(groups)} can be used; name more.'
+  )
+  if left_out:
+    text += f' {len(left_out)} cannot be used, such as this one: {left_out[0]}'
+  raise spec.DataError(text)
 
 
 def check_size(size: Sequence[int]) -> tuple[int, int]:
@@ -170,14 +224,16 @@ def check_size(size: Sequence[int]) -> tuple[int, int]:
   Raises:
     DataError: It is none, or holds images too small for a patch.
   """
-  low, high = size
-  if not spec.SIDE <= low <= high:
+  numbers = [side for side in size if isinstance(side, numbers_lib.Integral)]
+  if len(size) != 2 or len(numbers) != 2 or not (
+      spec.SIDE <= numbers[0] <= numbers[1]
+  ):
     raise spec.DataError(
-        f'The short sides of forgeries are to be {low} to {high} pixels; give'
+        f'The short sides of forgeries are to be {size} pixels; give'
         f' two numbers from {spec.SIDE} on, the smaller one first, in --size'
         ' (manloc) or --config.data.forge.size.'
     )
-  return int(low), int(high)
+  return int(size[0]), int(size[1])
 
 
 def listed(
@@ -238,66 +294,3 @@ def _write_lines(root: pathlib.Path, histories: Iterable[dict]) -> None:
   """Cuts off half a line."""
   text = ''.join(json.dumps(one) + '\n' for one in histories)
   files.write_text(root / synthetic.HISTORIES, text)
-
-
-@contextlib.contextmanager
-def _claimed(root: pathlib.Path, settings: dict) -> Iterator[None]:
-  """Holds a tree for one process at a time; the next one finds it done.
-
-  Raises:
-    DataError: It is another tree, or no tree.
-  """
-  if root.is_file():
-    raise _foreign(root)
-  root.mkdir(parents=True, exist_ok=True)
-  path, locked = root / synthetic.SETTINGS, root / '.lock'
-  is_first = not locked.exists()
-  with locked.open('a') as lock:
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    if path.exists():
-      _check_same(root, synthetic.read_settings(root), settings)
-    elif not all(_is_beginning(one) for one in root.iterdir()):
-      if is_first:
-        locked.unlink()  # Nothing is left in a folder of somebody else.
-      raise _foreign(root)
-    files.write_text(path, json.dumps(settings, indent=1) + '\n')
-    for name in _FOLDERS:
-      (root / name).mkdir(exist_ok=True)
-    yield
-
-
-def _is_beginning(path: pathlib.Path) -> bool:
-  """Tells what a start that failed leaves before there are settings."""
-  if path.name in _FOLDERS:
-    return path.is_dir() and not any(path.iterdir())
-  return path.name == '.lock' or path.match(f'{synthetic.SETTINGS}.*.tmp')
-
-
-def _foreign(root: pathlib.Path) -> spec.DataError:
-  return spec.DataError(
-      f'{root} holds files that manloc forge did not write; name an empty or'
-      ' new folder in --out (manloc) or --config.data.root.'
-  )
-
-
-def _check_same(root: pathlib.Path, theirs: dict, ours: dict) -> None:
-  def plain(settings):
-    # The photographs may have moved.
-    listed = [
-        {key: value for key, value in one.items() if key != 'path'}
-        for one in settings.get('photographs', ())
-    ]
-    return {**settings, 'photographs': listed}
-
-  theirs, ours = plain(theirs), plain(ours)
-  changed = [key for key in ours if theirs.get(key) != ours[key]]
-  if changed:
-    raise spec.DataError(
-        f'{root} holds forgeries with other {", ".join(changed)}; name another'
-        ' folder in --out (manloc) or --config.data.root, or delete it.'
-    )
-
-
-def _progress(items: Iterable, total: int) -> Iterable:
-  # Without a terminal (`None`) a bar would fill the log.
-  return tqdm.tqdm(items, 'forging', total, unit='image', disable=None)

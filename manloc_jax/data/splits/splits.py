@@ -57,7 +57,8 @@ def group_split(
   """Splits by photograph: no group is on two sides.
 
   Groups are dealt out largest first, each to the part that lacks most images,
-  so that the shares are met as nearly as the sizes of the groups allow.
+  so that the shares are met as nearly as the sizes of the groups allow. With
+  as many groups as parts none stays empty.
 
   Args:
     records: The images.
@@ -80,12 +81,19 @@ def group_split(
   names = np.array(sorted(groups))
   names = names[np.random.default_rng(seed).permutation(len(names))]
   lacking = np.array(fractions) * sum(map(len, groups.values()))
-  split = {name: [] for name in spec.SPLITS}
+  dealt: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
   for name in sorted(names.tolist(), key=lambda name: -len(groups[name])):
     part = int(np.argmax(lacking))
-    split[spec.SPLITS[part]] += groups[name]
+    dealt[spec.SPLITS[part]].append(name)
     lacking[part] -= len(groups[name])
-  return _finish(split)
+  for part in spec.SPLITS:
+    richest = max(dealt.values(), key=len)
+    if not dealt[part] and len(richest) > 1:
+      dealt[part].append(richest.pop())  # Its smallest.
+  return _finish({
+      part: [image_id for name in some for image_id in groups[name]]
+      for part, some in dealt.items()
+  })
 
 
 def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
