@@ -2,7 +2,6 @@
 
 import collections
 
-import numpy as np
 import pytest
 import trees
 
@@ -55,12 +54,6 @@ def test_a_dot_before_the_last_number(tmp_path):
 def test_an_empty_root_is_refused(tmp_path):
   with pytest.raises(spec.DataError, match='--config.data.root='):
     find(tmp_path)
-
-
-def test_polarity():
-  grey = np.array([[0, 1, 255]], np.uint8)
-  read = datasets.get('casia1').is_manipulated(grey)
-  np.testing.assert_array_equal(read, [[False, True, True]])
 
 
 def test_the_real_tree(test_data):

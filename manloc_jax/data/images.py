@@ -11,6 +11,7 @@ from PIL import ImageFile
 
 from manloc_jax.data import image_formats
 from manloc_jax.data import jpeg_files
+from manloc_jax.data import masks
 from manloc_jax.data import spec
 
 # What is done to images that are not 8-bit RGB.
@@ -30,6 +31,7 @@ _CONVERSIONS = {
 }
 
 
+_LOSSY = ('JPEG', 'MPO', 'WEBP', 'AVIF', 'HEIF')
 _JPEG = ('JPEG', 'MPO')  # One image, or several in a row.
 _HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
 _ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
@@ -89,10 +91,24 @@ def read_image(path: pathlib.Path) -> Decoded:
     DataError: The file is missing, truncated, no image, too large, or of a
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
-  image, note, orientation = _load(path)
+  stored = _read_stored(path)
+  image = stored.image
+  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
+    raise spec.DataError(
+        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
+        'save it with 8 bits per channel.'
+    )
+  notes = [_CONVERSIONS.get(image.mode, ''), stored.note]
+  if stored.is_deep_colour:
+    notes.insert(1, '16 bits reduced to 8')
+  # Pillow would otherwise warn where a palette has transparency.
+  image.info.pop('transparency', None)
+  if image.mode.startswith('I;16'):
+    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
   if image.mode != 'RGB':  # Converting copies, even to the same mode.
     image = image.convert('RGB')
-  return Decoded(np.asarray(image), note, orientation)
+  note = ', '.join(filter(None, notes))
+  return Decoded(np.asarray(image), note, stored.orientation)
 
 
 def read_mask(
@@ -102,64 +118,88 @@ def read_mask(
 ) -> np.ndarray:
   """Reads a ground-truth mask.
 
+  Its two classes, on whatever scale, become 0 and 255 first, by the rule of
+  `masks.two_classes`; `is_manipulated` then has only the polarity to tell.
+
   Args:
-    path: The file; any mode that `read_image` takes.
+    path: The file; any mode that `read_image` takes, and numbers of 32 bits.
     is_manipulated: The polarity, to bool[h, w].
-    mode: What `is_manipulated` takes: `L` for grey, uint8[h, w], or `RGB`,
-      uint8[h, w, 3].
+    mode: What `is_manipulated` takes: `L` for the classes 0 and 255,
+      uint8[h, w]; `levels` for the greys of files that have more than two and
+      are not lossy, uint8[h, w], and the classes of others; `RGB` for colours
+      as they are, uint8[h, w, 3].
 
   Returns:
     uint8[h, w], 1 = manipulated.
 
   Raises:
-    DataError: As `read_image`.
+    DataError: As `read_image`, or it is not two classes.
   """
-  image, _, _ = _load(path)
-  if image.mode not in ('1', 'L'):
-    image = image.convert('RGB')  # Not all modes turn to grey at once.
-  if image.mode != mode:  # See above.
-    image = image.convert(mode)
-  return is_manipulated(np.asarray(image)).astype(np.uint8)
+  stored = _read_stored(path)
+  image = stored.image
+  if mode == 'RGB':
+    return is_manipulated(np.asarray(image.convert('RGB'))).astype(np.uint8)
+  if mode == 'levels' and image.mode == 'L' and not stored.is_lossy:
+    levels = np.asarray(image)
+    if ((levels > levels.min()) & (levels < levels.max())).any():
+      return is_manipulated(levels).astype(np.uint8)
+  if stored.is_deep_colour and image.convert('L').getextrema()[1] == 0:
+    raise spec.DataError(
+        f'The mask {path} has 16 bits a channel, of which the upper 8 are all'
+        ' 0; save it as black and white, 0 and 255.'
+    )
+  bright = masks.two_classes(path, image, stored.is_lossy)
+  classes = bright.astype(np.uint8) * np.uint8(255)
+  return is_manipulated(classes).astype(np.uint8)
 
 
-def _load(path: pathlib.Path) -> tuple[Image.Image, str, int]:
-  """Decodes the whole file.
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+  """What a file holds, before anything is converted.
 
-  Returns:
-    The pixels as they are stored, a note on their conversion, and the EXIF
-    orientation.
+  Attributes:
+    image: Its pixels, loaded, as they are stored and not turned.
+    note: What was odd about the file.
+    orientation: EXIF orientation, 1 to 8.
+    is_deep_colour: Whether Pillow kept the high byte of 16 bits a channel.
+    is_lossy: Whether its format may change values.
   """
+
+  image: Image.Image
+  note: str
+  orientation: int
+  is_deep_colour: bool
+  is_lossy: bool
+
+
+def _read_stored(path: pathlib.Path) -> _Stored:
+  """Decodes the whole file."""
   with image_formats.opened(path) as file:
     if file.info.get('progressive'):
       _check_scans(path)
     # Pillow keeps the high byte of deep colour on its own, silently.
-    is_deep = file.mode == 'RGB' and ';16' in str(getattr(file, 'tile', ''))
+    is_deep = ';16' in str(getattr(file, 'tile', '')) and (
+        not file.mode.startswith('I')
+    )
     is_deep |= file.info.get('bit_depth', 8) > 8  # Of HEIC.
     is_animated = getattr(file, 'is_animated', False)
     turned = getattr(file, 'tag_v2', {}).get(_ORIENTATION)
+    is_lossy = file.format in _LOSSY or file.info.get('compression') == 'jpeg'
     image, note = _decoded(path, file)
     # The header of a HEIC file may be wrong.
     image_formats.check_size(path, image.size)
     orientation = turned or _exif_orientation(image)
-  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
-    raise spec.DataError(
-        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
-        'save it with 8 bits per channel.'
-    )
-  notes = [note, _CONVERSIONS.get(image.mode, '')]
-  if is_deep:
-    notes.append('16 bits reduced to 8')
-  if is_animated:
-    notes.append('only the first of several frames used')
-  # Pillow would otherwise warn where a palette has transparency.
-  image.info.pop('transparency', None)
-  if image.mode.startswith('I;16'):
-    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+  notes = [note, 'only the first of several frames used' if is_animated else '']
   if turned in _TURN_BACK:
+    # What is kept with the file is not kept with a turned copy.
+    info = image.info
     image = image.transpose(_TURN_BACK[turned])
+    image.info = info
   if orientation not in _TURN_BACK:
     orientation = 1
-  return image, ', '.join(filter(None, notes)), orientation
+  return _Stored(
+      image, ', '.join(filter(None, notes)), orientation, is_deep, is_lossy
+  )
 
 
 def _decoded(

@@ -81,7 +81,8 @@ class Dataset:
       there.
     is_manipulated: The polarity of the mask files. Takes uint8[h, w], or
       uint8[h, w, 3] for masks in colour; returns bool[h, w].
-    mask_mode: What `is_manipulated` takes: `L` for grey or `RGB`.
+    mask_mode: What `is_manipulated` takes: `L` for the two classes 0 and 255,
+      `levels` or `RGB`; see `images.read_mask`.
     published: Numbers of `manipulated` and `pristine` images that the full set
       is known to have; empty where there is no such set.
     others: Expression for image files of the set that are neither images nor

@@ -30,11 +30,6 @@ def _forged(letter: str, manipulation: str) -> pairing.Part:
   )
 
 
-def is_manipulated(grey):
-  """Reads white as forged, from masks of 0 and 255 or of 0 and 1 alike."""
-  return grey > 0
-
-
 DATASET = spec.Dataset(
     name='casia1',
     description=(
@@ -57,7 +52,7 @@ DATASET = spec.Dataset(
         ),
         layout=_LAYOUT,
     ),
-    is_manipulated=is_manipulated,
+    is_manipulated=pairing.white,
     # One of the forged images has no mask: 920 have.
     published={'manipulated': 921, 'pristine': 800},
 )

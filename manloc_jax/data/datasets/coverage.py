@@ -13,11 +13,6 @@ _LAYOUT = 'COVERAGE must lie as image/{N,Nt}.tif and mask/Nforged.tif'
 _OTHERS = r'mask/\d+(?:copy|paste)'
 
 
-def is_manipulated(grey):
-  """Reads white as forged, with the threshold of the field's other readers."""
-  return grey > 125
-
-
 DATASET = spec.Dataset(
     name='coverage',
     description=(
@@ -43,7 +38,7 @@ DATASET = spec.Dataset(
         others=_OTHERS,
         layout=_LAYOUT,
     ),
-    is_manipulated=is_manipulated,
+    is_manipulated=pairing.white,
     published={'manipulated': 100, 'pristine': 100},
     others=_OTHERS,
 )

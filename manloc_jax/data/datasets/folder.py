@@ -11,8 +11,6 @@ one, each is a group of its own.
 
 import pathlib
 
-import numpy as np
-
 from manloc_jax.data import csv_tables
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
@@ -80,11 +78,6 @@ def find_records(
   return records, rejected
 
 
-def is_manipulated(grey: np.ndarray) -> np.ndarray:
-  """Reads white as manipulated, or 1 in a mask of 0 and 1."""
-  return grey > (127 if grey.max() > 1 else 0)
-
-
 DATASET = spec.Dataset(
     name='folder',
     description='Images and masks of a user of manloc_jax.',
@@ -92,5 +85,5 @@ DATASET = spec.Dataset(
     citation='',
     layout=_LAYOUT,
     find_records=find_records,
-    is_manipulated=is_manipulated,
+    is_manipulated=pairing.white,
 )

@@ -48,5 +48,6 @@ DATASET = spec.Dataset(
         layout=_LAYOUT,
     ),
     is_manipulated=is_manipulated,
+    mask_mode='levels',
     published={'manipulated': 220, 'pristine': 220},
 )
