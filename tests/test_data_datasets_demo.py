@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from manloc_jax.data import spec
-from manloc_jax.data import synthesis
 from manloc_jax.data.datasets import demo
+from manloc_jax.data.forge import bundled
+from manloc_jax.data.forge import plain
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +41,7 @@ def test_records_name_files_that_exist(root):
 
 def test_photographs_are_on_one_side():
   sides = collections.defaultdict(set)
-  for photograph in demo.PHOTOGRAPHS:
+  for photograph in bundled.PHOTOGRAPHS:
     sides[photograph.group].add(photograph.split)
   assert all(len(splits) == 1 for splits in sides.values())
   assert {s for splits in sides.values() for s in splits} == set(spec.SPLITS)
@@ -49,11 +50,11 @@ def test_photographs_are_on_one_side():
 def test_donors_come_from_the_side_of_the_host(monkeypatch):
   loaded = []
 
-  def load(photograph, load=demo.load):
+  def load(photograph, load=bundled.load):
     loaded.append(photograph)
     return load(photograph)
 
-  monkeypatch.setattr(demo, 'load', load)
+  monkeypatch.setattr(bundled, 'load', load)
   for task in demo.tasks()[::3]:
     loaded.clear()
     demo.make(task)
@@ -66,7 +67,7 @@ def test_every_split_holds_every_manipulation(root):
   kinds = collections.defaultdict(set)
   for record in records:
     kinds[record.split].add(record.manipulation)
-  assert kinds == {s: set(synthesis.MANIPULATIONS) for s in spec.SPLITS}
+  assert kinds == {s: set(plain.MANIPULATIONS) for s in spec.SPLITS}
 
 
 def test_masks_fit_their_images(root):
@@ -112,6 +113,6 @@ def test_a_folder_of_others_is_not_touched(tmp_path):
 
 
 def test_a_missing_package_is_named():
-  photograph = demo.Photograph('x', 'train', 'no_such_package', 'x.png')
+  photograph = bundled.Photograph('x', 'train', 'no_such_package', 'x.png')
   with pytest.raises(spec.DataError, match='no_such_package'):
-    demo.locate(photograph)
+    bundled.locate(photograph)

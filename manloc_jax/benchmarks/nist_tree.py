@@ -20,9 +20,9 @@ import tqdm
 
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.data import synthesis
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import nist16
+from manloc_jax.data.forge import plain
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import folders
 
@@ -216,7 +216,7 @@ def _photograph(
   sigma = rng.uniform(*GRAIN)
   for top in range(0, shape[0], _STRIP):
     strip = pixels[top : top + _STRIP]
-    strip[:] = synthesis.grain(strip, sigma, rng)
+    strip[:] = plain.grain(strip, sigma, rng)
   return pixels
 
 
@@ -252,9 +252,9 @@ def forge(
     piece = _fill(around, inside)
   else:
     origin = host if manipulation == 'copy-move' else donor
-    piece, _ = synthesis.add_trace(_window(origin, inside.shape, rng), rng)
+    piece, _ = plain.add_trace(_window(origin, inside.shape, rng), rng)
   sigma = rng.uniform(0.5, 2.0)
-  forged[box] = synthesis.feather(around, piece, inside, sigma)
+  forged[box] = plain.feather(around, piece, inside, sigma)
   return forged
 
 

@@ -1,8 +1,8 @@
 """Embedded demo: forgeries of photographs that come with the dependencies.
 
 Nothing is downloaded. scikit-image, scikit-learn and matplotlib ship a few
-photographs each; `manloc_jax.data.synthesis` forges them, with traces that are
-plain on purpose, so scores on this data set say that the code learns and
+photographs each; `manloc_jax.data.forge.plain` forges them, with traces that
+are plain on purpose, so scores on this data set say that the code learns and
 nothing about forgeries in the wild.
 
   root/version.txt   what made the tree
@@ -14,7 +14,6 @@ Training, validation and test images come from different photographs.
 
 import dataclasses
 import functools
-import importlib.util
 import pathlib
 import shutil
 
@@ -23,8 +22,9 @@ import numpy as np
 import tqdm
 
 from manloc_jax.data import spec
-from manloc_jax.data import synthesis
 from manloc_jax.data import worker_pool
+from manloc_jax.data.forge import bundled
+from manloc_jax.data.forge import plain
 from manloc_jax.data.storage import folders
 
 VERSION = 'manloc demo 1'  # Raise it with every change of the images.
@@ -33,56 +33,11 @@ COUNTS = {'train': 28, 'val': 10, 'test': 20}  # Forgeries of a photograph.
 
 
 @dataclasses.dataclass(frozen=True)
-class Photograph:
-  """A photograph inside an installed package, and the split it belongs to."""
-
-  group: str
-  split: str
-  package: str
-  path: str  # Inside the package.
-
-  @property
-  def name(self) -> str:
-    return pathlib.Path(self.path).stem
-
-
-PHOTOGRAPHS = tuple(
-    Photograph(group, split, package, path)
-    for group, split, package, path in (
-        ('astronaut', 'train', 'skimage', 'data/astronaut.png'),
-        ('brick', 'train', 'skimage', 'data/brick.png'),
-        ('camera', 'train', 'skimage', 'data/camera.png'),
-        ('coffee', 'train', 'skimage', 'data/coffee.png'),
-        ('coins', 'train', 'skimage', 'data/coins.png'),
-        ('grass', 'train', 'skimage', 'data/grass.png'),
-        ('ihc', 'train', 'skimage', 'data/ihc.png'),
-        # Two views of one scene.
-        ('motorcycle', 'train', 'skimage', 'data/motorcycle_left.png'),
-        ('motorcycle', 'train', 'skimage', 'data/motorcycle_right.png'),
-        ('retina', 'train', 'skimage', 'data/retina.jpg'),
-        ('china', 'train', 'sklearn', 'datasets/images/china.jpg'),
-        ('hubble', 'val', 'skimage', 'data/hubble_deep_field.jpg'),
-        ('moon', 'val', 'skimage', 'data/moon.png'),
-        ('rocket', 'val', 'skimage', 'data/rocket.jpg'),
-        ('chelsea', 'test', 'skimage', 'data/chelsea.png'),
-        ('gravel', 'test', 'skimage', 'data/gravel.png'),
-        ('flower', 'test', 'sklearn', 'datasets/images/flower.jpg'),
-        (
-            'grace_hopper',
-            'test',
-            'matplotlib',
-            'mpl-data/sample_data/grace_hopper.jpg',
-        ),
-    )
-)
-
-
-@dataclasses.dataclass(frozen=True)
 class Task:
   """One image to make; its index seeds every random choice."""
 
   index: int
-  host: Photograph
+  host: bundled.Photograph
   manipulation: str
 
   @property
@@ -92,8 +47,8 @@ class Task:
 
 def tasks() -> list[Task]:
   """Lists the images of the demo, the same ones on every call."""
-  hosts = [p for p in PHOTOGRAPHS for _ in range(COUNTS[p.split])]
-  kinds = synthesis.MANIPULATIONS
+  hosts = [p for p in bundled.PHOTOGRAPHS for _ in range(COUNTS[p.split])]
+  kinds = plain.MANIPULATIONS
   return [Task(i, p, kinds[i % len(kinds)]) for i, p in enumerate(hosts)]
 
 
@@ -148,8 +103,8 @@ def synthesize(
   """
   _refuse_foreign(root)
   todo = tasks() if todo is None else todo
-  for photograph in PHOTOGRAPHS:
-    locate(photograph)
+  for photograph in bundled.PHOTOGRAPHS:
+    bundled.locate(photograph)
   if root.exists():
     shutil.rmtree(root)
   with folders.atomic(root) as fresh, worker_pool.ordered_map(workers) as run:
@@ -169,41 +124,17 @@ def write(task: Task, root: pathlib.Path) -> None:
   _save(root / 'masks' / name, forgery.mask * 255)
 
 
-def make(task: Task) -> synthesis.Forgery:
+def make(task: Task) -> plain.Forgery:
   """Forges one image, from its index alone."""
   rng = np.random.default_rng((SEED, task.index))
   donors = [
       p
-      for p in PHOTOGRAPHS
+      for p in bundled.PHOTOGRAPHS
       if p.split == task.host.split and p.group != task.host.group
   ]
   donor = donors[rng.integers(len(donors))]
-  return synthesis.forge(load(task.host), load(donor), task.manipulation, rng)
-
-
-def locate(photograph: Photograph) -> pathlib.Path:
-  """Finds the file without importing its package.
-
-  Raises:
-    DataError: The package or the file is not installed.
-  """
-  package = importlib.util.find_spec(photograph.package)
-  if package is not None:
-    path = pathlib.Path(package.origin).parent / photograph.path
-    if path.exists():
-      return path
-  raise spec.DataError(
-      f'The demo needs {photograph.path} of the package'
-      f' {photograph.package!r}, which is not installed; install scikit-image,'
-      ' scikit-learn and matplotlib.'
-  )
-
-
-@functools.cache
-def load(photograph: Photograph) -> np.ndarray:
-  """Reads a photograph: uint8[rows, columns, 3], RGB."""
-  image = cv2.imread(str(locate(photograph)), cv2.IMREAD_COLOR)
-  return np.ascontiguousarray(image[..., ::-1])
+  photographs = (bundled.load(one) for one in (task.host, donor))
+  return plain.forge(*photographs, task.manipulation, rng)
 
 
 def _save(path: pathlib.Path, image: np.ndarray) -> None:
@@ -229,7 +160,7 @@ DATASET = spec.Dataset(
         ' and matplotlib, with traces that are plain on purpose.'
     ),
     homepage='https://scikit-image.org/docs/stable/api/skimage.data.html',
-    citation='None: the forgeries are made by manloc_jax.data.synthesis.',
+    citation='None: the forgeries are made by manloc_jax.data.forge.plain.',
     layout='images/*.png and masks/*.png; made on first use.',
     find_records=find_records,
     is_manipulated=is_manipulated,

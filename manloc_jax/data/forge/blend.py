@@ -46,9 +46,31 @@ def _feather(
   inner = cv2.erode(mask, kernel)
   # A thin region would vanish.
   inner = inner if 2 * cv2.countNonZero(inner) > mask.sum() else mask
-  alpha = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), sigma) * mask
-  alpha = alpha[..., None]
-  return np.rint(alpha * layer + (1 - alpha) * host).astype(np.uint8)
+  return fade(host, layer, inner, mask, sigma)
+
+
+def fade(
+    host: np.ndarray,
+    layer: np.ndarray,
+    inner: np.ndarray,
+    mask: np.ndarray,
+    sigma: float,
+) -> np.ndarray:
+  """Mixes a layer into a host with weights that fall off softly.
+
+  Args:
+    host: uint8[h, w, 3].
+    layer: uint8[h, w, 3].
+    inner: uint8[h, w], 1 where the layer counts most.
+    mask: uint8[h, w], 1 where it may count at all.
+    sigma: Standard deviation of the Gaussian that blurs `inner`, in pixels.
+
+  Returns:
+    uint8[h, w, 3], equal to `host` where `mask` is 0.
+  """
+  weight = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), sigma) * mask
+  weight = weight[..., None]
+  return np.rint(weight * layer + (1 - weight) * host).astype(np.uint8)
 
 
 def _poisson(

@@ -81,11 +81,32 @@ def _place(
 def _blob(rng: np.random.Generator) -> np.ndarray:
   """Returns an outline f64[n, 2]: a random Fourier series of the angle."""
   angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
-  waves = np.arange(1, 8)[:, None]
-  phase = rng.uniform(0, 2 * np.pi, waves.shape)
-  height = rng.normal(0, 0.35, waves.shape) / waves
-  radius = 1 + (height * np.cos(waves * angle + phase)).sum(axis=0)
+  radius = blob_radius(angle, 7, 0.35, rng)
   return _around(angle, np.maximum(radius, 0.25), rng)
+
+
+def blob_radius(
+    angle: np.ndarray,
+    num_waves: int,
+    deviation: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+  """Draws the radius of a smooth outline, a random Fourier series.
+
+  Args:
+    angle: f64[n], where to know it.
+    num_waves: Terms of the series.
+    deviation: Standard deviation of the first amplitude; that of wave k is
+      1 / k of it. The mean radius is 1.
+    rng: Source of phases and amplitudes.
+
+  Returns:
+    f64[n], perhaps negative.
+  """
+  waves = np.arange(1, num_waves + 1)[:, None]
+  phase = rng.uniform(0, 2 * np.pi, waves.shape)
+  height = rng.normal(0, deviation, waves.shape) / waves
+  return 1 + (height * np.cos(waves * angle + phase)).sum(axis=0)
 
 
 def _polygon(rng: np.random.Generator) -> np.ndarray:

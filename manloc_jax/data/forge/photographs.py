@@ -15,7 +15,7 @@ from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
-from manloc_jax.data.datasets import demo
+from manloc_jax.data.forge import bundled
 from manloc_jax.data.splits import splits
 
 MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.
@@ -201,14 +201,14 @@ def _why_broken(photograph: Photograph) -> str:
 
 
 def packaged() -> Photographs:
-  """Returns the photographs of the demo, which come with the dependencies.
+  """Returns the photographs that come with the dependencies.
 
   Raises:
     DataError: One is not installed.
   """
   return Photographs([
-      Photograph(demo.locate(one), one.name, one.group, one.split)
-      for one in demo.PHOTOGRAPHS
+      Photograph(bundled.locate(one), one.name, one.group, one.split)
+      for one in bundled.PHOTOGRAPHS
   ])
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from manloc_jax.data import synthesis
+from manloc_jax.data.forge import plain
 
 
 def _photograph(seed: int) -> np.ndarray:
@@ -17,9 +17,9 @@ def _photograph(seed: int) -> np.ndarray:
 HOST, DONOR = _photograph(0), _photograph(1)
 
 
-def _forge(manipulation: str, seed: int) -> synthesis.Forgery:
+def _forge(manipulation: str, seed: int) -> plain.Forgery:
   rng = np.random.default_rng(seed)
-  return synthesis.forge(HOST, DONOR, manipulation, rng)
+  return plain.forge(HOST, DONOR, manipulation, rng)
 
 
 def _residual(image: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def _residual(image: np.ndarray) -> np.ndarray:
   return np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))
 
 
-@pytest.mark.parametrize('manipulation', synthesis.MANIPULATIONS)
+@pytest.mark.parametrize('manipulation', plain.MANIPULATIONS)
 def test_same_seed_same_forgery(manipulation):
   first, second = (_forge(manipulation, 5) for _ in range(2))
   np.testing.assert_array_equal(first.image, second.image)
@@ -39,7 +39,7 @@ def test_same_seed_same_forgery(manipulation):
   ).any()
 
 
-@pytest.mark.parametrize('manipulation', synthesis.MANIPULATIONS)
+@pytest.mark.parametrize('manipulation', plain.MANIPULATIONS)
 @pytest.mark.parametrize('seed', range(6))
 def test_only_the_mask_differs_from_the_host(manipulation, seed):
   forgery = _forge(manipulation, seed)
@@ -54,7 +54,7 @@ def test_only_the_mask_differs_from_the_host(manipulation, seed):
   assert differs[forgery.mask == 1].mean() > 0.8
 
 
-@pytest.mark.parametrize('manipulation', synthesis.MANIPULATIONS)
+@pytest.mark.parametrize('manipulation', plain.MANIPULATIONS)
 def test_pieces_lack_the_grain_of_the_host(manipulation):
   ratios = []
   for seed in range(6):
@@ -65,24 +65,24 @@ def test_pieces_lack_the_grain_of_the_host(manipulation):
   assert np.mean(ratios) < 0.6
 
 
-@pytest.mark.parametrize('trace', synthesis.TRACES)
+@pytest.mark.parametrize('trace', plain.TRACES)
 def test_every_trace_takes_grain_away(trace):
   rng = np.random.default_rng(0)
-  piece = synthesis.grain(np.full((96, 128, 3), 128, np.uint8), 6.0, rng)
-  smooth = synthesis.TRACES[trace](piece, rng)
+  piece = plain.grain(np.full((96, 128, 3), 128, np.uint8), 6.0, rng)
+  smooth = plain.TRACES[trace](piece, rng)
   assert smooth.shape == piece.shape and smooth.dtype == np.uint8
   assert _residual(smooth).mean() < 0.6 * _residual(piece).mean()
 
 
 def test_forgeries_use_every_trace():
   seen = {_forge('splice', seed).trace for seed in range(20)}
-  assert seen == set(synthesis.TRACES)
+  assert seen == set(plain.TRACES)
 
 
 @pytest.mark.parametrize('shape', [(256, 384), (400, 256), (128, 128)])
 def test_blob_mask_is_one_piece_inside_the_frame(shape):
   for seed in range(20):
-    mask = synthesis.blob_mask(shape, np.random.default_rng(seed))
+    mask = plain.blob_mask(shape, np.random.default_rng(seed))
     pieces, _ = cv2.connectedComponents(mask)
     assert mask.shape == shape and pieces == 2  # The background counts.
     edge = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
@@ -93,7 +93,7 @@ def test_feather_leaves_the_outside_alone():
   mask = np.zeros((64, 64), np.uint8)
   mask[20:40, 20:40] = 1
   host = np.full((64, 64, 3), 10, np.uint8)
-  pasted = synthesis.feather(host, host + 100, mask, 1.5)
+  pasted = plain.feather(host, host + 100, mask, 1.5)
   assert (pasted[mask == 0] == 10).all()
   assert (pasted[28:32, 28:32] == 110).all()
   assert 10 < pasted[20, 30, 0] < 110

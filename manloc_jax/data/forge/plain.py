@@ -19,6 +19,9 @@ import dataclasses
 import cv2
 import numpy as np
 
+from manloc_jax.data.forge import blend
+from manloc_jax.data.forge import masks
+
 MANIPULATIONS = ('copy-move', 'splice', 'removal')
 GRAIN = (4.0, 7.0)  # Standard deviation of the host's noise, grey levels.
 CAMERA_QUALITY = (93, 98)  # JPEG quality of the host before the forgery.
@@ -152,12 +155,7 @@ def blob_mask(
     uint8[height, width], 1 inside.
   """
   angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
-  waves = np.arange(1, 6)[:, None]
-  phase = rng.uniform(0, 2 * np.pi, waves.shape)
-  height = rng.normal(0, 0.25, waves.shape) / waves
-  radius = np.maximum(
-      1 + (height * np.cos(waves * angle + phase)).sum(axis=0), 0.3
-  )
+  radius = np.maximum(masks.blob_radius(angle, 5, 0.25, rng), 0.3)
   stretch = np.exp(rng.uniform(-0.3, 0.3))
   outline = rng.uniform(*RADII) * radius * np.array(
       [stretch * np.cos(angle), np.sin(angle) / stretch]
@@ -267,6 +265,4 @@ def feather(
 ) -> np.ndarray:
   """Pastes the piece with an edge that fades inwards; none leaves the mask."""
   inner = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0)
-  alpha = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), sigma) * mask
-  alpha = alpha[..., None]
-  return np.rint(alpha * piece + (1 - alpha) * host).astype(np.uint8)
+  return blend.fade(host, piece, inner, mask, sigma)
