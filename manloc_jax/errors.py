@@ -39,3 +39,14 @@ def is_disk_full(error: BaseException | None) -> bool:
       return True
     error = error.__cause__ or error.__context__
   return False
+
+
+# What OpenCV and XLA write where memory is missing.
+_NO_MEMORY = ('Insufficient memory', 'RESOURCE_EXHAUSTED', 'Out of memory')
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+  """Tells missing memory from other errors, whichever library lacks it."""
+  if isinstance(error, (MemoryError, UserError)):
+    return isinstance(error, MemoryError)
+  return any(text in str(error) for text in _NO_MEMORY)

@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 
+import cv2
 import numpy as np
 from PIL import Image
 import pytest
@@ -15,6 +17,7 @@ import trees
 from manloc_jax import cli
 from manloc_jax import files
 from manloc_jax.localization import batch
+from manloc_jax.localization import factory
 from manloc_jax.localization import network
 
 
@@ -37,7 +40,11 @@ def command(workdir, tmp_path, capsys):
 
   def run(*paths, **options):
     options = {'workdir': workdir, 'out': tmp_path / 'out', **options}
-    flags = [f'--{key}={value}' for key, value in options.items()]
+    flags = [
+        f'--{key}={value}'
+        for key, value in options.items()
+        if value is not None
+    ]
     code = cli.main(['localize', *map(str, paths), *flags])
     printed = capsys.readouterr()
     return code, [*map(json.loads, printed.out.splitlines())], printed.err
@@ -46,10 +53,11 @@ def command(workdir, tmp_path, capsys):
 
 
 def times(folder: pathlib.Path) -> dict[str, int]:
+  """Returns when the files of a folder were written, but for the summary."""
   return {
       str(path.relative_to(folder)): path.stat().st_mtime_ns
       for path in folder.rglob('*')
-      if path.is_file()
+      if path.is_file() and path.name != 'summary.json'
   }
 
 
@@ -211,6 +219,120 @@ def test_a_full_disk_stops_with_one_sentence(
   code, records, err = command(photographs)
   assert (code, records) == (2, [])
   assert 'is full' in err and len(err.splitlines()) == 1
+
+
+def test_what_a_folder_holds_besides_is_counted(
+    command, photographs, tmp_path
+):
+  (photographs / 'notes.txt').write_text('no image')
+  (photographs / 'gone.jpg').symlink_to('nowhere')
+  (photographs / 'linked').symlink_to('below')
+  code, records, err = command(photographs)
+  assert code == 0 and len(records) == 3
+  assert (
+      'Passed over in folders: 1 not named as images, 1 links to what is'
+      ' listed already, 1 links that lead nowhere.'
+  ) in err.splitlines()
+  summary = json.loads((tmp_path / 'out/summary.json').read_text())
+  assert summary['localized'] == 3 and summary['failed'] == []
+  assert summary['passed_over'] == {
+      'not named as images': 1,
+      'links to what is listed already': 1,
+      'links that lead nowhere': 1,
+  }
+  paths = {item['path'] for item in summary['passed_over_paths']}
+  assert str(photographs / 'notes.txt') in paths
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    command, photographs, monkeypatch
+):
+  scan = os.scandir
+
+  def refuse(path):
+    if os.fspath(path).endswith('below'):
+      raise PermissionError(13, 'Permission denied', os.fspath(path))
+    return scan(path)
+
+  monkeypatch.setattr(os, 'scandir', refuse)
+  code, records, err = command(photographs)
+  assert code == 1 and len(records) == 1
+  assert f'The folder {photographs / "below"} cannot be read' in err
+  code, records, err = command(photographs / 'below')
+  assert code == 2 and '1 folders that cannot be read' in err
+
+
+@pytest.mark.parametrize('kind', ['file', 'below a file', 'long', 'empty'])
+def test_an_unusable_folder_for_results_is_found_at_once(
+    kind, command, photographs, tmp_path, monkeypatch
+):
+  (tmp_path / 'file').write_text('mine')
+  out = {
+      'file': tmp_path / 'file',
+      'below a file': tmp_path / 'file/out',
+      'long': tmp_path / ('x' * 300),
+      'empty': '',
+  }[kind]
+
+  def fail(*unused, **options):
+    raise AssertionError('weights were loaded')
+
+  monkeypatch.setattr(factory, 'make', fail)
+  code, records, err = command(photographs, out=out)
+  assert (code, records) == (2, []) and len(err.splitlines()) == 1
+  assert 'No results can be written' in err and '--out' in err
+
+
+def test_a_read_only_folder_for_results_is_found_at_once(
+    command, photographs, monkeypatch
+):
+  def refuse(**unused):
+    raise OSError(30, 'Read-only file system')
+
+  monkeypatch.setattr(tempfile, 'TemporaryFile', refuse)
+  code, records, err = command(photographs)
+  assert (code, records) == (2, [])
+  assert 'Read-only file system; choose another --out' in err
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        np._core._exceptions._ArrayMemoryError((1 << 40,), np.dtype('u1')),
+        cv2.error('OpenCV: error: (-4:Insufficient memory) in OutOfMemory'),
+        RuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating'),
+    ],
+)
+def test_missing_memory_names_the_file(
+    error, command, photographs, monkeypatch
+):
+  def fail(*unused):
+    raise error
+
+  monkeypatch.setattr(network.NetworkLocalizer, 'localize', fail)
+  code, (record,), _ = command(photographs / 'a.png')
+  assert code == 2
+  assert record['error'] == (
+      f'There is not enough memory for {photographs / "a.png"}; crop it, or'
+      ' localize it on a machine with more.'
+  )
+
+
+def test_a_bug_is_not_hidden(command, photographs, monkeypatch):
+  def fail(*unused):
+    raise ZeroDivisionError
+
+  monkeypatch.setattr(network.NetworkLocalizer, 'localize', fail)
+  with pytest.raises(ZeroDivisionError):
+    command(photographs / 'a.png')
+
+
+def test_what_a_method_cannot_say_is_marked(command, photographs):
+  code, (record,), err = command(
+      photographs / 'a.png', workdir=None, method='dct'
+  )
+  assert code == 2 and record['not_applicable'] is True
+  assert record['error'] in err and 'a.png is no JPEG' in err
 
 
 def test_choices_are_those_of_the_library(capsys):

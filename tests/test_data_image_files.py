@@ -1,6 +1,8 @@
 """Files, folders and patterns to image files."""
 
+import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -21,9 +23,9 @@ def tree(tmp_path):
 
 
 def names(tree, *named: str, out: str = 'out') -> list[str]:
-  found = image_files.find([str(tree / x) for x in named], tree / out)
-  assert all(one.path.name == pathlib.Path(one.name).name for one in found)
-  return [one.name for one in found]
+  listed = image_files.find([str(tree / x) for x in named], tree / out).images
+  assert all(x.path.name == pathlib.Path(x.name).name for x in listed)
+  return [image.name for image in listed]
 
 
 def test_folders_give_the_images_below_them(tree):
@@ -47,8 +49,8 @@ def test_files_count_whatever_their_suffix(tree):
 
 def test_an_empty_name_is_not_the_working_folder(tree, monkeypatch):
   monkeypatch.chdir(tree / 'a')
-  (found,) = image_files.find([''], tree / 'out')
-  assert found.name == ''
+  (image,) = image_files.find([''], tree / 'out').images
+  assert image.name == ''
 
 
 def test_patterns(tree):
@@ -64,3 +66,81 @@ def test_a_file_named_twice_counts_once(tree):
 def test_results_of_one_name_are_refused(tree):
   with pytest.raises(spec.DataError, match='named 1.jpg'):
     names(tree, 'a', 'b')
+
+
+def passed_over(listing: image_files.Listing) -> dict[str, str]:
+  return {item.path.name: item.reason.value for item in listing.passed_over}
+
+
+def test_what_a_folder_holds_besides_is_told(tree):
+  (tree / 'a/gone.jpg').symlink_to('nowhere.jpg')
+  (tree / 'a/same.jpg').symlink_to('1.jpg')
+  (tree / 'a/loop').symlink_to('.')
+  listing = image_files.find([str(tree / 'a')])
+  assert [image.name for image in listing.images] == ['1.jpg', 'below/2.PNG']
+  assert passed_over(listing) == {
+      'notes.txt': 'not named as images',
+      '.hidden.png': 'hidden',
+      '.thumbnails': 'hidden',
+      'gone.jpg': 'links that lead nowhere',
+      'same.jpg': 'links to what is listed already',
+      'loop': 'links to what is listed already',
+  }
+  assert listing.counts() == {
+      'not named as images': 1,
+      'hidden': 2,
+      'links to what is listed already': 2,
+      'links that lead nowhere': 1,
+  }
+
+
+def test_links_are_followed_once(tree):
+  (tree / 'a/b').symlink_to('../b')  # Outside the folder.
+  (tree / 'a/twice').symlink_to('../b')
+  (tree / 'a/again').symlink_to('below')  # Inside it.
+  (tree / 'a/up').symlink_to('..')  # Above it.
+  (tree / 'a/one.jpg').symlink_to('../b/[4].tif')  # Reached by `b` before.
+  assert names(tree, 'a') == ['1.jpg', 'one.jpg', 'b/1.jpg', 'below/2.PNG']
+
+
+def test_folders_behind_hidden_ones_are_followed(tree):
+  (tree / 'a/.store').mkdir()
+  (tree / 'a/.store/6.jpg').write_bytes(b'')
+  (tree / 'a/day').symlink_to('.store')
+  assert names(tree, 'a') == ['1.jpg', 'below/2.PNG', 'day/6.jpg']
+
+
+def test_a_link_to_the_results_is_no_input(tree):
+  (tree / 'a/old').symlink_to('../out')
+  assert names(tree, 'a') == ['1.jpg', 'below/2.PNG']
+
+
+def test_named_links_count(tree):
+  (tree / 'link.jpg').symlink_to('a/1.jpg')
+  assert names(tree, 'a', 'link.jpg') == ['1.jpg', 'below/2.PNG', 'link.jpg']
+
+
+def test_folders_that_cannot_be_read_are_told(tree, monkeypatch):
+  scan = os.scandir
+
+  def refuse(path):
+    if os.fspath(path).endswith('below'):
+      raise PermissionError(13, 'Permission denied', os.fspath(path))
+    return scan(path)
+
+  monkeypatch.setattr(os, 'scandir', refuse)
+  listing = image_files.find([str(tree / 'a')])
+  assert [image.name for image in listing.images] == ['1.jpg']
+  assert passed_over(listing)['below'] == 'folders that cannot be read'
+
+
+def test_every_image_file_of_the_case_is_listed(test_data, tmp_path):
+  cases = test_data / 'cases'
+  for name in ('folder_search', 'linked'):
+    shutil.copytree(cases / name, tmp_path / name)
+  (tmp_path / 'folder_search/day2').symlink_to('../linked')
+  listing = image_files.find([str(tmp_path / 'folder_search')])
+  assert [image.name for image in listing.images] == [
+      'IMG_0001.HEIC', 'a.jpg', 'c.ppm', 'day2/linked.jpg'
+  ]  # fmt: skip
+  assert not listing.passed_over

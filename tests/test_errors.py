@@ -1,5 +1,9 @@
 import errno
 
+import cv2
+import numpy as np
+import pytest
+
 from manloc_jax import errors
 from manloc_jax.training import checkpoint
 
@@ -28,3 +32,15 @@ def test_only_unfinished_checkpoints_are_removed(tmp_path):
 
 def test_a_user_error_is_no_failed_conversion():
   assert errors.UserError.__base__ is Exception
+
+
+def test_missing_memory_is_known_whichever_library_lacks_it():
+  with pytest.raises(cv2.error) as opencv:
+    cv2.resize(np.zeros((2, 2, 3), np.uint8), (1 << 20, 1 << 20))
+  assert errors.is_out_of_memory(opencv.value)
+  with pytest.raises(MemoryError) as numpy:
+    np.zeros(1 << 60, np.uint8)
+  assert errors.is_out_of_memory(numpy.value)
+  assert errors.is_out_of_memory(RuntimeError('RESOURCE_EXHAUSTED: 5 bytes'))
+  assert not errors.is_out_of_memory(OSError('cable'))
+  assert not errors.is_out_of_memory(errors.UserError('Out of memory'))

@@ -4,11 +4,18 @@ import argparse
 import json
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from manloc_jax import errors
 from manloc_jax import run_config
 
 # Everything heavy is imported where it is used: help comes at once.
+if TYPE_CHECKING:
+  from manloc_jax.data import image_files
+  from manloc_jax.localization import batch
+  from manloc_jax.localization import localizer as localizer_lib
+
+SUMMARY = 'summary.json'  # In the folder for results.
 
 
 def add_to(commands) -> None:
@@ -68,24 +75,33 @@ def add_to(commands) -> None:
 def run(args: argparse.Namespace) -> int:
   """Localizes; prints a line of JSON for each image.
 
+  Beside the results `summary.json` tells which images failed and what was
+  passed over in folders.
+
   Returns:
-    0 if all images could be used, 1 if some and 2 if none.
+    0 if all images could be used, 1 if some, and 2 if none. A folder that
+    cannot be read counts as an image that could not be used.
 
   Raises:
     UserError: It cannot begin.
   """
   from manloc_jax.data import image_files
+  from manloc_jax.data.storage import folders
 
-  out = pathlib.Path(args.out)
-  found = image_files.find(args.paths, out)
-  if not found:
+  if not args.out:
+    folders.make_writable(args.out, '--out')
+  listing = image_files.find(args.paths, pathlib.Path(args.out))
+  if not listing.images:
+    reasons = _enumerate(listing.counts())
+    passed_over = f' (passed over: {reasons})' if reasons else ''
     raise errors.UserError(
-        f'There is no image in {", ".join(args.paths)}; name files or folders'
-        ' of images.'
+        f'There is no image in {", ".join(args.paths)}{passed_over}; name'
+        ' files or folders of images.'
     )
+  out = folders.make_writable(args.out, '--out')
   from manloc_jax.localization import factory
 
-  detector = factory.make(
+  localizer = factory.make(
       args.method,
       args.workdir,
       threshold=args.threshold,
@@ -93,31 +109,80 @@ def run(args: argparse.Namespace) -> int:
       stride=args.stride,
       gate=args.gate,
   )
-  return _process(found, detector, out, args.format)
+  return _process(listing, localizer, out, args.format)
 
 
-def _process(found, detector, out: pathlib.Path, heat_format: str) -> int:
+def _process(
+    listing: 'image_files.Listing',
+    localizer: 'localizer_lib.Localizer',
+    out: pathlib.Path,
+    heat_format: str,
+) -> int:
   import tqdm
 
   from manloc_jax.localization import batch
 
+  (out / SUMMARY).unlink(missing_ok=True)  # It may tell of other images.
   failed, skipped = [], 0
-  records = batch.localize_files(found, detector, out, heat_format)
+  records = batch.localize_files(listing.images, localizer, out, heat_format)
+  total = len(listing.images)
   # No bar without a terminal.
-  bar = tqdm.tqdm(records, total=len(found), unit='image', disable=None)
+  bar = tqdm.tqdm(records, total=total, unit='image', disable=None)
   for record in bar:
     tqdm.tqdm.write(json.dumps(record), file=sys.stdout)
     skipped += 'skipped' in record
     if 'error' in record:
-      failed.append(record['error'])
-  for reason in failed:
+      failed.append(record)
+  return _conclude(listing, failed, skipped, out)
+
+
+def _conclude(
+    listing: 'image_files.Listing',
+    failed: 'list[batch.Record]',
+    skipped: int,
+    out: pathlib.Path,
+) -> int:
+  """Writes the summary, says what could not be used; returns the exit code."""
+  from manloc_jax import files
+  from manloc_jax.data import walk
+
+  total = len(listing.images)
+  done = total - len(failed)
+  summary = {
+      'images': total,
+      'localized': done,
+      'skipped': skipped,
+      'failed': failed,
+      'passed_over': listing.counts(),
+      'passed_over_paths': [
+          {'path': str(item.path), 'reason': item.reason.value}
+          for item in listing.passed_over
+      ],
+  }
+  files.write_json(out / SUMMARY, summary)
+  unreadable = [
+      f'The folder {item.path} cannot be read; make it readable and run the'
+      ' same command again.'
+      for item in listing.passed_over
+      if item.reason == walk.Reason.UNREADABLE
+  ]
+  for reason in [*(record['error'] for record in failed), *unreadable]:
     print(errors.printable(reason), file=sys.stderr)
-  done = len(found) - len(failed)
+  if listing.passed_over:
+    print(
+        f'Passed over in folders: {_enumerate(listing.counts())}.',
+        file=sys.stderr,
+    )
   print(
-      f'{done} of {len(found)} images localized, {skipped} of them before;'
-      f' results are in {str(out)!r}.',
+      f'{done} of {total} images localized, {skipped} of them before;'
+      f' results are in {str(out)!r}, and {SUMMARY} there lists what was left'
+      ' out.',
       file=sys.stderr,
   )
-  if not failed:
+  if not failed and not unreadable:
     return 0
   return 1 if done else 2
+
+
+def _enumerate(counts: dict[str, int]) -> str:
+  return ', '.join(f'{count} {reason}' for reason, count in counts.items())

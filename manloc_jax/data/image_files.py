@@ -1,13 +1,15 @@
 """What a user names on the command line, as image files."""
 
+import collections
 from collections.abc import Iterator, Sequence
 import dataclasses
 import glob
 import os
 import pathlib
 
-from manloc_jax.data import image_formats
+from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data import walk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,13 +25,54 @@ class Input:
   name: str
 
 
+@dataclasses.dataclass(frozen=True)
+class PassedOver:
+  """A file or folder that a search of a folder left out."""
+
+  path: pathlib.Path
+  reason: walk.Reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+  """The image files that were named, and what was passed over in folders."""
+
+  images: list[Input]
+  passed_over: list[PassedOver]
+
+  def counts(self) -> dict[str, int]:
+    """Returns how many files and folders were passed over for each reason."""
+    counts = collections.Counter(item.reason for item in self.passed_over)
+    return {
+        reason.value: counts[reason]
+        for reason in walk.Reason
+        if counts[reason]
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+  """A file that may be listed.
+
+  Attributes:
+    image: It.
+    is_named: Whether it was named itself, or by a pattern.
+    is_linked: Whether a search came to it through a link.
+  """
+
+  image: Input
+  is_named: bool = False
+  is_linked: bool = False
+
+
 def find(
     named: Sequence[str], results: pathlib.Path | None = None
-) -> list[Input]:
+) -> Listing:
   """Lists files, the images of folders, and what patterns stand for.
 
-  A file counts whatever its suffix, and a name that stands for nothing is
-  listed as a file, so that reading it says so.
+  A file that is named counts whatever its suffix, and a name that stands for
+  nothing is listed as a file, so that reading it says so. Links in folders are
+  followed; what they lead to is listed once.
 
   Args:
     named: Files, folders, which are searched with those below them, and
@@ -41,46 +84,131 @@ def find(
     DataError: A folder lies inside that for results, or the results of two
       files would have one name.
   """
-  found = {}  # By path: one named twice counts once.
-  names = {}
+  candidates, passed_over = [], []
   for text in named:
     is_pattern = not os.path.lexists(text) and glob.has_magic(text)
     matches = sorted(glob.glob(text, recursive=True)) if is_pattern else []
     for match in matches or [text]:
-      for one in _expand(match, results):
-        place = os.path.abspath(one.path)
-        other = names.setdefault(one.name, place)
-        if results is not None and other != place:
-          raise spec.DataError(
-              f'{other} and {place} would both have results named {one.name};'
-              ' name a folder that holds both, or use two result folders.'
-          )
-        found.setdefault(place, one)
-  return list(found.values())
+      for item in _expand(match, results):
+        if isinstance(item, PassedOver):
+          passed_over.append(item)
+        else:
+          candidates.append(item)
+  listed, repeated = _without_repetition(candidates)
+  if results is not None:
+    _check_names(listed)
+  return Listing(listed, [*passed_over, *repeated])
+
+
+def _without_repetition(
+    candidates: Sequence[_Candidate],
+) -> tuple[list[Input], list[PassedOver]]:
+  """Lists every file once; files are preferred to links to them."""
+  listed: dict[str, Input] = {}
+  targets = set()
+  repeated = []
+  for is_linked in (False, True):
+    for candidate in candidates:
+      if candidate.is_linked != is_linked:
+        continue
+      path = candidate.image.path
+      place, target = os.path.abspath(path), os.path.realpath(path)
+      if place in listed:
+        continue
+      if target in targets and not candidate.is_named:
+        if is_linked:
+          repeated.append(PassedOver(path, walk.Reason.REPEATED))
+        continue
+      targets.add(target)
+      listed[place] = candidate.image
+  order = {id(item.image): i for i, item in enumerate(candidates)}
+  return sorted(listed.values(), key=lambda image: order[id(image)]), repeated
+
+
+def _check_names(listed: Sequence[Input]) -> None:
+  places: dict[str, str] = {}
+  for image in listed:
+    place = os.path.abspath(image.path)
+    other = places.setdefault(image.name, place)
+    if other != place:
+      raise spec.DataError(
+          f'{other} and {place} would both have results named {image.name};'
+          ' name a folder that holds both, or use two result folders.'
+      )
 
 
 def _expand(
     named: str, results: pathlib.Path | None
-) -> Iterator[Input]:
+) -> Iterator[_Candidate | PassedOver]:
   path = pathlib.Path(named)
   if not os.path.isdir(named):  # An empty name is none, and no path knows it.
-    yield Input(path, path.name)
+    yield _Candidate(Input(path, path.name), is_named=True)
     return
   out = None if results is None else os.path.realpath(results)
-  if out and os.path.commonpath([out, os.path.realpath(path)]) == out:
+  if out and _is_inside(os.path.realpath(path), out):
     raise spec.DataError(
         f'{path} lies in the folder for results, {results}, where no image is'
         ' taken for input; choose another folder for results.'
     )
-  for folder, below, files in os.walk(path):
-    below[:] = sorted(
-        name
-        for name in below
-        if name[0] != '.'
-        and os.path.realpath(os.path.join(folder, name)) != out
-    )
-    for name in sorted(files):
-      suffix = os.path.splitext(name)[1].lower()
-      if suffix in image_formats.SUFFIXES and name[0] != '.':
-        file = pathlib.Path(folder, name)
-        yield Input(file, file.relative_to(path).as_posix())
+  yield from _search(path, out)
+
+
+def _search(
+    root: pathlib.Path, out: str | None
+) -> Iterator[_Candidate | PassedOver]:
+  """Searches a folder and those below it, and follows links.
+
+  Args:
+    root: The folder.
+    out: Real path of the folder for results, which is left out.
+  """
+  real_root = pathlib.Path(os.path.realpath(root))
+  visited: set[str] = set()  # Targets of links.
+  passed_over: list[PassedOver] = []
+
+  def pass_over(path: pathlib.Path, reason: walk.Reason) -> None:
+    passed_over.append(PassedOver(path, reason))
+
+  def skip(folder: pathlib.Path) -> bool:
+    real = os.path.realpath(folder)
+    if out and _is_inside(real, out):
+      return True
+    if not folder.is_symlink():
+      return False
+    if real in visited or _is_shown(pathlib.Path(real), real_root):
+      pass_over(folder, walk.Reason.REPEATED)
+      return True
+    visited.add(real)
+    return False
+
+  def take_note(error: OSError) -> None:
+    pass_over(pathlib.Path(error.filename), walk.Reason.UNREADABLE)
+
+  for folder, names in walk.walk(root, take_note, skip, pass_over):
+    for name in names:
+      yield _judge(folder / name, root, real_root)
+  yield from passed_over
+
+
+def _judge(
+    path: pathlib.Path, root: pathlib.Path, real_root: pathlib.Path
+) -> _Candidate | PassedOver:
+  """Tells whether a file of a folder is listed, from its name alone."""
+  if path.suffix.lower() not in images.SUFFIXES:
+    return PassedOver(path, walk.Reason.SUFFIX)
+  if path.is_symlink() and not os.path.exists(path):
+    return PassedOver(path, walk.Reason.BROKEN_LINK)
+  name = path.relative_to(root)
+  is_linked = os.path.realpath(path) != os.path.join(real_root, name)
+  return _Candidate(Input(path, name.as_posix()), is_linked=is_linked)
+
+
+def _is_shown(real: pathlib.Path, real_root: pathlib.Path) -> bool:
+  """Tells whether a search comes to a folder without links."""
+  return real.is_relative_to(real_root) and not any(
+      part[0] == '.' for part in real.relative_to(real_root).parts
+  )
+
+
+def _is_inside(path: str, folder: str) -> bool:
+  return os.path.commonpath([folder, path]) == folder

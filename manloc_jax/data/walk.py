@@ -6,16 +6,28 @@ passed over, and so is what macOS adds to archives.
 """
 
 from collections.abc import Callable, Iterator
+import enum
 import os
 import pathlib
 
 _ARCHIVE_EXTRAS = '__MACOSX'
 
 
+class Reason(enum.StrEnum):
+  """Why a file or folder is passed over, as people read it."""
+
+  SUFFIX = 'not named as images'
+  HIDDEN = 'hidden'
+  REPEATED = 'links to what is listed already'
+  BROKEN_LINK = 'links that lead nowhere'
+  UNREADABLE = 'folders that cannot be read'
+
+
 def walk(
     root: str | pathlib.Path,
     on_unreadable: Callable[[OSError], None],
     skip: Callable[[pathlib.Path], bool] = lambda folder: False,
+    on_passed_over: Callable[[pathlib.Path, Reason], None] | None = None,
 ) -> Iterator[tuple[pathlib.Path, list[str]]]:
   """Yields each folder and the names of its files, in the order of names.
 
@@ -24,28 +36,39 @@ def walk(
     on_unreadable: Called for a folder that cannot be read, with the error
       that names it; it raises, or takes note.
     skip: Tells which folders are not entered.
+    on_passed_over: Called for what is hidden and for links that end here.
 
   Yields:
     A folder, `root` or one below it, and its files' names, sorted.
   """
   root = os.fspath(root)
   above = {root: (pathlib.Path(os.path.realpath(root)),)}
-  found = os.walk(root, onerror=on_unreadable, followlinks=True)
-  for folder, below, names in found:
+
+  def pass_over(path: str, reason: Reason) -> None:
+    if on_passed_over is not None:
+      on_passed_over(pathlib.Path(path), reason)
+
+  for folder, below, names in os.walk(root, True, on_unreadable, True):
     chain = above.pop(folder)
     entered = []
     for name in sorted(below):
       path = os.path.join(folder, name)
       real = pathlib.Path(os.path.realpath(path))
-      is_loop = any(one.is_relative_to(real) for one in chain)
-      if is_loop or _is_hidden(name) or skip(pathlib.Path(path)):
-        continue
-      above[path] = (*chain, real)
-      entered.append(name)
+      if _is_hidden(name):
+        pass_over(path, Reason.HIDDEN)
+      elif any(one.is_relative_to(real) for one in chain):
+        pass_over(path, Reason.REPEATED)
+      elif not skip(pathlib.Path(path)):
+        above[path] = (*chain, real)
+        entered.append(name)
     below[:] = entered
-    yield pathlib.Path(folder), sorted(
-        name for name in names if not _is_hidden(name)
-    )
+    shown = []
+    for name in sorted(names):
+      if _is_hidden(name):
+        pass_over(os.path.join(folder, name), Reason.HIDDEN)
+      else:
+        shown.append(name)
+    yield pathlib.Path(folder), shown
 
 
 def _is_hidden(name: str) -> bool:

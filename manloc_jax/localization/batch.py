@@ -42,7 +42,7 @@ def localize_files(
   Results appear below `out`, named after the input: `NAME.heat.png` with the
   score times 65535 (or the raw map, on the scale of its method, as `.npy` or
   as the array `score` of `.npz`, f32[h, w]), `NAME.mask.png` with 255 where
-  manipulated, `NAME.overlay.png`, see `plots.overlay`, and last `NAME.json`,
+  manipulated, `NAME.overlay.png`, see `overlay.draw`, and last `NAME.json`,
   the record in one line.
 
   Args:
@@ -52,59 +52,91 @@ def localize_files(
     heat_format: One of `FORMATS`.
 
   Yields:
-    The record of each image: what was found, with what, and where it is
-    written; with `image` and `error` alone if it cannot be used. Images whose
-    results are there, from the same bytes, weights and settings, give their
-    old record with `skipped`.
+    The record of each image: what was localized, with what, and where it is
+    written; with `image` and `error` alone if it cannot be used, and besides
+    `not_applicable` if the method cannot say anything of it. Images whose
+    results are there, from the same bytes, weights and hyperparameters, give
+    their old record with `skipped`.
 
   Raises:
     UserError: The disk is full, or the weights are broken.
   """
-  for one in inputs:
+  for image_file in inputs:
     try:
-      yield _localize_file(one, localizer, out, heat_format)
-    except (spec.DataError, OSError, MemoryError) as error:
-      if errors.is_disk_full(error):
-        raise errors.UserError(
-            f'The disk of {str(out)!r} is full; free some space and run the'
-            ' same command again: it skips what is done.'
-        ) from error
-      reason = str(error) or 'There is not enough memory for this image.'
-      yield {'image': str(one.path), 'error': reason}
+      record = _localize_file(image_file, localizer, out, heat_format)
+    except Exception as error:
+      record = {
+          'image': str(image_file.path),
+          'error': _explain(error, image_file.path, out),
+      }
+      if isinstance(error, localizer_lib.NotApplicable):
+        record['not_applicable'] = True
+    yield record
+
+
+def _explain(
+    error: Exception, path: pathlib.Path, out: pathlib.Path
+) -> str:
+  """Returns why an image could not be localized, in one sentence.
+
+  Raises:
+    UserError: The reason holds for other images, too.
+    Exception: It is a bug.
+  """
+  if errors.is_disk_full(error):
+    raise errors.UserError(
+        f'The disk of {str(out)!r} is full; free some space and run the same'
+        ' command again: it skips what is done.'
+    ) from error
+  if isinstance(error, spec.DataError):
+    return str(error)
+  if errors.is_out_of_memory(error):
+    return (
+        f'There is not enough memory for {path}; crop it, or localize it on a'
+        ' machine with more.'
+    )
+  if isinstance(error, OSError):
+    reason = error.strerror or str(error)
+    place = error.filename or path
+    return (
+        f'{path} cannot be localized: {place} could not be read or written'
+        f' ({reason}); run the same command again.'
+    )
+  raise error
 
 
 def _localize_file(
-    one: image_files_lib.Input,
+    image_file: image_files_lib.Input,
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str,
 ) -> Record:
-  origin = {**localizer.provenance, 'image_sha256': _digest(one.path)}
+  origin = {**localizer.provenance, 'image_sha256': _digest(image_file.path)}
   names = {
-      'heat': f'{one.name}.heat.{heat_format}',
-      'mask': f'{one.name}.mask.png',
-      'overlay': f'{one.name}.overlay.png',
+      'heat': f'{image_file.name}.heat.{heat_format}',
+      'mask': f'{image_file.name}.mask.png',
+      'overlay': f'{image_file.name}.overlay.png',
   }
-  if len(os.fsencode(pathlib.Path(one.name).name)) > _LONGEST_NAME:
+  if len(os.fsencode(pathlib.Path(image_file.name).name)) > _LONGEST_NAME:
     raise spec.DataError(
-        f'{one.path} has a name of more than {_LONGEST_NAME} bytes, which'
-        ' leaves no room for the names of results; rename it.'
+        f'{image_file.path} has a name of more than {_LONGEST_NAME} bytes,'
+        ' which leaves no room for the names of results; rename it.'
     )
-  path = out / f'{one.name}.json'
+  path = out / f'{image_file.name}.json'
   if old := _read(path, {**origin, 'files': names}, out):
-    return {**old, 'image': str(one.path), 'skipped': True}
-  image = images.read_image(one.path)
+    return {**old, 'image': str(image_file.path), 'skipped': True}
+  image = images.read_image(image_file.path)
   start = time.monotonic()
-  result = localizer.localize(one.path, image)
+  result = localizer.localize(image_file.path, image)
   seconds = time.monotonic() - start
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.unlink(missing_ok=True)  # It may tell of other settings.
+  path.unlink(missing_ok=True)  # It may tell of other hyperparameters.
   picture = overlay.draw(image.pixels, result.score, result.mask)
-  heat = result.score if heat_format == 'png' else result.raw
-  _write(out / names['heat'], _HEAT[heat_format], heat)
+  heat_map = result.score if heat_format == 'png' else result.raw
+  _write(out / names['heat'], _HEAT[heat_format], heat_map)
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
-  record = describe(str(one.path), image, result, localizer, seconds)
+  record = describe(str(image_file.path), image, result, localizer, seconds)
   record |= {**origin, 'files': names}
   # Last, so that who finds it finds the rest.
   files.write_text(path, json.dumps(record) + '\n')
@@ -115,16 +147,16 @@ def describe(
     name: str,
     image: images.Decoded,
     result: localizer_lib.Result,
-    detector: localizer_lib.Localizer,
+    localizer: localizer_lib.Localizer,
     seconds: float,
 ) -> Record:
-  """Tells what was found in an image, as JSON holds it.
+  """Returns the record of an image, as JSON holds it.
 
   Args:
     name: What the image is called.
     image: It.
-    result: What was found.
-    detector: What found it.
+    result: Of the localizer.
+    localizer: What made the result.
     seconds: How long that took.
   """
   height, width = result.mask.shape
@@ -139,9 +171,9 @@ def describe(
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,
-      **detector.provenance,
-      **detector.packages,
-      'device': detector.device,
+      **localizer.provenance,
+      **localizer.packages,
+      'device': localizer.device,
       'seconds': seconds,
       'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
   }

@@ -14,6 +14,7 @@ from manloc_jax.data import image_files
 from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
+from manloc_jax.data import walk
 from manloc_jax.data import worker_pool
 from manloc_jax.data.forge import bundled
 from manloc_jax.data.splits import splits
@@ -130,14 +131,20 @@ def find(
   one group, named after the first. Nothing is decoded.
 
   Args:
-    named: As `inputs.find` takes them.
+    named: As `image_files.find` takes them.
     out: Folder for forgeries; what lies below it is no photograph.
 
   Returns:
     The photographs, sorted by name, and the files that are none.
   """
-  listed, rejected = [], []
-  found = image_files.find([str(name) for name in named])
+  listed = []
+  listing = image_files.find([str(name) for name in named])
+  found = listing.images
+  rejected = [
+      spec.Rejected(str(item.path), f'it is among the {item.reason}')
+      for item in listing.passed_over
+      if item.reason in (walk.Reason.BROKEN_LINK, walk.Reason.UNREADABLE)
+  ]
   if out is not None:
     folder = pathlib.Path(out).resolve()
     found = [

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import socket
+import tempfile
 
 from manloc_jax import errors
 from manloc_jax.data import spec
@@ -71,6 +72,32 @@ def _is_alive(process: int) -> bool:
   except PermissionError:
     return True  # Somebody else's process.
   return True
+
+
+def make_writable(path: str, flag: str) -> pathlib.Path:
+  """Makes a folder for results, with those above it, and tries to write.
+
+  It is called before any work that would be lost.
+
+  Args:
+    path: The folder.
+    flag: What the user named it by, such as `--out`.
+
+  Raises:
+    DataError: It cannot be made, or nothing can be written to it.
+  """
+  folder = pathlib.Path(path)
+  try:
+    if not path:
+      raise OSError(errno.EINVAL, 'A folder must have a name')
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+      return folder
+  except OSError as error:
+    raise spec.DataError(
+        f'No results can be written to the folder {path!r} ({error.strerror});'
+        f' choose another {flag}.'
+    ) from error
 
 
 @contextlib.contextmanager
