@@ -292,7 +292,7 @@ def test_a_read_only_folder_for_results_is_found_at_once(
   monkeypatch.setattr(tempfile, 'TemporaryFile', refuse)
   code, records, err = command(photographs)
   assert (code, records) == (2, [])
-  assert 'Read-only file system; choose another --out' in err
+  assert '(Read-only file system); choose another --out' in err
 
 
 @pytest.mark.parametrize(
