@@ -1,5 +1,7 @@
 """The fusion of classical evidence: measuring, weighing, keeping weights."""
 
+import json
+import os
 import pickle
 import tracemalloc
 
@@ -39,7 +41,7 @@ def random_weights(seed=0):
       model=model,
       params=jax.tree.unflatten(tree, leaves),
       mean=np.zeros(COUNT, np.float32),
-      spread=np.ones(COUNT, np.float32),
+      std=np.ones(COUNT, np.float32),
       threshold=0.25,
       provenance={'step': 3},
   )
@@ -138,12 +140,12 @@ def test_reach_is_as_far_as_a_logit_sees():
   np.testing.assert_array_equal(changed, np.arange(reach, 3 * reach + 1))
 
 
-def test_description_is_relative_to_the_image():
+def test_normalized_features_are_relative_to_the_image():
   rng = np.random.default_rng(0)
   found = rng.standard_normal((20, 30, COUNT))
-  mean, spread = np.zeros(COUNT), np.ones(COUNT)
-  blocks, typical = network.describe(found, mean, spread)
-  moved, moved_typical = network.describe(found + 0.5, mean, spread)
+  mean, std = np.zeros(COUNT), np.ones(COUNT)
+  blocks, typical = network.normalize(found, mean, std)
+  moved, moved_typical = network.normalize(found + 0.5, mean, std)
   np.testing.assert_allclose(
       blocks[..., COUNT:], moved[..., COUNT:], atol=1e-4
   )
@@ -159,23 +161,84 @@ def test_weights_come_back(file):
   assert (found.threshold, found.provenance) == (0.25, {'step': 3})
 
 
-def test_foreign_files_are_refused_in_a_sentence(file, tmp_path):
+def _with_facts(content: bytes, **changes) -> bytes:
+  """Returns the bytes of a weights file with other facts."""
+  size = int.from_bytes(content[:8], 'little')
+  header = json.loads(content[8 : 8 + size])
+  facts = json.loads(header['__metadata__']['manloc']) | changes
+  header['__metadata__']['manloc'] = json.dumps(facts)
+  text = json.dumps(header).encode()
+  return len(text).to_bytes(8, 'little') + text + content[8 + size :]
+
+
+_NOT_WEIGHTS = 'does not hold the weights of a fusion'
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda content: b'', _NOT_WEIGHTS),
+        (lambda content: pickle.dumps({'params': 1}), _NOT_WEIGHTS),
+        (
+            lambda content: safetensors_numpy.save({'params/x': np.zeros(3)}),
+            _NOT_WEIGHTS,
+        ),
+        (lambda content: content[:-100], _NOT_WEIGHTS),
+        (lambda content: _with_facts(content, model=3), _NOT_WEIGHTS),
+        (
+            lambda content: _with_facts(
+                content, model={'width': -1, 'dilations': [1]}
+            ),
+            _NOT_WEIGHTS,
+        ),
+        (
+            lambda content: _with_facts(
+                content, model={'width': 8, 'dilations': [40]}
+            ),
+            _NOT_WEIGHTS,
+        ),
+        (lambda content: _with_facts(content, threshold=None), _NOT_WEIGHTS),
+        (
+            lambda content: _with_facts(content, threshold=float('nan')),
+            _NOT_WEIGHTS,
+        ),
+        (
+            lambda content: _with_facts(content, format='manloc fusion 9'),
+            'was written for other features',
+        ),
+        (
+            lambda content: _with_facts(content, evidence=['luma']),
+            'was written for other features',
+        ),
+        (
+            lambda content: _with_facts(
+                content, model={'width': 9, 'dilations': [1, 1, 2, 4]}
+            ),
+            'has',
+        ),
+        (lambda content: content + bytes(64_000_000), 'is larger than'),
+    ],
+)
+def test_foreign_files_are_refused_in_a_sentence(
+    change, words, file, tmp_path
+):
   bad = tmp_path / 'bad.safetensors'
-  tensors = {'params/x': np.zeros(3, np.float32)}
-  for content in (
-      b'',
-      pickle.dumps({'params': 1}),
-      safetensors_numpy.save(tensors),
-      file.read_bytes()[:-100],
-      file.read_bytes().replace(b'fusion 1', b'fusion 9'),
-      file.read_bytes().replace(b'"width\\": 8', b'"width\\": 9'),
-      file.read_bytes().replace(b'"luma_right', b'"luma_wrong'),
+  bad.write_bytes(change(file.read_bytes()))
+  with pytest.raises(errors.UserError, match=f'bad.safetensors.* {words}'):
+    weights_lib.load(bad)
+
+
+def test_what_is_no_file_of_weights_is_refused(file, tmp_path):
+  os.mkfifo(tmp_path / 'pipe')
+  for path, words in (
+      (tmp_path / 'missing', 'There is no file .*missing'),
+      (file / 'below', 'There is no file .*below'),
+      (tmp_path, 'no regular file'),
+      (tmp_path / 'pipe', 'no regular file'),
+      (tmp_path / ('x' * 300), 'cannot be read .File name too long'),
   ):
-    bad.write_bytes(content)
-    with pytest.raises(errors.UserError, match='bad.safetensors'):
-      weights_lib.load(bad)
-  with pytest.raises(errors.UserError, match='no file'):
-    weights_lib.load(tmp_path / 'missing')
+    with pytest.raises(errors.UserError, match=words):
+      weights_lib.load(path)
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 3000), (130, 700), (513, 96)])
@@ -209,7 +272,7 @@ def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
   forged[40:140, 300:420] = forged[150:250, 60:180]
   for name in ('luma', 'copy'):  # Of which no block knows the others.
     kind = features.NAMES.index(name)
-    monkeypatch.setattr(one, 'weigh', lambda x, kind=kind: x[..., kind])
+    monkeypatch.setattr(one, 'fuse', lambda x, kind=kind: x[..., kind])
     whole = one.score_map(forged)
     with monkeypatch.context() as patch:
       patch.setattr(localizer, '_TILE_PIXELS', 40_000)
@@ -232,11 +295,11 @@ def test_photographs_are_one_tile(height, width, tiles):
   assert down * across == tiles
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path):
+def test_weights_that_are_not_finite_are_refused(tmp_path):
   weights = random_weights()
   weights.mean[3] = np.nan
   weights_lib.save(tmp_path / 'bad', weights)
-  with pytest.raises(errors.UserError, match='no numbers'):
+  with pytest.raises(errors.UserError, match='not finite'):
     weights_lib.load(tmp_path / 'bad')
 
 

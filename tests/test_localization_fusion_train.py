@@ -17,6 +17,7 @@ from manloc_jax.localization.fusion import examples as examples_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import train
 from manloc_jax.localization.fusion import weights as weights_lib
+from manloc_jax.training import checkpoint
 
 COUNT = len(features.NAMES)
 
@@ -48,8 +49,10 @@ def config(tmp_path):
 def parts(monkeypatch):
   parts = {'train': [example(i) for i in range(12)]}
   parts['val'] = [example(i) for i in range(100, 104)]
-  drawn = {part: part for part in parts}
-  monkeypatch.setattr(examples_lib, 'draw', lambda data: (drawn, 'digest'))
+  by_split = {part: part for part in parts}
+  monkeypatch.setattr(
+      examples_lib, 'split_records', lambda data: (by_split, 'digest')
+  )
   monkeypatch.setattr(
       examples_lib, 'collect', lambda data, records, part: parts[records]
   )
@@ -98,11 +101,82 @@ def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
     train.train(config, str(tmp_path))
 
 
+@pytest.mark.parametrize('place', ['crop', 'score'])
+def test_a_diverged_run_is_refused(place, config, parts, tmp_path, monkeypatch):
+  """Whether the loss shows it or only the scores of the last parameters."""
+  if place == 'crop':
+    make = train.Crops.__getitem__
+
+    def broken(self, step):
+      blocks, *others = make(self, step)
+      return blocks * (np.nan if step == 30 else 1), *others
+
+    monkeypatch.setattr(train.Crops, '__getitem__', broken)
+    words = 'The loss is nan at step 40; choose a smaller'
+  else:
+    score = train.network.make_scores
+    monkeypatch.setattr(
+        train.network,
+        'make_scores',
+        lambda model: lambda *args: np.nan * score(model)(*args),
+    )
+    words = 'The validation score is nan at step 20; choose a smaller'
+  with pytest.raises(errors.UserError, match=words):
+    train.train(config, str(tmp_path))
+  # What was best before stays, and nothing else is there.
+  assert (tmp_path / 'fusion.safetensors').exists() == (place == 'crop')
+
+
+@pytest.mark.parametrize('value', [0, 255])
+def test_a_constant_validation_split_is_refused(
+    value, config, parts, tmp_path
+):
+  for x in parts['val']:
+    x.fraction[:] = value
+  with pytest.raises(errors.UserError, match='no score can choose weights'):
+    train.train(config, str(tmp_path))
+  parts['val'].append(example(7))
+  config.num_steps = config.eval_every_steps = 2
+  train.train(config, str(tmp_path))
+
+
+def test_a_run_that_the_cluster_stops_is_saved_and_goes_on(
+    config, parts, tmp_path, monkeypatch
+):
+  whole, stopped = str(tmp_path / 'whole'), str(tmp_path / 'stopped')
+  train.train(config, whole)
+  steps = []
+
+  def preempted(self, step):
+    steps.append(step)
+    return step == 27
+
+  with monkeypatch.context() as patch:
+    manager = checkpoint.ocp.CheckpointManager
+    patch.setattr(manager, 'reached_preemption', preempted)
+    save = checkpoint.save
+    patch.setattr(
+        checkpoint,
+        'save',
+        lambda *args, force: save(*args, force=force or args[1] == 27),
+    )
+    assert train.train(config, stopped) is None
+  assert steps[-1] == 27
+  train.train(config, stopped)
+  mine, yours = (
+      weights_lib.load(f'{folder}/fusion.safetensors').params
+      for folder in (whole, stopped)
+  )
+  np.testing.assert_array_equal(
+      mine['Dense_0']['kernel'], yours['Dense_0']['kernel']
+  )
+
+
 def test_batches_depend_on_their_number_alone(config, parts):
-  mean, spread = train.moments(parts['train'])
-  one = train.Crops(parts['train'], mean, spread, config)
+  mean, std = train.moments(parts['train'])
+  one = train.Crops(parts['train'], mean, std, config)
   one[3]
-  other = train.Crops(parts['train'], mean, spread, config)
+  other = train.Crops(parts['train'], mean, std, config)
   for mine, yours in zip(one[7], other[7], strict=True):
     np.testing.assert_array_equal(mine, yours)
   assert not np.array_equal(one[7][3], one[8][3])
@@ -110,9 +184,9 @@ def test_batches_depend_on_their_number_alone(config, parts):
 
 def test_crops_larger_than_the_image_are_marked(config, parts):
   config.crop = 32
-  mean, spread = train.moments(parts['train'])
+  mean, std = train.moments(parts['train'])
   blocks, _, inside, shares = train.Crops(
-      parts['train'], mean, spread, config
+      parts['train'], mean, std, config
   )[0]
   assert blocks.shape == (4, 32, 32, 2 * COUNT)
   assert inside[:, :20, :24].all()
@@ -135,8 +209,8 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
   collect = lambda: examples_lib.collect(config.data, records, 'train')
   (found,) = collect()  # Nobody can use the second one.
   assert found.image_id == 'a'
-  assert found.evidence.shape == (9, 12, COUNT)
-  assert 100 < found.share[:8, :11].mean() < 155
+  assert found.features.shape == (9, 12, COUNT)
+  assert 100 < found.fraction[:8, :11].mean() < 155
   measure = examples_lib.measure
   seen = []
   monkeypatch.setattr(
@@ -145,7 +219,7 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
       lambda record, *args: seen.append(record) or measure(record, *args),
   )
   (again,) = collect()
-  np.testing.assert_array_equal(found.evidence, again.evidence)
+  np.testing.assert_array_equal(found.features, again.features)
   assert [record.image_id for record in seen] == ['b']
 
 
@@ -171,7 +245,7 @@ def test_the_command_trains_on_a_forged_set(tmp_path):
   assert done.returncode == 0, done.stderr
   weights = weights_lib.load(workdir / 'fusion.safetensors')
   assert weights.provenance['step'] == 2
-  drawn, digest = examples_lib.draw(
+  drawn, digest = examples_lib.split_records(
       config_dict.ConfigDict({
           **config_lib.get_config().data.to_dict(), 'root': str(root)
       })

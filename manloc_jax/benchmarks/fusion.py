@@ -64,7 +64,7 @@ def _parts(path: pathlib.Path) -> dict[str, float]:
   copies, _ = _timed(features.find_copies, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
   measuring, measured = _timed(features.measure, pixels, steps, None)
-  network, _ = _timed(detector.weigh, measured)
+  network, _ = _timed(detector.fuse, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)
   rest, _ = _timed(localizer_lib.summarize, score, score, 0.5)

@@ -7,7 +7,7 @@ import glob
 import os
 import pathlib
 
-from manloc_jax.data import images
+from manloc_jax.data import image_formats
 from manloc_jax.data import spec
 from manloc_jax.data import walk
 
@@ -194,7 +194,7 @@ def _judge(
     path: pathlib.Path, root: pathlib.Path, real_root: pathlib.Path
 ) -> _Candidate | PassedOver:
   """Tells whether a file of a folder is listed, from its name alone."""
-  if path.suffix.lower() not in images.SUFFIXES:
+  if path.suffix.lower() not in image_formats.SUFFIXES:
     return PassedOver(path, walk.Reason.SUFFIX)
   if path.is_symlink() and not os.path.exists(path):
     return PassedOver(path, walk.Reason.BROKEN_LINK)

@@ -7,16 +7,19 @@ import time
 from manloc_jax import errors
 
 
-def check_finite(loss: float, step: int, remedy: str) -> None:
+def check_finite(
+    value: float, step: int, remedy: str, name: str = 'loss'
+) -> None:
   """Raises UserError where a network has diverged.
 
   Args:
-    loss: Of the update or of several.
+    value: Such as the loss of an update, or its mean over several.
     step: Updates so far.
     remedy: What to do, the end of the sentence without its full stop.
+    name: What the value is called.
   """
-  if not math.isfinite(loss):
-    raise errors.UserError(f'The loss is {loss} at step {step}; {remedy}.')
+  if not math.isfinite(value):
+    raise errors.UserError(f'The {name} is {value} at step {step}; {remedy}.')
 
 
 class Meter:

@@ -1,4 +1,4 @@
-"""Examples for the network: the evidence of forged images, measured once."""
+"""Examples for the network: the features of forged images, measured once."""
 
 from collections.abc import Sequence
 import contextlib
@@ -20,13 +20,13 @@ from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
-from manloc_jax.localization.fusion import features as evidence
+from manloc_jax.localization.fusion import features as features_lib
 
 # PatchMatch takes longer than all the rest: of training images it sees some
 # only, and of those without a copy fewer, to show where it errs.
-_SOUGHT = {'copy-move': 50}  # Percent of the images.
-_SOUGHT_ELSEWHERE = 10
-VERSION = 1  # Raise it where `evidence` measures something else.
+_SEARCHED = {'copy-move': 50}  # Percent of the images.
+_SEARCHED_ELSEWHERE = 10
+VERSION = 1  # Raise it where `features` measures something else.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,24 +36,25 @@ class Example:
   Attributes:
     image_id: The image.
     manipulation: What was done to it.
-    evidence: f16[rows, columns, len(evidence.NAMES)].
-    share: uint8[rows, columns], 255 times the manipulated share of a block.
+    features: f16[rows, columns, len(features.NAMES)].
+    fraction: uint8[rows, columns], 255 times the manipulated fraction of a
+      block.
   """
 
   image_id: str
   manipulation: str
-  evidence: np.ndarray
-  share: np.ndarray
+  features: np.ndarray
+  fraction: np.ndarray
 
 
-def draw(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
-  """Draws the parts of a set from names alone.
+def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
+  """Splits a set from names alone.
 
   Args:
-    data: The section of the settings, see configs/fusion.py.
+    data: The section of the config, see configs/fusion.py.
 
   Returns:
-    The manipulated images of each part, and the digest of the split.
+    The manipulated images of each split, and the digest of the split.
 
   Raises:
     DataError: There is no such set, or no such split of it.
@@ -64,24 +65,27 @@ def draw(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
         f' {", ".join(rules.RULES)}.'
     )
   records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
-  forged = {one.image_id: one for one in records if one.mask is not None}
-  split = splits.draw(
+  forged = {x.image_id: x for x in records if x.mask is not None}
+  image_ids = splits.draw(
       data.split_rule, forged.values(), data.seed, data.fractions
   )
-  parts = {part: [forged[name] for name in split[part]] for part in split}
-  return parts, splits.digest(split)
+  by_split = {
+      split: [forged[image_id] for image_id in image_ids[split]]
+      for split in image_ids
+  }
+  return by_split, splits.digest(image_ids)
 
 
 def collect(
-    data: Any, records: Sequence[spec.Record], part: str
+    data: Any, records: Sequence[spec.Record], split: str
 ) -> list[Example]:
   """Measures images, or reads what was measured before.
 
   Args:
-    data: The section of the settings.
+    data: The section of the config.
     records: Manipulated images.
-    part: Which they are; copies are sought in some images of `train`, and in
-      all of other parts.
+    split: Which they are of; copies are searched for in some images of `train`,
+      and in all of other splits.
 
   Returns:
     The examples in the order of the records. Images without a mask that fits
@@ -92,41 +96,42 @@ def collect(
   """
   cache = pathlib.Path(data.cache)
   cache.mkdir(parents=True, exist_ok=True)
-  one = functools.partial(
-      _measured, dataset=data.name, cache=cache, all_copies=part != 'train'
+  measure_record = functools.partial(
+      _measured, dataset=data.name, cache=cache, all_copies=split != 'train'
   )
   with worker_pool.ordered_map(data.workers or None) as run:
-    done = tqdm.tqdm(
-        run(one, records),
-        f'measuring {part}',
+    measured = tqdm.tqdm(
+        run(measure_record, records),
+        f'measuring {split}',
         len(records),
         unit='image',
         disable=None,
     )
-    found = [example for example in done if example is not None]
-  if not found:
+    examples = [example for example in measured if example is not None]
+  if not examples:
     raise spec.DataError(
-        f'No image of the part {part} can be used; look at the set with'
+        f'No image of the split {split} can be used; look at the set with'
         f' manloc audit {data.name} {data.root}.'
     )
-  return found
+  return examples
 
 
 def _measured(
     record: spec.Record, dataset: str, cache: pathlib.Path, all_copies: bool
 ) -> Example | None:
-  seeks = (
+  searches = (
       all_copies
       or zlib.crc32(record.image.stem.encode()) % 100
-      < _SOUGHT.get(record.manipulation, _SOUGHT_ELSEWHERE)
+      < _SEARCHED.get(record.manipulation, _SEARCHED_ELSEWHERE)
   )
-  path = cache / f'{_digest(record, dataset)}{"_copies" * seeks}.npz'
+  path = cache / f'{_digest(record, dataset)}{"_copies" * searches}.npz'
   if not path.exists():
-    found = measure(record, datasets.get(dataset), seeks)
-    if found is None:
+    measured = measure(record, datasets.get(dataset), searches)
+    if measured is None:
       return None
-    with files.replacing(path) as fresh, fresh.open('wb') as file:
-      np.savez(file, evidence=found[0], share=found[1])
+    with files.replacing(path) as temporary, temporary.open('wb') as file:
+      # The names of version 0.1, whose files are still read.
+      np.savez(file, evidence=measured[0], share=measured[1])
   with np.load(path, allow_pickle=False) as saved:
     return Example(
         record.image_id,
@@ -138,22 +143,24 @@ def _measured(
 
 def _digest(record: spec.Record, dataset: str) -> str:
   """Names what is measured by what the files hold and how they are read."""
-  facts = (VERSION, dataset, *evidence.NAMES)
+  facts = (VERSION, dataset, *features_lib.NAMES)
   digest = hashlib.sha256(' '.join(map(str, facts)).encode())
-  for path in (record.image, record.mask):
+  for path in filter(None, (record.image, record.mask)):
     with contextlib.suppress(OSError):  # Said when it is decoded.
       digest.update(path.read_bytes())
   return digest.hexdigest()[:20]
 
 
 def measure(
-    record: spec.Record, dataset: spec.Dataset, seeks_copies: bool
+    record: spec.Record, dataset: spec.Dataset, searches_copies: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
-  """Returns evidence and share of a manipulated image; see `Example`.
+  """Returns features and fractions of a manipulated image; see `Example`.
 
   None stands for an image that cannot be used: it or its mask is broken, or
   they are not of one size.
   """
+  if record.mask is None:
+    return None
   try:
     pixels = images.read_image(record.image).pixels
     mask = images.read_mask(
@@ -163,16 +170,18 @@ def measure(
     return None
   if mask.shape != pixels.shape[:2]:
     return None
-  copies = evidence.find_copies(pixels) if seeks_copies else None
-  found = evidence.measure(pixels, evidence.read_steps(record.image), copies)
-  return found.astype(np.float16), _shares(mask)
+  copies = features_lib.find_copies(pixels) if searches_copies else None
+  steps = features_lib.read_steps(record.image)
+  features = features_lib.measure(pixels, steps, copies)
+  return features.astype(np.float16), _fractions(mask)
 
 
-def _shares(mask: np.ndarray) -> np.ndarray:
-  """Returns 255 times the share of ones in every block, at the edge in part."""
-  rows, columns = (-(-side // evidence.BLOCK) for side in mask.shape)
+def _fractions(mask: np.ndarray) -> np.ndarray:
+  """Returns 255 times the fraction of ones in every block, cut at the edge."""
+  block = features_lib.BLOCK
+  rows, columns = (-(-side // block) for side in mask.shape)
   missing = [
-      (0, n * evidence.BLOCK - side)
+      (0, n * block - side)
       for n, side in zip((rows, columns), mask.shape, strict=True)
   ]
   padded = np.pad(mask, missing, 'edge') * np.uint8(255)

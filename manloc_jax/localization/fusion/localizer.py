@@ -93,7 +93,7 @@ class FusionLocalizer:
     Args:
       pixels: RGB, uint8[h, w, 3], of any size from 1x1 on.
       steps: Quantisation table of luma, int[8, 8], if the pixels come from a
-        JPEG file: much of the evidence hangs on it. See `evidence.read_steps`.
+        JPEG file: many features depend on it. See `features.read_steps`.
 
     Raises:
       ValueError: `pixels` is something else.
@@ -108,31 +108,31 @@ class FusionLocalizer:
     localizer.check_pixels(pixels)
     blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
-    # Copies are sought beside the first tile: half the time on two cores.
+    # Copies are searched for beside the first tile: half the time on two cores.
     with futures.ThreadPoolExecutor(1) as pool:
-      seeking = pool.submit(features.find_copies, pixels)
+      search = pool.submit(features.find_copies, pixels)
       down, across = _cuts(*blocks)
-      for rows, outer_rows in _parts(blocks[0], down):
-        for columns, outer_columns in _parts(blocks[1], across):
+      for rows, outer_rows in _tiles(blocks[0], down):
+        for columns, outer_columns in _tiles(blocks[1], across):
           measured = features.measure(
               pixels[_pixels(outer_rows), _pixels(outer_columns)], steps, None
           )
-          copies = seeking.result()[outer_rows, outer_columns]
+          copies = search.result()[outer_rows, outer_columns]
           features.add_copies(measured, copies)
-          scores[rows, columns] = self.weigh(measured)[
+          scores[rows, columns] = self.fuse(measured)[
               _within(rows, outer_rows), _within(columns, outer_columns)
           ]
     return _enlarge(scores, pixels.shape[:2])
 
-  def weigh(self, measured: np.ndarray) -> np.ndarray:
+  def fuse(self, measured: np.ndarray) -> np.ndarray:
     """Returns the score of every block, f32[rows, columns].
 
     Args:
-      measured: Of `evidence.measure`, with copies.
+      measured: Of `features.measure`, with copies.
     """
     weights = self._weights
-    described = network.describe(measured, weights.mean, weights.spread)
-    return self._scores(self._params, *described)
+    normalized = network.normalize(measured, weights.mean, weights.std)
+    return self._scores(self._params, *normalized)
 
 
 def _training(weights: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _training(weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cuts(rows: int, columns: int) -> tuple[int, int]:
-  """Says into how many parts to cut each side, so that no tile is too large."""
+  """Says how many tiles to cut each side, so that no tile is too large."""
   down = across = 1
   most = _TILE_PIXELS // features.BLOCK**2
   longest = _TILE_SIDE // features.BLOCK
@@ -162,8 +162,8 @@ def _cuts(rows: int, columns: int) -> tuple[int, int]:
   return down, across
 
 
-def _parts(length: int, count: int) -> Iterator[tuple[slice, slice]]:
-  """Cuts a length evenly; yields parts, without and with their margin."""
+def _tiles(length: int, count: int) -> Iterator[tuple[slice, slice]]:
+  """Cuts a length evenly; yields tiles, without and with their margin."""
   edges = [length * i // count for i in range(count + 1)]
   for low, high in zip(edges, edges[1:], strict=False):
     outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))
@@ -174,8 +174,8 @@ def _pixels(blocks: slice) -> slice:
   return slice(blocks.start * features.BLOCK, blocks.stop * features.BLOCK)
 
 
-def _within(part: slice, outer: slice) -> slice:
-  return slice(part.start - outer.start, part.stop - outer.start)
+def _within(inner: slice, outer: slice) -> slice:
+  return slice(inner.start - outer.start, inner.stop - outer.start)
 
 
 def _enlarge(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

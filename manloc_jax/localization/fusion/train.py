@@ -1,19 +1,26 @@
 """Training of the fusion on a set of forged images.
 
-Evidence is measured once and kept; a killed run goes on where it was saved.
+Features are measured once and kept; a killed run goes on where it was saved.
+
+The loop shares checkpoints, progress, metrics and refusals with that of the
+paper's networks, `training.train`, and is one of its own all the same. There is
+one device and no input pipeline: a batch is made of its step's number alone.
+The loss is the mean since the last evaluation, and an evaluation also finds the
+threshold that the weights are saved with. The state is Flax's, without a key,
+so that runs of version 0.1 go on from their checkpoints.
 """
 
 from collections.abc import Callable, Sequence
 import pathlib
 from typing import Any
 
+from absl import logging
 from flax.training import train_state
 import jax
 import ml_collections
 import numpy as np
 import optax
 from sklearn import metrics as sklearn_metrics
-import tqdm
 
 from manloc_jax import errors
 from manloc_jax import pretrained
@@ -23,71 +30,90 @@ from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer as metric_writer_lib
+from manloc_jax.training import progress as progress_lib
+
+# Against a loss or a score that is not finite.
+_REMEDY = 'choose a smaller --config.learning_rate, and another --workdir'
 
 
 def moments(
     examples: Sequence[examples_lib.Example],
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean and standard deviation of evidence over blocks, f32[n].
+  """Returns mean and standard deviation of features over blocks, f32[n].
 
   Whether copies are known, and what is then known of them, differs between
   training and use, and is left as it is.
   """
-  flat = [x.evidence.reshape(-1, x.evidence.shape[-1]) for x in examples]
+  flat = [x.features.reshape(-1, x.features.shape[-1]) for x in examples]
   means = [x.mean(axis=0, dtype=np.float64) for x in flat]
   squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in flat]
   mean = np.mean(means, axis=0)
-  spread = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
-  mean[-2:], spread[-2:] = 0, 0.25
-  return mean.astype(np.float32), spread.astype(np.float32)
+  std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
+  mean[-2:], std[-2:] = 0, 0.25
+  return mean.astype(np.float32), std.astype(np.float32)
 
 
 class Crops:
   """Random crops of examples, the batch of a step from its number alone."""
 
-  def __init__(self, examples, mean, spread, config):
-    self._shares = [x.share for x in examples]
-    described = [network.describe(x.evidence, mean, spread) for x in examples]
-    self._blocks = [blocks.astype(np.float16) for blocks, _ in described]
-    self._typical = [typical for _, typical in described]
+  def __init__(
+      self,
+      examples: Sequence[examples_lib.Example],
+      mean: np.ndarray,
+      std: np.ndarray,
+      config: ml_collections.ConfigDict,
+  ):
+    """Normalizes examples once.
+
+    Args:
+      examples: Those of training.
+      mean: f32[n], of `moments`.
+      std: f32[n], of `moments`.
+      config: See configs/fusion.py.
+    """
+    self._fractions = [x.fraction for x in examples]
+    normalized = [network.normalize(x.features, mean, std) for x in examples]
+    self._blocks = [blocks.astype(np.float16) for blocks, _ in normalized]
+    self._statistics = [statistics for _, statistics in normalized]
     self._config = config
 
   def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
-    """Returns blocks, typical values, inside and shares of a batch."""
+    """Returns blocks, statistics, inside and fractions of a batch."""
     rng = np.random.default_rng((self._config.seed, step))
     side, size = self._config.crop, self._config.batch_size
-    chosen = rng.integers(len(self._shares), size=size)
+    chosen = rng.integers(len(self._fractions), size=size)
     blocks = np.zeros((size, side, side, self._blocks[0].shape[-1]), np.float32)
     inside = np.zeros((size, side, side), np.float32)
-    shares = np.zeros((size, side, side), np.float32)
-    for i, one in enumerate(chosen):
-      rows, columns = self._shares[one].shape
+    fractions = np.zeros((size, side, side), np.float32)
+    for i, example in enumerate(chosen):
+      rows, columns = self._fractions[example].shape
       top = rng.integers(max(rows - side, 0) + 1)
       left = rng.integers(max(columns - side, 0) + 1)
       # Forgeries upside down, and in a mirror.
       flips = np.s_[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
       cut = np.s_[top : top + side, left : left + side]
-      share = self._shares[one][cut][flips]
-      at = np.s_[i, : share.shape[0], : share.shape[1]]
-      blocks[at], shares[at] = self._blocks[one][cut][flips], share / 255
+      fraction = self._fractions[example][cut][flips]
+      at = np.s_[i, : fraction.shape[0], : fraction.shape[1]]
+      blocks[at] = self._blocks[example][cut][flips]
+      fractions[at] = fraction / 255
       inside[at] = 1
-    typical = np.stack([self._typical[one] for one in chosen])
-    return blocks, typical, inside, shares
+    statistics = np.stack([self._statistics[example] for example in chosen])
+    return blocks, statistics, inside, fractions
 
 
 def make_step(manipulated_weight: float) -> Callable:
   """Returns `step(state, batch, seed) -> (state, loss)`, compiled."""
 
   def loss_fn(params, state, batch, key):
-    blocks, typical, inside, shares = batch
+    blocks, statistics, inside, fractions = batch
     logits = state.apply_fn(
         {'params': params},
-        *(blocks, typical, inside),
+        *(blocks, statistics, inside),
         is_training=True,
         rngs={'dropout': key},
     )
-    losses = optax.sigmoid_binary_cross_entropy(logits, shares)
-    weights = inside * (1 + (manipulated_weight - 1) * shares)
+    losses = optax.sigmoid_binary_cross_entropy(logits, fractions)
+    weights = inside * (1 + (manipulated_weight - 1) * fractions)
     return (losses * weights).sum() / weights.sum()
 
   def step(state, batch, seed):
@@ -99,21 +125,37 @@ def make_step(manipulated_weight: float) -> Callable:
 
 
 def score(
-    scores: Callable, params: Any, examples, mean, spread
+    scores: Callable[..., np.ndarray],
+    params: Any,
+    examples: Sequence[examples_lib.Example],
+    mean: np.ndarray,
+    std: np.ndarray,
 ) -> tuple[float, float]:
   """Scores the network on the blocks of examples.
 
+  Args:
+    scores: Of `network.make_scores`.
+    params: The network's parameters.
+    examples: One of them has blocks of both classes.
+    mean: f32[n], of `moments`.
+    std: f32[n], of `moments`.
+
   Returns:
     The mean over images of the AUC of blocks, one with a manipulated half
-    counting as manipulated, and the score, 0 to 1, with the best F1 over all.
+    counting as manipulated, and the score, 0 to 1, with the best F1 over all;
+    NaN and NaN where a score is not finite.
   """
   aucs, values, labels = [], [], []
   for example in examples:
-    found = scores(params, *network.describe(example.evidence, mean, spread))
-    label = example.share > 127
-    if label.any() and not label.all():
-      aucs.append(sklearn_metrics.roc_auc_score(label.ravel(), found.ravel()))
-    values.append(found.ravel())
+    normalized = network.normalize(example.features, mean, std)
+    score_map = scores(params, *normalized)
+    if not np.isfinite(score_map).all():
+      return float('nan'), float('nan')
+    label = _labels(example)
+    if _has_both(label):
+      auc = sklearn_metrics.roc_auc_score(label.ravel(), score_map.ravel())
+      aucs.append(auc)
+    values.append(score_map.ravel())
     labels.append(label.ravel())
   precision, recall, edges = sklearn_metrics.precision_recall_curve(
       np.concatenate(labels), np.concatenate(values)
@@ -122,7 +164,15 @@ def score(
   return float(np.mean(aucs)), float(edges[f1[:-1].argmax()])
 
 
-def train(config: ml_collections.ConfigDict, workdir: str) -> float:
+def _labels(example: examples_lib.Example) -> np.ndarray:
+  return example.fraction > 127
+
+
+def _has_both(label: np.ndarray) -> bool:
+  return bool(label.any() and not label.all())
+
+
+def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
   """Trains, and writes the best weights of the run, `fusion.safetensors`.
 
   Args:
@@ -130,27 +180,21 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
     workdir: The run's folder.
 
   Returns:
-    The best score on the validation part.
+    The best score on the validation split; None if the cluster asked the run
+    to leave before its end.
 
   Raises:
-    UserError: Settings, set or folder cannot be used.
+    UserError: Config, set or folder cannot be used, or the network diverges.
   """
-  try:
-    model = network.Fusion(**config.model)
-  except (TypeError, ValueError) as error:
-    raise errors.UserError(f'--config.model cannot be: {error}.') from error
-  for name in ('batch_size', 'crop', 'num_steps', 'eval_every_steps'):
-    if config[name] < 1:
-      raise errors.UserError(
-          f'--config.{name} is {config[name]}; choose a number from 1 on.'
-      )
-  records, split_digest = examples_lib.draw(config.data)
+  model = _make_model(config)
+  records, split_digest = examples_lib.split_records(config.data)
   run_config.claim(workdir, config, split_digest)
-  parts = {
-      part: examples_lib.collect(config.data, records[part], part)
-      for part in ('train', 'val')
-  }
-  mean, spread = moments(parts['train'])
+  train_examples, val_examples = (
+      examples_lib.collect(config.data, records[split], split)
+      for split in ('train', 'val')
+  )
+  _check_scorable(val_examples, config)
+  mean, std = moments(train_examples)
   scores = network.make_scores(model)
   rate = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
   state = train_state.TrainState.create(
@@ -158,39 +202,97 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
       params=weights_lib.init(model, jax.random.key(config.seed)),
       tx=optax.adamw(rate, weight_decay=config.weight_decay),
   )
-  crops = Crops(parts['train'], mean, spread, config)
-  step = make_step(config.manipulated_weight)
-  with checkpoint.make_manager(workdir) as manager:
+  crops = Crops(train_examples, mean, std, config)
+
+  def evaluate(step: int, params: Any, progress: checkpoint.Progress) -> float:
+    """Scores the network, and saves it if it is the best so far."""
+    auc, threshold = score(scores, params, val_examples, mean, std)
+    progress_lib.check_finite(auc, step, _REMEDY, 'validation score')
+    progress.add(step, auc)
+    if progress.best_step == step:
+      provenance = {
+          'config': run_config.plain(config),
+          'split_digest': split_digest,
+          'step': step,
+          'val_block_auc_mean': auc,
+      }
+      weights_lib.save(
+          pathlib.Path(workdir) / pretrained.FUSION.name,
+          weights_lib.Weights(model, params, mean, std, threshold, provenance),
+      )
+    return auc
+
+  return _run(config, workdir, state, crops, evaluate)
+
+
+def _run(
+    config: ml_collections.ConfigDict,
+    workdir: str,
+    state: train_state.TrainState,
+    crops: Crops,
+    evaluate: Callable[[int, Any, checkpoint.Progress], float],
+) -> float | None:
+  """Updates the state to the last step; returns what `train` does."""
+  update = make_step(config.manipulated_weight)
+  with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
-    first = int(state.step)
-    writer = metric_writer_lib.Writer(workdir, first_step=first)
-    bar = tqdm.trange(
-        first, config.num_steps, initial=first, total=config.num_steps,
-        unit='step', disable=None,
+    first, last = int(state.step), config.num_steps
+    meter = progress_lib.Meter(
+        first, last, config.batch_size, show=True, examples='crops'
     )
-    with writer:
-      losses = []
-      for done in bar:
-        state, loss = step(state, crops[done], config.seed)
+    losses = []
+    with metric_writer_lib.Writer(workdir, first_step=first) as writer:
+      for step in range(first + 1, last + 1):
+        with meter.waiting():
+          batch = crops[step - 1]
+        state, loss = update(state, batch, config.seed)
         losses.append(loss)
-        if (done + 1) % config.eval_every_steps and done + 1 < config.num_steps:
-          continue
-        found, edge = score(scores, state.params, parts['val'], mean, spread)
-        loss, losses = float(np.mean(jax.device_get(losses))), []
-        writer.write(done + 1, {'loss': loss, 'val_block_auc_mean': found})
-        progress.scores[done + 1] = found
-        if progress.best_step == done + 1:
-          made_by = {
-              'config': run_config.plain(config),
-              'split_digest': split_digest,
-              'step': done + 1,
-              'val_block_auc_mean': found,
-          }
-          weights_lib.save(
-              pathlib.Path(workdir) / pretrained.FUSION.name,
-              weights_lib.Weights(
-                  model, state.params, mean, spread, edge, made_by
-              ),
-          )
-        checkpoint.save(manager, done + 1, state, progress, force=True)
+        evaluated = step % config.eval_every_steps == 0 or step == last
+        if evaluated:
+          mean_loss, losses = float(np.mean(jax.device_get(losses))), []
+          progress_lib.check_finite(mean_loss, step, _REMEDY)
+          rates = meter.read(step, mean_loss)
+          with meter.paused():
+            auc = evaluate(step, state.params, progress)
+          meter.note(f'val AUC {auc:.3f}')
+          scalars = {'loss': mean_loss, 'val_block_auc_mean': auc, **rates}
+          writer.write(step, scalars)
+          progress.done = step == last
+        checkpoint.save(manager, step, state, progress, force=evaluated)
+        if step < last and manager.reached_preemption(step):
+          logging.warning('Preempted at step %d; saved, leaving.', step)
+          return None
+    meter.close()
   return max(progress.scores.values())
+
+
+def _make_model(config: ml_collections.ConfigDict) -> network.Fusion:
+  """Makes the network.
+
+  Raises:
+    UserError: The config cannot be used.
+  """
+  for name in ('batch_size', 'crop', 'num_steps', 'eval_every_steps'):
+    if config[name] < 1:
+      raise errors.UserError(
+          f'--config.{name} is {config[name]}; choose a number from 1 on.'
+      )
+  try:
+    return network.Fusion(**config.model)
+  except (TypeError, ValueError) as error:
+    raise errors.UserError(
+        f'--config.model cannot be used: {error}; see configs/fusion.py.'
+    ) from error
+
+
+def _check_scorable(
+    examples: Sequence[examples_lib.Example], config: ml_collections.ConfigDict
+) -> None:
+  """Raises UserError where no network could be told from another."""
+  if not any(_has_both(_labels(example)) for example in examples):
+    raise errors.UserError(
+        'No image of the validation split has both manipulated and pristine'
+        ' blocks, so that no score can choose weights; look at the set with'
+        f' manloc audit {config.data.name} {config.data.root}, or choose other'
+        ' --config.data.fractions.'
+    )
