@@ -28,7 +28,7 @@ CLASSICAL = tuple(
 )
 METHODS = (FUSION, NETWORK, *CLASSICAL)
 # What readers of a config rely on.
-_SECTIONS = ('model', 'data', 'eval')
+_SECTIONS = ('model', 'data')
 # What other methods depend on.
 _OTHERS = ('method', 'data', 'eval')
 # Of the section `data`; the images that a list names are in the split's digest.

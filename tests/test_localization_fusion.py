@@ -214,7 +214,7 @@ _NOT_WEIGHTS = 'does not hold the weights of a fusion'
             lambda content: _with_facts(
                 content, model={'width': 9, 'dilations': [1, 1, 2, 4]}
             ),
-            'has',
+            'does not hold the model',
         ),
         (lambda content: content + bytes(64_000_000), 'is larger than'),
     ],

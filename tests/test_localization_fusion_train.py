@@ -137,7 +137,7 @@ def test_a_constant_validation_split_is_refused(
     train.train(config, str(tmp_path))
   parts['val'].append(example(7))
   config.num_steps = config.eval_every_steps = 2
-  train.train(config, str(tmp_path))
+  train.train(config, str(tmp_path / 'other'))
 
 
 def test_a_run_that_the_cluster_stops_is_saved_and_goes_on(

@@ -142,7 +142,7 @@ class NetworkLocalizer:
         threshold=threshold,
         gate=gate,
         # Not in runs of older versions.
-        smooth_sigma=run.config.eval.get('smooth_sigma', 1.0),
+        smooth_sigma=run.config.get('eval', {}).get('smooth_sigma', 1.0),
         devices=devices,
         **settings,
     )

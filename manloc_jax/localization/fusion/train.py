@@ -294,5 +294,5 @@ def _check_scorable(
         'No image of the validation split has both manipulated and pristine'
         ' blocks, so that no score can choose weights; look at the set with'
         f' manloc audit {config.data.name} {config.data.root}, or choose other'
-        ' --config.data.fractions.'
+        ' --config.data.fractions and another --workdir.'
     )
