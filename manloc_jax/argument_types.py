@@ -2,12 +2,17 @@
 
 import argparse
 import functools
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
   """Refuses a command line without printing the usage before the reason."""
 
-  def error(self, message: str):
+  def print_help(self, file: Any | None = None) -> None:
+    # Argparse passes over what keeps the help from being written.
+    print(self.format_help(), end='', file=file)
+
+  def error(self, message: str) -> NoReturn:
     self.exit(2, f'{self.prog}: {message}; {self.prog} --help says more.\n')
 
 

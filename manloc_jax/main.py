@@ -209,8 +209,6 @@ def _advised_main(argv: list[str]) -> None:
   except errors.UserError:
     raise
   except Exception as error:
-    if exit_codes.output_failure():
-      raise
     if errors.is_disk_full(error):
       raise _full_disk() from error
     if not isinstance(error, OSError) or not error.filename:

@@ -11,16 +11,56 @@
 """
 
 from collections.abc import Callable
-import errno
+import contextlib
 import os
+import signal
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from manloc_jax import errors
 
 IMPOSSIBLE = 2
 INTERRUPTED = 130
 READER_LEFT = 141
+
+
+class OutputError(errors.UserError):
+  """Standard output or standard error cannot be written."""
+
+
+class ReaderLeft(Exception):
+  """Nobody reads standard output or standard error any more."""
+
+
+class _Output:
+  """A standard stream whose errors are told apart from those of files."""
+
+  def __init__(self, stream: TextIO):
+    self._stream = stream
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._stream, name)
+
+  def write(self, text: str) -> int:
+    with _own_errors():
+      return self._stream.write(text)
+
+  def flush(self) -> None:
+    with _own_errors():
+      self._stream.flush()
+
+
+@contextlib.contextmanager
+def _own_errors():
+  try:
+    yield
+  except BrokenPipeError as error:
+    raise ReaderLeft from error
+  except OSError as error:
+    raise OutputError(
+        f'The output cannot be written: {error.strerror}; free some space, or'
+        ' send it elsewhere.'
+    ) from error
 
 
 def run(
@@ -39,30 +79,24 @@ def run(
   """
   _replace_closed_streams()
   try:
-    code = _code_of(command)
-    sys.stdout.flush()
-    return code
+    with (
+        contextlib.redirect_stdout(_Output(sys.stdout)),
+        contextlib.redirect_stderr(_Output(sys.stderr)),
+    ):
+      code = _code_of(command)
+      sys.stdout.flush()
+      return code
   except KeyboardInterrupt:
+    # Libraries may still wait for their threads: the next one ends it at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _end(INTERRUPTED, f'Stopped. {when_interrupted()}')
-  except BrokenPipeError:
+  except ReaderLeft:
     return _end(READER_LEFT)
   except Exception as error:
     message = _explain(error)
     if message is None:
       raise
     return _end(IMPOSSIBLE, message)
-
-
-def output_failure() -> OSError | None:
-  """Returns why standard output cannot be written; None where it can.
-
-  What could not be written waits in the buffer, and fails here again.
-  """
-  try:
-    sys.stdout.flush()
-  except OSError as error:
-    return error
-  return None
 
 
 def _code_of(command: Callable[[], int | None]) -> int:
@@ -78,11 +112,6 @@ def _explain(error: Exception) -> str | None:
   """Returns the sentence for an exception; None for a bug."""
   if isinstance(error, errors.UserError):
     return str(error)
-  if failure := output_failure():
-    return (
-        f'The output cannot be written: {failure.strerror}; free some space,'
-        ' or send it elsewhere.'
-    )
   if isinstance(error, MemoryError):
     detail = f' ({error})' if str(error) else ''
     return (
@@ -104,16 +133,14 @@ def _explain(error: Exception) -> str | None:
 
 
 def _end(code: int, message: str = '') -> int:
-  """Says why the command ends; nothing may fail after it."""
+  """Says why the command ends, where anyone listens; returns the code."""
   for stream, text in ((sys.stdout, ''), (sys.stderr, message)):
     try:
       if text:
-        print(errors.printable(text), file=stream)
+        print(text, file=stream)
       stream.flush()
-    except OSError as error:
+    except OSError:
       _discard(stream)
-      if error.errno != errno.EPIPE and code == READER_LEFT:
-        code = IMPOSSIBLE
   return code
 
 
