@@ -19,31 +19,9 @@ import argparse
 from collections.abc import Sequence
 import sys
 
-from manloc_jax import argument_types
-from manloc_jax.commands import audit
 from manloc_jax.commands import exit_codes
-from manloc_jax.commands import forge
-from manloc_jax.commands import fusion
-from manloc_jax.commands import localize
-from manloc_jax.commands import prepare
-from manloc_jax.commands import report
-from manloc_jax.commands import serve
-from manloc_jax.commands import split
-from manloc_jax.commands import sweep
 
-# Each adds its parser with `add_to` and sets what `_parse` reads: `run`, its
-# own way to end, and the beginnings of options that it passes on.
-_COMMANDS = (
-    localize,
-    serve,
-    audit,
-    split,
-    prepare,
-    forge,
-    report,
-    sweep,
-    fusion,
-)
+# The commands are imported where they are added: Ctrl-C meanwhile is theirs.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
-  """Parses a command line into `args`."""
+  """Parses a command line into `args`.
+
+  Each command adds its parser with `add_to`, which also sets `run`, the
+  sentence `when_interrupted` and how the options begin that it passes on.
+  """
+  from manloc_jax import argument_types
+  from manloc_jax.commands import audit
+  from manloc_jax.commands import forge
+  from manloc_jax.commands import fusion
+  from manloc_jax.commands import localize
+  from manloc_jax.commands import prepare
+  from manloc_jax.commands import report
+  from manloc_jax.commands import serve
+  from manloc_jax.commands import split
+  from manloc_jax.commands import sweep
+
   parser = argument_types.Parser(
       prog='manloc',
       description=__doc__,
@@ -72,7 +65,17 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   commands = parser.add_subparsers(
       dest='command', metavar='COMMAND', required=True
   )
-  for command in _COMMANDS:
+  for command in (
+      localize,
+      serve,
+      audit,
+      split,
+      prepare,
+      forge,
+      report,
+      sweep,
+      fusion,
+  ):
     command.add_to(commands)
   _, args.passed_on = parser.parse_known_args(argv, args)
   unknown = [

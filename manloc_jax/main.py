@@ -10,7 +10,15 @@ Each stage is skipped when it is done; a run that was killed continues.
 
 import os
 import pathlib
+import signal
 import sys
+
+if __name__ == '__main__' and (
+    signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+  # Ctrl-C during the imports ends the process without a traceback; `run` says
+  # more.
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from absl import app
 from absl import flags

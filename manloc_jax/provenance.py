@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 import hashlib
-import importlib.metadata
 import json
 import pathlib
 from typing import Any
@@ -22,6 +21,8 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
 
 
 def _version(package: str) -> str | None:
+  import importlib.metadata  # Every start of `manloc` would wait for it.
+
   for name in (package, f'{package}-cpu'):
     try:
       return importlib.metadata.version(name)

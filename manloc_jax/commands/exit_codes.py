@@ -10,18 +10,23 @@
 130 and 141 are what a shell reports for the signals of these two cases.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
+import gc
 import os
 import signal
 import sys
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from manloc_jax import errors
 
 IMPOSSIBLE = 2
 INTERRUPTED = 130
 READER_LEFT = 141
+
+# What Python does with Ctrl-C, and what `main` asks for while it is imported;
+# a job in the background ignores it, and goes on doing so.
+_UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
 
 
 class OutputError(errors.UserError):
@@ -51,7 +56,7 @@ class _Output:
 
 
 @contextlib.contextmanager
-def _own_errors():
+def _own_errors() -> Iterator[None]:
   try:
     yield
   except BrokenPipeError as error:
@@ -75,9 +80,12 @@ def run(
       kept, and how to go on.
 
   Returns:
-    The exit code for the process.
+    The exit code for the process; a command that is stopped ends the process
+    here.
   """
   _replace_closed_streams()
+  if signal.getsignal(signal.SIGINT) in _UNHANDLED:
+    signal.signal(signal.SIGINT, _interrupt)
   try:
     with (
         contextlib.redirect_stdout(_Output(sys.stdout)),
@@ -87,9 +95,7 @@ def run(
       sys.stdout.flush()
       return code
   except KeyboardInterrupt:
-    # Libraries may still wait for their threads: the next one ends it at once.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _end(INTERRUPTED, f'Stopped. {when_interrupted()}')
+    _end(INTERRUPTED, f'Stopped. {when_interrupted()}')
   except ReaderLeft:
     return _end(READER_LEFT)
   except Exception as error:
@@ -97,6 +103,28 @@ def run(
     if message is None:
       raise
     return _end(IMPOSSIBLE, message)
+  # Stopped: what libraries were at in their threads is not worth waiting for,
+  # and some of them crash when the interpreter leaves in the middle of it.
+  gc.collect()  # Iterators that are not at their end have things to close.
+  os._exit(INTERRUPTED)
+
+
+def _interrupt(*unused: Any) -> NoReturn:
+  """Ends the workers, which do not see Ctrl-C, and then the command.
+
+  Nobody waits for what the workers have begun, and a second Ctrl-C ends the
+  process at once, whatever it waits for.
+
+  Raises:
+    KeyboardInterrupt: Always.
+  """
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+  if 'multiprocessing' in sys.modules:
+    import multiprocessing  # Commands without workers start without it.
+
+    for worker in multiprocessing.active_children():
+      worker.kill()
+  raise KeyboardInterrupt
 
 
 def _code_of(command: Callable[[], int | None]) -> int:

@@ -6,7 +6,9 @@ import concurrent.futures
 import contextlib
 import functools
 import multiprocessing
+from multiprocessing import resource_tracker
 import os
+import signal
 import threading
 
 import cv2
@@ -28,6 +30,22 @@ def available_cores() -> int:
   if hasattr(os, 'sched_getaffinity'):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def shielded_from_interrupts() -> Iterator[None]:
+  """Shields processes that are started meanwhile from Ctrl-C.
+
+  A terminal sends it to all processes of a command. The parent ends its
+  workers; each of them would show a traceback of its own.
+  """
+  # Its start would let interrupts through again.
+  resource_tracker.ensure_running()
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -81,7 +99,8 @@ def _leave_with_parent() -> None:
 def _bounded_map(pool, ahead: int, function: Callable, items: Iterable):
   waiting = collections.deque()
   for item in items:
-    waiting.append(pool.submit(function, item))
+    with shielded_from_interrupts():  # It starts processes on demand.
+      waiting.append(pool.submit(function, item))
     if len(waiting) >= ahead:
       yield waiting.popleft().result()
   while waiting:
