@@ -14,19 +14,14 @@ from collections.abc import Callable, Iterator
 import contextlib
 import gc
 import os
-import signal
 import sys
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from manloc_jax import errors
+from manloc_jax.commands import interrupts
 
 IMPOSSIBLE = 2
-INTERRUPTED = 130
 READER_LEFT = 141
-
-# What Python does with Ctrl-C, and what `main` asks for while it is imported;
-# a job in the background ignores it, and goes on doing so.
-_UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
 
 
 class OutputError(errors.UserError):
@@ -84,8 +79,7 @@ def run(
     here.
   """
   _replace_closed_streams()
-  if signal.getsignal(signal.SIGINT) in _UNHANDLED:
-    signal.signal(signal.SIGINT, _interrupt)
+  handler = interrupts.Interrupts(when_interrupted)
   try:
     with (
         contextlib.redirect_stdout(_Output(sys.stdout)),
@@ -95,36 +89,17 @@ def run(
       sys.stdout.flush()
       return code
   except KeyboardInterrupt:
-    _end(INTERRUPTED, f'Stopped. {when_interrupted()}')
+    pass  # Below, where no frame of the command is left.
   except ReaderLeft:
     return _end(READER_LEFT)
   except Exception as error:
-    message = _explain(error)
-    if message is None:
-      raise
-    return _end(IMPOSSIBLE, message)
-  # Stopped: what libraries were at in their threads is not worth waiting for,
-  # and some of them crash when the interpreter leaves in the middle of it.
+    if not handler.is_stopping:  # Otherwise it comes of that.
+      message = _explain(error)
+      if message is None:
+        raise
+      return _end(IMPOSSIBLE, message)
   gc.collect()  # Iterators that are not at their end have things to close.
-  os._exit(INTERRUPTED)
-
-
-def _interrupt(*unused: Any) -> NoReturn:
-  """Ends the workers, which do not see Ctrl-C, and then the command.
-
-  Nobody waits for what the workers have begun, and a second Ctrl-C ends the
-  process at once, whatever it waits for.
-
-  Raises:
-    KeyboardInterrupt: Always.
-  """
-  signal.signal(signal.SIGINT, signal.SIG_DFL)
-  if 'multiprocessing' in sys.modules:
-    import multiprocessing  # Commands without workers start without it.
-
-    for worker in multiprocessing.active_children():
-      worker.kill()
-  raise KeyboardInterrupt
+  handler.leave()
 
 
 def _code_of(command: Callable[[], int | None]) -> int:

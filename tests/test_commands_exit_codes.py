@@ -1,0 +1,206 @@
+"""How commands end: closed and full output, Ctrl-C, errors of the system."""
+
+import errno
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+from PIL import Image
+import pytest
+import studies
+import trees
+
+from manloc_jax import errors
+from manloc_jax.commands import exit_codes
+from manloc_jax.commands import interrupts
+
+ROOT = pathlib.Path(__file__).parents[1]
+FULL = pathlib.Path('/dev/full')
+
+
+def start(*arguments, module='cli', unbuffered='', **options):
+  return subprocess.Popen(
+      [sys.executable, '-m', f'manloc_jax.{module}', *map(str, arguments)],
+      cwd=ROOT,
+      env={
+          **os.environ,
+          'JAX_PLATFORMS': 'cpu',
+          'PYTHONUNBUFFERED': unbuffered,
+      },
+      stderr=subprocess.PIPE,
+      text=True,
+      **options,
+  )
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """Holds a tree, an image and an evaluated run."""
+  folder = tmp_path_factory.mktemp('inputs')
+  trees.casia1(folder / 'tree', forged=16)
+  pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+  Image.fromarray(pixels).save(folder / 'image.png')
+  studies.write_run(
+      folder,
+      *('lstm-64h', 0, 0.7),
+      dataset='demo',
+      change=lambda result: result.update(by_manipulation={}),
+  )
+  return folder
+
+
+# Module and arguments; {0} holds inputs and {1} takes outputs.
+COMMANDS = {
+    'help': ['cli', '--help'],
+    'help of a command': ['cli', 'sweep', '--help'],
+    'help of main': ['main', '--help'],
+    'audit': ['cli', 'audit', 'casia1', '{0}/tree', '--names_only'],
+    'audit as JSON': [
+        *('cli', 'audit', 'casia1', '{0}/tree', '--names_only', '--json=-'),
+    ],
+    'split': ['cli', 'split', 'casia1', '{0}/tree', '--out={1}/split.json'],
+    'localize': [
+        *('cli', 'localize', '{0}/image.png', '--method=ela', '--out={1}/out'),
+    ],
+    'report': ['cli', 'report', '{0}/demo-lstm-64h-0'],
+    'sweep': ['cli', 'sweep', 'casia', '--list'],
+    'report of main': [
+        *('main', '--config=configs/demo.py', '--mode=report'),
+        '--workdir={0}/demo-lstm-64h-0',
+    ],
+}
+# Help fits into a buffer, which is written at the end; a table may not.
+UNBUFFERED = [('', name) for name in COMMANDS] + [
+    ('1', 'help'),
+    ('1', 'audit'),
+]
+
+
+def run(name, unbuffered, folder, tmp_path, stdout):
+  module, *arguments = [w.format(folder, tmp_path) for w in COMMANDS[name]]
+  process = start(
+      *arguments, module=module, unbuffered=unbuffered, stdout=stdout
+  )
+  _, error = process.communicate()
+  for words in ('Traceback', 'ignored', 'BrokenPipe', 'Errno'):
+    assert words not in error, error
+  return process.returncode, error
+
+
+@pytest.mark.parametrize('unbuffered, name', UNBUFFERED)
+def test_a_reader_that_leaves_ends_the_command_quietly(
+    unbuffered, name, folder, tmp_path
+):
+  ours, theirs = os.pipe()
+  os.close(ours)
+  try:
+    code, _ = run(name, unbuffered, folder, tmp_path, theirs)
+  finally:
+    os.close(theirs)
+  assert code == exit_codes.READER_LEFT
+
+
+@pytest.mark.skipif(not FULL.exists(), reason='there is no /dev/full')
+@pytest.mark.parametrize('unbuffered, name', UNBUFFERED)
+def test_output_that_cannot_be_written_is_told(
+    unbuffered, name, folder, tmp_path
+):
+  with FULL.open('w') as full:
+    code, error = run(name, unbuffered, folder, tmp_path, full)
+  assert code == exit_codes.IMPOSSIBLE
+  assert error.splitlines()[-1] == (
+      'The output cannot be written: No space left on device; free some space,'
+      ' or send it elsewhere.'
+  )
+
+
+def test_output_that_nobody_wants_is_no_error(folder, tmp_path):
+  command = f'{sys.executable} -m manloc_jax.cli split casia1 {folder}/tree'
+  done = subprocess.run(
+      ['sh', '-c', f'{command} --out={tmp_path}/split.json >&-'],
+      cwd=ROOT,
+      capture_output=True,
+      text=True,
+  )
+  assert done.returncode == 0 and not done.stderr
+  assert (tmp_path / 'split.json').exists()
+
+
+def interrupt(process, seconds):
+  """Does what a terminal does at Ctrl-C; returns what the command says."""
+  time.sleep(seconds)
+  os.killpg(process.pid, signal.SIGINT)
+  _, error = process.communicate(timeout=60)
+  assert process.returncode == interrupts.EXIT_CODE, error
+  assert 'Traceback' not in error and 'KeyboardInterrupt' not in error, error
+  return error.splitlines()[-1]
+
+
+# While it is imported, while workers start and while they work.
+@pytest.mark.parametrize('seconds', [0.5, 1.0, 3.0])
+def test_ctrl_c_with_workers(seconds, tmp_path):
+  process = start(
+      *('forge', '--count=20000', f'--out={tmp_path}/forged', '--workers=2'),
+      stdout=subprocess.DEVNULL,
+      start_new_session=True,
+  )
+  assert interrupt(process, seconds).startswith('Stopped. ')
+
+
+def test_ctrl_c_in_training(folder, tmp_path):
+  command = [
+      '--config=configs/casia.py',
+      f'--config.data.root={folder}/tree',
+      f'--config.data.prepared={tmp_path}/prepared',
+      f'--workdir={tmp_path}/run',
+      '--config.model.lstm_hidden=(8, 8, 64)',
+      '--config.batch_size=8',
+      '--config.train.log_every_steps=1',
+  ]
+  process = start(
+      *command, module='main', stdout=subprocess.DEVNULL, start_new_session=True
+  )
+  for line in process.stderr:
+    if line.startswith('First step'):
+      break
+  assert interrupt(process, 0.5) == (
+      'Stopped. The same command goes on from the last checkpoint.'
+  )
+
+
+def raise_(error):
+  raise error
+
+
+@pytest.mark.parametrize(
+    'error, words',
+    [
+        (errors.UserError('No such thing.'), 'No such thing.'),
+        (PermissionError(errno.EACCES, 'Denied', '/x'), '/x: Denied.'),
+        (PermissionError(errno.EACCES, 'Denied', b'/x'), '/x: Denied.'),
+        (OSError(errno.ENOSPC, 'No space left on device'), 'disk is full'),
+        (MemoryError('Unable to allocate 3 GiB'), 'not enough memory (Unable'),
+        (SystemExit('Words.'), 'Words.'),
+    ],
+)
+def test_sentences(error, words, capsys):
+  code = exit_codes.run(lambda: raise_(error), lambda: '')
+  assert code == exit_codes.IMPOSSIBLE
+  (line,) = capsys.readouterr().err.splitlines()
+  assert words in line
+
+
+def test_bugs_show_their_traceback():
+  for error in (ValueError('a bug'), OSError(errno.EBADF, 'a bug')):
+    with pytest.raises(type(error), match='a bug'):
+      exit_codes.run(lambda error=error: raise_(error), lambda: '')
+
+
+def test_exit_codes_pass():
+  for code in (None, 0, 1):
+    assert exit_codes.run(lambda code=code: code, lambda: '') == (code or 0)
+  assert exit_codes.run(lambda: sys.exit(2), lambda: '') == 2
