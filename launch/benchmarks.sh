@@ -7,7 +7,7 @@
 # FOLDER is manloc_jax/results/benchmarks/<device> by default. Nothing else
 # should run meanwhile. What fails is named at the end, and the rest is done; run
 # again, it does what is missing. What matters most comes first.
-# Afterwards: manloc report --readme README.md
+# Afterwards: manloc report --docs
 #   MANLOC_PYTHON   an environment with manloc_jax, by default one is installed
 #   MANLOC_TEST_DATA   folder with nc2016/ (NIST's table and masks) and
 #                      camera_jpegs/ (photographs): preparation needs both

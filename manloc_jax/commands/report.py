@@ -5,7 +5,7 @@ r"""`manloc report`: finished runs to pictures and tables.
   manloc report runs/a runs/b --compare trials.json
   manloc report runs/ablation/*/* --study study.json --out study
   manloc report --study study.json --out study
-  manloc report --readme README.md
+  manloc report --docs
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and standard deviation, into one file and
@@ -13,12 +13,11 @@ draws their learning curves beside it; `--compare` collects the scores of
 several settings. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs).
-`--readme` writes the tables of all files committed under `manloc_jax/results/`
-between the marks of a README, each kind between its own.
+`--docs` writes the tables of all files committed under `manloc_jax/results/`
+into README.md, docs/ and the model card of a checkout.
 """
 
 import argparse
-import pathlib
 
 from manloc_jax import errors
 
@@ -52,7 +51,9 @@ def add_to(commands) -> None:
       help='for tables and figures of --study',
   )
   parser.add_argument(
-      '--readme', metavar='FILE', help='README to update from results/'
+      '--docs',
+      action='store_true',
+      help='update the tables of README.md and docs/ from the committed results',
   )
 
 
@@ -76,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
     report.summarize(args.workdirs, args.summary)
   if args.compare:
     report.compare(args.workdirs, args.compare)
-  if args.readme:
-    generated_docs.update(pathlib.Path(args.readme))
+  if args.docs:
+    for path in generated_docs.update_all():
+      print(path)
   return 0
 
 
@@ -90,7 +92,7 @@ def _check(args: argparse.Namespace) -> None:
     raise errors.UserError(
         '--study needs runs to gather, or --out to render it.'
     )
-  if not (args.workdirs or args.study or args.readme):
+  if not (args.workdirs or args.study or args.docs):
     raise errors.UserError('Name the folders of runs to report on.')
   for option in ('summary', 'compare'):
     if getattr(args, option) and not args.workdirs:

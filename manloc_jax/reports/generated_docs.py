@@ -1,5 +1,7 @@
-"""Tables of a README, made from the files committed under `results/`."""
+"""Tables of the documents, made from the files committed under `results/`."""
 
+from collections.abc import Callable
+import dataclasses
 import json
 import pathlib
 
@@ -12,12 +14,26 @@ from manloc_jax.reports.study import fusion_table
 from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
+ROOT = pathlib.Path(__file__).parents[2]  # Of a checkout, not of a package.
+# Those that have such tables.
+DOCUMENTS = tuple(
+    ROOT / name
+    for name in (
+        'README.md',
+        'docs/fusion.md',
+        'docs/results.md',
+        'docs/speed.md',
+        'docs/study.md',
+        'manloc_jax/pretrained/MODEL_CARD.md',
+    )
+)
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
+_SUMMARY = 4  # The first columns of the fusion's table.
 
 
 def scores_block() -> str:
-  """Makes the README's scores from the files under `results/`."""
+  """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
     if path in _studies():
@@ -40,7 +56,7 @@ def scores_block() -> str:
       ]
     text += [score_tables.rates_line(content['test']['runs']), '']
     if path.with_name(f'{path.stem}_learning_curve.png').exists():
-      picture = f'manloc_jax/results/{path.stem}_learning_curve.png'
+      picture = f'../manloc_jax/results/{path.stem}_learning_curve.png'
       text += [f'![Learning curves]({picture})', '']
   return '\n'.join(text)
 
@@ -49,9 +65,9 @@ def study_block() -> str:
   """Makes the paper's tables from the studies under `results/`."""
   text = []
   for path in _studies():
-    found = study.read(path)
-    text += [f'### `results/{path.name}`', '', tables.protocol(found), '']
-    text += map(typeset.markdown, tables.tables(found))
+    content = study.read(path)
+    text += [f'### `results/{path.name}`', '', tables.protocol(content), '']
+    text += map(typeset.markdown, tables.tables(content))
   return '\n'.join(text)
 
 
@@ -60,15 +76,15 @@ def _studies() -> list[pathlib.Path]:
 
 
 def speed_block() -> str:
-  """Makes the README's benchmarks from the files of each device."""
+  """Makes the tables of benchmarks from the files of each device."""
   text = []
   for folder in sorted(path for path in BENCHMARKS.glob('*') if path.is_dir()):
-    found = [json.loads(path.read_text()) for path in folder.glob('*.json')]
-    found.sort(key=lambda result: (result['benchmark'], result['summary']))
-    steps = [r for r in found if r['benchmark'] == 'train_step']
-    others = [r for r in found if r['benchmark'] != 'train_step']
+    results = [json.loads(path.read_text()) for path in folder.glob('*.json')]
+    results.sort(key=lambda result: (result['benchmark'], result['summary']))
+    steps = [r for r in results if r['benchmark'] == 'train_step']
+    others = [r for r in results if r['benchmark'] != 'train_step']
     # Some take fewer of the cores, and say so in their own lines.
-    text += [f'### {(steps or found)[0]["device"]}', '']
+    text += [f'### {(steps or results)[0]["device"]}', '']
     text += [speed_tables.step_table(steps, speed_tables.TORCH), '']
     if any('plain-lstm' in result['ratios'] for result in steps):
       text += ['Times ours without one of its arrangements:', '']
@@ -83,26 +99,59 @@ def fusion_block() -> str:
   """Makes the scores of the packaged weights from the studies."""
   text = []
   for path in _studies():
-    found = study.read(path)
+    content = study.read(path)
     text += [
-        typeset.markdown(fusion_table.table(found, dataset))
-        for dataset, entry in found['datasets'].items()
+        typeset.markdown(fusion_table.table(content, dataset))
+        for dataset, entry in content['datasets'].items()
         if entry.get('fusions')
     ]
   return '\n'.join(text)
 
 
+def summary_block() -> str:
+  """Makes the README's table: the mean AUC of every method."""
+  text = []
+  for path in _studies():
+    content = study.read(path)
+    for dataset, entry in content['datasets'].items():
+      if entry.get('fusions'):
+        table = fusion_table.table(content, dataset)
+        rows = tuple(row[:_SUMMARY] for row in table.rows)
+        short = dataclasses.replace(
+            table, header=table.header[:_SUMMARY], rows=rows, notes=()
+        )
+        text.append(typeset.markdown(short))
+  return '\n'.join(text)
+
+
 # What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
-_BLOCKS = {
+_BLOCKS: dict[str, Callable[[], str]] = {
     'results': scores_block,
     'study': study_block,
+    'summary': summary_block,
     'fusion': fusion_block,
     'speed': speed_block,
 }
 
 
+def update_all() -> list[pathlib.Path]:
+  """Updates every document of a checkout; returns them.
+
+  Raises:
+    UserError: This is an installed package, without documents.
+  """
+  if not all(path.is_file() for path in DOCUMENTS):
+    raise errors.UserError(
+        f'{str(ROOT)!r} holds no docs/: the documents come with the source;'
+        ' run the command from a checkout that is installed with pip -e.'
+    )
+  for path in DOCUMENTS:
+    update(path)
+  return list(DOCUMENTS)
+
+
 def update(path: pathlib.Path) -> None:
-  """Replaces what stands between the marks of a README or model card.
+  """Replaces what stands between the marks of a document.
 
   Raises:
     UserError: There are no marks, or one is missing.
