@@ -61,7 +61,7 @@ def test_scores_no_better_than_baselines_settle_nothing():
   assert found.verdict == claims.CONFIRMED
   found = claims.judge(better, worse, baselines=(0.7, 0.5))
   assert found.verdict == claims.NOT_SETTLED
-  assert found.reason == 'neither beats looking at nothing'
+  assert found.reason == 'neither beats the baselines'
   # It is the higher one that has to: the other is better here.
   found = claims.judge(worse, better, baselines=(0.7, 0.5))
   assert found.verdict == claims.CONTRADICTED

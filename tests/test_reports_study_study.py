@@ -187,7 +187,7 @@ def test_the_fusion_is_told_by_what_it_was_trained_on(tmp_path, members):
   assert part['scores']['pixel_auc_pooled'] == [0.8, 0.82]
   text = markdown(found, 'table6')
   assert '| Fusion, trained on forged photographs | – | 0.810 ± 0.014' in text
-  assert '| Fusion, trained on the training part of casia1 | – | 0.700' in text
+  assert '| Fusion, trained on the training split of casia1 | – | 0.700' in text
   with pytest.raises(errors.UserError, match='one more of the fusion'):
     study.collect([*ours, ours[0]])
   leaking = write_fusion(tmp_path, 0.9, data='nist16')

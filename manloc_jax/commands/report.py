@@ -53,7 +53,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--docs',
       action='store_true',
-      help='update the tables of README.md and docs/ from the committed results',
+      help='update the tables of README.md and docs/ from committed results',
   )
 
 

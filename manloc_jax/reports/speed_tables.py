@@ -11,7 +11,7 @@ ARRANGEMENTS = {
     'plain': 'all plain Linen',
     'plain-lstm': 'plain LSTM',
     'plain-convolutions': 'plain convolutions',
-    'unchunked': 'no chunks',
+    'unchunked': 'no microbatches',
 }
 
 

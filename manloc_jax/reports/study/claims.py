@@ -19,8 +19,8 @@ RULE = (
     ' below: a paired t interval where both systems ran with the same seeds,'
     " and Welch's otherwise. It is not settled where zero is inside, where a"
     ' system has one seed, or where the higher of both means is not above'
-    ' every predictor that looks at no pixel. Nothing corrects for the number'
-    ' of lines. The spread is that of seeds alone: the images and their split'
+    ' every constant or trivial baseline. Nothing corrects for the number of'
+    ' lines. The interval is that of seeds alone: the images and their split'
     ' stay the same.'
 )
 
@@ -64,7 +64,7 @@ def judge(
   elif ends[0] <= 0 <= ends[1]:
     verdict, reason = NOT_SETTLED, 'the interval holds 0'
   elif means[difference < 0] <= baselines[difference < 0]:
-    verdict, reason = NOT_SETTLED, 'neither beats looking at nothing'
+    verdict, reason = NOT_SETTLED, 'neither beats the baselines'
   else:
     verdict, reason = CONFIRMED if difference > 0 else CONTRADICTED, ''
   return Verdict(verdict, reason, difference, ends)

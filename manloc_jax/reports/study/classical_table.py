@@ -17,7 +17,7 @@ _MEAN = score_columns.Score(
 )
 _NOTE = (
     'Ours, by the protocol `whole image`: each manipulated image of the test'
-    ' part once, at native resolution, with its map in the size of the image;'
+    ' split once, at native resolution, with its map in the size of the image;'
     ' AUC is pooled over all pixels, or the mean of the areas of single images;'
     ' s/Mpx are seconds per megapixel of an image, with a process on every core'
     ' for classical methods, on machines that did other work besides. An'
@@ -100,7 +100,7 @@ def trained(data: str) -> str:
   """Says in words what the weights of a fusion were trained on."""
   if data == 'synthetic':
     return 'forged photographs'
-  return f'the training part of {score_columns.title(data)}'
+  return f'the training split of {score_columns.title(data)}'
 
 
 def _fusion_part(study: dict, dataset: str, data: str) -> dict | None:

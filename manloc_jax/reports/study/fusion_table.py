@@ -19,12 +19,12 @@ _SCORES = (
 )
 _KINDS = ('splice', 'copy-move')
 _NOTE = (
-    'Protocol `whole image`: each manipulated image of the test part once, at'
+    'Protocol `whole image`: each manipulated image of the test split once, at'
     ' native resolution. AUC, mean: the mean over images of the area under the'
-    ' ROC curve of pixels; also of splices and of copy-moves alone. Spread is'
-    ' the sample deviation over seeds; what is not trained has none. F1 at 0.5'
+    ' ROC curve of pixels; also of splices and of copy-moves alone. After ± stands'
+    ' the sample standard deviation over seeds, of what is trained. F1 at 0.5'
     ' needs values from 0 to 1. The threshold of validation is the best one on'
-    ' images of this very set.'
+    ' validation images of this very dataset.'
 )
 
 
@@ -51,7 +51,7 @@ def table(study: dict, dataset: str) -> typeset.Table:
   title = score_columns.title(dataset)
   return typeset.Table(
       f'fusion_{dataset}',
-      f'Pixels of the test part of {title}',
+      f'Pixels of the test split of {title}',
       (
           'Method',
           *(name for name, _ in _SCORES),
@@ -77,7 +77,7 @@ def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
     if _SPLIT in one['splits']:
       seeds = ', '.join(map(str, one['seeds']))
       yield (
-          f'{paper.SYSTEMS[system]}, trained on its training part'
+          f'{paper.SYSTEMS[system]}, trained on its training split'
           f' (seeds {seeds})',
           one['splits'][_SPLIT],
           [],

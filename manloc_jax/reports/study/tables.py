@@ -22,7 +22,7 @@ PROTOCOL = (
     'The protocol is re-created and nothing is claimed as reproduced: the'
     " paper's patch sampler and training settings were never published. Ours"
     ' are means ± sample standard deviations over seeds, on patches drawn by'
-    ' the re-created sampler, with predictors that look at no pixel on the same'
+    ' the re-created sampler, with constant and trivial baselines on the same'
     ' rows. Accuracy, in %, is that of all pixels or patches at 0.5; it depends'
     ' on the share that is manipulated, which the paper does not state, so that'
     ' accuracies of ours and of the paper cannot be compared. AUC is pooled'
