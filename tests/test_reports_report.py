@@ -1,7 +1,6 @@
 """Committed results and the tables made from them."""
 
 import json
-import pathlib
 
 import pytest
 
@@ -9,23 +8,28 @@ from manloc_jax import errors
 from manloc_jax.reports import generated_docs
 from manloc_jax.reports import run_results
 
-README = pathlib.Path(__file__).parents[1] / 'README.md'
 
-
-def test_readme_shows_the_committed_results(tmp_path):
-  copy = tmp_path / 'README.md'
-  copy.write_text(README.read_text())
+@pytest.mark.parametrize(
+    'path', generated_docs.DOCUMENTS, ids=lambda path: path.name
+)
+def test_documents_show_the_committed_results(tmp_path, path):
+  copy = tmp_path / path.name
+  copy.write_text(path.read_text())
   generated_docs.update(copy)
-  assert copy.read_text() == README.read_text(), (
-      'run manloc report --readme README.md'
-  )
+  assert copy.read_text() == path.read_text(), 'run manloc report --docs'
 
 
-def test_readme_without_marks_is_refused(tmp_path):
+def test_a_document_without_marks_is_refused(tmp_path):
   copy = tmp_path / 'README.md'
   copy.write_text('No marks.')
-  with pytest.raises(errors.UserError, match='results:begin'):
+  with pytest.raises(errors.UserError, match='begin -->'):
     generated_docs.update(copy)
+
+
+def test_a_package_without_documents_is_named(tmp_path, monkeypatch):
+  monkeypatch.setattr(generated_docs, 'DOCUMENTS', (tmp_path / 'README.md',))
+  with pytest.raises(errors.UserError, match='holds no docs/'):
+    generated_docs.update_all()
 
 
 def test_comparison_names_the_settings_that_differ(tmp_path):
