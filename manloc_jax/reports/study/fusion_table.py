@@ -22,9 +22,9 @@ _NOTE = (
     'Protocol `whole image`: each manipulated image of the test split once, at'
     ' native resolution. AUC, mean: the mean over images of the area under the'
     ' ROC curve of pixels; also of splices and of copy-moves alone. After ±'
-    ' stands the sample standard deviation over seeds, of what is trained. F1 at'
-    ' 0.5 needs values from 0 to 1. The threshold of validation is the best one on'
-    ' validation images of this very dataset.'
+    ' stands the sample standard deviation over seeds, of what is trained. F1'
+    ' at 0.5 needs values from 0 to 1. The threshold of validation is the best'
+    ' one on validation images of this very dataset.'
 )
 
 
