@@ -172,6 +172,7 @@ def describe(
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,
       **localizer.provenance,
+      **result.facts,
       **localizer.packages,
       'device': localizer.device,
       'seconds': seconds,

@@ -1,5 +1,6 @@
 """What finds manipulated pixels in an image file, and what it says of them."""
 
+from collections.abc import Mapping
 import dataclasses
 import pathlib
 from typing import Any, Protocol
@@ -55,6 +56,8 @@ class Result:
       millions of pixels some are always near 1.
     regions: The largest connected regions of the mask, the largest first.
     region_count: How many there are in all.
+    facts: What else decided on this file's result, as JSON holds it, such as
+      where coefficients come from; it goes into the record.
   """
 
   score: np.ndarray
@@ -64,6 +67,7 @@ class Result:
   image_score: float
   regions: list[Region]
   region_count: int
+  facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Localizer(Protocol):

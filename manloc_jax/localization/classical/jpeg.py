@@ -3,7 +3,8 @@
 `jpeglib` (extra `jpeg`) reads the coefficients themselves. Without it they are
 computed from the decoded pixels and the file's quantisation table: off by one
 here and there, most where the decoder had to clip, and rounding errors come out
-smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do.
+smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do. The same is done with
+files that jpeglib does not read, such as those with arithmetic coding.
 """
 
 from collections.abc import Iterator
@@ -11,13 +12,14 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import warnings
+import threading
 
 import numpy as np
 from scipy import fft
 
 from manloc_jax.data import image_formats
 from manloc_jax.data import images
+from manloc_jax.data import quiet
 from manloc_jax.data import spec
 from manloc_jax.localization.classical import luma as luma_lib
 
@@ -27,6 +29,8 @@ except ImportError:
   jpeglib = None
 
 _MIN_SIDE = 16
+# Standard error is the process's: one thread at a time may turn it away.
+_READING = threading.Lock()
 # Chroma blue and red to red, green and blue (JFIF, as ITU-R BT.601).
 _CHROMA_TO_RGB = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -47,11 +51,14 @@ class Jpeg:
     steps: int32[8, 8], the quantisation table of luma.
     chroma: float32[8 * rows, 8 * columns, 2] around 0, at the size of luma;
       None for grey images.
+    is_exact: Whether the coefficients are the file's own, not computed from
+      pixels.
   """
 
   coefficients: np.ndarray
   steps: np.ndarray
   chroma: np.ndarray | None
+  is_exact: bool = False
 
   def luma(self) -> np.ndarray:
     """Returns float64[8 * rows, 8 * columns] around 0, not rounded."""
@@ -96,8 +103,7 @@ def read(path: pathlib.Path) -> Jpeg | None:
     samples than chroma, or with steps of more than 8 bits or of 0.
 
   Raises:
-    DataError: The file, or its coefficients, cannot be decoded, or it is
-      smaller than 16x16.
+    DataError: The file cannot be decoded, or it is smaller than 16x16.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
   steps = steps_of(path)
@@ -109,11 +115,12 @@ def read(path: pathlib.Path) -> Jpeg | None:
         f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
         f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
     )
-  if jpeglib is None:
-    found = from_pixels(pixels, steps)
-    is_grey = (pixels == pixels[..., :1]).all()
-    return dataclasses.replace(found, chroma=None) if is_grey else found
-  return _from_file(path, steps, height // 8, width // 8)
+  exact = _from_file(path, steps, height // 8, width // 8)
+  if exact is not None:
+    return exact
+  computed = from_pixels(pixels, steps)
+  is_grey = (pixels == pixels[..., :1]).all()
+  return dataclasses.replace(computed, chroma=None) if is_grey else computed
 
 
 def steps_of(path: pathlib.Path) -> np.ndarray | None:
@@ -176,20 +183,21 @@ def block_dct(plane: np.ndarray) -> np.ndarray:
   return fft.dctn(split(plane), axes=(2, 3), norm='ortho')
 
 
-def _from_file(path, steps, rows, columns) -> Jpeg:
+def _from_file(
+    path: pathlib.Path, steps: np.ndarray, rows: int, columns: int
+) -> Jpeg | None:
+  """Returns what jpeglib reads; None without it, or if it cannot."""
+  if jpeglib is None:
+    return None
   try:
-    with warnings.catch_warnings(), _silence():
-      warnings.simplefilter('ignore')
+    with _READING, quiet.WITHOUT_WARNINGS, _silence():
       file = jpeglib.read_dct(str(path))
       file.load()  # Only its header was read.
-  except OSError as error:
-    raise spec.DataError(
-        f'{path} is a JPEG file whose coefficients jpeglib cannot read'
-        f' ({error}); choose a method that works on pixels.'
-    ) from error
+  except Exception:  # The pixels could be read: nothing else is lost.
+    return None
   luma = file.Y[:rows, :columns].astype(np.int32)
   if file.Cb is None:
-    return Jpeg(luma, steps, None)
+    return Jpeg(luma, steps, None, is_exact=True)
   chroma = [
       _enlarge(
           _join(
@@ -205,20 +213,24 @@ def _from_file(path, steps, rows, columns) -> Jpeg:
       )
       for i, plane in ((1, file.Cb), (2, file.Cr))
   ]
-  return Jpeg(luma, steps, np.stack(chroma, axis=-1))
+  return Jpeg(luma, steps, np.stack(chroma, axis=-1), is_exact=True)
 
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
   """Keeps libjpeg from printing what oddities it found and let pass."""
-  errors = os.dup(2)
+  try:
+    stderr = os.dup(2)
+  except OSError:  # It is closed.
+    yield
+    return
   try:
     with open(os.devnull, 'wb') as nowhere:
       os.dup2(nowhere.fileno(), 2)
     yield
   finally:
-    os.dup2(errors, 2)
-    os.close(errors)
+    os.dup2(stderr, 2)
+    os.close(stderr)
 
 
 def _enlarge(plane, samples, luma_samples, shape) -> np.ndarray:

@@ -3,7 +3,9 @@
 Nothing here imports JAX, so that worker processes start fast.
 """
 
+import dataclasses
 import pathlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,9 +66,8 @@ class ClassicalLocalizer:
         'version': provenance_lib.VERSION,
     }
     if self._method.needs == 'jpeg':
-      is_exact = jpeg.jpeglib is not None
-      self.provenance['coefficients'] = (
-          'of the file' if is_exact else 'computed from pixels'
+      self.provenance['coefficient_reader'] = (
+          'none' if jpeg.jpeglib is None else 'jpeglib'
       )
     self.packages = {
         name: version
@@ -92,6 +93,12 @@ class ClassicalLocalizer:
       NotApplicable: The file is no JPEG with luma and the method needs one,
         or its size is out of the method's reach.
     """
+    return self._measured(path, image)[0]
+
+  def _measured(
+      self, path: pathlib.Path, image: images.Decoded
+  ) -> tuple[np.ndarray, dict[str, Any]]:
+    """Returns the map and the facts of `Result`; see `raw_map`."""
     height, width = image.pixels.shape[:2]
     limit = self._method.max_megapixels
     if height * width > 1e6 * limit:
@@ -99,14 +106,18 @@ class ClassicalLocalizer:
           f'{path} has {height * width / 1e6:.0f} megapixels, but {self.name}'
           f' takes {limit} at most; choose another method or crop it.'
       )
-    given = image.pixels
+    given: np.ndarray | jpeg.Jpeg = image.pixels
+    facts = {}
     if self._method.needs == 'jpeg':
       given = self._read_jpeg(path)
+      facts['coefficients'] = (
+          'of the file' if given.is_exact else 'computed from pixels'
+      )
     try:
       values = self._method.score(given)
     except errors.UserError as error:
       raise localizer.NotApplicable(f'{path}: {error}') from error
-    return _enlarged(values, self._method.block, (height, width))
+    return _enlarged(values, self._method.block, (height, width)), facts
 
   def _read_jpeg(self, path: pathlib.Path) -> jpeg.Jpeg:
     try:
@@ -126,12 +137,13 @@ class ClassicalLocalizer:
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions; see `raw_map`."""
-    raw = self.raw_map(path, image)
+    raw, facts = self._measured(path, image)
     score = raw if self._method.is_probability else _stretched(raw)
     threshold = self._threshold
     if threshold is None:
       threshold = _otsu(score)
-    return localizer.summarize(raw, score, threshold)
+    result = localizer.summarize(raw, score, threshold)
+    return dataclasses.replace(result, facts=facts)
 
 
 def _enlarged(
