@@ -90,3 +90,18 @@ def test_groups_do_not_leak_in_the_real_nimble(test_data):
   found = look('nist16', root, draw=draw, names_only=True)
   assert found['leak: group'].status == checks.OK
   assert found['leak: mask'].status == checks.OK
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'rule': 'x'},
+        {'seed': -1},
+        {'draws': 0},
+        {'draws': -1},
+        {'fractions': (0.5, 0.5, float('nan'))},
+    ],
+)
+def test_senseless_draws_are_refused(changes):
+  with pytest.raises(spec.DataError):
+    checks.Draw(**changes)

@@ -13,6 +13,7 @@ from manloc_jax import cli
 from manloc_jax.data import spec
 from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import photographs as photographs_lib
+from manloc_jax.data.forge import sequence
 from manloc_jax.data.forge import tree
 
 OPTIONS = {
@@ -235,3 +236,29 @@ def test_settings_are_those_of_older_versions(folder, tmp_path):
       'group': '0.jpg',
       'split': settings['photographs'][0]['split'],
   }
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"version": 2}'])
+def test_damaged_settings_are_refused(tmp_path, text):
+  (tmp_path / synthetic.SETTINGS).write_text(text)
+  with pytest.raises(spec.DataError, match='no readable forge.json'):
+    synthetic.find_records(tmp_path)
+
+
+def test_a_damaged_line_is_named(folder, tmp_path):
+  make(tmp_path / 'out', folder)
+  path = tmp_path / 'out' / synthetic.HISTORIES
+  lines = path.read_bytes().splitlines(keepends=True)
+  lines[1] = b'\xff{\n'
+  path.write_bytes(b''.join(lines))
+  with pytest.raises(spec.DataError, match='Line 2 of .*histories.jsonl'):
+    synthetic.find_records(tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    'changes', [{'seed': -1}, {'index': -1}, {'index': 0.5}, {'size': (9, 99)}]
+)
+def test_the_sequence_refuses_bad_numbers(changes):
+  arguments = {'seed': 0, 'index': 0, **changes}
+  with pytest.raises(spec.DataError):
+    sequence.generate(photographs_lib.packaged(), **arguments)

@@ -190,9 +190,13 @@ def test_unusable_settings_are_refused(tree, tmp_path):
       {'size_mismatch': 'x'},
       {'dataset': 'x'},
       {'seed': -1},
+      {'seed': float('nan')},
+      {'num_shards': 0},
+      {'fractions': (float('nan'), 0.5, 0.5)},
   ):
     with pytest.raises(spec.DataError, match='--config.data'):
       trees.prepared(tree, tmp_path / 'out', **wrong)
+  assert not (tmp_path / 'out').exists()
 
 
 def test_a_tree_without_a_usable_image_is_refused(tmp_path):

@@ -176,7 +176,21 @@ def test_the_grid_leaves_nothing_out():
 
 @pytest.mark.parametrize(
     'wrong',
-    [{'label_rule': 'x'}, {'sources': ('x',)}, {'stride': 0}],
+    [
+        {'label_rule': 'x'},
+        {'sources': ('x',)},
+        {'stride': 0},
+        {'stride': 1.5},
+        {'max_per_image': -1},
+        {'neg_per_pos': float('nan')},
+        {'neg_per_pos': -1},
+        {'min_area': float('nan')},
+        {'enlarge': float('inf')},
+        {'enlarge': 0.5},
+        {'slides': (0.25, float('nan'))},
+        {'label_threshold': float('nan')},
+        {'label_threshold': 2},
+    ],
 )
 def test_unknown_settings_are_refused(wrong):
   with pytest.raises(spec.DataError, match='--config.data'):

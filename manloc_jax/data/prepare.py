@@ -18,6 +18,7 @@ import pathlib
 import numpy as np
 import tqdm
 
+from manloc_jax.data import arguments
 from manloc_jax.data import datasets
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
@@ -83,6 +84,9 @@ def prepare(
   _check_choice('split_rule', split_rule, rules.ALL_RULES)
   _check_list(split_rule, split_list)
   _check_choice('source', source, backend_lib.SOURCES)
+  if split_rule not in ('given', 'list'):
+    arguments.check_fractions(fractions)
+  arguments.check_count('--config.data.num_shards', num_shards)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {

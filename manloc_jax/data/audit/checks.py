@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax.data import arguments
 from manloc_jax.data import pairing as pairing_lib
 from manloc_jax.data import spec
 from manloc_jax.data.splits import rules
@@ -74,6 +75,16 @@ class Draw:
   fractions: tuple[float, float, float] = rules.FRACTIONS
   draws: int = 1
   listed: Mapping[str, list[str]] | None = None
+
+  def __post_init__(self):
+    if self.rule not in rules.ALL_RULES:
+      raise spec.DataError(
+          f'There is no rule {self.rule!r} that splits images; choose one of'
+          f' {", ".join(rules.ALL_RULES)}.'
+      )
+    arguments.check_seed(self.seed)
+    arguments.check_fractions(self.fractions)
+    arguments.check_count('The number of draws', self.draws)
 
   def split(self, records: list[spec.Record]) -> list[dict[str, list[str]]]:
     """Splits images once for each draw, as preparation does.

@@ -19,6 +19,7 @@ from manloc_jax.data import spec
 
 SETTINGS = 'forge.json'
 HISTORIES = 'histories.jsonl'
+_KEYS = {'version', 'seed', 'size', 'counts', 'photographs'}
 
 
 def find_records(
@@ -69,8 +70,13 @@ def read_settings(root: pathlib.Path) -> dict:
     DataError: There is no tree.
   """
   try:
-    return json.loads((pathlib.Path(root) / SETTINGS).read_text())
-  except (FileNotFoundError, NotADirectoryError, ValueError):
+    settings = json.loads((pathlib.Path(root) / SETTINGS).read_text('utf-8'))
+    if lacking := _KEYS - settings.keys():
+      raise ValueError(f'no {lacking}')
+    return settings
+  except (
+      AttributeError, FileNotFoundError, NotADirectoryError, ValueError
+  ):
     raise spec.DataError(
         f'{root} has no readable {SETTINGS}, so that it holds no forgeries;'
         f' make some: manloc forge PHOTOGRAPHS --out {root}.'
@@ -94,13 +100,26 @@ def digest(settings: dict) -> str:
 
 
 def read_histories(root: pathlib.Path) -> list[dict]:
-  """Reads the finished lines; a killed writer may leave half a line."""
+  """Reads the finished lines; a killed writer may leave half a line.
+
+  Raises:
+    DataError: A line is damaged.
+  """
   path = pathlib.Path(root) / HISTORIES
   if not path.exists():
     return []
-  lines = path.read_text().split('\n')
   # What follows the last line break is empty or half a line.
-  return [json.loads(line) for line in lines[:-1]]
+  lines = path.read_bytes().split(b'\n')[:-1]
+  histories = []
+  for number, line in enumerate(lines, 1):
+    try:
+      histories.append(json.loads(line))
+    except ValueError as error:
+      raise spec.DataError(
+          f'Line {number} of {path} is damaged ({error}); delete {root} and'
+          ' make the forgeries again.'
+      ) from error
+  return histories
 
 
 def is_manipulated(mask: np.ndarray) -> np.ndarray:

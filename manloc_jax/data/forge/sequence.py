@@ -1,7 +1,11 @@
 """An endless sequence of forgeries: each from a seed and its place alone."""
 
+from collections.abc import Sequence
+import numbers
+
 import numpy as np
 
+from manloc_jax.data import arguments
 from manloc_jax.data import spec
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
@@ -16,7 +20,7 @@ def generate(
     photographs: photographs_lib.Photographs,
     seed: int,
     index: int,
-    size: tuple[int, int] = forgery.SIZE,
+    size: Sequence[int] = forgery.SIZE,
 ) -> forgery.Forgery:
   """Makes one forgery of the sequence.
 
@@ -31,8 +35,11 @@ def generate(
     The forgery; `history` also names `seed`, `index` and the `photographs`.
 
   Raises:
-    DataError: No photograph can be read.
+    DataError: No photograph can be read, or a number makes no sense.
   """
+  arguments.check_seed(seed)
+  arguments.check_count('The place in the sequence', index, 0)
+  size = check_size(size)
   listed = photographs.listed
   block = np.random.default_rng((seed, index // BLOCK, 1))
   order = block.permutation(len(photographs)).tolist()
@@ -66,6 +73,24 @@ def generate(
     names['donor'] = listed[donor].name
   made.history.update(seed=seed, index=index, photographs=names)
   return made
+
+
+def check_size(size: Sequence[int]) -> tuple[int, int]:
+  """Returns the range of short sides.
+
+  Raises:
+    DataError: It is none, or holds images too small for a patch.
+  """
+  sides = [side for side in size if isinstance(side, numbers.Integral)]
+  if len(size) != 2 or len(sides) != 2 or not (
+      spec.SIDE <= sides[0] <= sides[1]
+  ):
+    raise spec.DataError(
+        f'The short sides of forgeries are to be {size} pixels; give two'
+        f' numbers from {spec.SIDE} on, the smaller one first, in --size'
+        ' (manloc) or --config.data.forge.size.'
+    )
+  return int(size[0]), int(size[1])
 
 
 def _draw(shares: dict[str, float], rng: np.random.Generator) -> str:

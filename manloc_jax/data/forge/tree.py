@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 import dataclasses
 import functools
 import json
-import numbers as numbers_lib
 import pathlib
 from typing import Any
 
@@ -129,7 +128,7 @@ def write(
     DataError: There are too few photographs, the disk is full, or `root`
       holds something else.
   """
-  root, size = pathlib.Path(root), check_size(size)
+  root, size = pathlib.Path(root), sequence.check_size(size)
   _check_counts(counts)
   arguments.check_seed(seed)
   arguments.check_fractions(fractions)
@@ -216,24 +215,6 @@ def _check_enough(
   if left_out:
     text += f' {len(left_out)} cannot be used, such as this one: {left_out[0]}'
   raise spec.DataError(text)
-
-
-def check_size(size: Sequence[int]) -> tuple[int, int]:
-  """Returns the range of short sides.
-
-  Raises:
-    DataError: It is none, or holds images too small for a patch.
-  """
-  numbers = [side for side in size if isinstance(side, numbers_lib.Integral)]
-  if len(size) != 2 or len(numbers) != 2 or not (
-      spec.SIDE <= numbers[0] <= numbers[1]
-  ):
-    raise spec.DataError(
-        f'The short sides of forgeries are to be {size} pixels; give'
-        f' two numbers from {spec.SIDE} on, the smaller one first, in --size'
-        ' (manloc) or --config.data.forge.size.'
-    )
-  return int(size[0]), int(size[1])
 
 
 def listed(

@@ -111,7 +111,7 @@ def train_batches(
   settings = _read_settings(folder, root)
   plan = Plan(
       listed=tree.listed(root, 'train'),
-      size=tree.check_size(settings['size']),
+      size=sequence.check_size(settings['size']),
       sampler=patches.Sampler(**sampler),
       images_per_group=images_per_group,
       patches_per_image=patches_per_image,
