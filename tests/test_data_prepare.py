@@ -232,13 +232,13 @@ def test_an_image_found_broken_late_changes_nothing_else(
 
 def test_every_file_is_decoded_once(tree, tmp_path, monkeypatch):
   decoded = collections.Counter()
-  load = images._load
+  load = images._read_stored
 
   def count(path):
     decoded[path] += 1
     return load(path)
 
-  monkeypatch.setattr(images, '_load', count)
+  monkeypatch.setattr(images, '_read_stored', count)
   trees.prepared(tree, tmp_path / 'out')
   assert len(decoded) == 24 and set(decoded.values()) == {1}
 

@@ -42,7 +42,9 @@ def walk(
     A folder, `root` or one below it, and its files' names, sorted.
   """
   root = os.fspath(root)
-  above = {root: (pathlib.Path(os.path.realpath(root)),)}
+  above: dict[str, tuple[pathlib.Path, ...]] = {
+      root: (pathlib.Path(os.path.realpath(root)),)
+  }
 
   def pass_over(path: str, reason: Reason) -> None:
     if on_passed_over is not None:
