@@ -1,0 +1,355 @@
+"""README and docs: what they link to exists, what they tell to run works."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import documents
+import numpy as np
+from PIL import Image
+import pytest
+import test_layers
+import trees
+
+from configs import fusion as fusion_config
+from configs import synthetic as synthetic_config
+from manloc_jax import cli
+from manloc_jax import run_config
+from manloc_jax.data import datasets
+from manloc_jax.data import forge
+
+ROOT = documents.ROOT
+MAIN = 'python -m manloc_jax.main '
+BENCHMARK = 'python -m manloc_jax.benchmarks.'
+
+# Commands that are copied and run, with their exit code. FOLDER, PHOTOGRAPHS
+# and so on are small ones, with the names of the text.
+RUN = {
+    'manloc localize photo.jpg': 0,
+    "manloc localize photo.jpg folder 'more/**/*.png' --out=localized": 0,
+    'manloc localize folder --method=adjpeg --format=npy': 0,
+    # Not all images of the published set are there: something is wrong.
+    'manloc audit casia1 FOLDER': 1,
+    'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
+    'python .ci/oldest.py > oldest.txt': 0,
+}
+RUN_SLOWLY = {
+    'manloc report --study=manloc_jax/results/study_casia.json --out=study': 0,
+}
+# On the table of NIST, which is of another set than FOLDER above.
+RUN_ON_NIST = {
+    'manloc audit nist16 FOLDER --names_only --draws=300': 1,
+    'manloc split nist16 FOLDER --rule=group --seed=0 --out=split.json': 0,
+    'manloc audit nist16 FOLDER --names_only --split_list=split.json': 1,
+}
+# Why others are not run; those of `manloc` and `manloc_jax` are parsed.
+_DATA = 'needs a dataset, and trains for minutes to hours'
+_RUNS = 'needs finished runs'
+_MINUTES = 'takes minutes'
+_INSTALLS = 'changes the environment'
+_BENCHMARK = 'needs a machine without other work'
+NOT_RUN = {
+    'bash launch/local.sh configs/demo.py': _MINUTES,
+    'bash launch/test.sh': 'runs this test',
+    'bash launch/test.sh -m slow': 'runs this test',
+    'bash .ci/run': 'runs this test',
+    'bash launch/benchmarks.sh': _BENCHMARK,
+    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': (
+        'needs a cluster'
+    ),
+    'source .venv/bin/activate': _INSTALLS,
+    'pre-commit install': _INSTALLS,
+    'pip install -e .': _INSTALLS,
+    "pip install -e '.[cuda12,jpeg]'": _INSTALLS,
+    "pip install -e '.[serve]'": _INSTALLS,
+    "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
+    'manloc serve --port=7860': 'does not end; test_serve.py runs it',
+    'manloc report --docs': (
+        'changes the documents; test_reports_report.py does it to copies'
+    ),
+    'manloc report runs/demo': _RUNS,
+    'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
+    'manloc report runs/a runs/b --compare=trials.json': _RUNS,
+    'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
+    'manloc sweep casia --seeds=0,1,2 --config.data.root=FOLDER': _DATA,
+    'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'
+    ' --size=256,512': _MINUTES,
+    'manloc forge PHOTOGRAPHS --out=data/forged --count=1600'
+    ' --size=256,448 --fractions=0.8,0.08,0.12': _MINUTES,
+    'manloc forge camera_jpegs --out=data/forged --count=1600'
+    ' --size=256,448 --fractions=0.8,0.08,0.12': _MINUTES,
+    'manloc fusion --config=configs/fusion.py --config.data.root=data/forged'
+    ' --workdir=runs/fusion': _MINUTES,
+}
+NOT_RUN_PREFIXES = {MAIN: _DATA, BENCHMARK: _BENCHMARK}
+# Blocks of Python that are not run, by a line of them.
+PYTHON_NOT_RUN = {
+    "run = checkpoint.load('runs/demo')": _RUNS,
+    "load_localizer(workdir='runs/demo', stride=16)": _RUNS,
+    "    'conv2-4f': {'model.conv2_filters': 4},": (
+        'an entry; test_contributing.py adds it'
+    ),
+    'METHOD = interface.Method(': 'a file; test_contributing.py adds it',
+    'DATASET = spec.Dataset(': 'a file; test_contributing.py adds it',
+}
+
+
+def test_the_readme_is_short():
+  assert len((ROOT / 'README.md').read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize(
+    ('path', 'target'),
+    documents.read_links(),
+    ids=lambda value: getattr(value, 'name', value),
+)
+def test_links_lead_somewhere(path, target):
+  name, _, anchor = target.partition('#')
+  linked = path.parent / name if name else path
+  assert linked.exists()
+  if anchor:
+    assert anchor in documents.read_headings(linked)
+
+
+def test_every_page_is_named_in_the_readme():
+  text = (ROOT / 'README.md').read_text()
+  for page in (ROOT / 'docs').glob('*.md'):
+    assert f'](docs/{page.name})' in text
+
+
+def test_every_command_is_run_or_listed():
+  listed = {*RUN, *RUN_SLOWLY, *RUN_ON_NIST, *NOT_RUN}
+  commands = documents.read_commands()
+  for command in commands:
+    assert command in listed or command.startswith(tuple(NOT_RUN_PREFIXES)), (
+        f'{command!r} is neither run nor listed: add it to RUN or NOT_RUN'
+    )
+  assert not listed - set(commands), 'no document has these any more'
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+  """A folder with what the commands name, as the current one."""
+  for name in ('.ci', 'docs', 'pyproject.toml'):
+    copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+    copy(ROOT / name, tmp_path / name)
+  (tmp_path / 'manloc_jax').symlink_to(ROOT / 'manloc_jax')
+  for folder in ('folder', 'more/deep', 'PHOTOGRAPHS'):
+    (tmp_path / folder).mkdir(parents=True)
+  photograph = Image.fromarray(trees.photograph(0))
+  for path in ('photo.jpg', 'folder/a.jpg', 'more/deep/b.png'):
+    photograph.save(tmp_path / path)
+  for one in forge.packaged().listed[:3]:
+    shutil.copy(one.path, tmp_path / 'PHOTOGRAPHS')
+  monkeypatch.chdir(tmp_path)
+  return tmp_path
+
+
+def _run(command: str) -> int:
+  if command.startswith('manloc '):
+    return cli.main(shlex.split(command)[1:])
+  paths = [pathlib.Path(sys.executable).parent, os.environ['PATH']]
+  return subprocess.run(
+      ['bash', '-c', command],
+      env={**os.environ, 'PATH': os.pathsep.join(map(str, paths))},
+  ).returncode
+
+
+@pytest.mark.parametrize('command', RUN)
+def test_commands_run(command, workplace):
+  trees.casia1(workplace / 'FOLDER')
+  assert _run(command) == RUN[command]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('command', RUN_SLOWLY)
+def test_slow_commands_run(command, workplace):
+  assert _run(command) == RUN_SLOWLY[command]
+
+
+def test_commands_on_nist_run_one_after_the_other(workplace):
+  trees.nist16(workplace / 'FOLDER')
+  for command, code in RUN_ON_NIST.items():
+    assert _run(command) == code, command
+
+
+@pytest.mark.parametrize(
+    ('document', 'block'), documents.read_blocks('python')
+)
+def test_python_runs_or_is_listed(document, block, workplace):
+  if not any(line in block for line in PYTHON_NOT_RUN):
+    exec(compile(block, document, 'exec'), {})
+  elif 'import ' in block:  # No entry of a table.
+    compile(block, document, 'exec')
+
+
+def test_the_picture_is_that_of_its_command(workplace):
+  pytest.importorskip('jpeglib')  # It reads other coefficients than Pillow.
+  command = 'python docs/picture.py docs/images/overview.png'
+  assert any(command in line for line in (ROOT / 'README.md').open())
+  (workplace / 'docs/images/overview.png').unlink()
+  done = subprocess.run(
+      [sys.executable, *command.split()[1:]],
+      env={**os.environ, 'PYTHONPATH': str(ROOT)},
+  )
+  assert done.returncode == 0
+  pictures = [
+      np.asarray(Image.open(root / 'docs/images/overview.png').convert('RGB'))
+      for root in (ROOT, workplace)
+  ]
+  committed, drawn = (picture.astype(float) for picture in pictures)
+  # Versions of matplotlib place letters in their own way.
+  assert np.abs(np.subtract(committed.shape, drawn.shape)).max() <= 8
+  height, width = np.minimum(committed.shape, drawn.shape)[:2]
+  difference = committed[:height, :width] - drawn[:height, :width]
+  assert np.abs(difference).mean() < 12
+
+
+def _help(*command: str) -> str:
+  out = io.StringIO()
+  with contextlib.redirect_stdout(out):
+    assert cli.main([*command, '--help']) == 0
+  return out.getvalue()
+
+
+def _subcommands() -> list[str]:
+  return re.findall(r'^    (\w+) ', _help(), re.M)
+
+
+def _manloc_commands() -> list[str]:
+  inline = [code for code in documents.read_inline() if code.count(' ') > 1]
+  return [
+      command
+      for command in (*documents.read_commands(), *inline)
+      if command.startswith('manloc ')
+  ]
+
+
+@pytest.mark.parametrize('command', _manloc_commands())
+def test_subcommands_and_their_options_exist(command):
+  _, name, *arguments = shlex.split(command)
+  options = set(re.findall(r'--[a-z_]+', _help(name)))
+  for argument in arguments:
+    if argument.startswith('--') and not argument.startswith('--config.'):
+      assert argument.split('=')[0] in options | {'--config', '--workdir'}
+
+
+def test_inline_options_exist():
+  """Options that prose names belong to a subcommand or to the main job."""
+  options = {'--config', '--mode', '--json', '--max_steps'}
+  for name in _subcommands():
+    options |= set(re.findall(r'--[a-z_]+', _help(name)))
+  for code in documents.read_inline():
+    for option in re.findall(r'(?<![\w-])--[a-z_]+(?![\w.-])', code):
+      assert option in options, code
+
+
+def test_settings_that_are_named_exist():
+  known = set()
+  for config in (fusion_config, synthetic_config):
+    known |= run_config.flatten(config.get_config().to_dict()).keys()
+  text = '\n'.join(
+      path.read_text()
+      for path in documents.DOCUMENTS
+      if path.name != 'CHANGELOG.md'
+  )
+  for name in re.findall(r'--config\.([a-z_.]+[a-z_])', text):
+    assert name in known, f'--config.{name}'
+
+
+def test_command_lines_of_the_main_job_are_parsed():
+  commands = [
+      shlex.split(command)[2:]
+      for command in documents.read_commands()
+      if command.startswith(MAIN)
+  ]
+  assert commands
+  code = """
+import copy, json, sys
+from absl import flags
+from manloc_jax import main
+from manloc_jax.commands import config_files
+for argv in json.load(sys.stdin):
+  values = flags.FlagValues()
+  config_files.define_flag(None, values, argv)
+  for name in ('mode', 'workdir'):
+    values[name] = copy.deepcopy(flags.FLAGS[name])
+  left = config_files.parse(argv, values)
+  assert not left[1:], left
+"""
+  done = subprocess.run(
+      [sys.executable, '-c', code],
+      input=json.dumps(commands),
+      capture_output=True,
+      text=True,
+      cwd=ROOT,
+  )
+  assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'command',
+    [c for c in documents.read_commands() if c.startswith(BENCHMARK)],
+)
+def test_command_lines_of_benchmarks_are_parsed(command):
+  words = [sys.executable, *shlex.split(command)[1:], '--only_check_args']
+  done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+
+
+def test_scripts_configs_and_extras_exist():
+  project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+  extras = project['optional-dependencies']
+  for command in documents.read_commands():
+    for word in shlex.split(command):
+      if re.fullmatch(r'(launch|configs|\.ci)/\S+', word):
+        assert (ROOT / word).exists(), command
+      if found := re.fullmatch(r'\.\[(.+)\]', word):
+        assert set(found[1].split(',')) <= extras.keys(), command
+
+
+def test_every_dataset_stands_in_the_table():
+  text = (ROOT / 'docs' / 'datasets.md').read_text()
+  listed = re.findall(r'^\| `(\w+)` \|', text, re.M)
+  assert sorted(listed) == sorted(datasets.DATASETS)
+
+
+def test_every_method_stands_in_the_table():
+  text = (ROOT / 'docs' / 'localizing.md').read_text()
+  listed = re.findall(r'^\| `(\w+)` \|', text, re.M)
+  assert sorted(listed) == sorted(run_config.CLASSICAL)
+
+
+def test_the_floors_are_those_of_the_layer_test():
+  text = (ROOT / 'docs' / 'architecture.md').read_text()
+  rows = re.findall(r'^\| (\d+) \| (.+) \|$', text, re.M)
+  floors = [set(re.findall(r'`(\w+)`', names)) for _, names in reversed(rows)]
+  assert floors == [
+      set(floor) & (_members() | {'__init__'}) for floor in test_layers.FLOORS
+  ]
+
+
+def _members() -> set[str]:
+  package = ROOT / 'manloc_jax'
+  return {path.stem for path in package.glob('[!_]*')}
+
+
+def test_folders_of_the_tree_exist():
+  text = (ROOT / 'docs' / 'architecture.md').read_text()
+  tree = text.split('```')[1]
+  folders = [ROOT]
+  for line in tree.splitlines()[1:]:
+    depth = (len(line) - len(line.lstrip())) // 2
+    for name in re.findall(r'^\s*([\w.]+/?)(?:\s{2,}|$)', line):
+      path = folders[depth] / name.rstrip('/')
+      assert path.exists(), line
+      folders[depth + 1 :] = [path]
