@@ -263,7 +263,7 @@ def test_what_is_no_image_is_refused(localizer):
 
 def test_broken_weights_are_named(tmp_path):
   broken = small.untrained_run(tmp_path, scale=float('nan'))
-  with pytest.raises(errors.UserError, match='no numbers'):
+  with pytest.raises(errors.UserError, match='not finite'):
     network.NetworkLocalizer.from_run(broken)(photograph(20, 20))
 
 

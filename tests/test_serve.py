@@ -5,21 +5,21 @@ import json
 import pathlib
 import shutil
 import socket
+import tempfile
 
 import numpy as np
 from PIL import Image
 import pytest
-import small
 
 from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.commands import serve
 from manloc_jax.localization import batch
+from manloc_jax.localization import factory
 from manloc_jax.localization import localizer
-from manloc_jax.localization import network
 from manloc_jax.serve import analysis
 from manloc_jax.serve import samples
-from manloc_jax.serve import words
+from manloc_jax.serve import texts
 
 
 class Ramp:
@@ -105,7 +105,7 @@ def test_pictures_of_large_images_are_small(analyse):
 
 def test_downloads_are_whole_and_exact(analyse, tmp_path):
   found, _ = analyse((2000, 50))
-  kept = analysis.Kept(tmp_path / 'cache')
+  kept = analysis.ResultCache(tmp_path / 'cache')
   key = kept.add(found)
   assert kept.get(key) is found
   for threshold in (0.2, 0.8):
@@ -123,7 +123,7 @@ def test_downloads_are_whole_and_exact(analyse, tmp_path):
 
 def test_the_oldest_make_room(analyse, tmp_path):
   found, _ = analyse((10, 10))
-  kept = analysis.Kept(tmp_path / 'cache', most_pixels=250)
+  kept = analysis.ResultCache(tmp_path / 'cache', max_pixels=250)
   first, second, third = (kept.add(found) for _ in range(3))
   with pytest.raises(errors.UserError, match='no longer kept'):
     kept.get(first)
@@ -145,13 +145,13 @@ def page(tmp_path):
 
 def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
   found, _ = analyse()
-  key = page._kept.add(found)
+  key = page._results.add(found)
   assert page._move_threshold(key, 0.5, 0.5).keys() == {*page._view}
   at = analysis.Analysis.at
 
   def evicted_by(self, threshold):
-    shutil.rmtree(page._kept.folder / key)
-    page._kept._analyses.clear()
+    shutil.rmtree(page._results.folder / key)
+    page._results._analyses.clear()
     return at(self, threshold)
 
   with pytest.MonkeyPatch.context() as patch:
@@ -161,9 +161,30 @@ def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
   assert 'no longer kept' in page._move_threshold(key, 0.4, 0.5)[page.message]
 
 
+def test_missing_memory_is_a_sentence_and_a_bug_is_none(
+    page, analyse, monkeypatch
+):
+  found, _ = analyse()
+  key = page._results.add(found)
+
+  def fail(error):
+    def at(self, threshold):
+      raise error
+
+    monkeypatch.setattr(analysis.Analysis, 'at', at)
+
+  fail(MemoryError('Unable to allocate 9 GiB'))
+  for move in (page._move_threshold, page._move_opacity):
+    (said,) = move(key, 0.4, 0.5).values()
+    assert 'lacks the memory' in said and 'allocate' not in said
+  fail(ZeroDivisionError())
+  with pytest.raises(ZeroDivisionError):
+    page._move_threshold(key, 0.4, 0.5)
+
+
 def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
   found, _ = analyse()
-  key = page._kept.add(found)
+  key = page._results.add(found)
 
   def fail(file, pixels):
     raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
@@ -202,6 +223,28 @@ def test_limits_of_the_page(analyse, monkeypatch):
     analyse()
 
 
+def test_thresholds_and_opacities_from_strangers_are_checked(analyse):
+  found, _ = analyse()
+  view = found.at(0.5)
+  for bad in (float('nan'), -1, 1.5, None, '0.5'):
+    with pytest.raises(errors.UserError, match='from 0 to 1'):
+      found.at(bad)
+    with pytest.raises(errors.UserError, match='from 0 to 1'):
+      found.overlay(view, bad)
+
+
+def test_what_a_method_cannot_say_is_a_sentence_without_a_path(tmp_path):
+  class Choosy(Ramp):
+
+    def localize(self, path, image):
+      raise localizer.NotApplicable(f'{path} is too small to be measured.')
+
+  Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+  with pytest.raises(errors.UserError) as caught:
+    analysis.analyse(tmp_path / 'a.png', 'a.png', Choosy())
+  assert str(caught.value) == 'a.png is too small to be measured.'
+
+
 def test_no_memory_is_a_sentence(tmp_path):
   class Greedy(Ramp):
 
@@ -218,9 +261,9 @@ def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
   exif[0x0112] = 6
   found, _ = analyse((30, 20), 'a.jpg', exif=exif)
   assert found.image.shape == (20, 30, 3)
-  assert 'viewers turn it' in words.summary(found.facts)
+  assert 'viewers turn it' in texts.summary(found.facts)
   found, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
-  assert 'CMYK turned to RGB' in words.summary(found.facts)
+  assert 'CMYK turned to RGB' in texts.summary(found.facts)
 
 
 def test_names_of_strangers_are_text():
@@ -230,14 +273,14 @@ def test_names_of_strangers_are_text():
       'orientation': 1, 'image_score': 0, 'threshold': 0, 'regions': [],
       'manipulated_share': 0, 'region_count': 0,
   }
-  for text in (words.error(bad), words.working(bad), words.summary(record)):
+  for text in (texts.error(bad), texts.working(bad), texts.summary(record)):
     assert '<img' not in text and '&lt;img' in text
-  assert '<img' not in words.meaning({'weights': bad})
-  assert 'no proof' in words.regions(record)
+  assert '<img' not in texts.meaning({'weights': bad})
+  assert 'no proof' in texts.regions(record)
 
 
 def test_scores_are_not_called_probabilities():
-  text = words.meaning({}) + words.head()
+  text = texts.meaning({}) + texts.head()
   assert text.count('probab') == text.count('It is no probability') == 1
 
 
@@ -273,7 +316,13 @@ def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
   assert str(tmp_path) in refusal(capsys, run, '--port=0')  # No run is there.
 
 
-def test_the_localizer_is_that_of_a_run(tmp_path):
-  run = small.untrained_run(tmp_path)
-  made = serve.make_localizer(run, device='cpu')
-  assert made.provenance == network.NetworkLocalizer.from_run(run).provenance
+def test_a_missing_temporary_folder_is_found_before_weights_are_loaded(
+    capsys, monkeypatch
+):
+  def fail(*unused, **options):
+    raise FileNotFoundError(errno.ENOENT, 'No usable temporary directory found')
+
+  monkeypatch.setattr(serve.importlib.util, 'find_spec', lambda name: True)
+  monkeypatch.setattr(tempfile, 'TemporaryDirectory', fail)
+  monkeypatch.setattr(factory, 'make', lambda **options: pytest.fail('loaded'))
+  assert 'set TMPDIR' in refusal(capsys, '--port=0')

@@ -4,11 +4,14 @@ import argparse
 import importlib.util
 import ipaddress
 import sys
+from typing import cast, TYPE_CHECKING
 
 from manloc_jax import argument_types
 from manloc_jax import errors
 
 # Everything heavy is imported where it is used: help comes at once.
+if TYPE_CHECKING:
+  from manloc_jax.serve import analysis
 
 
 def add_to(commands) -> None:
@@ -53,34 +56,20 @@ def run(args: argparse.Namespace) -> int:
         "The page needs Gradio, which is not installed: pip install '.[serve]'"
         " in the project's folder."
     )
+  from manloc_jax.localization import factory
   from manloc_jax.serve import server
 
-  with server.listen(args.host, args.port) as listener:
+  with (
+      server.listen(args.host, args.port) as listener,
+      server.temporary_folder() as folder,
+  ):
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
       print(
           'Anyone who can reach this machine can use the page: it asks for no'
           ' password.',
           file=sys.stderr,
       )
-    server.serve(make_localizer(args.workdir, args.device), listener)
+    localizer = factory.make(workdir=args.workdir, device=args.device)
+    # Without a method it is none of the classical ones: it has a threshold.
+    server.serve(cast('analysis.Localizer', localizer), listener, folder)
   return 0
-
-
-def make_localizer(workdir: str | None, device: str | None):
-  """Returns what scores images, its program compiled.
-
-  Args:
-    workdir: Folder of a run; None for the weights that come with the package.
-    device: Kind of devices.
-
-  Raises:
-    UserError: See `detectors.make`.
-  """
-  import numpy as np
-
-  from manloc_jax.localization import factory
-
-  localizer = factory.make(workdir=workdir, device=device)
-  # The first visitor does not wait, and broken weights are refused now.
-  localizer(np.zeros((64, 64, 3), np.uint8))
-  return localizer

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import numbers
 import pathlib
 from typing import Any, Protocol
 
@@ -118,10 +119,19 @@ def check_pixels(pixels: np.ndarray) -> None:
 
 def check_threshold(threshold: float) -> None:
   """Raises UserError unless it is on the scale of `Result.score`."""
-  if not 0 <= threshold <= 1:
+  if not isinstance(threshold, numbers.Real) or not 0 <= threshold <= 1:
     raise errors.UserError(
         f'A threshold of {threshold} is not on the scale of the heat maps;'
         ' choose one from 0 to 1.'
+    )
+
+
+def check_finite(score: np.ndarray) -> None:
+  """Raises UserError unless all outputs of a network are finite."""
+  if not np.isfinite(score).all():
+    raise errors.UserError(
+        'The outputs of the network are not finite: its weights are broken or'
+        ' its training diverged; choose another run.'
     )
 
 

@@ -18,7 +18,7 @@ import collections
 from collections.abc import Sequence
 import hashlib
 import logging
-import math
+import numbers
 import pathlib
 from typing import Any
 
@@ -51,7 +51,7 @@ class NetworkLocalizer:
   Attributes:
     threshold: Scores from here on are manipulated.
     provenance: What decides on results, as JSON holds it: settings and weights.
-    packages, is_probability, constant_score: See there.
+    packages, device, is_probability, constant_score: See there.
   """
 
   is_probability = True
@@ -90,6 +90,7 @@ class NetworkLocalizer:
     """
     _check(model, stride, threshold, gate)
     self._mesh = sharding.make_mesh(devices or jax.local_devices())
+    self.device = self._mesh.devices.flat[0].device_kind
     self._params = jax.device_put(params, sharding.replicated(self._mesh))
     self._score = _make_scorer(model, self._mesh, gate, smooth_sigma)
     self._batch_size = batch_size or _default_batch_size(self._mesh)
@@ -155,11 +156,6 @@ class NetworkLocalizer:
     }
     return self
 
-  @property
-  def device(self) -> str:
-    """The kind of the devices."""
-    return self._mesh.devices.flat[0].device_kind
-
   def __call__(self, image: np.ndarray) -> localizer.Result:
     """Localizes what is manipulated.
 
@@ -167,18 +163,12 @@ class NetworkLocalizer:
       image: uint8[h, w, 3], RGB; of any size from 1x1 on.
 
     Raises:
-      UserError: The weights give no numbers.
+      UserError: The outputs are not finite.
       ValueError: `image` is something else.
     """
     score = self.score_map(image)
-    result = localizer.summarize(score, score, self.threshold)
-    # One percentile tells of a NaN anywhere, too.
-    if not math.isfinite(result.image_score):
-      raise errors.UserError(
-          'The network gives no numbers: its weights are broken or its'
-          ' training diverged; choose another run.'
-      )
-    return result
+    localizer.check_finite(score)
+    return localizer.summarize(score, score, self.threshold)
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded
@@ -196,7 +186,7 @@ class NetworkLocalizer:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
     localizer.check_pixels(image)
     windows = sliding_window_lib.Windows(image, self._stride)
-    waiting = collections.deque()
+    waiting: collections.deque = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
       scores = self._score(self._params, sharding.put_batch(batch, self._mesh))
       waiting.append((corners, scores))
@@ -236,7 +226,9 @@ def _check(model, stride: int, threshold: float, gate: str) -> None:
         f"The gate {gate!r} needs labels of patches, which this network does"
         " not give; choose the gate 'none'."
     )
-  if not 1 <= stride <= models.SIDE:
+  if not isinstance(stride, numbers.Integral) or not (
+      1 <= stride <= models.SIDE
+  ):
     raise errors.UserError(
         f'A stride of {stride} pixels leaves pixels out or repeats windows;'
         f' choose one from 1 to {models.SIDE}.'

@@ -1,4 +1,4 @@
-"""An uploaded file to scores, and scores to what the page shows of them."""
+"""An uploaded file to scores, and scores to pictures, records and downloads."""
 
 import collections
 import dataclasses
@@ -23,25 +23,25 @@ MAX_BYTES = 50 << 20
 MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
 LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 
-# Scores that are kept in memory, in pixels of four bytes: a second image of
-# the largest size, or a hundred of common ones.
-_KEPT_PIXELS = 2 * MAX_PIXELS
+# Of the scores in memory, in pixels of four bytes: a second image of the
+# largest size, or a hundred of common ones.
+_CACHE_PIXELS = 2 * MAX_PIXELS
 
 
 class Localizer(localizer_lib.Localizer, Protocol):
-  """A detector whose scores are from 0 to 1, with a threshold for all."""
+  """A localizer whose scores are from 0 to 1, with one threshold for all."""
 
   threshold: float
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-  """What a threshold makes of an analysis.
+  """An analysis at a threshold.
 
   Attributes:
     mask: bool[h, w], where the score reaches the threshold.
-    preview: bool[h', w'], the same as large as the pictures.
-    record: What was found, as JSON holds it.
+    preview: bool[h', w'], the mask at the size of the pictures.
+    record: The results, as JSON holds them.
   """
 
   mask: np.ndarray
@@ -55,7 +55,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-  """What a network found in an image; no image of its size is kept.
+  """The scores of an image; the image itself is only kept reduced.
 
   Attributes:
     name: Of the file.
@@ -72,7 +72,12 @@ class Analysis:
   facts: batch.Record
 
   def at(self, threshold: float) -> View:
-    """Applies a threshold; runs no network."""
+    """Applies a threshold; runs no network.
+
+    Raises:
+      UserError: It is none.
+    """
+    localizer_lib.check_threshold(threshold)
     mask = self.score >= threshold
     regions, count = localizer_lib.find_regions(mask)
     record = {
@@ -86,7 +91,15 @@ class Analysis:
     return View(mask, overlay.reduce_mask(mask, LONGEST), record)
 
   def overlay(self, view: View, opacity: float) -> np.ndarray:
-    """Paints heat over the image, uint8[h', w', 3]; see `plots.overlay`."""
+    """Paints heat over the image, uint8[h', w', 3]; see `overlay.draw`.
+
+    Raises:
+      UserError: The opacity is not in 0 to 1.
+    """
+    if not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
+      raise errors.UserError(
+          f'The opacity is {opacity!r}; choose one from 0 to 1.'
+      )
     return overlay.draw(self.image, self.heat, view.preview, opacity)
 
 
@@ -99,7 +112,8 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     localizer: What scores it.
 
   Raises:
-    UserError: The file cannot be used, or the network gives no numbers.
+    UserError: The file cannot be used, the method is not applicable, or the
+      network's outputs are not finite.
   """
   try:
     image, digest = _read(path, name)
@@ -114,7 +128,12 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
         score=result.score,
         facts={**facts, 'image_sha256': digest},
     )
-  except MemoryError:
+  except errors.UserError as error:
+    # Its owner knows the name and not the path.
+    raise errors.UserError(str(error).replace(str(path), name)) from error
+  except Exception as error:
+    if not errors.is_out_of_memory(error):
+      raise
     raise errors.UserError(
         f'There is not enough memory for {name}; crop it first.'
     ) from None
@@ -126,22 +145,18 @@ def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
         f'{name} has more than {MAX_BYTES >> 20} MB, the most that this'
         ' page takes; use manloc localize.'
     )
-  try:
-    height, width = images.read_size(path)
-    if height * width > MAX_PIXELS:
-      raise spec.DataError(
-          f'{name} has {width} x {height} pixels, and this page takes'
-          f' {MAX_PIXELS // 1_000_000} million at most; crop it, or use manloc'
-          ' localize.'
-      )
-    image = images.read_image(path)
-  except spec.DataError as error:
-    # Its owner knows the name and not the path.
-    raise spec.DataError(str(error).replace(str(path), name)) from error
+  height, width = images.read_size(path)
+  if height * width > MAX_PIXELS:
+    raise spec.DataError(
+        f'{name} has {width} x {height} pixels, and this page takes'
+        f' {MAX_PIXELS // 1_000_000} million at most; crop it, or use manloc'
+        ' localize.'
+    )
+  image = images.read_image(path)
   return image, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-class Kept:
+class ResultCache:
   """The last analyses, whose thresholds can be moved, and their downloads.
 
   Attributes:
@@ -149,23 +164,25 @@ class Kept:
       guessed.
   """
 
-  def __init__(self, folder: pathlib.Path, most_pixels: int = _KEPT_PIXELS):
+  def __init__(self, folder: pathlib.Path, max_pixels: int = _CACHE_PIXELS):
     """Starts empty.
 
     Args:
       folder: For downloads.
-      most_pixels: Of all scores together; the oldest make room, but the newest
+      max_pixels: Of all scores together; the oldest make room, but the newest
         stays.
     """
     self.folder = folder
-    self._most_pixels = most_pixels
-    self._analyses = collections.OrderedDict()
+    self._max_pixels = max_pixels
+    self._analyses: collections.OrderedDict[str, Analysis] = (
+        collections.OrderedDict()
+    )
 
   def add(self, analysis: Analysis) -> str:
     """Keeps an analysis and writes the PNG of its heat; returns its key."""
     key = secrets.token_urlsafe(16)
     self._analyses[key] = analysis
-    while self._pixels() > self._most_pixels and len(self._analyses) > 1:
+    while self._pixels() > self._max_pixels and len(self._analyses) > 1:
       oldest, _ = self._analyses.popitem(last=False)
       shutil.rmtree(self.folder / oldest, ignore_errors=True)
     (self.folder / key).mkdir(parents=True)
@@ -206,7 +223,7 @@ class Kept:
     return self.folder / key / f'{name}.{kind}'
 
   def _pixels(self) -> int:
-    return sum(one.score.size for one in self._analyses.values())
+    return sum(x.score.size for x in self._analyses.values())
 
 
 def _gone() -> errors.UserError:

@@ -1,4 +1,4 @@
-"""What is on the page, and what happens when something is moved, in Gradio."""
+"""The components of the page and what they do, in Gradio."""
 
 from collections.abc import Iterator, Sequence
 import pathlib
@@ -9,7 +9,7 @@ import gradio as gr
 from manloc_jax import errors
 from manloc_jax.serve import analysis as analysis_lib
 from manloc_jax.serve import samples as samples_lib
-from manloc_jax.serve import words
+from manloc_jax.serve import texts
 
 CSS = (pathlib.Path(__file__).parent / 'page.css').read_text()
 
@@ -35,18 +35,18 @@ class _Page:
   ):
     self._localizer = localizer
     self._samples = samples
-    self._kept = analysis_lib.Kept(folder)
+    self._results = analysis_lib.ResultCache(folder)
     self._lay_out()
     self._connect()
 
   def _lay_out(self) -> None:
-    gr.HTML(words.head(), elem_id='head')
+    gr.HTML(texts.head(), elem_id='head')
     with gr.Row():
       with gr.Column(min_width=300):
-        gr.HTML(words.limits())
+        gr.HTML(texts.limits())
         self.upload = gr.File(label='Photograph', elem_id='upload', height=150)
       with gr.Column(min_width=300):
-        gr.HTML(words.examples())
+        gr.HTML(texts.examples())
         self.samples = gr.Gallery(
             [(sample.path, sample.caption) for sample in self._samples],
             show_label=False,
@@ -62,7 +62,7 @@ class _Page:
     self.message = gr.HTML(elem_id='message')
     with gr.Column(visible=False, elem_id='results') as self.results:
       self._lay_out_results()
-    gr.HTML(words.meaning(self._localizer.provenance), elem_id='meaning')
+    gr.HTML(texts.meaning(self._localizer.provenance), elem_id='meaning')
     self.key = gr.State('')
 
   def _lay_out_results(self) -> None:
@@ -72,7 +72,7 @@ class _Page:
         self.image = self._picture('Photograph', 'jpeg')
       with gr.Column(min_width=300):
         self.overlay = self._picture('Heat map, mask outlined', 'jpeg')
-        gr.HTML(words.legend())
+        gr.HTML(texts.legend())
     with gr.Row():
       self.opacity = self._slider('Opacity of the heat map', _OPACITY, 0.05)
       self.threshold = self._slider(
@@ -115,7 +115,7 @@ class _Page:
     )
 
   def _connect(self) -> None:
-    private = {'api_visibility': 'private'}
+    private: dict[str, Any] = {'api_visibility': 'private'}
     self._view = [
         self.overlay,
         self.mask,
@@ -132,7 +132,7 @@ class _Page:
         self.image,
         *self._view,
     ]
-    run = {
+    run: dict[str, Any] = {
         'outputs': shown,
         'concurrency_limit': 1,
         'concurrency_id': 'network',  # One image at a time, whoever asks.
@@ -145,7 +145,7 @@ class _Page:
         self.samples.select(self._open_sample, self.opacity, **run),
     ):
       opened.then(None, js=_SCROLL, **private)
-    moved = {
+    moved: dict[str, Any] = {
         'show_progress': 'hidden',
         'trigger_mode': 'always_last',  # As quick as the machine can.
         'concurrency_limit': 1,
@@ -160,14 +160,18 @@ class _Page:
         self._move_opacity, inputs, [self.message, self.overlay], **moved
     )
 
-  def _open_file(self, upload: str, opacity: float):
+  def _open_file(
+      self, upload: str, opacity: float
+  ) -> Iterator[dict[Any, Any]]:
     path = pathlib.Path(upload)
     try:
       yield from self._open(path, opacity)
     finally:
       path.unlink(missing_ok=True)
 
-  def _open_sample(self, opacity: float, event: gr.SelectData):
+  def _open_sample(
+      self, opacity: float, event: gr.SelectData
+  ) -> Iterator[dict[Any, Any]]:
     yield from self._open(self._samples[event.index].path, opacity)
 
   def _open(
@@ -175,13 +179,13 @@ class _Page:
   ) -> Iterator[dict[Any, Any]]:
     """Runs the network on a file; yields what changes on the page."""
     hidden = {self.results: gr.update(visible=False)}
-    yield {self.message: words.working(path.name), **hidden}
+    yield {self.message: texts.working(path.name), **hidden}
     try:
-      found = analysis_lib.analyse(path, path.name, self._localizer)
-      key = self._kept.add(found)
+      analysis = analysis_lib.analyse(path, path.name, self._localizer)
+      key = self._results.add(analysis)
       threshold = self._localizer.threshold
-      shown = self._show(key, found, threshold, opacity)
-    except (errors.UserError, OSError) as error:
+      shown = self._show(key, analysis, threshold, opacity)
+    except Exception as error:
       yield {self.message: _refusal(error), self.upload: None, **hidden}
       return
     yield {
@@ -190,50 +194,66 @@ class _Page:
         self.upload: None,  # Ready for the next.
         self.key: key,
         self.threshold: threshold,
-        self.image: found.image,
+        self.image: analysis.image,
         **shown,
     }
 
-  def _move_threshold(self, key: str, threshold: float, opacity: float):
+  def _move_threshold(
+      self, key: str, threshold: float, opacity: float
+  ) -> dict[Any, Any]:
     try:
-      return self._show(key, self._kept.get(key), threshold, opacity)
-    except (errors.UserError, OSError) as error:
+      analysis = self._results.get(key)
+      return self._show(key, analysis, threshold, opacity)
+    except Exception as error:
       return {self.message: _refusal(error)}
 
-  def _move_opacity(self, key: str, threshold: float, opacity: float):
+  def _move_opacity(
+      self, key: str, threshold: float, opacity: float
+  ) -> dict[Any, Any]:
     try:
-      found = self._kept.get(key)
-    except errors.UserError as error:
+      analysis = self._results.get(key)
+      picture = analysis.overlay(analysis.at(threshold), opacity)
+    except Exception as error:
       return {self.message: _refusal(error)}
-    return {self.overlay: found.overlay(found.at(threshold), opacity)}
+    return {self.overlay: picture}
 
   def _show(
       self,
       key: str,
-      found: analysis_lib.Analysis,
+      analysis: analysis_lib.Analysis,
       threshold: float,
       opacity: float,
   ) -> dict[Any, Any]:
-    view = found.at(threshold)
+    view = analysis.at(threshold)
     values = [
-        found.overlay(view, opacity),
+        analysis.overlay(view, opacity),
         view.mask_picture(),
-        words.summary(view.record),
-        words.regions(view.record),
-        *self._kept.downloads(key, view),
+        texts.summary(view.record),
+        texts.regions(view.record),
+        *self._results.downloads(key, view),
     ]
     return dict(zip(self._view, values, strict=True))
 
 
-def _refusal(error: errors.UserError | OSError) -> str:
-  """Returns what the page says; a visitor knows no path of this machine."""
-  sentence = str(error)
+def _refusal(error: Exception) -> str:
+  """Returns the sentence for the page; a visitor knows no path of this machine.
+
+  Raises:
+    Exception: It is a bug, of which the page says no more than that.
+  """
+  if isinstance(error, errors.UserError):
+    return texts.error(str(error))
+  if errors.is_out_of_memory(error):
+    return texts.error(
+        'The machine of this page lacks the memory for this photograph; crop'
+        ' it, or try again later.'
+    )
   if isinstance(error, OSError):
-    sentence = (
+    return texts.error(
         'The machine of this page could not read or write a file'
         f' ({error.strerror or "for no known reason"}); try again later.'
     )
-  return words.error(sentence)
+  raise error
 
 
 def build(
@@ -252,7 +272,7 @@ def build(
   # which would be deleted.
   gr.set_static_paths([sample.path for sample in samples])
   with gr.Blocks(
-      title=words.TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE
+      title=texts.TITLE, analytics_enabled=False, delete_cache=_DELETE_CACHE
   ) as blocks:
     _Page(localizer, folder, samples)
   return blocks.queue(max_size=_WAITING)

@@ -96,9 +96,11 @@ class FusionLocalizer:
         JPEG file: many features depend on it. See `features.read_steps`.
 
     Raises:
+      UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
     score = self.score_map(pixels, steps)
+    localizer.check_finite(score)
     return localizer.summarize(score, score, self.threshold)
 
   def score_map(

@@ -1,4 +1,4 @@
-"""What the page says, as HTML; names of files come from strangers."""
+"""The texts of the page, as HTML; names of files come from strangers."""
 
 import html
 from typing import Any
@@ -37,7 +37,7 @@ resemble the forgeries of the training. It is no probability: 0.9 does not mean
 that nine of ten such pixels were manipulated.</li>
 <li><b>Image score</b>: one percent of the pixels score at least this.</li>
 <li><b>Threshold</b>: pixels that score at least this much are in the mask. It
-begins where the network's makers put it; moving it changes mask, regions and
+begins at the value that was best in validation; moving it changes mask, regions and
 downloads, and no score.</li>
 <li><b>Regions</b>: parts of the mask that hang together, the largest
 first.</li>
@@ -61,7 +61,7 @@ pictures of your kind whose truth you know before you trust it.</li>
 </ul>
 </div>
 </div>
-<p class="small origin">{origin}</p>
+<p class="small origin">{provenance}</p>
 """
 
 _TILE = '<div class="tile"><b>{value}</b><span>{label}</span></div>'
@@ -89,14 +89,14 @@ def examples() -> str:
   return _EXAMPLES
 
 
-def meaning(origin: dict[str, Any]) -> str:
+def meaning(provenance: dict[str, Any]) -> str:
   """Returns what the scores mean, and what made them."""
   facts = [
       f'{key.replace("_", " ")} {str(value)[:12]}'
-      for key, value in origin.items()
+      for key, value in provenance.items()
       if isinstance(value, (str, int, float))
   ]
-  return _MEANING.format(origin=html.escape('Made by: ' + ', '.join(facts)))
+  return _MEANING.format(provenance=html.escape('Made by: ' + ', '.join(facts)))
 
 
 def error(sentence: str) -> str:
@@ -156,7 +156,7 @@ def regions(record: batch.Record) -> str:
   rows = ''.join(
       '<tr><td>{}</td><td>{left}, {top}</td><td>{width} x {height}</td>'
       '<td>{pixels:,}</td><td>{}</td></tr>'.format(
-          i, _share(region['pixels'] / area), **region
+          i, _percent(region['pixels'] / area), **region
       )
       for i, region in enumerate(record['regions'], 1)
   )
@@ -169,5 +169,5 @@ def regions(record: batch.Record) -> str:
   )
 
 
-def _share(share: float) -> str:
-  return f'{share:.1%}' if share >= 0.0005 else '&lt; 0.1%'
+def _percent(fraction: float) -> str:
+  return f'{fraction:.1%}' if fraction >= 0.0005 else '&lt; 0.1%'

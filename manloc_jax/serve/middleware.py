@@ -1,4 +1,4 @@
-"""Which requests get through to Gradio.
+"""The filter of requests in front of Gradio.
 
 Gradio can do more than this page needs, and has had holes. `/file=` sends any
 file below its folders and fetches addresses of the web, `/proxy=` passes
@@ -7,11 +7,11 @@ What stands for an upload in a call is the path of a file, and version 6.31
 takes any path of this machine and any address of the web for one where an
 application is mounted and not launched.
 
-The guard lets through what the page itself asks for, files only from the
-folders of this server, and calls only with files of its cache. Names in there
-hold a hash of the content or a random key, so that who does not know a result
-cannot ask for it; there is no list of them. Uploads are deleted once they are
-read.
+The filter lets through what the page itself asks for, files only from the
+folders of this server, and calls only with files of its cache. The names of
+these files hold a hash of the content or a random key, so that nobody can ask
+for a result that they do not know; there is no list of them. Uploads are
+deleted once they are read.
 """
 
 from collections.abc import Awaitable, Callable
@@ -59,9 +59,11 @@ _HEADERS = {
 }
 
 _Message = dict[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
 
 
-class Guard:
+class RequestFilter:
   """ASGI middleware that lets through what the page needs and no more."""
 
   def __init__(
@@ -85,14 +87,16 @@ class Guard:
     self._sent = (f'file={cache}/', f'file={examples}/', 'heartbeat/')
     self._max_bytes = max_bytes
 
-  async def __call__(self, scope: _Message, receive, send) -> None:
+  async def __call__(
+      self, scope: _Message, receive: _Receive, send: _Send
+  ) -> None:
     """Answers a request, or has the application do so."""
     if scope['type'] == 'lifespan':
       await self._app(scope, receive, send)
       return
     if scope['type'] != 'http':
       return
-    if not self.allows(scope['path']):
+    if not self.is_needed(scope['path']):
       await _refuse(send, 404, 'Not here.')
       return
     if not self._fits(scope):
@@ -100,10 +104,10 @@ class Guard:
       return
     if scope['path'] == _API + _JOIN:
       body = await _read(receive)
-      if not self.takes(body):
+      if not self.names_cached_files_only(body):
         await _refuse(send, 403, 'This file was not uploaded here.')
         return
-      receive = _again(body, receive)
+      receive = _replay(body, receive)
 
     async def send_safely(message: _Message) -> None:
       if message['type'] == 'http.response.start':
@@ -115,7 +119,7 @@ class Guard:
 
     await self._app(scope, receive, send_safely)
 
-  def allows(self, path: str) -> bool:
+  def is_needed(self, path: str) -> bool:
     """Tells whether the page needs a path, percent signs decoded."""
     if path != '/' and posixpath.normpath(path) != path.rstrip('/'):
       return False
@@ -124,7 +128,7 @@ class Guard:
     call = path.removeprefix(_API)
     return call in _CALLS or call.startswith(self._sent)
 
-  def takes(self, body: bytes) -> bool:
+  def names_cached_files_only(self, body: bytes) -> bool:
     """Tells whether all files that a call names lie in the cache."""
     try:
       call = json.loads(body)
@@ -135,13 +139,13 @@ class Guard:
     call.pop('event_data', None)  # It tells what was clicked; no file is read.
     waiting = [call]
     while waiting:
-      one = waiting.pop()
-      if isinstance(one, dict):
-        if 'path' in one and not self._is_cached(one['path']):
+      node = waiting.pop()
+      if isinstance(node, dict):
+        if 'path' in node and not self._is_cached(node['path']):
           return False
-        waiting.extend(one.values())
-      elif isinstance(one, list):
-        waiting.extend(one)
+        waiting.extend(node.values())
+      elif isinstance(node, list):
+        waiting.extend(node)
     return True
 
   def _is_cached(self, path: Any) -> bool:
@@ -163,7 +167,7 @@ class Guard:
     return int(length) <= most
 
 
-async def _read(receive) -> bytes:
+async def _read(receive: _Receive) -> bytes:
   parts, more = [], True
   while more:
     message = await receive()
@@ -172,17 +176,17 @@ async def _read(receive) -> bytes:
   return b''.join(parts)
 
 
-def _again(body: bytes, receive):
+def _replay(body: bytes, receive: _Receive) -> _Receive:
   """Returns a `receive` that begins with a body that was read already."""
   waiting = [{'type': 'http.request', 'body': body, 'more_body': False}]
 
-  async def receive_again() -> _Message:
+  async def receive_replayed() -> _Message:
     return waiting.pop() if waiting else await receive()
 
-  return receive_again
+  return receive_replayed
 
 
-async def _refuse(send, status: int, reason: str) -> None:
+async def _refuse(send: _Send, status: int, reason: str) -> None:
   headers = [(b'content-type', b'text/plain; charset=utf-8')]
   start = {'type': 'http.response.start', 'status': status, 'headers': headers}
   await send(start)

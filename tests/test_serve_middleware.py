@@ -6,25 +6,25 @@ import pathlib
 
 import pytest
 
-from manloc_jax.serve import guard
+from manloc_jax.serve import middleware
 
 CACHE = pathlib.Path('/tmp/page/cache')
 EXAMPLES = pathlib.Path('/tmp/page/samples')
 
 
 @pytest.fixture
-def wall():
-  """A guard before an application that tells what it got."""
+def request_filter():
+  """The filter before an application that tells what it got."""
 
   async def app(scope, receive, send):
     body = (await receive())['body']
     await send({'type': 'http.response.start', 'status': 200, 'headers': []})
     await send({'type': 'http.response.body', 'body': body})
 
-  return guard.Guard(app, cache=CACHE, examples=EXAMPLES, max_bytes=1 << 20)
+  return middleware.RequestFilter(app, cache=CACHE, examples=EXAMPLES, max_bytes=1 << 20)
 
 
-def ask(wall, path, body=None, **headers):
+def ask(request_filter, path, body=None, **headers):
   """Returns status, headers and body of an answer."""
   sent = []
 
@@ -42,7 +42,7 @@ def ask(wall, path, body=None, **headers):
       'path': path,
       'headers': [(k.encode(), v.encode()) for k, v in headers.items()],
   }
-  asyncio.run(wall(scope, receive, send))
+  asyncio.run(request_filter(scope, receive, send))
   return sent[0]['status'], dict(sent[0]['headers']), sent[1]['body']
 
 
@@ -63,18 +63,18 @@ def ask(wall, path, body=None, **headers):
         'x',
     ],
 )
-def test_what_the_page_does_not_need_is_not_there(wall, path):
-  assert ask(wall, path)[0] == 404
+def test_what_the_page_does_not_need_is_not_there(request_filter, path):
+  assert ask(request_filter, path)[0] == 404
 
 
-def test_what_the_page_needs_comes_with_strict_headers(wall):
+def test_what_the_page_needs_comes_with_strict_headers(request_filter):
   for path in (
       '/',
       '/assets/index.js',
       f'/gradio_api/file={CACHE}/abc/image.png',
       f'/gradio_api/file={EXAMPLES}/image.png',
   ):
-    status, headers, _ = ask(wall, path)
+    status, headers, _ = ask(request_filter, path)
     assert status == 200
     assert b"default-src 'self'" in headers[b'content-security-policy']
 
@@ -90,18 +90,18 @@ def test_what_the_page_needs_comes_with_strict_headers(wall):
         (7, 403),
     ],
 )
-def test_a_call_names_files_of_the_cache_alone(wall, path, status):
+def test_a_call_names_files_of_the_cache_alone(request_filter, path, status):
   call = {'data': [{'path': path, 'meta': {}}, 0.5], 'fn_index': 0}
   body = json.dumps(call).encode()
-  found, _, got = ask(wall, '/gradio_api/queue/join', body)
+  found, _, got = ask(request_filter, '/gradio_api/queue/join', body)
   assert found == status and (got == body) == (status == 200)
 
 
-def test_a_call_is_small_json_and_an_upload_has_a_limit(wall):
+def test_a_call_is_small_json_and_an_upload_has_a_limit(request_filter):
   join, upload = '/gradio_api/queue/join', '/gradio_api/upload'
-  assert ask(wall, join, b'[')[0] == ask(wall, join, b'[]')[0] == 403
-  assert ask(wall, join, b' ' * (2 << 20))[0] == 413
-  assert ask(wall, upload, b'x' * (1 << 20))[0] == 200
-  assert ask(wall, upload, b'x' * (2 << 20))[0] == 413
+  assert ask(request_filter, join, b'[')[0] == ask(request_filter, join, b'[]')[0] == 403
+  assert ask(request_filter, join, b' ' * (2 << 20))[0] == 413
+  assert ask(request_filter, upload, b'x' * (1 << 20))[0] == 200
+  assert ask(request_filter, upload, b'x' * (2 << 20))[0] == 413
   chunked = {'transfer-encoding': 'chunked'}
-  assert ask(wall, upload, b'x', **chunked)[0] == 413
+  assert ask(request_filter, upload, b'x', **chunked)[0] == 413
