@@ -13,7 +13,7 @@ EXAMPLES = pathlib.Path('/tmp/page/samples')
 
 
 @pytest.fixture
-def request_filter():
+def served():
   """The filter before an application that tells what it got."""
 
   async def app(scope, receive, send):
@@ -21,10 +21,12 @@ def request_filter():
     await send({'type': 'http.response.start', 'status': 200, 'headers': []})
     await send({'type': 'http.response.body', 'body': body})
 
-  return middleware.RequestFilter(app, cache=CACHE, examples=EXAMPLES, max_bytes=1 << 20)
+  return middleware.RequestFilter(
+      app, cache=CACHE, examples=EXAMPLES, max_bytes=1 << 20
+  )
 
 
-def ask(request_filter, path, body=None, **headers):
+def ask(served, path, body=None, **headers):
   """Returns status, headers and body of an answer."""
   sent = []
 
@@ -42,7 +44,7 @@ def ask(request_filter, path, body=None, **headers):
       'path': path,
       'headers': [(k.encode(), v.encode()) for k, v in headers.items()],
   }
-  asyncio.run(request_filter(scope, receive, send))
+  asyncio.run(served(scope, receive, send))
   return sent[0]['status'], dict(sent[0]['headers']), sent[1]['body']
 
 
@@ -63,18 +65,18 @@ def ask(request_filter, path, body=None, **headers):
         'x',
     ],
 )
-def test_what_the_page_does_not_need_is_not_there(request_filter, path):
-  assert ask(request_filter, path)[0] == 404
+def test_what_the_page_does_not_need_is_not_there(served, path):
+  assert ask(served, path)[0] == 404
 
 
-def test_what_the_page_needs_comes_with_strict_headers(request_filter):
+def test_what_the_page_needs_comes_with_strict_headers(served):
   for path in (
       '/',
       '/assets/index.js',
       f'/gradio_api/file={CACHE}/abc/image.png',
       f'/gradio_api/file={EXAMPLES}/image.png',
   ):
-    status, headers, _ = ask(request_filter, path)
+    status, headers, _ = ask(served, path)
     assert status == 200
     assert b"default-src 'self'" in headers[b'content-security-policy']
 
@@ -90,18 +92,18 @@ def test_what_the_page_needs_comes_with_strict_headers(request_filter):
         (7, 403),
     ],
 )
-def test_a_call_names_files_of_the_cache_alone(request_filter, path, status):
+def test_a_call_names_files_of_the_cache_alone(served, path, status):
   call = {'data': [{'path': path, 'meta': {}}, 0.5], 'fn_index': 0}
   body = json.dumps(call).encode()
-  found, _, got = ask(request_filter, '/gradio_api/queue/join', body)
+  found, _, got = ask(served, '/gradio_api/queue/join', body)
   assert found == status and (got == body) == (status == 200)
 
 
-def test_a_call_is_small_json_and_an_upload_has_a_limit(request_filter):
+def test_a_call_is_small_json_and_an_upload_has_a_limit(served):
   join, upload = '/gradio_api/queue/join', '/gradio_api/upload'
-  assert ask(request_filter, join, b'[')[0] == ask(request_filter, join, b'[]')[0] == 403
-  assert ask(request_filter, join, b' ' * (2 << 20))[0] == 413
-  assert ask(request_filter, upload, b'x' * (1 << 20))[0] == 200
-  assert ask(request_filter, upload, b'x' * (2 << 20))[0] == 413
+  assert ask(served, join, b'[')[0] == ask(served, join, b'[]')[0] == 403
+  assert ask(served, join, b' ' * (2 << 20))[0] == 413
+  assert ask(served, upload, b'x' * (1 << 20))[0] == 200
+  assert ask(served, upload, b'x' * (2 << 20))[0] == 413
   chunked = {'transfer-encoding': 'chunked'}
-  assert ask(request_filter, upload, b'x', **chunked)[0] == 413
+  assert ask(served, upload, b'x', **chunked)[0] == 413

@@ -226,7 +226,7 @@ def save_heat(file, score: np.ndarray) -> None:
   save_png(file, np.multiply(score, 65535, out=grey, casting='unsafe'))
 
 
-_HEAT = {
+_HEAT: dict[str, Callable[..., None]] = {
     'png': save_heat,
     'npy': functools.partial(np.save, allow_pickle=False),
     'npz': lambda file, score: np.savez_compressed(file, score=score),

@@ -37,8 +37,8 @@ resemble the forgeries of the training. It is no probability: 0.9 does not mean
 that nine of ten such pixels were manipulated.</li>
 <li><b>Image score</b>: one percent of the pixels score at least this.</li>
 <li><b>Threshold</b>: pixels that score at least this much are in the mask. It
-begins at the value that was best in validation; moving it changes mask, regions and
-downloads, and no score.</li>
+begins at the value that was best in validation; moving it changes mask, regions
+and downloads, and no score.</li>
 <li><b>Regions</b>: parts of the mask that hang together, the largest
 first.</li>
 </ul>

@@ -100,7 +100,8 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
 
   @jax.jit
   def apply(params, *window):
-    return jax.nn.sigmoid(model.apply({'params': params}, *window))
+    logits: Any = model.apply({'params': params}, *window)
+    return jax.nn.sigmoid(logits)
 
   def scores(params, blocks, statistics):
     reach, (rows, columns, _) = model.reach, blocks.shape
