@@ -114,12 +114,12 @@ def _data() -> ml_collections.ConfigDict:
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
   data.use_pristine = False  # Patches of images without a mask. Unstated.
   data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.
-  # Or 'resident': in the devices' memory for training, and no TensorFlow.
-  # Or 'stream': forgeries made while training; see configs/synthetic.py.
-  data.source = 'tfrecord'
+  # Or 'memory': in the devices' memory for training, and no TensorFlow.
+  # Or 'online': forgeries generated while training; see configs/synthetic.py.
+  data.backend = 'tfrecord'
   # Folder to forge for 'synthetic'; none for the packaged photographs.
   data.photographs = ml_collections.config_dict.placeholder(str)
-  data.num_shards = 4  # Files of each part; of 'tfrecord' only.
+  data.num_shards = 4  # Files of each split; of 'tfrecord' only.
 
   # Section 4 describes the sampler in words only: its numbers are unstated.
   data.sampler = sampler = ml_collections.ConfigDict()

@@ -116,7 +116,7 @@ else
   run evaluate evaluate --batch_size=256 $turns
   run localize localize $turns
   run startup startup --config=configs/demo.py
-  run endurance_resident endurance --batch_size=256 --source=resident
+  run endurance_resident endurance --batch_size=256 --backend=memory
 fi
 if [ ${#failed[@]} -gt 0 ]; then
   echo "Failed, see above: ${failed[*]}. Run again for what is missing." >&2

@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 if __name__ == '__main__' and (
     signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -30,6 +31,9 @@ from manloc_jax import run_config
 from manloc_jax.commands import config_files
 from manloc_jax.commands import exit_codes
 from manloc_jax.training import startup_timer
+
+if TYPE_CHECKING:
+  from manloc_jax.data.storage.prepared_set import PreparedSet
 
 _STAGES = startup_timer.Stages('imports', startup_timer.process_start())
 
@@ -68,7 +72,7 @@ def main(argv: list[str]) -> None:
     _STAGES.begin('settings and set')
     config_checks.check(config, mode)
     prepared = _prepare(config.data)
-    print(f'Prepared set: {prepared}')
+    print(f'Prepared set: {prepared.folder}')
   is_network = config.method == run_config.NETWORK
   trains = mode in ('all', 'train') and is_network
   if trains and not _train(config, prepared, workdir):
@@ -82,11 +86,12 @@ def main(argv: list[str]) -> None:
     _report(workdir)
 
 
-def _prepare(data: ml_collections.ConfigDict) -> str:
-  """Returns the folder of the prepared set, made where it is missing."""
+def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
+  """Returns the prepared set, made where it is missing."""
   from manloc_jax.data import datasets
   from manloc_jax.data import prepare
   from manloc_jax.data.sampling import patches
+  from manloc_jax.data.storage import prepared_set
 
   if not data.root:
     layout = datasets.get(data.name).layout
@@ -107,10 +112,10 @@ def _prepare(data: ml_collections.ConfigDict) -> str:
       sampler=patches.Sampler(**data.sampler),
       use_pristine=data.use_pristine,
       size_mismatch=data.size_mismatch,
-      source=data.source,
+      backend=data.backend,
       num_shards=data.num_shards,
   )
-  return str(folder)
+  return prepared_set.PreparedSet.open(folder)
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:
@@ -129,29 +134,26 @@ def _forge(data: ml_collections.ConfigDict) -> None:
     print(f'Left out: {reason}')
 
 
-def _train(config, prepared: str, workdir: str) -> bool:
+def _train(config, prepared: 'PreparedSet', workdir: str) -> bool:
   """Trains; returns whether training has ended."""
   _STAGES.begin('imports')
-  from manloc_jax.data.storage import manifest
   from manloc_jax.training import sharding
   from manloc_jax.training import train
 
   _STAGES.begin('restore')
-  digest = manifest.read(prepared)['split_digest']
-  run_config.claim(workdir, config, digest)
+  run_config.claim(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   return train.train(config, prepared, workdir, mesh, _STAGES)
 
 
-def _evaluate(config, prepared: str, workdir: str) -> None:
+def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.data.storage import manifest
   from manloc_jax.evaluation import images as image_evaluation
   from manloc_jax.evaluation import patches as evaluate
   from manloc_jax.localization import network
   from manloc_jax.training import sharding
 
-  digest = manifest.read(prepared)['split_digest']
-  run_config.check(workdir, config, digest)
+  run_config.check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   written = evaluate.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
@@ -162,29 +164,25 @@ def _evaluate(config, prepared: str, workdir: str) -> None:
     print(f'Scores: {path}')
 
 
-def _evaluate_method(config, prepared: str, workdir: str) -> None:
-  from manloc_jax.data.storage import manifest
+def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.evaluation import images as image_evaluation
   from manloc_jax.localization import factory
   from manloc_jax.reports.study import runs
 
-  digest = manifest.read(prepared)['split_digest']
-  run_config.claim(workdir, config, digest)
+  run_config.claim(workdir, config, prepared.digest)
   detector = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
-    runs.check_training(detector.provenance, config.data.name, digest)
+    runs.check_training(detector.provenance, config.data.name, prepared.digest)
   for path in image_evaluation.evaluate(config, prepared, workdir, detector):
     print(f'Scores: {path}')
 
 
-def _robustness(config, prepared: str, workdir: str) -> None:
-  from manloc_jax.data.storage import manifest
+def _robustness(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.evaluation import robustness
   from manloc_jax.reports import report
   from manloc_jax.training import sharding
 
-  digest = manifest.read(prepared)['split_digest']
-  run_config.check(workdir, config, digest)
+  run_config.check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   path = robustness.robustness(config, prepared, workdir, mesh)
   print('\n'.join(report.robustness(workdir)))

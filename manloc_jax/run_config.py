@@ -27,6 +27,10 @@ CLASSICAL = tuple(
     )
 )
 METHODS = (FUSION, NETWORK, *CLASSICAL)
+# Values of `data.backend` in version 0.1.
+_RENAMED_BACKENDS = {'resident': 'memory', 'stream': 'online'}
+# Fields that version 0.1 had under other names.
+RENAMED_FIELDS = {'data.source': 'data.backend', 'data.stream': 'data.online'}
 # What readers of a config rely on.
 _SECTIONS = ('model', 'data')
 # What other methods depend on.
@@ -112,7 +116,7 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
         isinstance(content.get(section), dict) for section in _SECTIONS
     ):
       raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
-    return ml_collections.ConfigDict(content)
+    return ml_collections.ConfigDict(upgraded(content))
   except FileNotFoundError as error:
     raise errors.UserError(
         f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
@@ -123,6 +127,21 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
         f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
         ' it or start the run anew in another --workdir.'
     ) from error
+
+
+def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns a config of any version with today's names of its fields.
+
+  Args:
+    content: What `config.json` holds, or the `config` of a result.
+  """
+  data = dict(content['data'])
+  if 'source' in data:
+    stored = data.pop('source')
+    data['backend'] = _RENAMED_BACKENDS.get(stored, stored)
+  if 'stream' in data:
+    data['online'] = data.pop('stream')
+  return {**content, 'data': data}
 
 
 def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
@@ -139,7 +158,7 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
     content = {key: content[key] for key in _OTHERS}
   for key in PATHS:
     content['data'].pop(key, None)
-  for section in (content['data'], content['data'].get('stream', {})):
+  for section in (content['data'], content['data'].get('online', {})):
     section.pop('workers', None)
   return content
 

@@ -27,6 +27,7 @@ from manloc_jax.benchmarks import startup
 from manloc_jax.benchmarks import train_step
 from manloc_jax.benchmarks import workload
 from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import backend_names
 from manloc_jax.localization.classical import methods
 from manloc_jax.metrics import histogram
 from manloc_jax.training import startup_timer as startup_timer_lib
@@ -124,10 +125,10 @@ def test_flops_of_training():
     assert train[part] == 3 * forward[part] - less
 
 
-@pytest.mark.parametrize('kind', backend.SOURCES)
+@pytest.mark.parametrize('kind', backend_names.BACKENDS)
 def test_noise_is_a_prepared_set(kind, tmp_path):
   folder = noise.write(
-      tmp_path / 'set', 'val', patches=5, source=kind, num_shards=2
+      tmp_path / 'set', 'val', patches=5, backend=kind, num_shards=2
   )
   batches = list(backend.eval_batches(folder, 'val', batch_size=4))
   assert [batch['weight'].sum() for batch in batches] == [4, 1]

@@ -40,10 +40,10 @@ def test_memory_of_a_step_is_bounded_by_its_chunks():
   assert whole['temporary_mib'] > 4 * many['temporary_mib']
 
 
-@pytest.mark.parametrize('source', ['tfrecord', 'resident'])
-def test_a_long_run_is_cut_into_tenths(source, tmp_path):
+@pytest.mark.parametrize('backend', ['tfrecord', 'memory'])
+def test_a_long_run_is_cut_into_tenths(backend, tmp_path):
   folder = noise.write(
-      tmp_path / 'set', 'train', patches=24, source=source, num_shards=1
+      tmp_path / 'set', 'train', patches=24, backend=backend, num_shards=1
   )
   mesh = sharding.make_mesh(jax.devices()[:1])
   tenths = endurance.train(small_config(), folder, mesh, steps=1)
@@ -54,7 +54,7 @@ def test_a_long_run_is_cut_into_tenths(source, tmp_path):
     result = endurance.summarize(
         [{'milliseconds': 8.0, 'resident_mib': 90.0}] * 2
         + [{'milliseconds': 10.0, 'resident_mib': 100.0}] * 8,
-        source,
+        backend,
         batch_size=8,
     )
   assert result['patches_per_s'] == 800

@@ -102,7 +102,7 @@ def test_training_on_a_stream_goes_through_all_stages(photographs, tmp_path):
       '--config.data.fractions=(0.4, 0.3, 0.3)',
       '--config.data.forge.counts=(6, 4, 4)',
       '--config.data.forge.size=(96, 128)',
-      '--config.data.stream.images_per_group=4',
+      '--config.data.online.images_per_group=4',
       '--config.model.lstm_hidden=(8, 8, 64)',
       '--config.batch_size=8',
       '--config.eval.batch_size=8',
@@ -122,5 +122,5 @@ def test_training_on_a_stream_goes_through_all_stages(photographs, tmp_path):
   made = run_config.read(tmp_path / 'run')
   other = run_config.read(tmp_path / 'run')
   other.data.photographs = 'elsewhere'
-  other.data.stream.workers = 7
+  other.data.online.workers = 7
   assert run_config.plain(made) == run_config.plain(other)

@@ -30,7 +30,7 @@ def test_the_split_is_the_one_of_preparation(tree, tmp_path):
   Image.new('L', trees.SIZE[::-1]).save(other)
   Image.fromarray(trees.region(0).T * 255).save(another)
   folder = trees.prepared(
-      tree, tmp_path / 'out', split_rule='random', source='resident'
+      tree, tmp_path / 'out', split_rule='random', backend='memory'
   )
   draw = checks.Draw('random', 3, (0.5, 0.25, 0.25))
   found = audit.audit('casia1', tree, draw=draw, workers=1)

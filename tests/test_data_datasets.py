@@ -111,7 +111,7 @@ def test_each_is_prepared_end_to_end(tree, tmp_path):
       tmp_path / 'out',
       dataset=name,
       use_pristine=True,
-      source='resident',
+      backend='memory',
       sampler=patches.Sampler(max_per_image=2),
   )
   content = manifest.read(folder)

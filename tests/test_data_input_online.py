@@ -24,7 +24,6 @@ from manloc_jax.data.forge import tree
 from manloc_jax.data.input import online
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
 
 ROOT = pathlib.Path(__file__).parents[1]
 COUNTS = (3, 2, 3)
@@ -59,15 +58,16 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def prepared(root, tmp_path_factory):
-  return prepare.prepare(
+  folder = prepare.prepare(
       dataset='synthetic',
       root=root,
       out=tmp_path_factory.mktemp('prepared'),
       seed=0,
       split_rule='given',
-      source='stream',
+      backend='online',
       workers=1,
   )
+  return PreparedSet.open(folder)
 
 
 def take(prepared, count, **options):
@@ -160,10 +160,10 @@ def test_an_unfinished_tree_is_refused(root, tmp_path):
 
 
 def test_evaluation_parts_are_arrays(prepared):
-  assert backend.of(prepared) == 'stream'
+  assert prepared.backend == 'online'
   batches = backend.eval_batches(prepared, 'test', batch_size=8)
   rows = sum(int(batch['weight'].sum()) for batch in batches)
-  assert rows == manifest.count(prepared, 'test') > 0
+  assert rows == prepared.count('test') > 0
 
 
 def test_batches_have_their_shape_and_balance(prepared):
@@ -260,7 +260,7 @@ def test_other_sets_are_refused(prepared, root, tmp_path):
     take(prepared, 1, root=tmp_path / 'other')
   casia1 = trees.prepared(trees.casia1(tmp_path / 'casia1'), tmp_path)
   with pytest.raises(spec.DataError, match='prepared set of casia1'):
-    take(casia1, 1)
+    take(PreparedSet.open(casia1), 1)
 
 
 def test_photographs_that_have_gone_are_named(root, tmp_path):
@@ -291,8 +291,11 @@ def test_workers_end_with_the_stream(prepared, ending):
   code = f"""
 import itertools, multiprocessing, os, sys, time
 from manloc_jax.data.input import online
+from manloc_jax.data.storage.prepared_set import PreparedSet
+from manloc_jax.data.storage.prepared_set import PreparedSet
 if __name__ == '__main__':
-  batches = online.train_batches({str(prepared)!r}, batch_size=8, seed=0,
+  prepared = PreparedSet.open({str(prepared.folder)!r})
+  batches = online.train_batches(prepared, batch_size=8, seed=0,
       images_per_group=2, patches_per_image=4, workers=2)
   next(batches)
   print(*(p.pid for p in multiprocessing.active_children()), flush=True)
@@ -301,7 +304,7 @@ if __name__ == '__main__':
     time.sleep(60)
   batches.close()
 """
-  script = prepared.parent / f'{ending}.py'
+  script = prepared.folder.parent / f'{ending}.py'
   script.write_text(code)
   with subprocess.Popen(
       [sys.executable, script],

@@ -1,7 +1,6 @@
 """Batches: exact resume, every example once, padding, processes."""
 
 import itertools
-import pathlib
 
 import numpy as np
 import pytest
@@ -9,20 +8,22 @@ import trees
 
 from manloc_jax.data import spec
 from manloc_jax.data.input import pipeline
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 BATCH = 5
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory) -> pathlib.Path:
+def prepared(tmp_path_factory) -> PreparedSet:
   root = tmp_path_factory.mktemp('pipeline')
-  return trees.prepared(trees.casia1(root / 'casia'), root / 'out')
+  folder = trees.prepared(trees.casia1(root / 'casia'), root / 'out')
+  return PreparedSet.open(folder)
 
 
-def take(folder, num, **options):
+def take(prepared, num, **options):
   options = {'batch_size': BATCH, 'seed': 0, **options}
-  return list(itertools.islice(pipeline.train_batches(folder, **options), num))
+  batches = pipeline.train_batches(prepared, **options)
+  return list(itertools.islice(batches, num))
 
 
 def key(batch):
@@ -36,8 +37,8 @@ def assert_equal(one, other):
       np.testing.assert_array_equal(left[name], right[name])
 
 
-def test_shapes_and_dtypes(folder):
-  (batch,) = take(folder, 1)
+def test_shapes_and_dtypes(prepared):
+  (batch,) = take(prepared, 1)
   assert {name: (v.shape, v.dtype.name) for name, v in batch.items()} == {
       'image': ((BATCH, 64, 64, 3), 'uint8'),
       'mask': ((BATCH, 64, 64), 'uint8'),
@@ -47,32 +48,32 @@ def test_shapes_and_dtypes(folder):
 
 
 @pytest.mark.parametrize('process', [(0, 1), (1, 2)])
-def test_a_resumed_stream_equals_the_unbroken_one(folder, process):
-  steps = manifest.count(folder, 'train') // process[1] // BATCH
-  whole = take(folder, 2 * steps + 2, process=process)
+def test_a_resumed_stream_equals_the_unbroken_one(prepared, process):
+  steps = prepared.count('train') // process[1] // BATCH
+  whole = take(prepared, 2 * steps + 2, process=process)
   for start in (1, steps, steps + 1):
     rest = take(
-        folder, len(whole) - start, start_step=start, process=process
+        prepared, len(whole) - start, start_step=start, process=process
     )
     assert_equal(rest, whole[start:])
 
 
-def test_epochs_and_seeds_differ(folder):
-  steps = manifest.count(folder, 'train') // BATCH
-  batches = take(folder, 2 * steps)
+def test_epochs_and_seeds_differ(prepared):
+  steps = prepared.count('train') // BATCH
+  batches = take(prepared, 2 * steps)
   epochs = [
       sum(map(key, part), []) for part in (batches[:steps], batches[steps:])
   ]
   assert epochs[0] != epochs[1]
   # No patch is seen twice before the epoch ends.
   assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
-  assert key(take(folder, 1, seed=1)[0]) != key(batches[0])
+  assert key(take(prepared, 1, seed=1)[0]) != key(batches[0])
 
 
-def test_processes_share_an_epoch(folder):
-  steps = manifest.count(folder, 'train') // 2 // BATCH
+def test_processes_share_an_epoch(prepared):
+  steps = prepared.count('train') // 2 // BATCH
   seen = [
-      set(sum(map(key, take(folder, steps, process=(i, 2))), []))
+      set(sum(map(key, take(prepared, steps, process=(i, 2))), []))
       for i in range(2)
   ]
   assert not seen[0] & seen[1]
@@ -80,12 +81,12 @@ def test_processes_share_an_epoch(folder):
 
 @pytest.mark.parametrize('processes', [1, 2, 3])
 @pytest.mark.parametrize('batch_size', [7, 1000])
-def test_evaluation_sees_every_example_once(folder, processes, batch_size):
-  total = manifest.count(folder, 'test')
+def test_evaluation_sees_every_example_once(prepared, processes, batch_size):
+  total = prepared.count('test')
   runs = [
       list(
           pipeline.eval_batches(
-              folder, 'test', batch_size=batch_size, process=(i, processes)
+              prepared, 'test', batch_size=batch_size, process=(i, processes)
           )
       )
       for i in range(processes)
@@ -100,23 +101,23 @@ def test_evaluation_sees_every_example_once(folder, processes, batch_size):
   assert len(rows) == len(set(rows)) == total
 
 
-def test_a_process_without_examples_still_steps(folder):
-  total = manifest.count(folder, 'test')
+def test_a_process_without_examples_still_steps(prepared):
+  total = prepared.count('test')
   process = (total, total + 1)
   (batch,) = pipeline.eval_batches(
-      folder, 'test', batch_size=2, process=process
+      prepared, 'test', batch_size=2, process=process
   )
   assert batch['weight'].tolist() == [0, 0]
 
 
-def test_the_order_of_evaluation_is_fixed(folder):
+def test_the_order_of_evaluation_is_fixed(prepared):
   one, other = (
-      list(pipeline.eval_batches(folder, 'val', batch_size=4))
+      list(pipeline.eval_batches(prepared, 'val', batch_size=4))
       for _ in range(2)
   )
   assert_equal(one, other)
 
 
-def test_too_few_patches_are_refused(folder):
+def test_too_few_patches_are_refused(prepared):
   with pytest.raises(spec.DataError, match='--config.batch_size'):
-    take(folder, 1, batch_size=10_000)
+    take(prepared, 1, batch_size=10_000)

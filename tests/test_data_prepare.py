@@ -20,6 +20,7 @@ from manloc_jax.data.storage import arrays
 from manloc_jax.data.storage import folders
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import records
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_manifest_agrees_with_the_records(tree, tmp_path):
   assert not (groups[0] & groups[1] | groups[0] & groups[2])
   for name, part in parts.items():
     (batch,) = pipeline.eval_batches(
-        folder, name, batch_size=part['num_patches']
+        PreparedSet.open(folder), name, batch_size=part['num_patches']
     )
     assert batch['label'].sum() == part['manipulated']
     np.testing.assert_allclose(
@@ -65,8 +66,9 @@ def test_the_manifest_agrees_with_the_records(tree, tmp_path):
 
 def test_a_patch_is_cut_where_it_says(tree, tmp_path):
   folder = trees.prepared(tree, tmp_path / 'out')
-  images = manifest.part(folder, 'test_grid')['images']
-  batch = next(pipeline.eval_batches(folder, 'test_grid', batch_size=8))
+  prepared = PreparedSet.open(folder)
+  images = prepared.split('test_grid')['images']
+  batch = next(pipeline.eval_batches(prepared, 'test_grid', batch_size=8))
   for row in range(8):
     path = tree / images[batch['image_index'][row]]['image']
     top, left, height, width = batch['box'][row]
@@ -134,7 +136,8 @@ def test_pristine_images_give_pristine_patches(tree, tmp_path):
       sampler=patches.Sampler(),
   )
   part = manifest.read(folder)['splits']
-  ids = sum((manifest.image_ids(folder, name) for name in spec.SPLITS), [])
+  prepared = PreparedSet.open(folder)
+  ids = sum((prepared.image_ids(name) for name in spec.SPLITS), [])
   assert sum(name.startswith('Au_') for name in ids) == 2
   assert part['train']['pristine'] == part['train']['manipulated']
 
@@ -213,16 +216,16 @@ def test_the_manifest_is_plain_json(tree, tmp_path):
   assert read['settings']['sampler']['stride'] == 32
 
 
-@pytest.mark.parametrize('source', ['tfrecord', 'resident'])
+@pytest.mark.parametrize('backend', ['tfrecord', 'memory'])
 def test_an_image_found_broken_late_changes_nothing_else(
-    tree, tmp_path, source
+    tree, tmp_path, backend
 ):
   stem = trees.splice(tree, 'ani0900', 'ani0900', 900)
   image = tree / 'Tp/Sp' / f'{stem}.jpg'
   image.write_bytes(image.read_bytes()[:-4000])
-  with_it = trees.prepared(tree, tmp_path / 'out', source=source)
+  with_it = trees.prepared(tree, tmp_path / 'out', backend=backend)
   image.unlink()
-  without = trees.prepared(tree, tmp_path / 'out', source=source)
+  without = trees.prepared(tree, tmp_path / 'out', backend=backend)
   (rejected,) = manifest.read(with_it)['rejected']
   assert 'broken' in rejected['reason']
   one, two = content(with_it), content(without)
@@ -260,12 +263,13 @@ def test_other_bytes_have_another_version(tmp_path):
       tree,
       tmp_path / 'out',
       dataset='folder',
-      source='resident',
+      backend='memory',
       sampler=patches.Sampler(sources=('window',)),
   )
   digest = hashlib.sha256()
-  for part in (*spec.SPLITS, 'test_grid'):
-    for name, array in sorted(arrays.load(folder, part).items()):
+  prepared = PreparedSet.open(folder)
+  for split in (*spec.SPLITS, 'test_grid'):
+    for name, array in sorted(arrays.load(prepared, split).items()):
       digest.update(name.encode() + array.tobytes())
   assert (manifest.FORMAT_VERSION, digest.hexdigest()[:12]) == (
       2,

@@ -10,6 +10,7 @@ from manloc_jax.data import spec
 from manloc_jax.data.splits import split_list
 from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 FRACTIONS = (0.5, 0.25, 0.25)
 
@@ -40,7 +41,7 @@ def prepare(tree, tmp_path, content):
 def test_a_list_names_its_parts(tree, tmp_path, content):
   folder = prepare(tree, tmp_path, content)
   for name in spec.SPLITS:
-    assert manifest.image_ids(folder, name) == content['parts'][name]
+    assert PreparedSet.open(folder).image_ids(name) == content['parts'][name]
   made = manifest.read(folder)
   assert made['split_digest'] == content['digest']
   assert made['settings']['split_list'] == content['digest']
@@ -56,7 +57,8 @@ def test_images_that_cannot_be_used_drop_out(tree, tmp_path, content):
   content['parts']['train'].append(stem)
   (tree / 'Tp/Sp' / f'{stem}.jpg').write_text('x')
   folder = prepare(tree, tmp_path, content)
-  assert manifest.image_ids(folder, 'train') == content['parts']['train'][:-1]
+  ids = PreparedSet.open(folder).image_ids('train')
+  assert ids == content['parts']['train'][:-1]
 
 
 def test_a_list_may_name_images_that_are_not_asked_for(

@@ -1,5 +1,6 @@
 """The array format: the patches of the shards, damage, exact evaluation."""
 
+import copy
 import errno
 import itertools
 import pathlib
@@ -12,41 +13,48 @@ import trees
 from manloc_jax.data import spec
 from manloc_jax.data.storage import arrays
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import records
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 SHARDS = 3
 
 
 @pytest.fixture(scope='module')
-def folders(tmp_path_factory) -> dict[str, pathlib.Path]:
+def sets(tmp_path_factory) -> dict[str, PreparedSet]:
   """The same set in both formats."""
   root = tmp_path_factory.mktemp('arrays')
   tree = trees.casia1(root / 'casia')
   return {
-      name: trees.prepared(tree, root / 'out', source=name, num_shards=SHARDS)
-      for name in ('tfrecord', 'resident')
+      name: PreparedSet.open(
+          trees.prepared(
+              tree, root / 'out', backend=name, num_shards=SHARDS
+          )
+      )
+      for name in ('tfrecord', 'memory')
   }
 
 
 @pytest.fixture
-def folder(folders) -> pathlib.Path:
-  return folders['resident']
+def prepared(sets) -> PreparedSet:
+  return sets['memory']
 
 
-def whole(folder, split):
-  """Returns a part as one batch, read by the reader of its format."""
+def whole(prepared, split):
+  """Returns a split as one batch, read by the reader of its backend."""
   (batch,) = backend.eval_batches(
-      folder, split, batch_size=manifest.count(folder, split)
+      prepared, split, batch_size=prepared.count(split)
   )
   return batch
 
 
 @pytest.mark.parametrize('split', [*spec.SPLITS, 'test_grid'])
-def test_both_formats_hold_the_same_patches_in_the_same_order(folders, split):
-  assert backend.of(folders['tfrecord']) == 'tfrecord'
-  shards, plain = whole(folders['tfrecord'], split), arrays.load(
-      folders['resident'], split
+def test_both_formats_hold_the_same_patches_in_the_same_order(sets, split):
+  assert {name: one.backend for name, one in sets.items()} == {
+      'tfrecord': 'tfrecord',
+      'memory': 'memory',
+  }
+  shards, plain = whole(sets['tfrecord'], split), arrays.load(
+      sets['memory'], split
   )
   assert shards.keys() == {*plain, 'weight'}
   for name, array in plain.items():
@@ -56,25 +64,29 @@ def test_both_formats_hold_the_same_patches_in_the_same_order(folders, split):
     np.testing.assert_array_equal(dealt, shards[name])
 
 
-def test_manifests_differ_in_files_only(folders):
-  one, other = (manifest.read(folder) for folder in folders.values())
+def test_manifests_differ_in_files_only(sets):
+  one, other = (
+      copy.deepcopy(prepared.manifest) for prepared in sets.values()
+  )
   assert one['split_digest'] == other['split_digest']
   assert one['rejected'] == other['rejected']
   for name, part in one['splits'].items():
     for key in part.keys() - {'shards'}:
       assert part[key] == other['splits'][name][key], key
-  assert one['settings'].pop('source') != other['settings'].pop('source')
+  # The names of version 0.1, which the hashes of folders hold.
+  assert one['settings'].pop('source') == 'tfrecord'
+  assert other['settings'].pop('source') == 'resident'
   assert one['settings'] == other['settings']
 
 
 @pytest.mark.parametrize('processes', [1, 2, 3])
 @pytest.mark.parametrize('batch_size', [7, 1000])
-def test_evaluation_reads_what_shards_give(folder, processes, batch_size):
-  everything = arrays.load(folder, 'test')
+def test_evaluation_reads_what_shards_give(prepared, processes, batch_size):
+  everything = arrays.load(prepared, 'test')
   runs = [
       list(
           backend.eval_batches(
-              folder, 'test', batch_size=batch_size, process=(i, processes)
+              prepared, 'test', batch_size=batch_size, process=(i, processes)
           )
       )
       for i in range(processes)
@@ -90,20 +102,20 @@ def test_evaluation_reads_what_shards_give(folder, processes, batch_size):
       np.testing.assert_array_equal(read, array[i::processes])
 
 
-def test_a_process_without_patches_still_steps(folders):
-  total = manifest.count(folders['resident'], 'test')
+def test_a_process_without_patches_still_steps(sets):
+  total = sets['memory'].count('test')
   options = {'batch_size': 2, 'process': (total, total + 1)}
-  for folder in folders.values():
-    (batch,) = backend.eval_batches(folder, 'test', **options)
+  for prepared in sets.values():
+    (batch,) = backend.eval_batches(prepared, 'test', **options)
     assert batch['weight'].tolist() == [0, 0]
 
 
-def test_a_part_may_be_empty(tmp_path, monkeypatch):
+def test_a_split_may_be_empty(tmp_path):
   with arrays.SplitWriter(tmp_path, 'val') as writer:
     pass
-  part = {'num_patches': 0, 'shards': writer.shards}
-  monkeypatch.setattr(manifest, 'part', lambda *unused: part)
-  assert list(arrays.eval_batches(tmp_path, 'val', batch_size=2)) == []
+  split = {'num_patches': 0, 'shards': writer.shards}
+  empty = PreparedSet(tmp_path, {'splits': {'val': split}})
+  assert list(arrays.eval_batches(empty, 'val', batch_size=2)) == []
 
 
 @pytest.mark.parametrize('name', arrays.FIELDS)
@@ -118,20 +130,22 @@ def test_a_part_may_be_empty(tmp_path, monkeypatch):
         (lambda content: content.replace(b'shape', b'shade', 1), 'is damaged'),
     ],
 )
-def test_a_spoilt_file_is_refused(folder, tmp_path, name, spoil, words):
+def test_a_spoilt_file_is_refused(prepared, tmp_path, name, spoil, words):
   broken = tmp_path / 'broken'
-  shutil.copytree(folder, broken)
+  shutil.copytree(prepared.folder, broken)
   path = broken / f'val-{name}.npy'
   content = path.read_bytes()
   spoilt = spoil(content)
   path.unlink() if spoilt is None else path.write_bytes(spoilt)
   with pytest.raises(spec.DataError, match=f'{path.name} {words}.*delete'):
-    next(backend.eval_batches(broken, 'val', batch_size=2))
+    next(
+        backend.eval_batches(PreparedSet.open(broken), 'val', batch_size=2)
+    )
 
 
-def test_no_byte_of_a_header_can_be_spoilt_unseen(folder, tmp_path):
+def test_no_byte_of_a_header_can_be_spoilt_unseen(prepared, tmp_path):
   broken = tmp_path / 'broken'
-  shutil.copytree(folder, broken)
+  shutil.copytree(prepared.folder, broken)
   path = broken / 'val-box.npy'
   content = path.read_bytes()
   for at, flip in itertools.product(range(128), (0x01, 0x20, 0xFF)):
@@ -139,10 +153,10 @@ def test_no_byte_of_a_header_can_be_spoilt_unseen(folder, tmp_path):
     spoilt[at] ^= flip
     path.write_bytes(spoilt)
     try:
-      read = arrays.load(broken, 'val')['box']
+      read = arrays.load(PreparedSet.open(broken), 'val')['box']
     except spec.DataError:
       continue
-    np.testing.assert_array_equal(read, arrays.load(folder, 'val')['box'])
+    np.testing.assert_array_equal(read, arrays.load(prepared, 'val')['box'])
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):
@@ -166,11 +180,11 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
   monkeypatch.delattr(records.SplitWriter, 'write')  # Would be an error.
   tree = trees.casia1(tmp_path / 'casia')
   with pytest.raises(spec.DataError, match='disk .* is full'):
-    trees.prepared(tree, tmp_path / 'out', source='resident')
+    trees.prepared(tree, tmp_path / 'out', backend='memory')
   assert list((tmp_path / 'out').iterdir()) == []
 
 
-def test_an_unknown_source_is_refused(tmp_path):
+def test_an_unknown_backend_is_refused(tmp_path):
   tree = trees.casia1(tmp_path / 'casia', forged=1)
-  with pytest.raises(spec.DataError, match="'disk'.*tfrecord, resident"):
-    trees.prepared(tree, tmp_path / 'out', source='disk')
+  with pytest.raises(spec.DataError, match="'disk'.*tfrecord, memory"):
+    trees.prepared(tree, tmp_path / 'out', backend='disk')

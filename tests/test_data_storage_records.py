@@ -14,6 +14,7 @@ from manloc_jax.data.input import pipeline
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import records
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 
 @pytest.fixture(scope='module')
@@ -46,8 +47,8 @@ def test_round_trip():
 def test_tensorflow_datasets_opens_the_folder(folder):
   builder = tfds.builder_from_directory(folder)
   found = list(tfds.as_numpy(builder.as_dataset(split='test_grid')))
-  ids = manifest.image_ids(folder, 'test_grid')
-  assert len(found) == manifest.count(folder, 'test_grid')
+  ids = PreparedSet.open(folder).image_ids('test_grid')
+  assert len(found) == PreparedSet.open(folder).count('test_grid')
   for example in found:
     assert ids[example['image_index']] == example['image_id'].decode()
     assert example['image'].shape == (64, 64, 3)
@@ -82,14 +83,17 @@ def test_a_shard_of_another_size_is_refused(folder, tmp_path, keep):
   content = shard.read_bytes()
   shard.write_bytes(content[: int(len(content) * keep)])
   with pytest.raises(spec.DataError, match=f'{shard.name}.*delete'):
-    next(pipeline.train_batches(broken, batch_size=2, seed=0))
+    batches = pipeline.train_batches(
+        PreparedSet.open(broken), batch_size=2, seed=0
+    )
+    next(batches)
 
 
 def test_a_missing_shard_is_refused(folder, tmp_path):
   broken = copy(folder, tmp_path / 'broken')
   sorted(broken.glob('*val*'))[0].unlink()
   with pytest.raises(spec.DataError, match='is missing'):
-    next(pipeline.eval_batches(broken, 'val', batch_size=2))
+    next(pipeline.eval_batches(PreparedSet.open(broken), 'val', batch_size=2))
 
 
 def test_flipped_bytes_are_refused(folder, tmp_path):
@@ -99,17 +103,17 @@ def test_flipped_bytes_are_refused(folder, tmp_path):
   content[len(content) // 2] ^= 0xFF
   shard.write_bytes(content)
   with pytest.raises(spec.DataError, match=f'{shard.name} is damaged.*delete'):
-    list(pipeline.eval_batches(broken, 'train', batch_size=4))
+    list(pipeline.eval_batches(PreparedSet.open(broken), 'train', batch_size=4))
 
 
 def test_a_foreign_folder_is_refused(tmp_path):
   with pytest.raises(spec.DataError, match='no prepared folder'):
-    manifest.count(tmp_path, 'train')
+    PreparedSet.open(tmp_path)
 
 
-def test_an_unknown_part_is_refused(folder):
-  with pytest.raises(spec.DataError, match="no part 'tset'"):
-    manifest.count(folder, 'tset')
+def test_an_unknown_split_is_refused(folder):
+  with pytest.raises(spec.DataError, match="no split 'tset'"):
+    PreparedSet.open(folder).count('tset')
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):

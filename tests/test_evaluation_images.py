@@ -13,7 +13,7 @@ import trees
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data.sampling import extract
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import image_scores
 from manloc_jax.evaluation import images as image_evaluation
 from manloc_jax.evaluation import patches as patch_evaluation
@@ -29,7 +29,8 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def prepared(tree, tmp_path_factory):
-  return str(trees.prepared(tree, tmp_path_factory.mktemp('prepared')))
+  folder = trees.prepared(tree, tmp_path_factory.mktemp('prepared'))
+  return PreparedSet.open(folder)
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def run(config, prepared, workdir, method='ela', **options) -> dict:
 
 def maps(prepared, tree, detector, part='test'):
   """Raw values and truth of each image."""
-  job = manifest.read_job(prepared)
-  for record in manifest.list_records(prepared, part, tree):
+  job = prepared.job
+  for record in prepared.records(part, tree):
     pixels, mask, note = extract.load(record, job)
     image = images.Decoded(pixels, note)
     yield detector.raw_map(record.image, image), mask
@@ -131,7 +132,7 @@ def test_what_was_stopped_goes_on(config, prepared, tmp_path, monkeypatch):
     run(config, prepared, tmp_path / 'stopped')
   assert not (tmp_path / 'stopped/results/test_images.json').exists()
   abandoned = tmp_path / 'stopped/results/images-0123456789ab'
-  abandoned.mkdir()  # Of other settings.
+  abandoned.mkdir()  # Of another config.
   (abandoned / 'val-0.npz').write_bytes(b'')
   found = run(config, prepared, tmp_path / 'stopped')
   assert found['scores'] == whole['scores']
@@ -139,15 +140,16 @@ def test_what_was_stopped_goes_on(config, prepared, tmp_path, monkeypatch):
   # Done is done, and leaves nothing else behind.
   again = run(config, prepared, tmp_path / 'stopped')
   assert again == found and len(set(calls)) == len(calls) - 1
-  assert [p.name for p in (tmp_path / 'stopped/results').iterdir()] == [
-      'test_images.json'
-  ]
+  assert {p.name for p in (tmp_path / 'stopped/results').iterdir()} == {
+      'test_images.json',
+      abandoned.name,  # What another config began can still go on.
+  }
 
 
 def test_not_applicable_counts_as_a_constant_map(
     config, prepared, tree, tmp_path
 ):
-  record, *_ = manifest.list_records(prepared, 'test', tree)
+  record, *_ = prepared.records('test', tree)
   old = record.image.read_bytes()
   with Image.open(record.image) as image:
     image.load()

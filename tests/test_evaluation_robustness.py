@@ -15,7 +15,6 @@ from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.evaluation import robustness
 from manloc_jax.reports import report
@@ -24,6 +23,7 @@ from manloc_jax.reports import run_results
 from manloc_jax.training import checkpoint
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 LEVELS = ((None, None), ('jpeg', 50), ('noise', 23), ('resize', 0.25))
 
@@ -40,13 +40,13 @@ def tree(tmp_path_factory):
 @pytest.fixture(scope='module')
 def prepared(tree, tmp_path_factory):
   folder = tmp_path_factory.mktemp('set')
-  return str(
+  return PreparedSet.open(
       trees.prepared(
           tree,
           folder,
           use_pristine=True,  # They have no mask to read.
           split_rule='random',
-          source='resident',  # In the order of the images, unlike shards.
+          backend='memory',  # In the order of the images, unlike shards.
       )
   )
 
@@ -83,8 +83,8 @@ def few_levels(monkeypatch):
 
 def windows(prepared, tree):
   """The windows of each image as it is."""
-  job = manifest.read_job(prepared)
-  records = manifest.list_records(prepared, degraded_windows.SPLIT, tree)
+  job = prepared.job
+  records = prepared.records(degraded_windows.SPLIT, tree)
   return [degraded_windows.cut(record, job) for record in records]
 
 

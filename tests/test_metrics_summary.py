@@ -111,7 +111,11 @@ def test_mean_mask_is_scored_as_a_predictor_with_ties(sample):
 
 def test_kinds_of_manipulation_are_scored_apart(sample):
   totals, score, truth, image, *_ = sample
-  got = summary.by_manipulation(totals, ['splice', 'copy-move', 'splice'])
+  got = summary.by_manipulation(
+      ['splice', 'copy-move', 'splice'],
+      [histogram.auc(counts) for counts in totals.pixels],
+      lambda indices: totals.pixels[indices].sum(axis=0),
+  )
   of = image != 1
   assert got['splice']['images'] == 2
   assert got['splice']['pixel_auc_pooled'] == pytest.approx(

@@ -15,7 +15,7 @@ import pytest
 from manloc_jax import checkpoint
 from manloc_jax import run_config
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.localization import factory
 from manloc_jax.reports import report
 from manloc_jax.reports import run_results
@@ -62,8 +62,8 @@ def test_its_results_are_read_and_reported(run):
 
 @pytest.mark.parametrize('kind', PREPARED)
 def test_its_prepared_set_is_read(kind):
-  folder = PREPARED[kind]
-  assert manifest.count(folder, 'train') == 6
-  (batch,) = backend.eval_batches(folder, 'train', batch_size=6)
+  prepared = PreparedSet.open(PREPARED[kind])
+  assert prepared.count('train') == 6
+  (batch,) = backend.eval_batches(prepared, 'train', batch_size=6)
   assert batch['image'].shape == (6, 64, 64, 3)
   assert batch['mask'].max() == 1

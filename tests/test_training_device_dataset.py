@@ -1,4 +1,4 @@
-"""The resident source: order, resume, memory, and no TensorFlow at all."""
+"""The in-memory dataset: order, resume, memory, and no TensorFlow at all."""
 
 import itertools
 import json
@@ -19,6 +19,7 @@ from manloc_jax import run_config
 from manloc_jax.data import spec
 from manloc_jax.data.storage import arrays
 from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import metric_writer
@@ -34,9 +35,9 @@ TOTAL = STEPS * BATCH + 3
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory) -> pathlib.Path:
+def prepared(tmp_path_factory) -> PreparedSet:
   """A training part of `TOTAL` patches, no two alike."""
-  folder = tmp_path_factory.mktemp('resident')
+  folder = tmp_path_factory.mktemp('memory')
   rng = np.random.default_rng(0)
   with arrays.SplitWriter(folder, 'train') as file:
     for i in range(TOTAL):
@@ -46,16 +47,16 @@ def folder(tmp_path_factory) -> pathlib.Path:
       file.write(patch, 'a', 0)
   parts = {'train': {'num_patches': TOTAL, 'shards': file.shards}}
   (folder / manifest.FILE).write_text(json.dumps({'splits': parts}))
-  return folder
+  return PreparedSet.open(folder)
 
 
 def mesh_of(devices: int):
   return sharding.make_mesh(jax.devices()[:devices])
 
 
-def take(folder, num, devices=2, **options):
+def take(prepared, num, devices=2, **options):
   options = {'batch_size': BATCH, 'seed': 0, **options}
-  batches = device_dataset.train_batches(folder, mesh_of(devices), **options)
+  batches = device_dataset.train_batches(prepared, mesh_of(devices), **options)
   return jax.device_get(list(itertools.islice(batches, num)))
 
 
@@ -64,9 +65,11 @@ def keys(batches):
   return [row.tobytes() for batch in batches for row in batch['image']]
 
 
-def test_batches_lie_on_the_devices_like_those_of_shards(folder):
+def test_batches_lie_on_the_devices_like_those_of_shards(prepared):
   mesh = mesh_of(2)
-  batches = device_dataset.train_batches(folder, mesh, batch_size=BATCH, seed=0)
+  batches = device_dataset.train_batches(
+      prepared, mesh, batch_size=BATCH, seed=0
+  )
   batch = next(batches)
   assert {name: (v.shape, v.dtype.name) for name, v in batch.items()} == {
       'image': ((BATCH, 64, 64, 3), 'uint8'),
@@ -82,10 +85,10 @@ def test_batches_lie_on_the_devices_like_those_of_shards(folder):
 
 
 @pytest.mark.parametrize('devices', DEVICES)
-def test_only_real_patches_are_drawn_each_with_its_mask(folder, devices):
-  part = arrays.load(folder, 'train')
+def test_only_real_patches_are_drawn_each_with_its_mask(prepared, devices):
+  part = arrays.load(prepared, 'train')
   rows = {image.tobytes(): i for i, image in enumerate(part['image'])}
-  for batch in take(folder, 4 * STEPS, devices):
+  for batch in take(prepared, 4 * STEPS, devices):
     found = [rows[image.tobytes()] for image in batch['image']]
     for name in ('mask', 'label'):
       np.testing.assert_array_equal(batch[name], part[name][found])
@@ -93,8 +96,8 @@ def test_only_real_patches_are_drawn_each_with_its_mask(folder, devices):
 
 
 @pytest.mark.parametrize('devices', DEVICES)
-def test_an_epoch_has_no_patch_twice_and_an_order_of_its_own(folder, devices):
-  batches = take(folder, 6 * STEPS, devices)
+def test_an_epoch_has_no_patch_twice_and_an_order_of_its_own(prepared, devices):
+  batches = take(prepared, 6 * STEPS, devices)
   epochs = [
       keys(batches[first : first + STEPS])
       for first in range(0, len(batches), STEPS)
@@ -103,31 +106,33 @@ def test_an_epoch_has_no_patch_twice_and_an_order_of_its_own(folder, devices):
   assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
   # What one epoch leaves out, another has.
   assert len(set(keys(batches))) == TOTAL
-  assert keys(take(folder, STEPS, devices, seed=1)) != epochs[0]
+  assert keys(take(prepared, STEPS, devices, seed=1)) != epochs[0]
 
 
 @pytest.mark.parametrize('devices', DEVICES)
-def test_a_resumed_stream_equals_the_unbroken_one(folder, devices):
-  unbroken = take(folder, 2 * STEPS + 2, devices)
+def test_a_resumed_stream_equals_the_unbroken_one(prepared, devices):
+  unbroken = take(prepared, 2 * STEPS + 2, devices)
   for start in (1, STEPS - 1, STEPS, STEPS + 1):
-    rest = take(folder, len(unbroken) - start, devices, start_step=start)
+    rest = take(prepared, len(unbroken) - start, devices, start_step=start)
     chex.assert_trees_all_equal(rest, unbroken[start:])
 
 
-def test_too_few_patches_are_refused_before_loading(folder):
+def test_too_few_patches_are_refused_before_loading(prepared):
   with pytest.raises(spec.DataError, match='lower --config.batch_size'):
-    device_dataset.train_batches(folder, mesh_of(2), batch_size=10_000, seed=0)
+    device_dataset.train_batches(
+        prepared, mesh_of(2), batch_size=10_000, seed=0
+    )
 
 
-def test_a_part_larger_than_memory_is_refused(folder, monkeypatch):
+def test_a_part_larger_than_memory_is_refused(prepared, monkeypatch):
   patch = 64 * 64 * 4 + 4
   memory = 10.5 * patch / device_dataset.MEMORY_SHARE  # Of each device.
   monkeypatch.setattr(device_dataset, '_device_memory', lambda mesh: memory)
   with pytest.raises(
       errors.UserError,
-      match=f'{TOTAL} patches.* 2 devices.* 20 patches .*source=tfrecord',
+      match=f'{TOTAL} patches.* 2 devices.* 20 patches .*backend=tfrecord',
   ):
-    take(folder, 1)
+    take(prepared, 1)
 
 
 def test_memory_of_devices_without_a_limit_is_the_machines():
@@ -143,11 +148,12 @@ def test_broken_run_ends_like_an_unbroken_one_and_compiles_once(
     tmp_path, monkeypatch
 ):
   tree = trees.casia1(tmp_path / 'casia')
-  folder = str(trees.prepared(tree, tmp_path / 'out', source='resident'))
+  folder = trees.prepared(tree, tmp_path / 'out', backend='memory')
+  prepared = PreparedSet.open(folder)
   mesh = mesh_of(2)
   # Breaks off in the second epoch.
-  config = small.config(**{'num_steps': 12, 'data.source': 'resident'})
-  last = manifest.count(folder, 'train') // config.batch_size + 2
+  config = small.config(**{'num_steps': 12, 'data.backend': 'memory'})
+  last = prepared.count('train') // config.batch_size + 2
   assert last < config.num_steps
   whole, broken = str(tmp_path / 'whole'), str(tmp_path / 'broken')
   for workdir in (whole, broken):
@@ -160,7 +166,7 @@ def test_broken_run_ends_like_an_unbroken_one_and_compiles_once(
 
   jax.monitoring.register_event_duration_secs_listener(note)
   try:
-    train.train(config, folder, whole, mesh)
+    train.train(config, prepared, whole, mesh)
   finally:
     jax.monitoring.unregister_event_duration_listener(note)
   # All programs exist once the first validation, line 3, has been written.
@@ -177,8 +183,8 @@ def test_broken_run_ends_like_an_unbroken_one_and_compiles_once(
   with monkeypatch.context() as patch:
     patch.setattr(checkpoint, 'save', save_then_die)
     with pytest.raises(Killed):
-      train.train(config, folder, broken, mesh)
-  train.train(config, folder, broken, mesh)
+      train.train(config, prepared, broken, mesh)
+  train.train(config, prepared, broken, mesh)
   ends = [checkpoint.load(run, config.num_steps) for run in (whole, broken)]
   chex.assert_trees_all_equal(*(end.params for end in ends))
 
@@ -210,7 +216,7 @@ def test_the_main_job_runs_without_tensorflow(tmp_path):
           f'--workdir={tmp_path}/run',
           f'--config.data.root={tree}',
           f'--config.data.prepared={tmp_path}/prepared',
-          '--config.data.source=resident',
+          '--config.data.backend=memory',
           '--config.model.lstm_hidden=(8, 8, 64)',
           '--config.batch_size=8',
           '--config.eval.batch_size=8',

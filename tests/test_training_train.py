@@ -13,7 +13,7 @@ import trees
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import summary as scores
 from manloc_jax.metrics import thresholds
@@ -32,7 +32,7 @@ from manloc_jax.training import train
 def prepared(tmp_path_factory):
   folder = tmp_path_factory.mktemp('set')
   tree = trees.casia1(folder / 'casia')
-  return str(trees.prepared(tree, folder / 'prepared'))
+  return PreparedSet.open(trees.prepared(tree, folder / 'prepared'))
 
 
 @pytest.fixture(scope='module')
@@ -126,9 +126,9 @@ def test_results_hold_every_score_beside_trivial_ones(finished, prepared):
     patches = counts['patches_pristine'] + counts['patches_manipulated']
     pixels = counts['pixels_pristine'] + counts['pixels_manipulated']
     assert pixels == patches * 64 * 64
-    assert patches == manifest.count(prepared, split)
+    assert patches == prepared.count(split)
     trained_on = result['data']['training_patches']
-    assert trained_on == manifest.count(prepared, 'train')
+    assert trained_on == prepared.count('train')
     share = counts['pixels_manipulated'] / pixels
     trivial = result['trivial']
     assert trivial['all_pristine']['pixel_accuracy'] == pytest.approx(1 - share)
@@ -298,7 +298,7 @@ def test_a_validation_without_finite_scores_ends_training(
 def test_an_unknown_split_costs_no_results(finished, prepared, mesh):
   before = run_results.read_results(finished)
   config = small.config(**{'eval.splits': ('test', 'nope')})
-  with pytest.raises(errors.UserError, match='no part .nope.'):
+  with pytest.raises(errors.UserError, match='no split .nope.'):
     patch_evaluation.evaluate(config, prepared, finished, mesh)
   assert run_results.read_results(finished) == before
 

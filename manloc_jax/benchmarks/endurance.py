@@ -23,13 +23,14 @@ from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
 from manloc_jax.benchmarks import results
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
 from manloc_jax.training import steps as steps_lib
 
 _STEPS = flags.DEFINE_integer('steps', 10_000, 'Updates.', lower_bound=20)
-_SOURCE = flags.DEFINE_enum(
-    'source', 'tfrecord', ['tfrecord', 'resident'], 'Where patches come from.'
+_BACKEND = flags.DEFINE_enum(
+    'backend', 'tfrecord', ['tfrecord', 'memory'], 'Where patches come from.'
 )
 _PATCHES = command.define_patches(10_000)
 
@@ -42,21 +43,21 @@ def main(argv: list[str]) -> None:
   config = command.config()
   mesh = candidates.start(config, command.PRECISION.value)
   with tempfile.TemporaryDirectory() as scratch:
-    folder = noise.write(
+    prepared = noise.write(
         pathlib.Path(scratch) / 'set',
         'train',
         patches=_PATCHES.value,
-        source=_SOURCE.value,
+        backend=_BACKEND.value,
         num_shards=config.data.num_shards,
     )
-    tenths = train(config, folder, mesh, _STEPS.value // _TENTHS)
+    tenths = train(config, prepared, mesh, _STEPS.value // _TENTHS)
   command.finish(
-      'endurance', summarize(tenths, _SOURCE.value, config.batch_size), lines
+      'endurance', summarize(tenths, _BACKEND.value, config.batch_size), lines
   )
 
 
 def train(
-    config, folder: pathlib.Path, mesh, steps: int
+    config, prepared: prepared_set.PreparedSet, mesh, steps: int
 ) -> list[dict[str, float]]:
   """Trains for ten times `steps` updates; returns what each tenth took."""
   model = models.make(**config.model)
@@ -66,7 +67,7 @@ def train(
   )
   state = state_lib.create(model, tx, models.SIDE, jax.random.key(config.seed))
   state = jax.device_put(state, sharding.replicated(mesh))
-  batches = pipeline.open_batches(config, folder, mesh)
+  batches = pipeline.open_batches(config, prepared, mesh)
   tenths = []
   for number in range(_TENTHS):
     start = time.perf_counter()
@@ -82,19 +83,19 @@ def train(
 
 
 def summarize(
-    tenths: list[dict[str, float]], source: str, batch_size: int
+    tenths: list[dict[str, float]], backend: str, batch_size: int
 ) -> command.Result:
   """Returns speed, drift and growth.
 
   Args:
     tenths: Milliseconds of a step and MiB, of each tenth.
-    source: Where the patches came from.
+    backend: Where the patches came from.
     batch_size: Patches.
   """
   second, last = tenths[1], tenths[-1]
   milliseconds = float(np.median([t['milliseconds'] for t in tenths]))
   return {
-      'source': source,
+      'source': backend,
       'steps': _STEPS.value,
       'patches_per_s': 1e3 * batch_size / milliseconds,
       'drift': last['milliseconds'] / second['milliseconds'],

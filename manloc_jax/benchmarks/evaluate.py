@@ -20,7 +20,7 @@ from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import evaluator
 
 OURS = 'manloc_jax'
@@ -36,57 +36,61 @@ def main(argv: list[str]) -> None:
   del argv
   config = command.config()
   with tempfile.TemporaryDirectory() as scratch:
-    folder = noise.write(
+    prepared = noise.write(
         pathlib.Path(scratch) / 'set',
         SPLIT,
         patches=_PATCHES.value,
-        source=config.data.source,
+        backend=config.data.backend,
         num_shards=config.data.num_shards,
     )
     makers = {OURS: make_ours, 'torch': make_torch, 'forward': make_forward}
     times = command.race({
         name: functools.partial(
-            makers[name], config, folder, command.PRECISION.value
+            makers[name], config, prepared, command.PRECISION.value
         )
         for name in (OURS, *_PEERS.value)
     })
   result = summarize(times, _PATCHES.value)
   command.finish(
-      'evaluate', {**result, 'source': config.data.source}, lines
+      'evaluate', {**result, 'source': config.data.backend}, lines
   )
 
 
-def make_ours(config, folder: pathlib.Path, precision: str) -> candidates.Run:
+def make_ours(
+    config, prepared: prepared_set.PreparedSet, precision: str
+) -> candidates.Run:
   """Makes passes over a set that end with its sums."""
   params, model, mesh = candidates.make_network(config, precision)
-  count = evaluator.make_counter(model, mesh, config, folder)
+  count = evaluator.make_counter(model, mesh, config, prepared)
   return _repeat(lambda: count(params, SPLIT))
 
 
 def make_forward(
-    config, folder: pathlib.Path, precision: str
+    config, prepared: prepared_set.PreparedSet, precision: str
 ) -> candidates.Run:
   """Makes passes over a set that leave the scores on the devices."""
   predict = candidates.make_predict(config, precision)
 
   def scores():
-    found = [predict(batch['image']) for batch in _batches(config, folder)]
+    found = [predict(batch['image']) for batch in _batches(config, prepared)]
     jax.block_until_ready(found)
 
   return _repeat(scores)
 
 
-def make_torch(config, folder: pathlib.Path, precision: str) -> candidates.Run:
+def make_torch(
+    config, prepared: prepared_set.PreparedSet, precision: str
+) -> candidates.Run:
   """Makes passes over a set with PyTorch and NumPy."""
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
 
   predict = torch_peer.make_predict(config, precision)
-  images, bins = len(manifest.image_ids(folder, SPLIT)), config.eval.bins
+  images, bins = len(prepared.image_ids(SPLIT)), config.eval.bins
 
   def count():
     patches = np.zeros((1, 2, bins), np.int64)
     pixels = np.zeros((images, 2, bins), np.int64)
-    for batch in _batches(config, folder):
+    for batch in _batches(config, prepared):
       patch, pixel = predict(batch['image'])
       real = batch['weight'] > 0
       rows = batch['image_index'][real]
@@ -110,8 +114,10 @@ def histogram(
   return np.bincount(flat.ravel(), minlength=rows * 2 * bins).reshape(shape)
 
 
-def _batches(config, folder: pathlib.Path):
-  return backend.eval_batches(folder, SPLIT, batch_size=config.eval.batch_size)
+def _batches(config, prepared: prepared_set.PreparedSet):
+  return backend.eval_batches(
+      prepared, SPLIT, batch_size=config.eval.batch_size
+  )
 
 
 def _repeat(function) -> candidates.Run:

@@ -6,7 +6,9 @@ import numpy as np
 
 from manloc_jax.data import spec
 from manloc_jax.data.storage import backend as backend_lib
+from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 
 _IMAGES = 16  # That the patches claim to come from.
 
@@ -16,20 +18,24 @@ def write(
     split: str,
     *,
     patches: int,
-    source: str,
+    backend: str,
     num_shards: int,
-) -> pathlib.Path:
-  """Writes a prepared folder with one part; returns it.
+) -> prepared_set.PreparedSet:
+  """Writes a prepared set with one split; returns it.
 
   Args:
     folder: The folder, made here.
     split: Name of the part.
     patches: In the part.
-    source: Format, see `data.source`.
-    num_shards: Files of the part; `resident` has one per field instead.
+    backend: Key of `backend_names.BACKENDS`.
+    num_shards: Files of the split of `tfrecord`; others have one per field.
   """
   folder.mkdir()
-  settings = {'dataset': 'noise', 'source': source, 'num_shards': num_shards}
+  settings = {
+      'dataset': 'noise',
+      'source': backend_names.BACKENDS[backend],
+      'num_shards': num_shards,
+  }
   rng = np.random.default_rng(0)
   images = [f'noise{i}' for i in range(_IMAGES)]
   with backend_lib.split_writer(folder, split, settings) as writer:
@@ -57,4 +63,4 @@ def write(
       rejected=[],
       parts={split: part},
   )
-  return folder
+  return prepared_set.PreparedSet.open(folder)

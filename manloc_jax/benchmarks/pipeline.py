@@ -22,8 +22,8 @@ from manloc_jax import errors
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
-from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import backend_names
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import device_dataset
 from manloc_jax.training import sharding
 
@@ -52,49 +52,52 @@ def main(argv: list[str]) -> None:
             chunk=None,
         ),
         **{
-            name(folder): functools.partial(make_input, config, folder)
-            for folder in others
+            name(prepared): functools.partial(make_input, config, prepared)
+            for prepared in others
         },
     }
     times = command.race(made)
     shards = {
-        name(folder): len(manifest.shard_paths(folder, 'train'))
-        for folder in (first, *others)
-        if backend.of(folder) != 'resident'
+        name(prepared): len(prepared.shard_paths('train'))
+        for prepared in (first, *others)
+        if prepared.backend != backend_names.MEMORY
     }
   result = summarize(times, shards, config.batch_size)
   command.finish('pipeline', result, lines)
 
 
-def _sets(scratch: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the prepared folders to read."""
+def _sets(scratch: pathlib.Path) -> list[prepared_set.PreparedSet]:
+  """Returns the prepared sets to read."""
   if _PREPARED.value:
-    if backend.of(_PREPARED.value) == 'stream':
+    prepared = prepared_set.PreparedSet.open(_PREPARED.value)
+    if prepared.backend == backend_names.ONLINE:
       raise errors.UserError(
-          f'{_PREPARED.value} is trained on a stream of forgeries, whose'
+          f'{_PREPARED.value} is trained on forgeries generated online, whose'
           ' workers would go on while the train step has its turn; see'
           ' input_wait_share in the metrics.jsonl of a run instead.'
       )
-    return [pathlib.Path(_PREPARED.value)]
+    return [prepared]
   write = functools.partial(noise.write, split='train', patches=_PATCHES.value)
-  streams = [
-      write(scratch / f'{shards}', source='tfrecord', num_shards=shards)
+  of_shards = [
+      write(scratch / f'{shards}', backend='tfrecord', num_shards=shards)
       for shards in _SHARDS.value
   ]
-  arrays = write(scratch / 'resident', source='resident', num_shards=1)
-  return [*streams, arrays]
+  arrays = write(scratch / 'memory', backend='memory', num_shards=1)
+  return [*of_shards, arrays]
 
 
-def name(folder: pathlib.Path) -> str:
-  """Says how a prepared folder is read."""
-  if backend.of(folder) == 'resident':
+def name(prepared: prepared_set.PreparedSet) -> str:
+  """Says how a prepared set is read, in the words of the committed results."""
+  if prepared.backend == backend_names.MEMORY:
     return 'resident'
-  return f'stream, shards: {len(manifest.shard_paths(folder, "train"))}'
+  return f'stream, shards: {len(prepared.shard_paths("train"))}'
 
 
-def make_input(config, folder: pathlib.Path) -> candidates.Run:
-  """Makes the batches of a prepared folder."""
-  batches = open_batches(config, folder, candidates.start(config, 'float32'))
+def make_input(
+    config, prepared: prepared_set.PreparedSet
+) -> candidates.Run:
+  """Makes the batches of a prepared set."""
+  batches = open_batches(config, prepared, candidates.start(config, 'float32'))
 
   def run(repeats: int) -> None:
     for _ in range(repeats):
@@ -103,14 +106,16 @@ def make_input(config, folder: pathlib.Path) -> candidates.Run:
   return run
 
 
-def open_batches(config, folder: pathlib.Path, mesh) -> Iterator:
-  """Returns the training batches of a prepared folder, on the devices."""
+def open_batches(
+    config, prepared: prepared_set.PreparedSet, mesh
+) -> Iterator:
+  """Returns the training batches of a prepared set, on the devices."""
   order = {'batch_size': config.batch_size, 'seed': config.seed}
-  if backend.of(folder) == 'resident':
-    return device_dataset.train_batches(folder, mesh, **order)
+  if prepared.backend == backend_names.MEMORY:
+    return device_dataset.train_batches(prepared, mesh, **order)
   from manloc_jax.data.input import pipeline  # With TensorFlow.
 
-  return sharding.prefetch(pipeline.train_batches(folder, **order), mesh)
+  return sharding.prefetch(pipeline.train_batches(prepared, **order), mesh)
 
 
 def summarize(

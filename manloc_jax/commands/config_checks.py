@@ -133,8 +133,8 @@ def _check_init_from(config: ml_collections.ConfigDict) -> None:
         ' another, or give nothing (--config.train.init_from=) to start from'
         ' scratch.'
     ) from error
-  params = [
-      models.make_checked(one.model, where, 'choose another run')[1]
-      for one, where in ((theirs, f'The run of {flag}'), (config, 'The config'))
-  ]
-  models.check_shapes(*params, f'The run of {flag}')
+  where, remedy = f'The run of {flag}', 'choose another run'
+  _, found = models.make_checked(theirs.model, where, remedy)
+  models.check_shapes(
+      found, models.abstract_params(models.make(**config.model)), where
+  )

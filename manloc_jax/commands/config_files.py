@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import importlib.util
 import itertools
 import pathlib
+import re
 import sys
 
 from absl import flags
@@ -11,6 +12,7 @@ import ml_collections
 from ml_collections import config_flags
 
 from manloc_jax import errors
+from manloc_jax import run_config
 
 # What loading a file, or setting one of its fields, may raise.
 _REFUSALS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
@@ -64,6 +66,7 @@ def parse(
   Raises:
     UserError: It cannot be used, or there is no such config file.
   """
+  _check_names(argv)
   try:
     rest = values(argv)
     # A file that is not there only shows at the first look inside.
@@ -78,6 +81,17 @@ def parse(
     raise missing(file_name(values)) from error
   except SystemExit:
     sys.exit(0)  # After --help, which absl takes for a failure.
+
+
+def _check_names(argv: Sequence[str]) -> None:
+  """Raises UserError where a field is set by the name of an older version."""
+  for option in argv:
+    for old, new in run_config.RENAMED_FIELDS.items():
+      if re.match(rf'--?config\.{re.escape(old)}\b', option):
+        raise errors.UserError(
+            f'The field of {option!r} is called --config.{new} now; see'
+            ' configs/default.py for its values.'
+        )
 
 
 def load(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDict:

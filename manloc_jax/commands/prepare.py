@@ -5,6 +5,7 @@ import argparse
 from manloc_jax import argument_types
 from manloc_jax.commands import tree_arguments
 from manloc_jax.data.splits import rules
+from manloc_jax.data.storage import backend_names
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -26,7 +27,11 @@ def add_to(commands) -> None:
       '--size_mismatch', choices=('skip', 'resize', 'error'), default='skip'
   )
   parser.add_argument(
-      '--source', choices=('tfrecord', 'resident'), default='tfrecord'
+      '--backend',
+      '--source',  # As version 0.1 called it.
+      type=backend_names.current,
+      choices=(backend_names.TFRECORD, backend_names.MEMORY),
+      default=backend_names.TFRECORD,
   )
   parser.add_argument(
       '--workers', type=argument_types.positive, help='one per core'
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
       fractions=args.fractions,
       use_pristine=args.use_pristine,
       size_mismatch=args.size_mismatch,
-      source=args.source,
+      backend=args.backend,
       workers=args.workers,
   )
   print(folder)

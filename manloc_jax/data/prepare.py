@@ -28,6 +28,7 @@ from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import split_list as split_list_lib
 from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import backend as backend_lib
+from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import folders
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import split_writer as split_writer_lib
@@ -45,7 +46,7 @@ def prepare(
     sampler: patches.Sampler | None = None,
     use_pristine: bool = False,
     size_mismatch: str = 'skip',
-    source: str = 'tfrecord',
+    backend: str = backend_names.TFRECORD,
     num_shards: int = 4,
     workers: int | None = None,
 ) -> pathlib.Path:
@@ -69,8 +70,8 @@ def prepare(
     sampler: How patches are drawn; None for the defaults.
     use_pristine: Whether images without a mask give pristine patches.
     size_mismatch: `skip`, `resize` or `error`; see `extract.Job`.
-    source: Format of the files, `tfrecord` or `resident`; see `source.py`.
-    num_shards: Files per part; `resident` has one per field instead.
+    backend: Key of `backend_names.BACKENDS`.
+    num_shards: Files per split of `tfrecord`; others have one per field.
     workers: Processes; one per core by default.
 
   Returns:
@@ -83,7 +84,7 @@ def prepare(
   root, out = pathlib.Path(root), pathlib.Path(out)
   _check_choice('split_rule', split_rule, rules.ALL_RULES)
   _check_list(split_rule, split_list)
-  _check_choice('source', source, backend_lib.SOURCES)
+  _check_choice('backend', backend, backend_names.BACKENDS)
   if split_rule not in ('given', 'list'):
     arguments.check_fractions(fractions)
   arguments.check_count('--config.data.num_shards', num_shards)
@@ -94,7 +95,7 @@ def prepare(
       'split_rule': split_rule,
       'fractions': tuple(fractions),
       'use_pristine': use_pristine,
-      'source': source,
+      'source': backend_names.BACKENDS[backend],
       'num_shards': num_shards,
   }
   listed = None

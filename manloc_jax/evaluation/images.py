@@ -22,8 +22,8 @@ from manloc_jax import run_config
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import image_scores
-from manloc_jax.evaluation import patches as patches_lib
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
@@ -34,7 +34,7 @@ _HALF = int(image_scores.bin_of(np.array(0.5)))
 
 def evaluate(
     config: ml_collections.ConfigDict,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     workdir: str,
     detector: localizer_lib.Localizer,
     workers: int | None = None,
@@ -48,8 +48,7 @@ def evaluate(
   Args:
     config: Settings; those of `eval.splits` that are in
       `manifest.WHOLE_IMAGES`, or else `test_images`, are scored.
-    prepared: Folder of the prepared set, whose images are read from
-      `data.root`.
+    prepared: The prepared set, whose images are read from `data.root`.
     workdir: The run's folder; `results/<split>.json` is written there.
     detector: What makes the maps.
     workers: Processes of a classical method; one per core by default.
@@ -61,8 +60,7 @@ def evaluate(
   Raises:
     UserError: Images have changed or gone.
   """
-  content = manifest.read(prepared)
-  provenance = _provenance(config, content, detector)
+  provenance = _provenance(config, prepared, detector)
   results = pathlib.Path(workdir) / 'results'
   parts = manifest.WHOLE_IMAGES
   asked = [split for split in config.eval.splits if split in parts]
@@ -85,7 +83,7 @@ def evaluate(
         'split': path.stem,
         'protocol': PROTOCOL,
         **_result(records, found, edge, detector.is_probability),
-        'data': patches_lib.data_facts(content, parts[path.stem]),
+        'data': prepared.facts(parts[path.stem]),
         'training': {},
         **provenance,
     }
@@ -96,7 +94,7 @@ def evaluate(
 
 def _provenance(
     config: ml_collections.ConfigDict,
-    content: dict[str, Any],
+    prepared: prepared_set.PreparedSet,
     detector: localizer_lib.Localizer,
 ) -> dict[str, Any]:
   """What the scores depend on."""
@@ -107,7 +105,7 @@ def _provenance(
   return {
       'method': config.method,
       'detector': detector.provenance,
-      'prepared': content['split_digest'],
+      'prepared': prepared.digest,
       'step': detector.provenance.get('step'),
       **made_by,
   }
@@ -115,7 +113,7 @@ def _provenance(
 
 def _score_part(
     config: ml_collections.ConfigDict,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     detector: localizer_lib.Localizer,
     kept: pathlib.Path,
     workers: int | None,
@@ -125,7 +123,7 @@ def _score_part(
 
   Args:
     config: Settings.
-    prepared: Folder of the prepared set.
+    prepared: The prepared set.
     detector: What makes the maps.
     kept: Folder for what is found in each image.
     workers: Processes.
@@ -133,19 +131,19 @@ def _score_part(
   """
   records = [
       record
-      for record in manifest.list_records(prepared, part, config.data.root)
+      for record in prepared.records(part, config.data.root)
       if record.mask is not None
   ]
   if not records:
     raise spec.DataError(
-        f'{prepared} has no image with a mask in its part {part!r}; prepare a'
-        ' set with manipulated images in validation and test.'
+        f'{prepared.folder} has no image with a mask in its split {part!r};'
+        ' prepare a set with manipulated images in validation and test.'
     )
   paths = [kept / f'{part}-{i}.npz' for i in range(len(records))]
   found = [image_scores.load(path) for path in paths]
   missing = [i for i, one in enumerate(found) if one is None]
   one = functools.partial(
-      image_scores.score, job=manifest.read_job(prepared), detector=detector
+      image_scores.score, job=prepared.job, detector=detector
   )
   if missing:
     with worker_pool.ordered_map(workers) as run:
@@ -154,7 +152,7 @@ def _score_part(
       for i, result in zip(missing, shown, strict=True):
         image_scores.save(paths[i], result)
         found[i] = result
-  return records, found
+  return records, [one for one in found if one is not None]
 
 
 def _shown(part: str, scored: Iterable, missing: list[int]) -> Iterator:
@@ -191,34 +189,15 @@ def _result(
   """
   bins, pooled = _pooled(found)
   negatives, positives = pooled.sum(axis=1)
-  values = {
-      'pixel_auc_pooled': histogram.auc(pooled),
-      'pixel_auc_image_mean': _mean([one.auc for one in found]),
-      'pixel_average_precision_pooled': histogram.average_precision(pooled),
-      'pixel_f1_oracle_pooled': float(histogram.f1_curve(pooled).max()),
-      'pixel_f1_at_val_threshold_pooled': histogram.at_edge(
-          pooled, np.searchsorted(bins, edge)
-      )['f1'],
-  }
-  if is_probability:
-    values |= _at_half(bins, pooled, found)
-  kinds = np.array([record.manipulation for record in records])
-  by_manipulation = {}
-  for kind in sorted(set(kinds)):
-    part = [found[i] for i in np.flatnonzero(kinds == kind)]
-    by_manipulation[str(kind)] = {
-        'images': len(part),
-        'pixel_auc_pooled': histogram.auc(_pooled(part)[1]),
-        'pixel_auc_image_mean': _mean([one.auc for one in part]),
-    }
-  trivial = histogram.trivial(positives, negatives)
+  aucs = [one.auc for one in found]
+  half = int(np.searchsorted(bins, _HALF)) if is_probability else None
+  scores = summary.pixel_scores(pooled, half, aucs, _f1s_at_half(found))
+  at_edge = histogram.at_edge(pooled, int(np.searchsorted(bins, edge)))
+  scores['pixel_f1_at_val_threshold_pooled'] = at_edge['f1']
   applicable = [one for one in found if not one.reason]
   return {
-      'scores': values,
-      'trivial': {
-          name: {f'pixel_{k}': v for k, v in row.items()}
-          for name, row in trivial.items()
-      },
+      'scores': scores,
+      'trivial': summary.trivial_scores('pixel', negatives, positives),
       'counts': {
           'images': len(found),
           'images_of_both_classes': sum(
@@ -236,38 +215,24 @@ def _result(
       'seconds_per_megapixel': _median(
           [1e6 * one.seconds / one.pixels for one in applicable]
       ),
-      'by_manipulation': by_manipulation,
+      'by_manipulation': summary.by_manipulation(
+          [record.manipulation for record in records],
+          aucs,
+          lambda indices: _pooled(found[i] for i in indices)[1],
+      ),
       'auc_bound': {'pixel_pooled': histogram.auc_bound(pooled)},
       'roc': {'pixel': summary.thinned(histogram.roc(pooled))},
       'val_threshold': image_scores.edge(edge),
   }
 
 
-def _at_half(
-    bins: np.ndarray,
-    pooled: np.ndarray,
-    found: Iterable[image_scores.Scored],
-) -> summary.Scores:
-  half = histogram.at_edge(pooled, np.searchsorted(bins, _HALF))
-  each = [
-      histogram.at_edge(one.counts, np.searchsorted(one.bins, _HALF))['f1']
+def _f1s_at_half(found: Iterable[image_scores.Scored]) -> list[float]:
+  """Returns F1 at 0.5 of each image with manipulated pixels."""
+  return [
+      histogram.at_edge(one.counts, int(np.searchsorted(one.bins, _HALF)))['f1']
       for one in found
       if one.counts[1].any()
   ]
-  return {
-      'pixel_accuracy': half['accuracy'],
-      'pixel_accuracy_balanced': half['accuracy_balanced'],
-      'pixel_f1_at_half_pooled': half['f1'],
-      'pixel_f1_at_half_image_mean': _mean(each),
-      'pixel_iou_at_half_pooled': half['iou'],
-      'pixel_mcc_at_half_pooled': half['mcc'],
-  }
-
-
-def _mean(values: list[float]) -> float:
-  """Mean of the values that are defined."""
-  values = [value for value in values if not np.isnan(value)]
-  return float(np.mean(values)) if values else float('nan')
 
 
 def _median(values: list[float]) -> float:

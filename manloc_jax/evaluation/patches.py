@@ -13,6 +13,7 @@ from manloc_jax import models
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import qualitative
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
@@ -25,7 +26,10 @@ from manloc_jax.training import sharding
 
 
 def evaluate(
-    config: ml_collections.ConfigDict, prepared: str, workdir: str, mesh
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+    workdir: str,
+    mesh,
 ) -> list[pathlib.Path]:
   """Scores the best checkpoint of a run on every split of `eval.splits`.
 
@@ -33,7 +37,7 @@ def evaluate(
 
   Args:
     config: The run's settings.
-    prepared: Folder of the prepared set.
+    prepared: The prepared set.
     workdir: The run's folder; `results/<split>.json` and
       `results/examples.npz`, a few images for pictures, are written there.
     mesh: Devices.
@@ -47,10 +51,9 @@ def evaluate(
       finite.
   """
   run = checkpoint.load(workdir)
-  content = manifest.read(prepared)
   provenance = {
       'step': run.step,
-      'prepared': content['split_digest'],
+      'prepared': prepared.digest,
       **provenance_lib.of_run(run_config.scored(config)),
   }
   folder = pathlib.Path(workdir) / 'results'
@@ -59,7 +62,7 @@ def evaluate(
   if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
   for split in splits:
-    manifest.part(prepared, split)  # Refuses a name that is none.
+    prepared.split(split)  # Refuses a name that is none.
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
@@ -86,11 +89,11 @@ def evaluate(
     )
   prior = evaluator.mean_mask(prepared)
   for split, path in zip(splits, written, strict=True):
-    kinds = [i['manipulation'] for i in content['splits'][split]['images']]
+    kinds = prepared.manipulations(split)
     result = {
         'split': split,
         **split_scores(count(params, split), model.tasks, kinds, prior, edge),
-        'data': data_facts(content, split),
+        'data': prepared.facts(split),
         'training': _rates(workdir),
         **provenance,
     }
@@ -119,7 +122,7 @@ def split_scores(
     prior: f64[side, side], the mean training mask.
     edge: The bin edge with the best F1 on the validation part.
   """
-  found = {
+  found: dict[str, Any] = {
       'scores': summary.network(totals, tasks),
       'trivial': summary.trivial(totals, prior),
       'counts': summary.counts(totals),
@@ -128,15 +131,20 @@ def split_scores(
       'roc': {},
   }
   if models.PATCH in tasks:
-    patches = totals.patches[0]
+    patches = np.asarray(totals.patches[0])
     found['auc_bound']['patch'] = histogram.auc_bound(patches)
     found['roc']['patch'] = summary.thinned(histogram.roc(patches))
   if models.MASK in tasks:
-    pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+    images = np.asarray(totals.pixels)
+    pixels = images.sum(axis=0, dtype=np.int64)
     at_edge = float(histogram.f1_curve(pixels)[edge])
     found['scores']['pixel_f1_at_val_threshold_pooled'] = at_edge
     found['val_threshold'] = edge / pixels.shape[1]
-    found['by_manipulation'] = summary.by_manipulation(totals, kinds)
+    found['by_manipulation'] = summary.by_manipulation(
+        kinds,
+        [histogram.auc(counts) for counts in images],
+        lambda indices: images[indices].sum(axis=0, dtype=np.int64),
+    )
     found['postprocessed'] = summary.postprocessed(totals)
     found['auc_bound']['pixel_pooled'] = histogram.auc_bound(pixels)
     found['roc']['pixel'] = summary.thinned(histogram.roc(pixels))
@@ -150,16 +158,3 @@ def _rates(workdir: str) -> dict[str, float]:
   return {
       key: float(np.median([line[key] for line in lines])) for key in keys
   } if lines else {}
-
-
-def data_facts(content: dict, split: str) -> dict:
-  """What of the manifest says which rows these are."""
-  is_stream = content['settings'].get('source') == 'stream'
-  trained_on = content['splits']['train']['num_patches']
-  return {
-      'dataset': content['dataset'],
-      'settings': content['settings'],
-      'split_digest': content['splits'][split]['digest'],
-      # A stream trains on others than those of the prepared part.
-      'training_patches': None if is_stream else trained_on,
-  }

@@ -7,7 +7,7 @@ import numpy as np
 
 from manloc_jax import files
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 from manloc_jax.training import steps
 
@@ -18,7 +18,7 @@ def save(
     model,
     params: Any,
     mesh,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     split: str,
     images: int,
     batch_size: int,
@@ -33,15 +33,15 @@ def save(
     model: A module of `models`.
     params: Its parameters.
     mesh: Devices.
-    prepared: Folder of the prepared set.
+    prepared: The prepared set.
     split: A split of plain windows, such as `test_grid`.
     images: How many images.
     batch_size: Patches over all devices.
   """
-  total = len(manifest.image_ids(prepared, split))
+  total = len(prepared.image_ids(split))
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   predict = steps.make_predict_step(model, mesh)
-  found = {index: [] for index in sorted(chosen)}
+  found: dict[int, list] = {index: [] for index in sorted(chosen)}
   for batch in backend.eval_batches(prepared, split, batch_size=batch_size):
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
@@ -55,7 +55,7 @@ def save(
           batch['mask'][i],
           score[i],
       ))
-  arrays = {}
+  arrays: dict[str, Any] = {}
   for index, patches in found.items():
     for key, whole in _assemble(patches).items():
       arrays[f'{index}/{key}'] = whole

@@ -20,7 +20,7 @@ from manloc_jax.data import degrade
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import degraded_windows
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
@@ -41,7 +41,7 @@ LEVELS: tuple[Level, ...] = (
 
 def robustness(
     config: ml_collections.ConfigDict,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     workdir: str,
     mesh,
     workers: int | None = None,
@@ -54,7 +54,7 @@ def robustness(
 
   Args:
     config: The run's settings.
-    prepared: Folder of the prepared set.
+    prepared: The prepared set.
     workdir: The run's folder.
     mesh: Devices.
     workers: Processes; one per core by default.
@@ -75,10 +75,7 @@ def robustness(
   if not missing:
     return path
   path.parent.mkdir(parents=True, exist_ok=True)
-  records = manifest.list_records(
-      prepared, degraded_windows.SPLIT, config.data.root
-  )
-  job = manifest.read_job(prepared)
+  records = prepared.records(degraded_windows.SPLIT, config.data.root)
   score = _make_scorer(config, prepared, workdir, run, mesh, records)
   with (
       worker_pool.ordered_map(workers) as each,
@@ -90,9 +87,12 @@ def robustness(
     for series, level in missing:
       bar.set_description(f'{series} {level}' if series else 'undegraded')
       cut = functools.partial(
-          degraded_windows.cut, job=job, series=series, level=level
+          degraded_windows.cut,
+          job=prepared.job,
+          series=series,
+          level=level or 0,
       )
-      windowless = []
+      windowless: list[str] = []
       found = _watched(each(cut, records), records, bar, windowless)
       result['levels'].append({
           'series': series,
@@ -105,13 +105,15 @@ def robustness(
 
 
 def _provenance(
-    config: ml_collections.ConfigDict, prepared: str, step: int
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+    step: int,
 ) -> dict[str, Any]:
   """What the scores of all levels depend on."""
   return {
       'split': degraded_windows.SPLIT,
       'step': step,
-      'prepared': manifest.read(prepared)['split_digest'],
+      'prepared': prepared.digest,
       **provenance_lib.of_run(run_config.scored(config)),
       'codecs': degrade.versions(),
   }
@@ -141,12 +143,12 @@ def _watched(
 
 def _make_scorer(
     config: ml_collections.ConfigDict,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     workdir: str,
     run: checkpoint.Run,
     mesh,
     records: list[spec.Record],
-) -> Callable[[Iterable], dict[str, Any]]:
+) -> Callable[[Iterable, str], dict[str, Any]]:
   """Returns `score(found, name) -> scores`, of the windows of each image.
 
   `name` says how the images were degraded, for errors.

@@ -1,6 +1,6 @@
 """Sums over a split to named scores, with trivial baselines beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 import math
 
 import numpy as np
@@ -29,14 +29,20 @@ def network(
     Names to values; NaN where a score is undefined.
   """
   patch_loss, mask_loss, weight = totals.loss
-  found = {}
+  scores: Scores = {}
   if models.PATCH in tasks:
-    found |= _patch_scores(totals.patches[0])
-    found['patch_loss'] = float(patch_loss / weight)
+    scores |= _patch_scores(np.asarray(totals.patches[0]))
+    scores['patch_loss'] = float(patch_loss / weight)
   if models.MASK in tasks:
-    found |= _pixel_scores(totals.pixels)
-    found['mask_loss'] = float(mask_loss / weight)
-  return found
+    images = np.asarray(totals.pixels)
+    scores |= pixel_scores(
+        images.sum(axis=0, dtype=np.int64),
+        images.shape[2] // 2,
+        [histogram.auc(counts) for counts in images],
+        [histogram.at_half(c)['f1'] for c in images if c[1].any()],
+    )
+    scores['mask_loss'] = float(mask_loss / weight)
+  return scores
 
 
 def objective(totals: totals_lib.Totals) -> Scores:
@@ -64,18 +70,38 @@ def _patch_scores(patches: np.ndarray) -> Scores:
   }
 
 
-def _pixel_scores(images: np.ndarray) -> Scores:
-  pixels = images.sum(axis=0, dtype=np.int64)
-  half = histogram.at_half(pixels)
+def pixel_scores(
+    pooled: np.ndarray,
+    edge: int | None,
+    image_aucs: Sequence[float],
+    image_f1s: Sequence[float],
+) -> Scores:
+  """Returns the scores of pixels.
+
+  Args:
+    pooled: Counts of all pixels by class and bin, [2, bins].
+    edge: The first bin of the threshold 0.5; None where it means nothing.
+    image_aucs: Area of each image, NaN in those of one class.
+    image_f1s: F1 at 0.5 of each image that holds manipulated pixels.
+  """
+  scores = {
+      'pixel_auc_pooled': histogram.auc(pooled),
+      'pixel_auc_image_mean': mean(image_aucs),
+      'pixel_average_precision_pooled': histogram.average_precision(pooled),
+      'pixel_f1_oracle_pooled': float(histogram.f1_curve(pooled).max()),
+  }
+  if edge is not None:
+    scores |= _pixels_at_half(pooled, edge)
+    scores['pixel_f1_at_half_image_mean'] = mean(image_f1s)
+  return scores
+
+
+def _pixels_at_half(counts: np.ndarray, edge: int) -> Scores:
+  half = histogram.at_edge(counts, edge)
   return {
       'pixel_accuracy': half['accuracy'],
       'pixel_accuracy_balanced': half['accuracy_balanced'],
-      'pixel_auc_pooled': histogram.auc(pixels),
-      'pixel_auc_image_mean': _mean_auc(images),
-      'pixel_average_precision_pooled': histogram.average_precision(pixels),
       'pixel_f1_at_half_pooled': half['f1'],
-      'pixel_f1_at_half_image_mean': _mean_f1(images),
-      'pixel_f1_oracle_pooled': float(histogram.f1_curve(pixels).max()),
       'pixel_iou_at_half_pooled': half['iou'],
       'pixel_mcc_at_half_pooled': half['mcc'],
   }
@@ -89,38 +115,23 @@ def postprocessed(totals: totals_lib.Totals) -> dict[str, Scores]:
   Args:
     totals: Sums over the split.
   """
-  found = {}
+  scores = {}
   for name, images in totals.postprocessed.items():
-    counts = images.sum(axis=0, dtype=np.int64)
-    half = histogram.at_half(counts)
-    found[name] = {
-        'pixel_accuracy': half['accuracy'],
-        'pixel_accuracy_balanced': half['accuracy_balanced'],
-        'pixel_f1_at_half_pooled': half['f1'],
-        'pixel_iou_at_half_pooled': half['iou'],
-        'pixel_mcc_at_half_pooled': half['mcc'],
-    }
+    counts = np.asarray(images).sum(axis=0, dtype=np.int64)
+    scores[name] = _pixels_at_half(counts, counts.shape[1] // 2)
     if name == 'soft':
-      found[name]['pixel_auc_pooled'] = histogram.auc(counts)
-  return found
+      scores[name]['pixel_auc_pooled'] = histogram.auc(counts)
+  return scores
 
 
-def _mean_auc(images: np.ndarray) -> float:
-  """Mean AUC over the images that hold both classes."""
-  values = [histogram.auc(counts) for counts in images]
-  values = [value for value in values if not math.isnan(value)]
-  return float(np.mean(values)) if values else math.nan
-
-
-def _mean_f1(images: np.ndarray) -> float:
-  """Mean F1 at 0.5 over the images that hold manipulated pixels."""
-  manipulated = [counts for counts in images if counts[1].any()]
-  values = [histogram.at_half(counts)['f1'] for counts in manipulated]
-  return float(np.mean(values)) if values else math.nan
+def mean(values: Iterable[float]) -> float:
+  """Returns the mean of the values that are defined; NaN if none is."""
+  known = [value for value in values if not math.isnan(value)]
+  return float(np.mean(known)) if known else math.nan
 
 
 def trivial(totals: totals_lib.Totals, prior: np.ndarray | None) -> dict:
-  """What predictors that look at no pixel score on the same rows.
+  """What predictors reach on the same rows that do not depend on the image.
 
   Args:
     totals: Sums over the split.
@@ -133,15 +144,9 @@ def trivial(totals: totals_lib.Totals, prior: np.ndarray | None) -> dict:
   """
   negatives, positives = totals.pixels.sum(axis=(0, 2), dtype=np.int64)
   patch_negatives, patch_positives = totals.patches[0].sum(axis=1)
-  patch = histogram.trivial(patch_positives, patch_negatives)
-  pixel = histogram.trivial(positives, negatives)
-  result = {
-      name: {
-          **{f'patch_{k}': v for k, v in patch[name].items()},
-          **{f'pixel_{k}': v for k, v in pixel[name].items()},
-      }
-      for name in patch
-  }
+  patch = trivial_scores('patch', patch_negatives, patch_positives)
+  pixel = trivial_scores('pixel', negatives, positives)
+  result = {name: {**patch[name], **pixel[name]} for name in patch}
   if prior is not None:
     # Each value of the prior is a bin; positions of one value are tied.
     _, rank = np.unique(prior, return_inverse=True)
@@ -155,21 +160,35 @@ def trivial(totals: totals_lib.Totals, prior: np.ndarray | None) -> dict:
   return result
 
 
-def by_manipulation(totals: totals_lib.Totals, kinds: Sequence[str]) -> dict:
+def trivial_scores(
+    unit: str, negatives: float, positives: float
+) -> dict[str, Scores]:
+  """Returns `histogram.trivial` with the names of `patch` or `pixel` scores."""
+  return {
+      name: {f'{unit}_{key}': value for key, value in row.items()}
+      for name, row in histogram.trivial(positives, negatives).items()
+  }
+
+
+def by_manipulation(
+    kinds: Sequence[str],
+    image_aucs: Sequence[float],
+    pool: Callable[[np.ndarray], np.ndarray],
+) -> dict[str, dict[str, float]]:
   """Pixel scores over the images of each kind of manipulation.
 
   Args:
-    totals: Sums over the split.
-    kinds: The kind of each image, in the order of `totals.pixels`.
+    kinds: The kind of each image.
+    image_aucs: Area of each image, NaN in those of one class.
+    pool: Returns the counts, [2, bins], of the images with these indices.
   """
-  kinds = np.array(kinds)
   result = {}
   for kind in sorted(set(kinds)):
-    images = totals.pixels[kinds == kind]
+    indices = np.flatnonzero([one == kind for one in kinds])
     result[kind] = {
-        'images': len(images),
-        'pixel_auc_pooled': histogram.auc(images.sum(axis=0, dtype=np.int64)),
-        'pixel_auc_image_mean': _mean_auc(images),
+        'images': len(indices),
+        'pixel_auc_pooled': histogram.auc(pool(indices)),
+        'pixel_auc_image_mean': mean(image_aucs[int(i)] for i in indices),
     }
   return result
 

@@ -90,11 +90,12 @@ def convolve_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
   parts = parts.reshape(batch, height, width, side, side, outputs)
   margin = [(side // 2, side // 2)]
   parts = jnp.pad(parts, [(0, 0), *2 * margin, (0, 0), (0, 0), (0, 0)])
-  result = sum(
+  shifted = [
       parts[:, i : i + height, j : j + width, i, j]
       for i in range(side)
       for j in range(side)
-  )
+  ]
+  result = sum(shifted, start=jnp.zeros((), parts.dtype))
   return result.astype(x.dtype)
 
 

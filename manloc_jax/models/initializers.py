@@ -61,10 +61,10 @@ def residual_filters(key, shape, dtype=jnp.float32) -> jax.Array:
     )
   y, x = np.mgrid[:height, :width].reshape(2, -1)
   smooth = np.stack([x**0, x, y, x * y, x**2, y**2], axis=1)
-  basis, _ = np.linalg.qr(smooth.astype(np.float64))
+  orthonormal, _ = np.linalg.qr(smooth.astype(np.float64))
   kernel = nn.initializers.he_normal()(key, shape, jnp.float32)
   flat = kernel.reshape(height * width, -1)
-  basis = jnp.asarray(basis, jnp.float32)
+  basis = jnp.asarray(orthonormal, jnp.float32)
   flat -= basis @ (basis.T @ flat)
   return (_RESIDUAL_GAIN * flat.reshape(shape)).astype(dtype)
 

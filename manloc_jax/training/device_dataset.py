@@ -7,7 +7,7 @@ it, so that no pixel travels between devices, or from the host, at a step.
 from collections.abc import Iterator
 import itertools
 import os
-import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ import numpy as np
 
 from manloc_jax import errors
 from manloc_jax.data.storage import arrays
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 
 FIELDS = ('image', 'mask', 'label')
@@ -30,7 +30,7 @@ Batch = dict[str, jax.Array]
 
 
 def train_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     mesh: Mesh,
     *,
     split: str = 'train',
@@ -46,7 +46,7 @@ def train_batches(
   epoch, is dropped.
 
   Args:
-    folder: The prepared folder, of arrays.
+    prepared: The prepared set, of arrays.
     mesh: Devices.
     split: The part.
     batch_size: Patches over all devices.
@@ -63,14 +63,12 @@ def train_batches(
     UserError: The part does not fit into the devices' memory.
   """
   processes = jax.process_count()
-  steps = manifest.epoch_steps(
-      folder, split, batch_size // processes, processes
-  )
-  part = arrays.load(folder, split)
+  steps = prepared.epoch_steps(split, batch_size // processes, processes)
+  part = arrays.load(prepared, split)
   part = {name: part[name] for name in FIELDS}
-  _check_memory(part, mesh, f'The part {split} of {folder}')
+  _check_memory(part, mesh, f'The split {split} of {prepared.folder}')
   total = len(part['label'])
-  part = {name: _put(array, mesh) for name, array in part.items()}
+  on_devices = {name: _put(array, mesh) for name, array in part.items()}
   shuffle = _make_shuffle(mesh, total, seed)
   draw = _make_draw(mesh, batch_size)
 
@@ -79,7 +77,7 @@ def train_batches(
       epoch, place = divmod(step, steps)
       if place == 0 or step == start_step:
         order = shuffle(epoch)
-      yield draw(part, order, place)
+      yield draw(on_devices, order, place)
 
   return batches()
 
@@ -152,7 +150,7 @@ def _check_memory(
         f'{name} has {total} patches, {rows * bytes_each / 1e9:.2f} GB on each'
         f' of {mesh.size} devices, but only {room / 1e9:.2f} GB, or'
         f' {room // bytes_each * mesh.size} patches on all of them, fit; use'
-        ' more devices, or set --config.data.source=tfrecord.'
+        ' more devices, or set --config.data.backend=tfrecord.'
     )
 
 
@@ -160,8 +158,16 @@ def _device_memory(mesh: Mesh) -> int:
   """Returns the bytes of the smallest device of this process."""
   devices = mesh.local_devices
   # Devices that know no limit share the memory of the machine.
-  machine = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+  machine = _machine_memory()
   stats = [device.memory_stats() or {} for device in devices]
   return min(
       one.get('bytes_limit', machine // len(devices)) for one in stats
   )
+
+
+def _machine_memory() -> int:
+  """Returns the bytes of this machine; no limit where nothing tells them."""
+  try:
+    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+  except (AttributeError, OSError, ValueError):
+    return sys.maxsize  # Not every system has these names.

@@ -10,7 +10,7 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.data.storage import backend
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import sharding
@@ -57,7 +57,10 @@ def make_totaller(
 
 
 def make_counter(
-    model, mesh, config: ml_collections.ConfigDict, prepared: str
+    model,
+    mesh,
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
 ) -> Callable[..., totals_lib.Totals]:
   """Returns `count(params, split, network='The network') -> totals`.
 
@@ -75,13 +78,15 @@ def make_counter(
         batch_size=config.eval.batch_size // jax.process_count(),
         process=process,
     )
-    images = len(manifest.image_ids(prepared, split))
+    images = len(prepared.image_ids(split))
     return total(params, batches, images, f'{network} on the split {split!r}')
 
   return count
 
 
-def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
+def mean_mask(
+    prepared: prepared_set.PreparedSet, split: str = 'train'
+) -> np.ndarray:
   """Returns the mean mask of a split, f64[side, side]."""
   total, count = 0.0, 0
   for batch in backend.eval_batches(prepared, split, batch_size=256):
@@ -92,5 +97,5 @@ def mean_mask(prepared: str, split: str = 'train') -> np.ndarray:
 
 def best_edge(totals: totals_lib.Totals) -> int:
   """Returns the bin edge with the best F1 over the pixels of a split."""
-  pixels = totals.pixels.sum(axis=0, dtype=np.int64)
+  pixels = np.asarray(totals.pixels).sum(axis=0, dtype=np.int64)
   return int(histogram.f1_curve(pixels).argmax())

@@ -30,7 +30,7 @@ class Writer:
       return
     path = pathlib.Path(workdir) / 'metrics.jsonl'
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = [line for line in read(workdir) if line['step'] <= first_step]
+    kept = [x for x in read(workdir) if (x['step'] or 0) <= first_step]
     files.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
     self._file = path.open('a')
     self._board = _open_tensorboard(workdir)

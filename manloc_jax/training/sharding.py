@@ -15,9 +15,10 @@ DATA = 'data'  # The one mesh axis: examples.
 
 def keep_programs() -> None:
   """Has programs compiled by an earlier command loaded, not compiled again."""
-  if jax.config.jax_compilation_cache_dir is None:
+  config: Any = jax.config  # Its fields are made at run time.
+  if config.jax_compilation_cache_dir is None:
     cache = os.path.expanduser('~/.cache/manloc_jax/xla')
-    jax.config.update('jax_compilation_cache_dir', cache)
+    config.update('jax_compilation_cache_dir', cache)
 
 
 def local_devices(kind: str | None = None) -> list[jax.Device]:
@@ -73,7 +74,7 @@ def put_batch(batch: Any, mesh: Mesh) -> Any:
 
 def prefetch(batches: Iterable, mesh: Mesh, ahead: int = 2) -> Iterator:
   """Puts batches on the devices a few steps before they are asked for."""
-  queue = collections.deque()
+  queue: collections.deque = collections.deque()
   for batch in batches:
     queue.append(put_batch(batch, mesh))
     if len(queue) > ahead:

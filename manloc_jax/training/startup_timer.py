@@ -19,8 +19,8 @@ class Stages:
 
   def __init__(self, stage: str, since: float | None = None):
     """Begins with `stage`, at a time of `time.monotonic`, by default now."""
-    self.seconds = {}
-    self._stage = stage
+    self.seconds: dict[str, float] = {}
+    self._stage: str | None = stage
     self._since = time.monotonic() if since is None else since
 
   def begin(self, stage: str | None) -> None:

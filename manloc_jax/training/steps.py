@@ -5,6 +5,7 @@ is a visible `psum`.
 """
 
 from collections.abc import Mapping
+import dataclasses
 import functools
 
 import jax
@@ -80,7 +81,8 @@ def make_train_step(
     )
 
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
-    new_state = state.replace(
+    new_state = dataclasses.replace(
+        state,
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
         opt_state=opt_state,

@@ -1,8 +1,10 @@
 """The training loop."""
 
+import dataclasses
 import functools
 import itertools
 import sys
+import types
 
 from absl import logging
 import jax
@@ -10,7 +12,8 @@ import ml_collections
 
 from manloc_jax import errors
 from manloc_jax import models
-from manloc_jax.data.storage import backend as source
+from manloc_jax.data.storage import backend_names
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import summary
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
@@ -33,7 +36,7 @@ _REMEDY = (
 
 def train(
     config: ml_collections.ConfigDict,
-    prepared: str,
+    prepared: prepared_set.PreparedSet,
     workdir: str,
     mesh,
     stages: startup_timer.Stages | None = None,
@@ -46,7 +49,7 @@ def train(
 
   Args:
     config: All settings.
-    prepared: Folder of the prepared set.
+    prepared: The prepared set.
     workdir: The run's folder.
     mesh: Devices.
     stages: Stopwatch of the start, shown after the first update.
@@ -125,7 +128,7 @@ def _start(config, model, tx, mesh, manager):
         source.params, fresh.params, f'The run in {config.train.init_from!r}'
     )
     params = jax.device_put(source.params, sharding.replicated(mesh))
-    fresh = fresh.replace(params=params)
+    fresh = dataclasses.replace(fresh, params=params)
   return checkpoint.restore_or(manager, fresh)
 
 
@@ -141,23 +144,32 @@ def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
   return create(jax.random.key(seed))
 
 
-def _batches(config, prepared: str, mesh, start_step: int, stages):
+def _batches(
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+    mesh,
+    start_step: int,
+    stages: startup_timer.Stages,
+):
   """Returns the batches after `start_step`, on the devices."""
   stages.begin('input')
   order = {'seed': config.seed, 'start_step': start_step}
-  kind = source.of(prepared)
-  if kind == 'resident':
+  if prepared.backend == backend_names.MEMORY:
     return device_dataset.train_batches(
         prepared, mesh, batch_size=config.batch_size, **order
     )
   stages.begin('imports')
-  if kind == 'stream':
-    from manloc_jax.data.input import online as reader
+  reader: types.ModuleType
+  if prepared.backend == backend_names.ONLINE:
+    from manloc_jax.data.input import online
 
-    order.update(config.data.get('stream', {}))
+    reader = online
+    order.update(config.data.get('online', {}))
     order['root'] = config.data.root
   else:
-    from manloc_jax.data.input import pipeline as reader  # With TensorFlow.
+    from manloc_jax.data.input import pipeline  # With TensorFlow.
+
+    reader = pipeline
 
   batches = reader.train_batches(
       prepared,

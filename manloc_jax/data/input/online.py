@@ -23,7 +23,7 @@ from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 from manloc_jax.data.forge import tree
 from manloc_jax.data.sampling import patches
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 
 Batch = dict[str, np.ndarray]
 FIELDS = ('image', 'mask', 'label')
@@ -61,7 +61,7 @@ class Plan:
 
 
 def train_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     *,
     root: str | pathlib.Path | None = None,
     batch_size: int,
@@ -80,7 +80,7 @@ def train_batches(
   two groups each ahead, and end when the iterator is closed.
 
   Args:
-    folder: The prepared folder of a set that `manloc_jax.data.forge` made.
+    prepared: A set of what `manloc_jax.data.forge` made.
     root: Where the tree of that set lies now; by default where it lay when it
       was prepared.
     batch_size: Patches per batch of this process.
@@ -102,17 +102,12 @@ def train_batches(
   """
   arguments.check_count('batch_size', batch_size)
   arguments.check_count('start_step', start_step, least=0)
-  content = manifest.read(folder)
-  sampler = {
-      key: tuple(value) if isinstance(value, list) else value
-      for key, value in content['settings']['sampler'].items()
-  }
-  root = pathlib.Path(root or content['root'])
-  settings = _read_settings(folder, root)
+  root = pathlib.Path(root or prepared.root)
+  settings = _read_settings(prepared, root)
   plan = Plan(
       listed=tree.listed(root, 'train'),
       size=sequence.check_size(settings['size']),
-      sampler=patches.Sampler(**sampler),
+      sampler=prepared.job.sampler,
       images_per_group=images_per_group,
       patches_per_image=patches_per_image,
       seed=seed,
@@ -125,30 +120,34 @@ def train_batches(
     yield from _batches(_tell_rejected(made), skip, batch_size)
 
 
-def _read_settings(folder: str | pathlib.Path, root: pathlib.Path) -> dict:
+def _read_settings(
+    prepared: prepared_set.PreparedSet, root: pathlib.Path
+) -> dict:
   """Reads the settings of the tree that a set was prepared from.
 
   Raises:
     DataError: The tree is not there, or it holds other forgeries.
   """
-  content = manifest.read(folder)
-  if content['dataset'] != synthetic.DATASET.name:
+  dataset = prepared.manifest['dataset']
+  if dataset != synthetic.DATASET.name:
     raise spec.DataError(
-        f'{folder} is a prepared set of {content["dataset"]}, of which nothing'
+        f'{prepared.folder} is a prepared set of {dataset}, of which nothing'
         ' can be generated; prepare one of what manloc forge makes.'
     )
   if not (root / synthetic.SETTINGS).is_file():
     raise spec.DataError(
-        f'The forgeries that {folder} was prepared from are not in {root};'
+        f'The forgeries that {prepared.folder} was prepared from are not in'
+        f' {root};'
         ' name the folder that holds them now in --config.data.root.'
     )
   settings = synthetic.read_settings(root)
   made_by = synthetic.digest(settings)
-  for image_id in manifest.image_ids(folder, 'train'):
+  for image_id in prepared.image_ids('train'):
     if not image_id.endswith(made_by):
       raise spec.DataError(
-          f'{root} holds other forgeries than those that {folder} was prepared'
-          ' from; name their folder in --config.data.root, or prepare these.'
+          f'{root} holds other forgeries than those that {prepared.folder} was'
+          ' prepared from; name their folder in --config.data.root, or prepare'
+          ' these.'
       )
   return settings
 

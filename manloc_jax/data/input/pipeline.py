@@ -4,11 +4,10 @@ Nothing here depends on JAX: a process is told its index and the count.
 """
 
 from collections.abc import Iterator
-import pathlib
 
 import numpy as np
 
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.data.storage import records
 from manloc_jax.data.storage import tensorflow_files
 from manloc_jax.data.storage.tensorflow_files import tf
@@ -21,7 +20,7 @@ Batch = dict[str, np.ndarray]
 
 
 def train_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     *,
     split: str = 'train',
     batch_size: int,
@@ -36,8 +35,8 @@ def train_batches(
   last full batch: the rest, different patches in each epoch, is dropped.
 
   Args:
-    folder: The prepared folder.
-    split: The part.
+    prepared: The prepared set, of shards.
+    split: The split.
     batch_size: Patches per batch of this process.
     seed: Fixes the order.
     start_step: Batches to skip; those of earlier epochs are not read.
@@ -52,9 +51,9 @@ def train_batches(
   """
   tensorflow_files.hide_accelerators()
   index, processes = process
-  paths = _paths(folder, split)
-  total = manifest.count(folder, split)
-  steps = manifest.epoch_steps(folder, split, batch_size, processes)
+  paths = _paths(prepared, split)
+  total = prepared.count(split)
+  steps = prepared.epoch_steps(split, batch_size, processes)
   first = start_step // steps
 
   def epoch_of(epoch):
@@ -73,11 +72,11 @@ def train_batches(
   epochs = tf.data.Dataset.range(first, tf.int64.max)
   ds = epochs.flat_map(epoch_of).batch(batch_size, drop_remainder=True)
   ds = ds.map(_train_example, tf.data.AUTOTUNE)
-  yield from _iterate(ds, folder, split)
+  yield from _iterate(ds, prepared, split)
 
 
 def eval_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     split: str,
     *,
     batch_size: int,
@@ -90,8 +89,8 @@ def eval_batches(
   others waiting.
 
   Args:
-    folder: The prepared folder.
-    split: The part.
+    prepared: The prepared set, of shards.
+    split: The split.
     batch_size: Patches per batch of this process.
     process: `(index, count)` of this process, which reads its own share.
 
@@ -104,12 +103,12 @@ def eval_batches(
   """
   tensorflow_files.hide_accelerators()
   index, processes = process
-  total = manifest.count(folder, split)
+  total = prepared.count(split)
   own = len(range(index, total, processes))
   # Process 0 has the largest share; all fill up to it.
   longest = len(range(0, total, processes))
   padding = -(-longest // batch_size) * batch_size - own
-  ds = tf.data.TFRecordDataset(_paths(folder, split))
+  ds = tf.data.TFRecordDataset(_paths(prepared, split))
   ds = ds.shard(processes, index)
   blank = tf.data.Dataset.from_tensors(records.BLANK).repeat(padding)
   ds = tf.data.Dataset.zip(
@@ -117,11 +116,11 @@ def eval_batches(
       tf.data.Dataset.range(own + padding).map(lambda i: i < own),
   )
   ds = ds.batch(batch_size).map(_eval_example, tf.data.AUTOTUNE)
-  yield from _iterate(ds, folder, split)
+  yield from _iterate(ds, prepared, split)
 
 
-def _paths(folder: str | pathlib.Path, split: str) -> list[str]:
-  return [str(path) for path in manifest.shard_paths(folder, split)]
+def _paths(prepared: prepared_set.PreparedSet, split: str) -> list[str]:
+  return [str(path) for path in prepared.shard_paths(split)]
 
 
 def _train_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -141,7 +140,7 @@ def _eval_example(
 
 
 def _iterate(
-    ds: tf.data.Dataset, folder: str | pathlib.Path, split: str
+    ds: tf.data.Dataset, prepared: prepared_set.PreparedSet, split: str
 ) -> Iterator[Batch]:
   """Reads ahead in the background; a bad shard is named."""
   # Bound here: at exit an open generator outlives the module's names.
@@ -149,7 +148,7 @@ def _iterate(
   try:
     yield from ds.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
   except failure as error:
-    found = records.damage(folder, split, error)
+    found = records.damage(prepared, split, error)
     if found is error:
       raise
     raise found from error

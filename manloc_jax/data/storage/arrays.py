@@ -7,15 +7,16 @@ files says how they were made and what is in them.
 from collections.abc import Iterator
 import contextlib
 import pathlib
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import patches
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 
 # Field -> shape and type of one row.
-FIELDS = {
+FIELDS: dict[str, tuple[tuple[int, ...], np.dtype]] = {
     'image': ((spec.SIDE, spec.SIDE, 3), np.dtype('uint8')),
     'mask': ((spec.SIDE, spec.SIDE), np.dtype('uint8')),
     'label': ((), np.dtype('int32')),
@@ -34,9 +35,9 @@ class SplitWriter:
   def __init__(self, folder: pathlib.Path, split: str):
     self._paths = {name: folder / f'{split}-{name}.npy' for name in FIELDS}
     self._open = contextlib.ExitStack()
-    self._files = {}
+    self._files: dict[str, BinaryIO] = {}
     self._count = 0
-    self.shards = []
+    self.shards: list[dict] = []
 
   def __enter__(self) -> 'SplitWriter':
     self._files = {
@@ -49,7 +50,7 @@ class SplitWriter:
   def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
     """Appends a row; `image_index` is its image's place in the manifest."""
     del image_id  # The manifest has it under `image_index`.
-    row = {
+    row: dict[str, Any] = {
         'image': patch.image,
         'mask': patch.mask,
         'label': patch.label,
@@ -87,7 +88,9 @@ class SplitWriter:
       np.lib.format.write_array_header_1_0(file, header)
 
 
-def load(folder: str | pathlib.Path, split: str) -> dict[str, np.ndarray]:
+def load(
+    prepared: prepared_set.PreparedSet, split: str
+) -> dict[str, np.ndarray]:
   """Opens the arrays of a part; rows are read from disk when they are used.
 
   Returns:
@@ -97,8 +100,8 @@ def load(folder: str | pathlib.Path, split: str) -> dict[str, np.ndarray]:
   Raises:
     DataError: There is no such part, or a file is missing or damaged.
   """
-  count = manifest.count(folder, split)
-  paths = manifest.shard_paths(folder, split)
+  count = prepared.count(split)
+  paths = prepared.shard_paths(split)
   arrays = {}
   for (name, (shape, dtype)), path in zip(FIELDS.items(), paths, strict=True):
     try:
@@ -111,14 +114,14 @@ def load(folder: str | pathlib.Path, split: str) -> dict[str, np.ndarray]:
     except Exception as error:  # A spoilt header fails in a dozen ways.
       raise spec.DataError(
           f'The file {path} is damaged ({str(error).splitlines()[0]}); delete '
-          f'{folder} and run the preparation again.'
+          f'{prepared.folder} and run the preparation again.'
       ) from error
     arrays[name] = array
   return arrays
 
 
 def eval_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     split: str,
     *,
     batch_size: int,
@@ -126,7 +129,7 @@ def eval_batches(
 ) -> Iterator[dict[str, np.ndarray]]:
   """Yields every patch once, in order, as `pipeline.eval_batches` does."""
   index, processes = process
-  arrays = load(folder, split)
+  arrays = load(prepared, split)
   total = len(arrays['label'])
   own = range(index, total, processes)
   # Process 0 has the largest share; all yield as many batches as it does.

@@ -1,42 +1,49 @@
-"""How a set is prepared and read: `--config.data.source`.
+"""Writes and reads the splits of a set by its storage backend.
 
-`tfrecord` is shards that TensorFlow writes and reads. `resident` is NumPy
-arrays, which training holds in the memory of the devices. `stream` trains on
-forgeries made meanwhile, and keeps the parts for evaluation as arrays too.
 TensorFlow takes seconds to import and not every machine has it: here, it is
 imported for shards alone.
 """
 
-from collections.abc import Iterator
-import contextlib
+from collections.abc import Iterator, Mapping
 import pathlib
+from typing import Any, Protocol
 
 import numpy as np
 
 from manloc_jax.data import spec
 from manloc_jax.data.storage import arrays
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import backend_names
+from manloc_jax.data.storage import prepared_set
 
-SOURCES = ('tfrecord', 'resident', 'stream')
 
+class SplitWriter(Protocol):
+  """A context manager that writes a split patch by patch.
 
-def of(folder: str | pathlib.Path) -> str:
-  """Tells which of `SOURCES` a prepared folder was made for."""
-  # Folders older than the setting hold shards.
-  return manifest.read(folder)['settings'].get('source', 'tfrecord')
+  Attributes:
+    shards: Name, rows and bytes of each file, once it is closed.
+  """
+
+  shards: list[dict[str, Any]]
+
+  def __enter__(self) -> 'SplitWriter': ...
+
+  def __exit__(self, kind, value, traceback) -> None: ...
+
+  def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
+    """Appends a patch; `image_index` counts in the images of the split."""
 
 
 def split_writer(
-    folder: pathlib.Path, split: str, settings: dict
-) -> contextlib.AbstractContextManager:
-  """Returns the `SplitWriter` of a format.
+    folder: pathlib.Path, split: str, settings: Mapping[str, Any]
+) -> SplitWriter:
+  """Returns the `SplitWriter` of a backend.
 
   Args:
     folder: The folder to write to.
-    split: The part.
+    split: The split.
     settings: What the manifest will hold as `settings`.
   """
-  if settings['source'] != 'tfrecord':
+  if backend_names.of_settings(settings) != backend_names.TFRECORD:
     return arrays.SplitWriter(folder, split)
   from manloc_jax.data.storage import records
 
@@ -48,31 +55,32 @@ def split_writer(
 def write_metadata(
     folder: pathlib.Path,
     dataset: spec.Dataset,
-    parts: dict[str, dict],
-    settings: dict,
+    splits: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
 ) -> None:
   """Writes what readers other than ours want to know; arrays say it all."""
-  if settings['source'] != 'tfrecord':
+  if backend_names.of_settings(settings) != backend_names.TFRECORD:
     return
   from manloc_jax.data.storage import records
 
-  shards = {name: part['shards'] for name, part in parts.items()}
+  shards = {name: split['shards'] for name, split in splits.items()}
   records.write_metadata(folder, dataset, shards)
 
 
 def eval_batches(
-    folder: str | pathlib.Path,
+    prepared: prepared_set.PreparedSet,
     split: str,
     *,
     batch_size: int,
     process: tuple[int, int] = (0, 1),
 ) -> Iterator[dict[str, np.ndarray]]:
-  """Yields every patch of a part once; see `pipeline.eval_batches`."""
-  if of(folder) != 'tfrecord':
-    reader = arrays
-  else:
-    from manloc_jax.data.input import pipeline as reader
+  """Yields every patch of a split once; see `pipeline.eval_batches`."""
+  if prepared.backend != backend_names.TFRECORD:
+    return arrays.eval_batches(
+        prepared, split, batch_size=batch_size, process=process
+    )
+  from manloc_jax.data.input import pipeline
 
-  return reader.eval_batches(
-      folder, split, batch_size=batch_size, process=process
+  return pipeline.eval_batches(
+      prepared, split, batch_size=batch_size, process=process
   )

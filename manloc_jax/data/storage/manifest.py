@@ -9,10 +9,10 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import extract
-from manloc_jax.data.sampling import patches
 from manloc_jax.data.splits import splits
 
 FILE = 'manifest.json'
@@ -89,7 +89,7 @@ def write(
       ],
       'splits': parts,
   }
-  (folder / FILE).write_text(json.dumps(content, indent=1) + '\n')
+  files.write_json(folder / FILE, content)
 
 
 def describe(
@@ -133,110 +133,6 @@ def read(folder: str | pathlib.Path) -> dict:
         f'{folder} has no readable {FILE}; it is no prepared folder, '
         'run the preparation again.'
     ) from None
-
-
-def part(folder: str | pathlib.Path, split: str) -> dict:
-  """Reads what the manifest says of one part.
-
-  Raises:
-    DataError: The folder is not a prepared one or has no such part.
-  """
-  parts = read(folder)['splits']
-  if split not in parts:
-    raise spec.DataError(
-        f'{folder} has no part {split!r}; choose one of {", ".join(parts)}.'
-    )
-  return parts[split]
-
-
-def count(folder: str | pathlib.Path, split: str) -> int:
-  """Returns the number of patches of a part."""
-  return part(folder, split)['num_patches']
-
-
-def image_ids(folder: str | pathlib.Path, split: str) -> list[str]:
-  """Lists the images of a part; a patch's `image_index` counts in it."""
-  return [image['image_id'] for image in part(folder, split)['images']]
-
-
-def list_records(
-    folder: str | pathlib.Path, split: str, root: str | pathlib.Path
-) -> list[spec.Record]:
-  """Lists the images of a part in its order.
-
-  Args:
-    folder: The prepared folder.
-    split: The part.
-    root: Where the image tree lies now.
-  """
-  root = pathlib.Path(root)
-  return [
-      spec.Record(
-          image_id=image['image_id'],
-          image=root / image['image'],
-          mask=root / image['mask'] if image['mask'] else None,
-          group=image['group'],
-          manipulation=image['manipulation'],
-      )
-      for image in part(folder, split)['images']
-  ]
-
-
-def read_job(folder: str | pathlib.Path) -> extract.Job:
-  """Returns how a prepared set was made."""
-  settings = read(folder)['settings']
-  return extract.Job(
-      dataset=settings['dataset'],
-      sampler=patches.Sampler(**settings['sampler']),
-      size_mismatch=settings['size_mismatch'],
-      seed=settings['seed'],
-  )
-
-
-def epoch_steps(
-    folder: str | pathlib.Path, split: str, batch_size: int, processes: int
-) -> int:
-  """Returns the number of full batches in one pass over a part.
-
-  Args:
-    folder: The prepared folder.
-    split: The part.
-    batch_size: Patches per batch of one process.
-    processes: Processes that share the part.
-
-  Raises:
-    DataError: There is not even one.
-  """
-  total = count(folder, split)
-  steps = total // processes // batch_size
-  if not steps:
-    raise spec.DataError(
-        f'The part {split} of {folder} has {total} patches, fewer than one '
-        f'batch of {batch_size} for each of {processes} processes; lower '
-        '--config.batch_size.'
-    )
-  return steps
-
-
-def shard_paths(folder: str | pathlib.Path, split: str) -> list[pathlib.Path]:
-  """Lists the data files of a part, in the order they were written down.
-
-  Raises:
-    DataError: There is no such part, or a file is missing or has another size
-      than was written.
-  """
-  paths = []
-  for shard in part(folder, split)['shards']:
-    path = pathlib.Path(folder) / shard['name']
-    size = path.stat().st_size if path.is_file() else None
-    if size != shard['bytes']:
-      seen = 'is missing' if size is None else f'has {size} bytes'
-      raise spec.DataError(
-          f'The file {path} {seen} and should have {shard["bytes"]} bytes; '
-          f'delete {folder} and run the preparation again.'
-      )
-    paths.append(path)
-  return paths
 
 
 def _warnings(examined: list[extract.Examined]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import patches
-from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage import prepared_set
 from manloc_jax.data.storage.tensorflow_files import tf
 from manloc_jax.data.storage.tensorflow_files import tfds
 
@@ -126,9 +126,9 @@ class SplitWriter:
     self._paths = [
         pathlib.Path(path) for path in template.sharded_filepaths(num_shards)
     ]
-    self._writers = []
+    self._writers: list[tf.io.TFRecordWriter] = []
     self._counts = [0] * num_shards
-    self.shards = []
+    self.shards: list[dict] = []
 
   def __enter__(self) -> 'SplitWriter':
     self._writers = [tf.io.TFRecordWriter(str(p)) for p in self._paths]
@@ -185,22 +185,24 @@ def write_metadata(
     )
 
 
-def damage(folder: pathlib.Path, split: str, error: Exception) -> Exception:
+def damage(
+    prepared: prepared_set.PreparedSet, split: str, error: Exception
+) -> Exception:
   """Names the shard behind a reading error, by reading each to its end.
 
   Args:
-    folder: The prepared folder.
-    split: The part whose reading failed.
+    prepared: The prepared set.
+    split: The split whose reading failed.
     error: What TensorFlow said; it does not always say in which file.
   """
-  for path in manifest.shard_paths(folder, split):
+  for path in prepared.shard_paths(split):
     try:
       for batch in tf.data.TFRecordDataset(str(path)).batch(256):
         parse(batch)
     except tf.errors.OpError as found:
       return spec.DataError(
           f'The shard {path} is damaged ({_first_line(found)}); delete '
-          f'{folder} and run the preparation again.'
+          f'{prepared.folder} and run the preparation again.'
       )
   return error
 

@@ -27,7 +27,7 @@ class PartWriter:
     self._index = {image_id: i for i, image_id in enumerate(ids)}
     self._counts = np.zeros((len(patches.SOURCES), 2), int)
     self._manipulated_pixels = 0
-    self._without = []
+    self._without: list[str] = []
 
   def __enter__(self) -> 'PartWriter':
     self._writer.__enter__()
@@ -41,7 +41,7 @@ class PartWriter:
     for patch in cut:
       self._writer.write(patch, image_id, self._index[image_id])
     np.add.at(self._counts, (cut.places.sources, cut.places.labels), 1)
-    self._manipulated_pixels += np.count_nonzero(cut.masks)
+    self._manipulated_pixels += int(np.count_nonzero(cut.masks))
     if not cut:
       self._without.append(image_id)
 

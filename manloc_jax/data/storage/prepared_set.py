@@ -1,0 +1,165 @@
+"""A prepared set: its folder and its manifest, read once and handed on."""
+
+from collections.abc import Mapping
+import dataclasses
+import pathlib
+from typing import Any
+
+from manloc_jax.data import spec
+from manloc_jax.data.sampling import extract
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import backend_names
+from manloc_jax.data.storage import manifest as manifest_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedSet:
+  """What training and evaluation read.
+
+  Attributes:
+    folder: Where it lies.
+    manifest: How it was made and what is in it; see `manifest.write`.
+  """
+
+  folder: pathlib.Path
+  manifest: Mapping[str, Any]
+
+  @classmethod
+  def open(cls, folder: str | pathlib.Path) -> 'PreparedSet':
+    """Reads the manifest of a folder.
+
+    Raises:
+      DataError: The folder is not a prepared one.
+    """
+    return cls(pathlib.Path(folder), manifest_lib.read(folder))
+
+  @property
+  def backend(self) -> str:
+    """The key of `backend_names.BACKENDS` that it was prepared for."""
+    return backend_names.of_settings(self.manifest['settings'])
+
+  @property
+  def digest(self) -> str:
+    """Names the images of train, val and test."""
+    return self.manifest['split_digest']
+
+  @property
+  def root(self) -> pathlib.Path:
+    """Where the image tree lay when the set was prepared."""
+    return pathlib.Path(self.manifest['root'])
+
+  @property
+  def job(self) -> extract.Job:
+    """How its patches were cut."""
+    settings = self.manifest['settings']
+    # JSON has lists where there were tuples.
+    sampler: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in settings['sampler'].items()
+    }
+    return extract.Job(
+        dataset=settings['dataset'],
+        sampler=patches.Sampler(**sampler),
+        size_mismatch=settings['size_mismatch'],
+        seed=settings['seed'],
+    )
+
+  def split(self, name: str) -> Mapping[str, Any]:
+    """Returns what the manifest says of a split.
+
+    Raises:
+      DataError: There is no such split.
+    """
+    splits = self.manifest['splits']
+    if name not in splits:
+      raise spec.DataError(
+          f'{self.folder} has no split {name!r}; choose one of'
+          f' {", ".join(splits)}.'
+      )
+    return splits[name]
+
+  def count(self, name: str) -> int:
+    """Returns the number of patches of a split."""
+    return self.split(name)['num_patches']
+
+  def image_ids(self, name: str) -> list[str]:
+    """Lists the images of a split; a patch's `image_index` counts in it."""
+    return [image['image_id'] for image in self.split(name)['images']]
+
+  def manipulations(self, name: str) -> list[str]:
+    """Lists how each image of a split was manipulated."""
+    return [image['manipulation'] for image in self.split(name)['images']]
+
+  def records(
+      self, name: str, root: str | pathlib.Path
+  ) -> list[spec.Record]:
+    """Lists the images of a split in its order.
+
+    Args:
+      name: The split.
+      root: Where the image tree lies now.
+    """
+    root = pathlib.Path(root)
+    return [
+        spec.Record(
+            image_id=image['image_id'],
+            image=root / image['image'],
+            mask=root / image['mask'] if image['mask'] else None,
+            group=image['group'],
+            manipulation=image['manipulation'],
+        )
+        for image in self.split(name)['images']
+    ]
+
+  def epoch_steps(self, name: str, batch_size: int, processes: int) -> int:
+    """Returns the number of full batches in one pass over a split.
+
+    Args:
+      name: The split.
+      batch_size: Patches per batch of one process.
+      processes: Processes that share the split.
+
+    Raises:
+      DataError: There is not even one.
+    """
+    total = self.count(name)
+    steps = total // processes // batch_size
+    if not steps:
+      raise spec.DataError(
+          f'The split {name} of {self.folder} has {total} patches, fewer than'
+          f' one batch of {batch_size} for each of {processes} processes;'
+          ' lower --config.batch_size.'
+      )
+    return steps
+
+  def shard_paths(self, name: str) -> list[pathlib.Path]:
+    """Lists the data files of a split, in the order they were written down.
+
+    Raises:
+      DataError: There is no such split, or a file is missing or has another
+        size than was written.
+    """
+    paths = []
+    for shard in self.split(name)['shards']:
+      path = self.folder / shard['name']
+      size = path.stat().st_size if path.is_file() else None
+      if size != shard['bytes']:
+        state = 'is missing' if size is None else f'has {size} bytes'
+        raise spec.DataError(
+            f'The file {path} {state} and should have {shard["bytes"]} bytes;'
+            f' delete {self.folder} and run the preparation again.'
+        )
+      paths.append(path)
+    return paths
+
+  def facts(self, name: str) -> dict[str, Any]:
+    """Says which rows the scores of a split stand on, as results hold it."""
+    trained_on = self.count('train')
+    is_online = self.backend == backend_names.ONLINE
+    return {
+        'dataset': self.manifest['dataset'],
+        'settings': self.manifest['settings'],
+        'split_digest': self.split(name)['digest'],
+        # Online generation trains on others than those that were prepared.
+        'training_patches': None if is_online else trained_on,
+    }
