@@ -24,6 +24,7 @@ from manloc_jax.data.forge import tree
 from manloc_jax.data.input import online
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import backend
+from manloc_jax.data.storage.prepared_set import PreparedSet
 
 ROOT = pathlib.Path(__file__).parents[1]
 COUNTS = (3, 2, 3)
@@ -291,7 +292,6 @@ def test_workers_end_with_the_stream(prepared, ending):
   code = f"""
 import itertools, multiprocessing, os, sys, time
 from manloc_jax.data.input import online
-from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.data.storage.prepared_set import PreparedSet
 if __name__ == '__main__':
   prepared = PreparedSet.open({str(prepared.folder)!r})

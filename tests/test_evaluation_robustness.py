@@ -15,6 +15,7 @@ from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.storage import backend
+from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.evaluation import robustness
 from manloc_jax.reports import report
@@ -23,7 +24,6 @@ from manloc_jax.reports import run_results
 from manloc_jax.training import checkpoint
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
-from manloc_jax.data.storage.prepared_set import PreparedSet
 
 LEVELS = ((None, None), ('jpeg', 50), ('noise', 23), ('resize', 0.25))
 
