@@ -1,8 +1,15 @@
-"""Command lines with argparse: refused in one sentence, with exit code 2."""
+"""Argument types of the command line, which refuse in one sentence."""
 
 import argparse
+from collections.abc import Sequence
 import functools
+import math
+import re
 from typing import Any, NoReturn
+
+_MOST = 2**63 - 1  # What fits into the integers of other libraries.
+_WHOLE = re.compile(r'[0-9]{1,19}')  # No digits of other scripts, no sign.
+_DECIMAL = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?')
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,54 +23,104 @@ class Parser(argparse.ArgumentParser):
     self.exit(2, f'{self.prog}: {message}; {self.prog} --help says more.\n')
 
 
-def names(text: str) -> list[str]:
-  """Reads names between commas."""
-  return [part for part in text.split(',') if part]
-
-
-def seeds(text: str) -> list[int]:
-  """Reads numbers from 0 on between commas.
+def whole_number(text: str, least: int = 0, most: int = _MOST) -> int:
+  """Reads a whole number.
 
   Raises:
-    ArgumentTypeError: There is something else.
+    ArgumentTypeError: It is something else, or not from `least` to `most`.
   """
-  parts = text.split(',')
-  if not all(part.isdecimal() for part in parts):
+  if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+    upper = 'on' if most == _MOST else f'to {most}'
     raise argparse.ArgumentTypeError(
-        f'{text!r} is not numbers from 0 on between commas, such as 0,1,2'
-    )
-  return [int(part) for part in parts]
-
-
-def natural(text: str, least: int = 0) -> int:
-  """Reads a whole number from `least` on.
-
-  Raises:
-    ArgumentTypeError: It is something else.
-  """
-  if not text.isdecimal() or int(text) < least:
-    raise argparse.ArgumentTypeError(
-        f'{text!r} is not a whole number from {least} on'
+        f'{text!r} is not a whole number from {least} {upper}'
     )
   return int(text)
 
 
-positive = functools.partial(natural, least=1)
+positive = functools.partial(whole_number, least=1)
+port = functools.partial(whole_number, most=65535)
+
+
+def number(text: str, above: float = -math.inf) -> float:
+  """Reads a finite number.
+
+  Raises:
+    ArgumentTypeError: It is something else, or not above `above`.
+  """
+  value = float(text) if _DECIMAL.fullmatch(text) else math.nan
+  if not math.isfinite(value) or value <= above:
+    lower = f' above {above:g}' if above > -math.inf else ''
+    raise argparse.ArgumentTypeError(f'{text!r} is not a finite number{lower}')
+  return value
+
+
+positive_number = functools.partial(number, above=0)
+
+
+def names(text: str) -> list[str]:
+  """Reads different names between commas.
+
+  Raises:
+    ArgumentTypeError: One is empty, or there twice.
+  """
+  parts = text.split(',')
+  if not all(parts):
+    raise argparse.ArgumentTypeError(f'{text!r} is not names between commas')
+  _check_different(text, parts)
+  return parts
+
+
+def seeds(text: str) -> list[int]:
+  """Reads different whole numbers from 0 on between commas.
+
+  Raises:
+    ArgumentTypeError: There is something else, or one is there twice.
+  """
+  try:
+    values = [whole_number(part) for part in text.split(',')]
+  except argparse.ArgumentTypeError as error:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not numbers from 0 on between commas, such as 0,1,2'
+    ) from error
+  _check_different(text, values)
+  return values
+
+
+def _check_different(text: str, values: Sequence[Any]) -> None:
+  if len(set(values)) < len(values):
+    raise argparse.ArgumentTypeError(f'{text!r} names something twice')
+
+
+def sides(text: str) -> tuple[int, int]:
+  """Reads the least and the largest side of images, in pixels.
+
+  Raises:
+    ArgumentTypeError: They are something else, or in the other order.
+  """
+  try:
+    least, most = map(positive, text.split(','))
+  except (argparse.ArgumentTypeError, ValueError):
+    least, most = 1, 0
+  if least > most:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not two numbers of pixels, such as 256,512'
+    )
+  return least, most
 
 
 def fractions(text: str) -> tuple[float, float, float]:
-  """Reads three positive shares that sum to one.
+  """Reads three positive fractions that sum to one.
 
   Raises:
     ArgumentTypeError: They are something else.
   """
   try:
-    shares = tuple(float(share) for share in text.split(','))
-  except ValueError:
-    shares = ()
-  if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    train, val, test = map(number, text.split(','))
+  except (argparse.ArgumentTypeError, ValueError):
+    train, val, test = 0.0, 0.0, 0.0
+  if min(train, val, test) <= 0 or abs(train + val + test - 1) > 1e-6:
     raise argparse.ArgumentTypeError(
-        f'{text!r} is not three positive shares with the sum 1, such as '
+        f'{text!r} is not three positive fractions with the sum 1, such as '
         '0.65,0.10,0.25'
     )
-  return shares
+  return train, val, test

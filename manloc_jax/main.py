@@ -21,7 +21,6 @@ if __name__ == '__main__' and (
   # more.
   signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from absl import app
 from absl import flags
 from absl import logging
 import ml_collections
@@ -29,7 +28,7 @@ import ml_collections
 from manloc_jax import errors
 from manloc_jax import run_config
 from manloc_jax.commands import config_files
-from manloc_jax.commands import exit_codes
+from manloc_jax.commands import flag_commands
 from manloc_jax.training import startup_timer
 
 if TYPE_CHECKING:
@@ -71,6 +70,9 @@ def main(argv: list[str]) -> None:
     sharding.keep_programs()
     _STAGES.begin('settings and set')
     config_checks.check(config, mode)
+    _check_root(config.data)
+    if mode != 'prepare':
+      _check_workdir(workdir, config.method, mode)
     prepared = _prepare(config.data)
     print(f'Prepared set: {prepared.folder}')
   is_network = config.method == run_config.NETWORK
@@ -86,12 +88,9 @@ def main(argv: list[str]) -> None:
     _report(workdir)
 
 
-def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
-  """Returns the prepared set, made where it is missing."""
+def _check_root(data: ml_collections.ConfigDict) -> None:
+  """Raises UserError unless a folder of images is named."""
   from manloc_jax.data import datasets
-  from manloc_jax.data import prepare
-  from manloc_jax.data.sampling import patches
-  from manloc_jax.data.storage import prepared_set
 
   if not data.root:
     layout = datasets.get(data.name).layout
@@ -99,6 +98,27 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
         f'The dataset {data.name} has no folder: {layout}; set'
         ' --config.data.root=<root>.'
     )
+
+
+def _check_workdir(workdir: str, method: str, mode: str) -> None:
+  """Makes the run's folder, or finds the run; before anything takes time.
+
+  Raises:
+    UserError: It cannot be written, or there is no run to evaluate.
+  """
+  from manloc_jax.data.storage import folders
+
+  if method == run_config.NETWORK and mode in ('evaluate', 'robustness'):
+    run_config.read(workdir)
+  folders.make_writable(workdir, '--workdir')
+
+
+def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
+  """Returns the prepared set, made where it is missing."""
+  from manloc_jax.data import prepare
+  from manloc_jax.data.sampling import patches
+  from manloc_jax.data.storage import prepared_set
+
   if data.name == 'synthetic' and 'forge' in data:
     _forge(data)
   folder = prepare.prepare(
@@ -240,10 +260,10 @@ def run() -> int:
   """Runs the command line of this process; returns the exit code."""
   # Orbax tells of every file it opens; progress has a line of its own.
   logging.set_verbosity(logging.WARNING)
-  flags.mark_flags_as_required(['config'])
-  return exit_codes.run(
-      lambda: app.run(_advised_main, flags_parser=config_files.parse),
-      lambda: 'The same command goes on from the last checkpoint.',
+  return flag_commands.run(
+      _advised_main,
+      required=['config'],
+      when_interrupted='The same command goes on from the last checkpoint.',
   )
 
 

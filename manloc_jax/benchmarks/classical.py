@@ -17,18 +17,20 @@ import importlib.util
 import io
 import multiprocessing
 import pathlib
+import sys
 import tempfile
 
-from absl import app
 from absl import flags
 import cv2
 import numpy as np
 from PIL import Image
 
+from manloc_jax import argument_types
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import results
+from manloc_jax.commands import flag_commands
 from manloc_jax.data import images
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
@@ -49,9 +51,12 @@ def main(argv: list[str]) -> None:
   has_peer = COMPARED in _METHODS.value and bool(
       importlib.util.find_spec('pyIFD') and importlib.util.find_spec('jpegio')
   )
+  sizes = results.read_numbers(
+      '--sizes', _SIZES.value, argument_types.positive_number
+  )
   rows = []
   with tempfile.TemporaryDirectory() as folder:
-    for size in map(float, _SIZES.value):
+    for size in sizes:
       path = pathlib.Path(folder) / f'{size}.jpg'
       # Elsewhere, for the memory of this process shows in that of others.
       with concurrent.futures.ProcessPoolExecutor(
@@ -173,4 +178,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

@@ -5,13 +5,13 @@ from typing import Any
 
 from absl import flags
 import jax
-from ml_collections import config_flags
 
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import interleaved as interleaved_lib
 from manloc_jax.benchmarks import results
+from manloc_jax.commands import config_files
 
-CONFIG = config_flags.DEFINE_config_file('config', 'configs/default.py')
+CONFIG = config_files.define_flag('configs/default.py')
 BATCH_SIZE = flags.DEFINE_integer('batch_size', 64, 'Patches.', lower_bound=1)
 PRECISION = flags.DEFINE_enum(
     'precision', 'float32', candidates.PRECISIONS, 'Of the products.'

@@ -9,10 +9,10 @@ last tenth's time over the second's, for the first one warms up.
 """
 
 import pathlib
+import sys
 import tempfile
 import time
 
-from absl import app
 from absl import flags
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
 from manloc_jax.benchmarks import results
+from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -116,4 +117,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

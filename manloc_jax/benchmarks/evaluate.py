@@ -10,15 +10,16 @@ which says what they cost. Both read the same files.
 
 import functools
 import pathlib
+import sys
 import tempfile
 
-from absl import app
 import jax
 import numpy as np
 
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
+from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import evaluator
@@ -154,4 +155,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

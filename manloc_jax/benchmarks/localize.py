@@ -16,8 +16,8 @@ whole image would take at the speed of the strip. `fusion`, which is what
 
 import functools
 import math
+import sys
 
-from absl import app
 from absl import flags
 import numpy as np
 
@@ -25,6 +25,7 @@ from manloc_jax import models
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import fusion as fusion_lib
+from manloc_jax.commands import flag_commands
 from manloc_jax.localization import network as network_lib
 
 OURS = 'manloc_jax'
@@ -197,4 +198,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

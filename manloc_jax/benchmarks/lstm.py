@@ -9,8 +9,8 @@ through `jax.experimental.rnn`, for layers of one width, in float32 or with
 """
 
 import functools
+import sys
 
-from absl import app
 import jax
 from jax.experimental import rnn
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
+from manloc_jax.commands import flag_commands
 from manloc_jax.training import microbatch
 
 PEERS = ('plain', 'hoisted', 'cudnn')
@@ -155,4 +156,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

@@ -5,20 +5,26 @@ r"""Memory of a train step as a function of the batch, as the compiler plans it.
 Nothing runs: each step is compiled for its shapes alone.
 """
 
-from absl import app
+import sys
+
 from absl import flags
 import jax
 import jax.numpy as jnp
 
+from manloc_jax import argument_types
 from manloc_jax import models
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
+from manloc_jax.benchmarks import results
 from manloc_jax.benchmarks import workload
+from manloc_jax.commands import flag_commands
 from manloc_jax.training import sharding as parallel
 from manloc_jax.training import state as state_lib
 from manloc_jax.training import steps
 
-_BATCHES = flags.DEFINE_list('batches', [16, 64, 256, 1024], 'Patches in each.')
+_BATCHES = flags.DEFINE_list(
+    'batches', ['16', '64', '256', '1024'], 'Patches in each.'
+)
 _CHUNK = command.define_chunk()
 
 
@@ -26,7 +32,9 @@ def main(argv: list[str]) -> None:
   """Compiles, prints a line for each batch and writes JSON."""
   del argv
   config = command.config()
-  sizes = [int(size) for size in _BATCHES.value]
+  sizes = results.read_numbers(
+      '--batches', _BATCHES.value, argument_types.positive
+  )
   mesh = candidates.start(config, command.PRECISION.value)
   rows = [
       {'batch_size': size, **plan(config, mesh, size, _CHUNK.value)}
@@ -77,4 +85,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

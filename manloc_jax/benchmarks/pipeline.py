@@ -12,9 +12,9 @@ stream reads one for each number of `--shards`; the first counts.
 from collections.abc import Iterator
 import functools
 import pathlib
+import sys
 import tempfile
 
-from absl import app
 from absl import flags
 import jax
 
@@ -22,6 +22,7 @@ from manloc_jax import errors
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import noise
+from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import device_dataset
@@ -147,4 +148,4 @@ def lines(result: command.Result) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

@@ -12,7 +12,6 @@ pages that they share count in each.
 
 from collections.abc import Callable, Sequence
 import contextlib
-import functools
 import multiprocessing
 import os
 import pathlib
@@ -22,13 +21,14 @@ import tempfile
 import time
 from typing import Any
 
-from absl import app
 from absl import flags
 from PIL import Image
 
+from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax.benchmarks import nist_tree
 from manloc_jax.benchmarks import results
+from manloc_jax.commands import flag_commands
 from manloc_jax.data import images
 from manloc_jax.data import prepare as prepare_lib
 from manloc_jax.data import spec
@@ -36,7 +36,9 @@ from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import nist16
 
 _ROOT = flags.DEFINE_string('root', None, 'Tree of NIST16.')
-_IMAGES = flags.DEFINE_list('images', [8, 16, 32], 'Forged images in each.')
+_IMAGES = flags.DEFINE_list(
+    'images', ['8', '16', '32'], 'Forged images in each.'
+)
 _WORKERS = flags.DEFINE_integer(
     'workers', None, 'Processes; one per core by default.', lower_bound=1
 )
@@ -51,25 +53,20 @@ def main(argv: list[str]) -> None:
   """Prepares and decodes, prints a line for each number of images."""
   del argv
   workers = _WORKERS.value or worker_pool.available_cores()
-  counts = [int(count) for count in _IMAGES.value]
-  try:
-    records, _ = nist16.find_records(pathlib.Path(_ROOT.value))
-    forged = [record for record in records if record.mask is not None]
-    if max(counts) > len(forged):
-      raise errors.UserError(
-          f'{_ROOT.value} has {len(forged)} forged images, --images asks for '
-          f'{max(counts)}; lower it or make a larger tree.'
-      )
-    measure_some = functools.partial(
-        measure,
-        workers=workers,
-        turns=_TURNS.value,
-        scratch=_SCRATCH.value,
+  counts = results.read_numbers(
+      '--images', _IMAGES.value, argument_types.positive
+  )
+  records, _ = nist16.find_records(pathlib.Path(_ROOT.value))
+  forged = [record for record in records if record.mask is not None]
+  if max(counts) > len(forged):
+    raise errors.UserError(
+        f'{_ROOT.value} has {len(forged)} forged images, --images asks for '
+        f'{max(counts)}; lower it or make a larger tree.'
     )
-    rows = [measure_some(forged[:count]) for count in counts]
-  except errors.UserError as error:
-    print(f'prepare: {error}', file=sys.stderr)
-    sys.exit(2)
+  rows = [
+      measure(forged[:count], workers, _TURNS.value, _SCRATCH.value)
+      for count in counts
+  ]
   result = {
       'benchmark': 'prepare',
       **results.origin('cpu', ''),
@@ -252,6 +249,4 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 if __name__ == '__main__':
-  # Not where they are defined: other modules may be loaded beside this one.
-  flags.mark_flags_as_required(['root'])
-  app.run(main)
+  sys.exit(flag_commands.run(main, required=['root']))

@@ -1,18 +1,22 @@
 """What a benchmark prints and writes."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 import json
 import os
 import platform
 import re
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import flags
 
+from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import worker_pool
+
+Number = TypeVar('Number', int, float)
 
 _PACKAGES = ('jax', 'jaxlib', 'torch', 'tensorflow-cpu')
 
@@ -25,6 +29,28 @@ def define_json_flag():
       'File for the result; - is standard output.',
       allow_override=True,  # Tests import several commands at once.
   )
+
+
+def read_numbers(
+    flag: str, texts: Sequence[str], read: Callable[[str], Number]
+) -> list[Number]:
+  """Reads the numbers of a flag that holds a list.
+
+  Args:
+    flag: Its name.
+    texts: Its value.
+    read: Reads one of them, see `argument_types`.
+
+  Raises:
+    UserError: One is something else, or there is none.
+  """
+  try:
+    numbers = [read(text) for text in texts]
+  except argparse.ArgumentTypeError as error:
+    raise errors.UserError(f'{flag} cannot be used: {error}.') from error
+  if not numbers:
+    raise errors.UserError(f'{flag} is empty; give numbers between commas.')
+  return numbers
 
 
 def finish(

@@ -10,11 +10,10 @@ sizes that are forged from other photographs; see `nist_tree.make`.
 import pathlib
 import sys
 
-from absl import app
 from absl import flags
 
-from manloc_jax import errors
 from manloc_jax.benchmarks import nist_tree
+from manloc_jax.commands import flag_commands
 
 _CSV_ROOT = flags.DEFINE_string(
     'csv_root', None, "Release with NIST's table and masks."
@@ -35,23 +34,17 @@ _SEED = flags.DEFINE_integer('seed', 0, 'Fixes every choice.')
 def main(argv: list[str]) -> None:
   """Makes the tree and lists the masks that are missing."""
   del argv
-  try:
-    missing = nist_tree.make(
-        pathlib.Path(_CSV_ROOT.value),
-        pathlib.Path(_PHOTOGRAPHS.value),
-        pathlib.Path(_OUT.value),
-        targets=_TARGETS.value,
-        seed=_SEED.value,
-        long_side=_LONG_SIDE.value,
-    )
-  except errors.UserError as error:
-    print(f'standin: {error}', file=sys.stderr)
-    sys.exit(2)
+  missing = nist_tree.make(
+      pathlib.Path(_CSV_ROOT.value),
+      pathlib.Path(_PHOTOGRAPHS.value),
+      pathlib.Path(_OUT.value),
+      targets=_TARGETS.value,
+      seed=_SEED.value,
+      long_side=_LONG_SIDE.value,
+  )
   for name in missing:
     print(f'There is no {name}; its probes are left out.')
 
 
 if __name__ == '__main__':
-  # Not where they are defined: other modules may be loaded beside this one.
-  flags.mark_flags_as_required(['csv_root', 'photographs', 'out'])
-  app.run(main)
+  sys.exit(flag_commands.run(main, required=['csv_root', 'photographs', 'out']))

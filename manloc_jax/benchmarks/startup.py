@@ -19,12 +19,12 @@ import tempfile
 import time
 from typing import Any
 
-from absl import app
 from absl import flags
 import jax
 import numpy as np
 
 from manloc_jax.benchmarks import results
+from manloc_jax.commands import flag_commands
 from manloc_jax.training import startup_timer
 
 _STARTS = flags.DEFINE_integer(
@@ -126,6 +126,4 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(
-      main, flags_parser=lambda argv: flags.FLAGS(argv, known_only=True)
-  )
+  sys.exit(flag_commands.run(main, known_only=True))

@@ -10,9 +10,9 @@ are ours without one of its arrangements, which says what each brings.
 
 from collections.abc import Callable
 import functools
+import sys
 from typing import Any
 
-from absl import app
 from absl import flags
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import workload
+from manloc_jax.commands import flag_commands
 
 # Settings of `contestants.make_step`.
 ARRANGEMENTS = {
@@ -165,4 +166,4 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  sys.exit(flag_commands.run(main))

@@ -48,29 +48,47 @@ class _Parser(flags.ArgumentParser):
     self._load_file = load_file
 
   def parse(self, argument: str) -> ml_collections.ConfigDict:
-    import_package_of(_file_of(argument))
-    return self._load_file.parse(argument)
+    file = _file_of(argument)
+    if not pathlib.Path(file).is_file():
+      raise missing(file)
+    import_package_of(file)
+    try:
+      return self._load_file.parse(argument)
+    except (TypeError, ValueError):
+      raise  # What `get_config` refuses; its message is for the user.
+    except Exception as error:
+      raise errors.UserError(
+          f'The config file {file!r} cannot be used:'
+          f' {type(error).__name__}: {error}.'
+      ) from error
 
   def flag_type(self) -> str:
     return self._load_file.flag_type()
 
 
 def parse(
-    argv: Sequence[str], values: flags.FlagValues = flags.FLAGS
+    argv: Sequence[str],
+    values: flags.FlagValues = flags.FLAGS,
+    known_only: bool = False,
 ) -> list[str]:
-  """Parses a command line with the flag of `define_flag`.
+  """Parses a command line, which may have the flag of `define_flag`.
+
+  Args:
+    argv: The name of the command and its arguments.
+    values: The flags.
+    known_only: Whether flags of others may be there.
 
   Returns:
-    The arguments that are no flags.
+    The name and the arguments that are no flags.
 
   Raises:
     UserError: It cannot be used, or there is no such config file.
   """
   _check_names(argv)
   try:
-    rest = values(argv)
-    # A file that is not there only shows at the first look inside.
-    if values['config'].value is not None:
+    rest = values(argv, known_only=known_only)
+    # A default file that is not there shows at the first look inside.
+    if 'config' in values and values['config'].value is not None:
       values['config'].value.is_locked  # noqa: B018
     return rest
   except _REFUSALS as error:

@@ -15,7 +15,10 @@ def add_to(commands) -> None:
   parser = commands.add_parser(
       'forge', help='a data set of realistic forgeries of photographs'
   )
-  parser.set_defaults(run=run)
+  parser.set_defaults(
+      run=run,
+      when_interrupted='The same command goes on where it was stopped.',
+  )
   parser.add_argument(
       'photographs',
       nargs='*',
@@ -33,11 +36,11 @@ def add_to(commands) -> None:
       help='forgeries of all parts',
   )
   parser.add_argument(
-      '--seed', type=argument_types.natural, default=0, help='0 by default'
+      '--seed', type=argument_types.whole_number, default=0, help='0 by default'
   )
   parser.add_argument(
       '--size',
-      type=_size,
+      type=argument_types.sides,
       default=(256, 512),
       metavar='LEAST,MOST',
       help='short sides in pixels; 256,512 by default',
@@ -97,17 +100,3 @@ def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:
   val = min(val, count - 2)
   test = min(test, count - val - 1)
   return [count - val - test, val, test]
-
-
-def _size(text: str) -> tuple[int, int]:
-  """Reads two numbers between a comma.
-
-  Raises:
-    ArgumentTypeError: It is something else.
-  """
-  sides = text.split(',')
-  if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-    raise argparse.ArgumentTypeError(
-        f'{text!r} is not two numbers of pixels, such as 256,512'
-    )
-  return int(sides[0]), int(sides[1])

@@ -6,6 +6,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING
 
+from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import run_config
 
@@ -24,7 +25,10 @@ def add_to(commands) -> None:
       'localize',
       help='heat map, mask and score of images',
   )
-  parser.set_defaults(run=run)
+  parser.set_defaults(
+      run=run,
+      when_interrupted='What is done is kept: the same command does the rest.',
+  )
   parser.add_argument(
       'paths',
       nargs='+',
@@ -45,12 +49,12 @@ def add_to(commands) -> None:
   )
   parser.add_argument(
       '--stride',
-      type=int,
+      type=argument_types.positive,
       help='pixels between windows of the network; 32',
   )
   parser.add_argument(
       '--threshold',
-      type=float,
+      type=argument_types.number,
       help='of the mask; by default the best on the validation part of the run,'
       ' or 0.5 where it was not evaluated or with a gate; of a classical'
       " method, on the scale of the heat map, Otsu's for each image",

@@ -19,7 +19,7 @@ def add_to(commands) -> None:
   parser = commands.add_parser(
       'serve', help='a local web page: drop a photograph, see the heat map'
   )
-  parser.set_defaults(run=run)
+  parser.set_defaults(run=run, when_interrupted='The page is closed.')
   parser.add_argument(
       '--workdir',
       metavar='RUN',
@@ -32,7 +32,7 @@ def add_to(commands) -> None:
   )
   parser.add_argument(
       '--port',
-      type=argument_types.natural,
+      type=argument_types.port,
       default=7860,
       help='7860; 0 for any',
   )
@@ -47,10 +47,6 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  if args.port > 65535:
-    raise errors.UserError(
-        f'There is no port {args.port}; choose one from 0 to 65535.'
-    )
   if importlib.util.find_spec('gradio') is None:
     raise errors.UserError(
         "The page needs Gradio, which is not installed: pip install '.[serve]'"

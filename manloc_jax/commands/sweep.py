@@ -75,7 +75,7 @@ def add_to(commands) -> None:
   )
   parser.add_argument(
       '--job',
-      type=argument_types.natural,
+      type=argument_types.whole_number,
       metavar='NUMBER',
       help='only the run of this number',
   )

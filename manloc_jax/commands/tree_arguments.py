@@ -12,7 +12,7 @@ def parser() -> argparse.ArgumentParser:
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')
   tree.add_argument(
-      '--seed', type=argument_types.natural, default=0, help='of the split'
+      '--seed', type=argument_types.whole_number, default=0, help='of the split'
   )
   tree.add_argument(
       '--fractions',
