@@ -41,7 +41,7 @@ def test_a_copy_on_the_other_side_is_a_leak(tree):
   draw = checks.Draw('group', 0, (0.5, 0.25, 0.25))
   records, _ = datasets.get('casia1').find_records(tree)
   forged = {record.image_id: record for record in records if record.mask}
-  split = splits.draw('group', forged.values(), draw.seed, draw.fractions)
+  split = splits.split_by_rule('group', forged.values(), draw.seed, draw.fractions)
   before = look('casia1', tree, draw=draw)
   assert before['leak: image'].status == checks.OK
   one, other = forged[split['train'][0]], forged[split['test'][0]]

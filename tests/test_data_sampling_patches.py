@@ -1,4 +1,4 @@
-"""Places, labels, balance and crops of the paper's sampler."""
+"""Locations, labels, balance and crops of the paper's sampler."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ def count_by_hand(mask, boxes):
 
 
 def test_windows_cover_the_whole_image():
-  boxes = locations.windows(150, 200, 64)
+  boxes = locations.windows((150, 200), 64)
   seen = np.zeros((150, 200), bool)
   for top, left, height, width in boxes:
     assert (height, width) == (64, 64)
     seen[top : top + 64, left : left + 64] = True
   assert seen.all() and len(boxes) == 3 * 4
-  assert len(locations.windows(256, 384, 64)) == 24
-  assert len(locations.windows(63, 300, 64)) == 0
+  assert len(locations.windows((256, 384), 64)) == 24
+  assert len(locations.windows((63, 300), 64)) == 0
 
 
 def test_a_box_has_its_region_in_the_middle():
@@ -63,9 +63,9 @@ def test_components_union_and_specks():
   assert by('component', 1e6) == 0
 
 
-def test_slides_move_by_shares_of_the_box():
+def test_shifts_are_fractions_of_the_box():
   box = np.array([[200, 200, 80, 120]], np.int32)
-  moved = locations.slid(box, (0.25, 0.5), (600, 600))
+  moved = locations.shifted(box, (0.25, 0.5), (600, 600))
   offsets = {tuple(row[:2] - box[0, :2]) for row in moved}
   assert offsets == {
       (20, 0), (-20, 0), (0, 30), (0, -30),
@@ -75,7 +75,7 @@ def test_slides_move_by_shares_of_the_box():
 
 def test_counts_agree_with_a_loop():
   mask = (trees.photograph(0)[..., 0] > 100).astype(np.uint8)
-  boxes = locations.windows(*mask.shape, 32)
+  boxes = locations.windows(mask.shape, 32)
   np.testing.assert_array_equal(
       locations.manipulated_pixels(mask, boxes), count_by_hand(mask, boxes)
   )
@@ -104,7 +104,7 @@ def test_label_rules(rule, expected):
   assert found.labels.tolist() == expected
 
 
-def test_no_place_twice():
+def test_no_location_twice():
   mask = rectangle((128, 192), 0, 0, 60, 60)
   found = patches.candidates(mask, patches.Sampler())
   assert len(np.unique(found.boxes, axis=0)) == len(found.boxes)

@@ -70,7 +70,7 @@ def test_given_parts():
 
 
 def test_an_empty_part_and_odd_shares_are_refused():
-  with pytest.raises(spec.DataError, match='val would be empty'):
+  with pytest.raises(spec.DataError, match='split val would be empty'):
     splits.random_split(records([3]), 0)
   with pytest.raises(spec.DataError, match='would be empty'):
     splits.group_split(records([50]), 0)
@@ -99,17 +99,17 @@ def test_every_rule_splits_and_others_are_refused():
       for i, one in enumerate(records([3] * 12))
   ]
   for rule in rules.RULES:
-    split = splits.draw(rule, images, 0, rules.FRACTIONS)
+    split = splits.split_by_rule(rule, images, 0, rules.FRACTIONS)
     assert sum(map(len, split.values())) == len(images)
   with pytest.raises(spec.DataError, match='no rule .*random, group, given'):
-    splits.draw('list', images, 0, rules.FRACTIONS)
+    splits.split_by_rule('list', images, 0, rules.FRACTIONS)
 
 
 @pytest.mark.parametrize('seed', [-1, 1.5, float('nan'), '0', None, True])
 @pytest.mark.parametrize('rule', ['random', 'group'])
 def test_bad_seeds_are_refused(rule, seed):
   with pytest.raises(spec.DataError, match='seed'):
-    splits.draw(rule, records([3] * 12), seed, rules.FRACTIONS)
+    splits.split_by_rule(rule, records([3] * 12), seed, rules.FRACTIONS)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_bad_seeds_are_refused(rule, seed):
 @pytest.mark.parametrize('rule', ['random', 'group'])
 def test_bad_fractions_are_refused(rule, fractions):
   with pytest.raises(spec.DataError, match='fractions'):
-    splits.draw(rule, records([3] * 12), 0, fractions)
+    splits.split_by_rule(rule, records([3] * 12), 0, fractions)

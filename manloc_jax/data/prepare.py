@@ -159,7 +159,7 @@ def _build(
     if listed is not None:
       split = splits.listed_split(usable, listed)
     else:
-      split = splits.draw(
+      split = splits.split_by_rule(
           settings['split_rule'], usable, job.seed, settings['fractions']
       )
     by_id = {record.image_id: record for record in usable}
@@ -190,14 +190,14 @@ def _orders(
     members: list[spec.Record],
     examined: dict[str, extract.Examined],
     job: extract.Job,
-) -> list[extract.Draw]:
+) -> list[extract.Request]:
   """Says how many patches of each label each image of a part gives."""
   is_test = name != 'train'
   seen = [examined[record.image_id] for record in members]
   counts = np.array([one.test if is_test else one.train for one in seen])
   positives, negatives = patches.balance(*counts.T, job.sampler)
   orders = [
-      extract.Draw(record, one, quota, is_test, grid=name == 'test')
+      extract.Request(record, one, quota, is_test, grid=name == 'test')
       for record, one, *quota in zip(
           members, seen, positives.tolist(), negatives.tolist(), strict=True
       )
@@ -213,7 +213,7 @@ def _orders(
 def _write(
     folder: pathlib.Path,
     name: str,
-    orders: list[extract.Draw],
+    orders: list[extract.Request],
     ids: list[str],
     settings: dict,
     examined: dict[str, extract.Examined],
@@ -227,7 +227,7 @@ def _write(
   Returns:
     The closed writer of each part.
   """
-  draw = functools.partial(extract.draw, job=job)
+  draw = functools.partial(extract.sample, job=job)
   drawn = _progress(name, run(draw, orders), len(orders))
   names = (name, 'test_grid') if name == 'test' else (name,)
   with contextlib.ExitStack() as stack:

@@ -95,7 +95,7 @@ class Draw:
     if self.rule == 'list':
       return [splits.listed_split(records, self.listed, ('train', 'test'))]
     return [
-        splits.draw(self.rule, records, self.seed + i, self.fractions)
+        splits.split_by_rule(self.rule, records, self.seed + i, self.fractions)
         for i in range(self.draws)
     ]
 

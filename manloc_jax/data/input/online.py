@@ -181,7 +181,7 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
   rows = {
       'image': np.concatenate([cut.images for cut in cuts]),
       'mask': np.concatenate([cut.masks for cut in cuts]),
-      'label': np.concatenate([cut.places.labels for cut in cuts]),
+      'label': np.concatenate([cut.locations.labels for cut in cuts]),
   }
   # Small images may have too few patches: some then come twice.
   order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)

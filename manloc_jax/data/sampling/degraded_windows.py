@@ -1,7 +1,7 @@
 """Whole test images, degraded and cut into windows, as batches.
 
 The windows are cut by the code that prepares `test_grid`, so that images left
-as they are give the patches of that part. Shards hold them in another order,
+as they are give the patches of that split. Shards hold them in another order,
 which shows in the last digits of a mean loss. As there, the windows at the
 right and lower borders may overlap their neighbours.
 """
@@ -49,18 +49,18 @@ def cut(
 
 
 def batches(
-    found: Iterable[patches.Cut],
+    cuts: Iterable[patches.Cut],
     *,
     batch_size: int,
     process: tuple[int, int] = (0, 1),
 ) -> Iterator[dict[str, np.ndarray]]:
-  """Yields every window once, in order, as `source.eval_batches` would.
+  """Yields every window once, in order, as `backend.eval_batches` does.
 
-  Every process goes through all images, and each takes its own share of the
-  windows, so that all yield equally many batches.
+  Every process goes through all images and yields its own windows, in equally
+  many batches.
 
   Args:
-    found: The windows of each image; the image's place is its `image_index`.
+    cuts: The windows of each image, in the order of `image_index`.
     batch_size: Patches per batch of this process.
     process: `(index, count)` of this process.
 
@@ -69,10 +69,10 @@ def batches(
     `image_index` int32[batch], and `weight` f32[batch], zero for padding.
   """
   index, processes = process
-  rows = ((i, patch) for i, windows in enumerate(found) for patch in windows)
-  while everyones := list(itertools.islice(rows, batch_size * processes)):
-    own = everyones[index::processes]
-    batch = {
+  rows = ((i, patch) for i, windows in enumerate(cuts) for patch in windows)
+  while of_all := list(itertools.islice(rows, batch_size * processes)):
+    own = of_all[index::processes]
+    batch: dict[str, np.ndarray] = {
         'image': np.zeros((batch_size, spec.SIDE, spec.SIDE, 3), np.uint8),
         'mask': np.zeros((batch_size, spec.SIDE, spec.SIDE), np.uint8),
         'label': np.zeros(batch_size, np.int32),

@@ -1,4 +1,4 @@
-"""What a worker process does with one image: examine it, draw its patches.
+"""What a worker process does with one image: examine it, sample its patches.
 
 Nothing here imports TensorFlow, so that workers start fast and stay small.
 """
@@ -28,10 +28,10 @@ class Job:
 
   Attributes:
     dataset: Name of the dataset, which knows the polarity of its masks.
-    sampler: The knobs of training patches.
+    sampler: How training patches are sampled.
     size_mismatch: `skip` rejects an image whose mask has another size,
       `resize` brings the mask to the image's size, `error` stops the run.
-    seed: Fixes which patches are drawn; not negative.
+    seed: Fixes which patches are sampled; not negative.
   """
 
   dataset: str
@@ -59,7 +59,7 @@ class Examined:
     mask_note: The same for its mask alone.
     mask: The mask, packed: a few kilobytes even for large images.
     size: `(height, width)`.
-    manipulated: Share of manipulated pixels.
+    manipulated: Fraction of manipulated pixels.
     train: `(manipulated, pristine)` candidates at the training stride.
     test: The same at the stride of validation and test.
   """
@@ -76,33 +76,33 @@ class Examined:
 
 
 @dataclasses.dataclass(frozen=True)
-class Draw:
-  """An order for patches of one image.
+class Request:
+  """Which patches one image is to give.
 
   Attributes:
     record: The image.
     examined: What is known of it.
-    quota: `(manipulated, pristine)` patches to draw.
+    num_patches: `(manipulated, pristine)`, how many of each label.
     is_test: Whether the stride of validation and test applies.
     grid: Whether every window of the plain lattice is wanted as well.
   """
 
   record: spec.Record
   examined: Examined
-  quota: tuple[int, int]
+  num_patches: tuple[int, int]
   is_test: bool
   grid: bool
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
-  """What an order brought.
+class Sample:
+  """The patches of one image.
 
   Attributes:
     reason: Why the image cannot be used after all; empty if it can.
     note: What was done to read it; empty if nothing.
-    cut: As many as ordered.
-    grid: Windows of the plain lattice; None if not ordered.
+    cut: As many as requested.
+    grid: Windows of the plain lattice; None if not requested.
   """
 
   reason: str = ''
@@ -114,7 +114,7 @@ class Drawn:
 def examine(record: spec.Record, job: Job) -> Examined:
   """Decodes a mask, but of the image only the header; counts candidates.
 
-  Large photographs take long to decode: that is left to `draw`, which may
+  Large photographs take long to decode: that is left to `sample`, which may
   still find that the file is broken.
 
   Raises:
@@ -140,28 +140,29 @@ def examine(record: spec.Record, job: Job) -> Examined:
   )
 
 
-def draw(order: Draw, job: Job) -> Drawn:
-  """Decodes an image in full and draws the ordered patches."""
-  record, examined = order.record, order.examined
+def sample(request: Request, job: Job) -> Sample:
+  """Decodes an image in full and samples the requested patches."""
+  record, examined = request.record, request.examined
   try:
     decoded = images.read_image(record.image)
   except spec.DataError as error:
-    return Drawn(reason=str(error))
+    return Sample(reason=str(error))
   if decoded.pixels.shape[:2] != examined.size:
-    return Drawn(
+    return Sample(
         reason=f'{record.image} is broken (its header tells another size); '
         'fetch it again or remove it.'
     )
   mask = _unpack(examined.mask, examined.size)
-  sampler = job.sampler.for_test() if order.is_test else job.sampler
-  found = patches.candidates(mask, sampler)
+  sampler = job.sampler.for_test() if request.is_test else job.sampler
+  candidates = patches.candidates(mask, sampler)
   rng = patches.rng_for(job.seed, record.image_id)
-  chosen = patches.choose(found, *order.quota, rng)
-  cut, grid = patches.cut(decoded.pixels, mask, found, chosen), None
-  if order.grid:
+  chosen = patches.choose(candidates, *request.num_patches, rng)
+  cut = patches.cut(decoded.pixels, mask, candidates, chosen)
+  grid = None
+  if request.grid:
     grid = cut_windows(decoded.pixels, mask, job.sampler)
   note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
-  return Drawn(note=note, cut=cut, grid=grid)
+  return Sample(note=note, cut=cut, grid=grid)
 
 
 def cut_windows(
@@ -174,8 +175,8 @@ def cut_windows(
     mask: uint8[h, w].
     sampler: Its label rule is read.
   """
-  found = patches.grid(mask, sampler)
-  return patches.cut(image, mask, found, np.arange(len(found.labels)))
+  windows = patches.grid(mask, sampler)
+  return patches.cut(image, mask, windows, np.arange(len(windows.labels)))
 
 
 def load(
@@ -192,7 +193,7 @@ def load(
 
 
 def _pack(mask: np.ndarray) -> bytes:
-  return zlib.compress(np.packbits(mask), 1)
+  return zlib.compress(np.packbits(mask).tobytes(), 1)
 
 
 def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:

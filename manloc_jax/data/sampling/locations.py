@@ -1,7 +1,9 @@
-"""Where patches lie: native windows, boxes around regions, slid boxes.
+"""Where patches lie: native windows, boxes around regions, shifted boxes.
 
-A place is `(top, left, height, width)` in pixels of the source image.
+A location is `(top, left, height, width)` in pixels of the source image.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -9,8 +11,12 @@ import numpy as np
 from manloc_jax.data import spec
 
 
-def windows(height: int, width: int, stride: int) -> np.ndarray:
-  """Places native windows on a lattice over the whole image.
+def windows(shape: tuple[int, ...], stride: int) -> np.ndarray:
+  """Lists native windows on a lattice over the whole image.
+
+  Args:
+    shape: Height and width of the image.
+    stride: Pixels between windows.
 
   The last row and column are moved inside the image, so that they may overlap
   their neighbours but no pixel is left out.
@@ -18,17 +24,16 @@ def windows(height: int, width: int, stride: int) -> np.ndarray:
   Returns:
     int32[n, 4] boxes, row by row; none if the image is smaller than a patch.
   """
-  if min(height, width) < spec.SIDE:
+  if min(shape) < spec.SIDE:
     return np.zeros((0, 4), np.int32)
   tops, lefts = (
       np.unique(np.append(np.arange(0, last, stride), last))
-      for last in (height - spec.SIDE, width - spec.SIDE)
+      for last in np.subtract(shape, spec.SIDE)
   )
-  tops, lefts = (grid.ravel() for grid in np.meshgrid(
-      tops, lefts, indexing='ij'
-  ))
-  sides = np.full_like(tops, spec.SIDE)
-  return np.stack([tops, lefts, sides, sides], axis=1).astype(np.int32)
+  rows, columns = np.meshgrid(tops, lefts, indexing='ij')
+  sides = np.full(rows.size, spec.SIDE)
+  corners = [rows.ravel(), columns.ravel()]
+  return np.stack([*corners, sides, sides], axis=1).astype(np.int32)
 
 
 def boxes(
@@ -69,46 +74,54 @@ def boxes(
   new_height, new_width = (
       np.maximum(np.ceil(enlarge * side), spec.SIDE) for side in (height, width)
   )
-  placed = np.stack([
+  enlarged = np.stack([
       top + (height - new_height) / 2,
       left + (width - new_width) / 2,
       new_height,
       new_width,
   ], axis=1)
-  return _move_inside(placed, mask.shape)
+  return _move_inside(enlarged, mask.shape)
 
 
-def slid(
-    placed: np.ndarray, slides: tuple[float, ...], shape: tuple[int, int]
+def shifted(
+    boxes: np.ndarray, shifts: Sequence[float], shape: tuple[int, ...]
 ) -> np.ndarray:
-  """Slides each box up, down, left and right by shares of its own sides.
+  """Shifts each box up, down, left and right by fractions of its own sides.
 
   Args:
-    placed: int32[n, 4] boxes.
-    slides: Shares of the side.
+    boxes: int32[n, 4].
+    shifts: Fractions of the side.
     shape: Height and width of the image.
 
   Returns:
-    int32[4 * n * len(slides), 4], inside the image.
+    int32[4 * n * len(shifts), 4], inside the image.
   """
-  height, width = placed[:, 2], placed[:, 3]
-  moved = [placed[:0]]
-  for share in slides:
-    for down, right in ((-share, 0), (share, 0), (0, -share), (0, share)):
+  height, width = boxes[:, 2], boxes[:, 3]
+  moved = [boxes[:0]]
+  for shift in shifts:
+    for down, right in ((-shift, 0), (shift, 0), (0, -shift), (0, shift)):
       offset = np.stack(
           [down * height, right * width, 0 * height, 0 * width], axis=1
       )
-      moved.append(_move_inside(placed + offset, shape))
+      moved.append(_move_inside(boxes + offset, shape))
   return np.concatenate(moved)
 
 
-def manipulated_pixels(mask: np.ndarray, placed: np.ndarray) -> np.ndarray:
-  """Counts the manipulated pixels in each box: int32[n]."""
+def manipulated_pixels(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+  """Counts manipulated pixels.
+
+  Args:
+    mask: uint8[h, w], 1 = manipulated.
+    boxes: int32[n, 4], inside the image.
+
+  Returns:
+    int32[n].
+  """
   # Running sums are needed only where the regions lie; boxes are clipped to it.
   left, top, width, height = cv2.boundingRect(mask)
   table = cv2.integral(mask[top : top + height, left : left + width])
-  corners = placed[:, :2] - (top, left)
-  ends = corners + placed[:, 2:]
+  corners = boxes[:, :2] - (top, left)
+  ends = corners + boxes[:, 2:]
   first_row, first_column = np.clip(corners, 0, (height, width)).T
   last_row, last_column = np.clip(ends, 0, (height, width)).T
   return (
@@ -117,8 +130,9 @@ def manipulated_pixels(mask: np.ndarray, placed: np.ndarray) -> np.ndarray:
   )
 
 
-def _move_inside(placed: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-  corner, size = np.rint(placed[:, :2]), np.rint(placed[:, 2:])
+def _move_inside(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """Shifts boxes f64[n, 4] inside an image; only larger ones are clipped."""
+  corner, size = np.rint(boxes[:, :2]), np.rint(boxes[:, 2:])
   size = np.minimum(size, shape)
   corner = np.clip(corner, 0, np.array(shape) - size)
   return np.concatenate([corner, size], axis=1).astype(np.int32)

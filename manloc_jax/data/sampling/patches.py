@@ -1,10 +1,10 @@
 """The paper's sampler: one image and its mask to labelled 64x64 patches.
 
 Patches come from three sources: native windows on a lattice, boxes around the
-manipulated regions, and those boxes slid aside (paper, section 4.1).
+manipulated regions, and those boxes shifted (paper, section 4.1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 import dataclasses
 import hashlib
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from manloc_jax.data import arguments
 from manloc_jax.data import spec
-from manloc_jax.data.sampling import locations as places
+from manloc_jax.data.sampling import locations
 
 SOURCES = ('window', 'box', 'slide')
 LABEL_RULES = ('area', 'iou', 'coverage')
@@ -23,7 +23,7 @@ _FLAG = '--config.data.sampler.'
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-  """How patches are drawn."""
+  """The hyperparameters of sampling patches."""
 
   # Paper: names windows, contours, boxes, enlarging, sliding and the 12.5 %
   # rule, and no other number. Here: each open choice is a field, so that its
@@ -40,9 +40,9 @@ class Sampler:
   min_area: float = 64.0
   # Side of the box over side of the region, the region in the middle.
   enlarge: float = 2.0
-  # Slides, as shares of the box's side, in each of four directions.
+  # Shifts, as fractions of the box's side, in each of four directions.
   slides: tuple[float, ...] = (0.25, 0.5)
-  # A patch is manipulated if its measure is strictly above this share.
+  # A patch is manipulated if its measure is strictly above this fraction.
   label_threshold: float = 0.125
   # The measure: manipulated pixels over the patch (`area`), over patch and
   # regions together (`iou`), or over the regions alone (`coverage`).
@@ -88,7 +88,7 @@ class Sampler:
 
 @dataclasses.dataclass(frozen=True)
 class Candidates:
-  """All places of one image that may become patches.
+  """All locations in one image that may become patches.
 
   Attributes:
     boxes: int32[n, 4], `(top, left, height, width)`, no two alike.
@@ -102,69 +102,75 @@ class Candidates:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Cut(Sequence):
+class Cut:
   """Patches of one image, in arrays: these pass between processes fast.
 
   Attributes:
     images: uint8[n, 64, 64, 3].
     masks: uint8[n, 64, 64].
-    places: Where they were cut, n of them.
+    locations: Where they were cut, n of them.
   """
 
   images: np.ndarray
   masks: np.ndarray
-  places: Candidates
+  locations: Candidates
 
   def __len__(self) -> int:
     return len(self.images)
 
+  def __iter__(self) -> Iterator[spec.Patch]:
+    return (self[i] for i in range(len(self)))
+
   def __getitem__(self, index: int) -> spec.Patch:
+    top, left, height, width = self.locations.boxes[index].tolist()
     return spec.Patch(
         image=self.images[index],
         mask=self.masks[index],
-        label=int(self.places.labels[index]),
-        box=tuple(self.places.boxes[index].tolist()),
-        source=SOURCES[self.places.sources[index]],
+        label=int(self.locations.labels[index]),
+        box=(top, left, height, width),
+        source=SOURCES[self.locations.sources[index]],
     )
 
 
 def candidates(mask: np.ndarray, sampler: Sampler) -> Candidates:
-  """Lists all places of an image and labels them.
+  """Lists all locations in an image and labels them.
 
   Args:
     mask: uint8[h, w], 1 = manipulated; all zero for a pristine image.
-    sampler: The knobs. Labels count pixels of the image, before any resize.
+    sampler: Its hyperparameters. Labels count pixels of the image, before any
+      resize.
   """
-  placed = places.boxes(
+  boxes = locations.boxes(
       mask,
       box_per=sampler.box_per,
       min_area=sampler.min_area,
       enlarge=sampler.enlarge,
   )
   by_source = {
-      'window': places.windows(*mask.shape, sampler.stride),
-      'box': placed,
-      'slide': places.slid(placed, sampler.slides, mask.shape),
+      'window': locations.windows(mask.shape, sampler.stride),
+      'box': boxes,
+      'slide': locations.shifted(boxes, sampler.slides, mask.shape),
   }
-  found = [by_source[name] for name in sampler.sources]
   sources = np.concatenate([
-      np.full(len(boxes), SOURCES.index(name))
-      for name, boxes in zip(sampler.sources, found, strict=True)
+      np.full(len(by_source[name]), SOURCES.index(name))
+      for name in sampler.sources
   ])
-  # A box shifted inside may land on another: each place counts once.
-  boxes, first = _unique(np.concatenate(found))
-  labels = _labels(mask, boxes, sampler)
-  return Candidates(boxes, sources[first].astype(np.int32), labels)
+  # A box shifted inside may land on another: each location counts once.
+  unique, first = _unique(
+      np.concatenate([by_source[name] for name in sampler.sources])
+  )
+  labels = _labels(mask, unique, sampler)
+  return Candidates(unique, sources[first].astype(np.int32), labels)
 
 
 def balance(
     positives: np.ndarray, negatives: np.ndarray, sampler: Sampler
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Decides how many patches of each label each image of a part gives.
+  """Decides how many patches of each label each image of a split gives.
 
   Every image gives pristine patches in proportion to its manipulated ones,
   so that the image itself tells nothing of the label; a pristine image counts
-  as an average forged one. The common factor is then chosen so that the part
+  as an average forged one. The common factor is then chosen so that the split
   as a whole has the wanted ratio, as far as there are pristine patches.
 
   Args:
@@ -173,42 +179,48 @@ def balance(
     sampler: `neg_per_pos` and `max_per_image` are read.
 
   Returns:
-    Manipulated and pristine patches to take, int64[images] each.
+    Numbers of manipulated and pristine patches, int64[images] each.
   """
   cap = sampler.max_per_image or np.inf
   ratio = sampler.neg_per_pos
   if not ratio:
-    share = np.minimum(1, cap / np.maximum(positives + negatives, 1))
-    return (positives * share).astype(int), (negatives * share).astype(int)
+    kept = np.minimum(1, cap / np.maximum(positives + negatives, 1))
+    return (positives * kept).astype(int), (negatives * kept).astype(int)
   positives = np.minimum(positives, np.floor(cap / (1 + ratio)))
   if not positives.any():
     return positives.astype(int), np.zeros(len(negatives), int)
   negatives = np.minimum(negatives, cap - positives)
   average = positives[positives > 0].mean()
   weights = np.where(positives > 0, positives, average)
-  quota = _fill(weights, negatives, ratio * positives.sum())
+  counts = _fill(weights, negatives, ratio * positives.sum())
   # Rounding the running sum keeps the total.
-  total = np.rint(np.cumsum(quota))
+  total = np.rint(np.cumsum(counts))
   return positives.astype(int), np.diff(total, prepend=0).astype(int)
 
 
 def choose(
-    found: Candidates,
+    candidates: Candidates,
     num_positives: int,
     num_negatives: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-  """Draws places: boxes and slid boxes first, then windows at random.
+  """Samples locations: boxes and shifted boxes before windows.
 
   Boxes are few and the paper's own; windows fill up.
 
+  Args:
+    candidates: All locations in the image.
+    num_positives: Manipulated ones to choose; all where there are fewer.
+    num_negatives: Pristine ones to choose.
+    rng: Decides among locations of one kind.
+
   Returns:
-    Sorted int64 indices into `found`.
+    Sorted int64 indices into `candidates`.
   """
-  order = rng.permutation(len(found.labels))
-  is_window = found.sources[order] == SOURCES.index('window')
+  order = rng.permutation(len(candidates.labels))
+  is_window = candidates.sources[order] == SOURCES.index('window')
   order = order[np.argsort(is_window, kind='stable')]
-  labels = found.labels[order]
+  labels = candidates.labels[order]
   return np.sort(np.concatenate([
       order[labels == 1][:num_positives], order[labels == 0][:num_negatives]
   ]))
@@ -221,19 +233,22 @@ def rng_for(seed: int, image_id: str) -> np.random.Generator:
 
 
 def cut(
-    image: np.ndarray, mask: np.ndarray, found: Candidates, index: np.ndarray
+    image: np.ndarray,
+    mask: np.ndarray,
+    candidates: Candidates,
+    index: np.ndarray,
 ) -> Cut:
-  """Cuts the chosen places out and brings them to 64x64.
+  """Cuts the chosen locations out and brings them to 64x64.
 
   Args:
     image: uint8[h, w, 3].
     mask: uint8[h, w].
-    found: All places of the image.
+    candidates: All locations in the image.
     index: int64[n], the chosen ones.
   """
   images = np.empty((len(index), *_SHAPE, 3), np.uint8)
   masks = np.empty((len(index), *_SHAPE), np.uint8)
-  boxes = found.boxes[index]
+  boxes = candidates.boxes[index]
   for i, (top, left, height, width) in enumerate(boxes.tolist()):
     crop = image[top : top + height, left : left + width]
     truth = mask[top : top + height, left : left + width]
@@ -242,8 +257,10 @@ def cut(
       crop = cv2.resize(crop, _SHAPE, interpolation=cv2.INTER_AREA)
       truth = cv2.resize(truth, _SHAPE, interpolation=cv2.INTER_NEAREST_EXACT)
     images[i], masks[i] = crop, truth
-  places_cut = Candidates(boxes, found.sources[index], found.labels[index])
-  return Cut(images, masks, places_cut)
+  chosen = Candidates(
+      boxes, candidates.sources[index], candidates.labels[index]
+  )
+  return Cut(images, masks, chosen)
 
 
 def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:
@@ -251,7 +268,7 @@ def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:
 
   Nothing is balanced or left out: labels come with their natural prevalence.
   """
-  boxes = places.windows(*mask.shape, spec.SIDE)
+  boxes = locations.windows(mask.shape, spec.SIDE)
   labels = _labels(mask, boxes, sampler)
   return Candidates(boxes, np.zeros(len(boxes), np.int32), labels)
 
@@ -259,7 +276,7 @@ def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:
 def _labels(
     mask: np.ndarray, boxes: np.ndarray, sampler: Sampler
 ) -> np.ndarray:
-  inside = places.manipulated_pixels(mask, boxes)
+  inside = locations.manipulated_pixels(mask, boxes)
   area = boxes[:, 2] * boxes[:, 3]
   total = cv2.countNonZero(mask)
   whole = {

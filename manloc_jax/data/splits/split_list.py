@@ -1,4 +1,4 @@
-"""Splits as files: image ids by part, so that anybody can train on the same.
+"""Splits as files: image ids by split, so that anybody can train on the same.
 
   {"dataset": "nist16", "parts": {"train": [...], "val": [...], "test": [...]},
    "digest": "...", ...}
@@ -27,26 +27,26 @@ def make(
     seed: int,
     fractions: tuple[float, float, float],
 ) -> dict:
-  """Draws a split and describes it.
+  """Splits images and describes how.
 
   Args:
     dataset: Key of `datasets.DATASETS`.
     records: The images to split. No image is decoded: those that preparation
-      cannot use drop out of their part there.
+      cannot use drop out there.
     rule: One of `rules.RULES`.
-    seed: Fixes the draw.
-    fractions: Shares of train, val and test.
+    seed: Fixes which images go where.
+    fractions: Of the images, for train, val and test.
 
   Returns:
-    The content of a list, with what the test part shares with training:
+    The content of a list, with what test images share with training:
     `group`, the photograph, and `mask`, the very bytes of the mask's file (or
     its name where the file is absent).
 
   Raises:
     DataError: As the functions of `splits`.
   """
-  split = splits.draw(rule, records, seed, fractions)
-  traits = {
+  split = splits.split_by_rule(rule, records, seed, fractions)
+  traits: dict[str, dict[str, Hashable]] = {
       'group': {record.image_id: record.group for record in records},
       'mask': {
           record.image_id: _file_key(record.mask)
@@ -82,7 +82,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
 
   Raises:
     DataError: There is no such file, it is no list or one of another set, an
-      image stands in it twice, or its digest is not that of its parts.
+      image stands in it twice, or its digest is not that of its content.
   """
   if not path:
     raise spec.DataError(
@@ -95,7 +95,10 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
     parts = content['parts']
     if parts.keys() != set(spec.SPLITS):
       raise ValueError(f'its parts are {", ".join(parts)}')
-    listed = {part: [str(one) for one in parts[part]] for part in spec.SPLITS}
+    listed = {
+        split: [str(image_id) for image_id in parts[split]]
+        for split in spec.SPLITS
+    }
   except OSError as error:
     raise spec.DataError(
         f'The split list {path} cannot be read ({error.strerror}); check '
@@ -116,7 +119,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
   digest = splits.digest(listed)
   if content.get('digest', digest) != digest:
     raise spec.DataError(
-        f'The parts of {path} have the digest {digest[:12]} and should have '
+        f'The splits of {path} have the digest {digest[:12]} and should have '
         f'{str(content["digest"])[:12]}: it was changed after it was made; '
         'fetch it again, or remove "digest" from it.'
     )
@@ -134,8 +137,8 @@ def fit(
   read as slashes unless an image has them in its id.
 
   Args:
-    listed: Image ids of each part.
-    used: The images that need a part.
+    listed: Image ids of each split.
+    used: The images that need a split.
     found: All images of the tree; a list may hold more than are used, such as
       pristine ones.
 
@@ -144,15 +147,18 @@ def fit(
 
   Raises:
     DataError: An id is unknown, stands in the list twice, or an image is in
-      no part.
+      no split.
   """
   known = {record.image_id for record in found}
   fitted = {
-      part: [one if one in known else one.replace('\\', '/') for one in some]
-      for part, some in listed.items()
+      split: [
+          image_id if image_id in known else image_id.replace('\\', '/')
+          for image_id in ids
+      ]
+      for split, ids in listed.items()
   }
   _check_once(fitted, 'The split list')
-  ids = {one for part in fitted.values() for one in part}
+  ids = {image_id for ids in fitted.values() for image_id in ids}
   unknown = sorted(ids - known)
   if unknown:
     raise spec.DataError(
@@ -163,7 +169,7 @@ def fit(
   if missing:
     raise spec.DataError(
         f'The split list lacks {_some(missing)}, found under the root; give '
-        'every image a part, or remove the files.'
+        'every image a split, or remove the files.'
     )
   return fitted
 
@@ -173,16 +179,18 @@ def _some(ids: list[str]) -> str:
   return f'the image {ids[0]}{more}'
 
 
-def _check_once(listed: dict[str, list[str]], path) -> None:
-  place = {}
-  for part, ids in listed.items():
+def _check_once(
+    listed: Mapping[str, list[str]], path: str | pathlib.Path
+) -> None:
+  split_of: dict[str, str] = {}
+  for split, ids in listed.items():
     for image_id in ids:
-      if image_id in place:
+      if image_id in split_of:
         raise spec.DataError(
-            f'{path} names {image_id} in {place[image_id]} and in {part}; '
+            f'{path} names {image_id} in {split_of[image_id]} and in {split}; '
             'leave it in one of them, once.'
         )
-      place[image_id] = part
+      split_of[image_id] = split
 
 
 def _file_key(path: pathlib.Path) -> Hashable:

@@ -1,4 +1,4 @@
-"""Train, validation and test parts of a dataset, and what leaks between."""
+"""Train, validation and test images of a dataset, and what leaks between."""
 
 import collections
 from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -26,8 +26,8 @@ def random_split(
 
   Args:
     records: The images.
-    seed: Fixes the draw.
-    fractions: Shares of train, val and test; they sum to one.
+    seed: Fixes which images go where.
+    fractions: Of the images, for train, val and test; they sum to one.
 
   Returns:
     Sorted image ids for `train`, `val` and `test`. The first two sizes are
@@ -35,17 +35,20 @@ def random_split(
     367, 56 and 141.
 
   Raises:
-    DataError: The fractions are no shares, or a part would be empty.
+    DataError: The seed or the fractions make no sense, or a split would be
+      empty.
   """
   arguments.check_seed(seed)
   arguments.check_fractions(fractions)
   ids = np.array(sorted(record.image_id for record in records))
   ids = ids[np.random.default_rng(seed).permutation(len(ids))]
-  num_train, num_val = (round(len(ids) * share) for share in fractions[:2])
-  parts = np.split(ids, [num_train, num_train + num_val])
+  num_train, num_val = (
+      round(len(ids) * fraction) for fraction in fractions[:2]
+  )
+  pieces = np.split(ids, [num_train, num_train + num_val])
   return _finish({
-      name: part.tolist()
-      for name, part in zip(spec.SPLITS, parts, strict=True)
+      name: piece.tolist()
+      for name, piece in zip(spec.SPLITS, pieces, strict=True)
   })
 
 
@@ -56,20 +59,21 @@ def group_split(
 ) -> dict[str, list[str]]:
   """Splits by photograph: no group is on two sides.
 
-  Groups are dealt out largest first, each to the part that lacks most images,
-  so that the shares are met as nearly as the sizes of the groups allow. With
-  as many groups as parts none stays empty.
+  Groups are dealt out largest first, each to the split that lacks most images,
+  so that the fractions are met as nearly as the sizes of the groups allow. With
+  as many groups as splits none stays empty.
 
   Args:
     records: The images.
     seed: Orders groups of equal size.
-    fractions: Shares of train, val and test; they sum to one.
+    fractions: Of the images, for train, val and test; they sum to one.
 
   Returns:
     Sorted image ids for `train`, `val` and `test`.
 
   Raises:
-    DataError: The fractions are no shares, or a part would be empty.
+    DataError: The seed or the fractions make no sense, or a split would be
+      empty.
   """
   # Paper: splits by image. Here: groups stay together, because forgeries of
   # one photograph share its content, camera and often the very mask.
@@ -83,30 +87,30 @@ def group_split(
   lacking = np.array(fractions) * sum(map(len, groups.values()))
   dealt: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
   for name in sorted(names.tolist(), key=lambda name: -len(groups[name])):
-    part = int(np.argmax(lacking))
-    dealt[spec.SPLITS[part]].append(name)
-    lacking[part] -= len(groups[name])
-  for part in spec.SPLITS:
+    most = int(np.argmax(lacking))
+    dealt[spec.SPLITS[most]].append(name)
+    lacking[most] -= len(groups[name])
+  for names_of_split in dealt.values():
     richest = max(dealt.values(), key=len)
-    if not dealt[part] and len(richest) > 1:
-      dealt[part].append(richest.pop())  # Its smallest.
+    if not names_of_split and len(richest) > 1:
+      names_of_split.append(richest.pop())  # Its smallest.
   return _finish({
-      part: [image_id for name in some for image_id in groups[name]]
-      for part, some in dealt.items()
+      split: [image_id for name in some for image_id in groups[name]]
+      for split, some in dealt.items()
   })
 
 
 def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
-  """Takes the parts that the dataset itself fixes.
+  """Splits as the dataset itself says.
 
   Raises:
-    DataError: An image has no part of its own, or a part would be empty.
+    DataError: It does not say so of an image, or a split would be empty.
   """
-  split = {name: [] for name in spec.SPLITS}
+  split: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
   for record in records:
     if record.split not in split:
       raise spec.DataError(
-          f'The dataset fixes no part for {record.image_id}; choose the rule '
+          f'The dataset fixes no split for {record.image_id}; choose the rule '
           f'random or group in {_RULE}.'
       )
     split[record.split].append(record.image_id)
@@ -118,25 +122,27 @@ def listed_split(
     listed: Mapping[str, Iterable[str]],
     needed: Collection[str] = spec.SPLITS,
 ) -> dict[str, list[str]]:
-  """Takes the parts of a list, as far as their images are usable.
+  """Splits as a list says, as far as its images are usable.
 
   Args:
     records: The usable images.
-    listed: Image ids of each part, as `split_list.read` returns them.
-    needed: Parts that must not be empty.
+    listed: Image ids of each split, as `split_list.read` returns them.
+    needed: Splits that must not be empty.
 
   Raises:
     DataError: One of them would be.
   """
   usable = {record.image_id for record in records}
-  split = {
-      part: [image_id for image_id in ids if image_id in usable]
-      for part, ids in listed.items()
-  }
-  return _finish(split, needed)
+  return _finish(
+      {
+          split: [image_id for image_id in ids if image_id in usable]
+          for split, ids in listed.items()
+      },
+      needed,
+  )
 
 
-def draw(
+def split_by_rule(
     rule: str,
     records: Iterable[spec.Record],
     seed: int,
@@ -165,28 +171,28 @@ def leaks(
   """Measures what test images have in common with training images.
 
   Args:
-    split: Image ids of each part.
+    split: Image ids of train, val and test.
     traits: What each image has, by the name of the trait and image id, such
       as `{'group': {'0001': 'world/b.jpg'}}`; an image may lack a trait.
 
   Returns:
-    For each trait the share of test images that have one which an image in
+    For each trait the fraction of test images that have one which an image in
     training has too.
   """
-  shares = {}
+  fractions = {}
   for name, trait in traits.items():
-    known = {trait[one] for one in split['train'] if one in trait}
-    leaking = [one for one in split['test'] if trait.get(one) in known]
-    shares[name] = len(leaking) / len(split['test'])
-  return shares
+    known = {trait[train] for train in split['train'] if train in trait}
+    leaking = [test for test in split['test'] if trait.get(test) in known]
+    fractions[name] = len(leaking) / len(split['test'])
+  return fractions
 
 
-def digest(split: dict[str, list[str]]) -> str:
-  """Names a split: sha256 over its parts and their sorted image ids."""
+def digest(split: Mapping[str, list[str]]) -> str:
+  """Hashes a split: its names and their sorted image ids, by sha256."""
   lines = [
-      f'{part} {image_id}\n'
-      for part in sorted(split)
-      for image_id in sorted(split[part])
+      f'{name} {image_id}\n'
+      for name in sorted(split)
+      for image_id in sorted(split[name])
   ]
   return hashlib.sha256(''.join(lines).encode()).hexdigest()
 
@@ -194,12 +200,12 @@ def digest(split: dict[str, list[str]]) -> str:
 def _finish(
     split: dict[str, list[str]], needed: Collection[str] = spec.SPLITS
 ) -> dict[str, list[str]]:
-  for part in needed:
-    if not split[part]:
+  for name in needed:
+    if not split[name]:
       total = sum(map(len, split.values()))
       raise spec.DataError(
-          f'The part {part} would be empty with {total} images; use more '
-          'images, larger shares in --fractions (manloc) or '
+          f'The split {name} would be empty with {total} images; use more '
+          'images, larger fractions in --fractions (manloc) or '
           f'--config.data.fractions, or the rule random in {_RULE}.'
       )
-  return {part: sorted(ids) for part, ids in split.items()}
+  return {name: sorted(ids) for name, ids in split.items()}

@@ -40,7 +40,7 @@ class PartWriter:
     """Writes all patches of an image."""
     for patch in cut:
       self._writer.write(patch, image_id, self._index[image_id])
-    np.add.at(self._counts, (cut.places.sources, cut.places.labels), 1)
+    np.add.at(self._counts, (cut.locations.sources, cut.locations.labels), 1)
     self._manipulated_pixels += int(np.count_nonzero(cut.masks))
     if not cut:
       self._without.append(image_id)

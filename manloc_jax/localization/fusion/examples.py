@@ -66,7 +66,7 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
     )
   records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
   forged = {x.image_id: x for x in records if x.mask is not None}
-  image_ids = splits.draw(
+  image_ids = splits.split_by_rule(
       data.split_rule, forged.values(), data.seed, data.fractions
   )
   by_split = {
