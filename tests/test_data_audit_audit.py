@@ -283,8 +283,8 @@ def test_the_real_nimble_from_its_table_alone(test_data, tmp_path):
   table = 'reference/manipulation/NC2016-manipulation-ref.csv'
   (tmp_path / table).parent.mkdir(parents=True)
   shutil.copy(test_data / 'nc2016' / table, tmp_path / table)
-  draw = checks.Draw(draws=40)
-  found = audit.audit('nist16', tmp_path, draw=draw, names_only=True)
+  choice = checks.SplitChoice(num_seeds=40)
+  found = audit.audit('nist16', tmp_path, choice=choice, names_only=True)
   assert (found.manipulated, found.pristine) == (564, 560)
   by_name = {check.name: check for check in found.checks}
   assert '564 images have 282 different' in by_name['shared masks'].text

@@ -32,22 +32,24 @@ def test_the_split_is_the_one_of_preparation(tree, tmp_path):
   folder = trees.prepared(
       tree, tmp_path / 'out', split_rule='random', backend='memory'
   )
-  draw = checks.Draw('random', 3, (0.5, 0.25, 0.25))
-  found = audit.audit('casia1', tree, draw=draw, workers=1)
+  choice = checks.SplitChoice('random', 3, (0.5, 0.25, 0.25))
+  found = audit.audit('casia1', tree, choice=choice, workers=1)
   assert found.split['digest'] == manifest.read(folder)['split_digest']
 
 
 def test_a_copy_on_the_other_side_is_a_leak(tree):
-  draw = checks.Draw('group', 0, (0.5, 0.25, 0.25))
+  choice = checks.SplitChoice('group', 0, (0.5, 0.25, 0.25))
   records, _ = datasets.get('casia1').find_records(tree)
   forged = {record.image_id: record for record in records if record.mask}
-  split = splits.split_by_rule('group', forged.values(), draw.seed, draw.fractions)
-  before = look('casia1', tree, draw=draw)
+  split = splits.split_by_rule(
+      'group', forged.values(), choice.seed, choice.fractions
+  )
+  before = look('casia1', tree, choice=choice)
   assert before['leak: image'].status == checks.OK
   one, other = forged[split['train'][0]], forged[split['test'][0]]
   shutil.copy(one.image, other.image)
   shutil.copy(one.mask, other.mask)
-  after = look('casia1', tree, draw=draw)
+  after = look('casia1', tree, choice=choice)
   assert after['leak: image'].status == checks.WRONG
   assert after['leak: mask'].status == checks.NOTE
   assert after['leak: group'].status == checks.OK
@@ -66,8 +68,8 @@ def listed(tree):
 
 
 def test_what_a_list_leaks(tree, listed):
-  draw = checks.Draw('list', listed=listed)
-  found = audit.audit('casia1', tree, draw=draw, names_only=True)
+  choice = checks.SplitChoice('list', listed=listed)
+  found = audit.audit('casia1', tree, choice=choice, names_only=True)
   (check,) = (one for one in found.checks if one.name == 'leak: group')
   assert check.status == checks.WRONG
   assert check.text.startswith('50.0%') and check.text.endswith('(list)')
@@ -81,13 +83,14 @@ def test_what_a_list_leaks(tree, listed):
 def test_a_list_that_does_not_fit_is_refused(tree, listed):
   listed['test'].pop()
   with pytest.raises(spec.DataError, match='lacks the image'):
-    audit.audit('casia1', tree, draw=checks.Draw('list', listed=listed))
+    choice = checks.SplitChoice('list', listed=listed)
+    audit.audit('casia1', tree, choice=choice)
 
 
 def test_groups_do_not_leak_in_the_real_nimble(test_data):
-  draw = checks.Draw('group')
+  choice = checks.SplitChoice('group')
   root = test_data / 'nc2016'
-  found = look('nist16', root, draw=draw, names_only=True)
+  found = look('nist16', root, choice=choice, names_only=True)
   assert found['leak: group'].status == checks.OK
   assert found['leak: mask'].status == checks.OK
 
@@ -97,11 +100,11 @@ def test_groups_do_not_leak_in_the_real_nimble(test_data):
     [
         {'rule': 'x'},
         {'seed': -1},
-        {'draws': 0},
-        {'draws': -1},
+        {'num_seeds': 0},
+        {'num_seeds': -1},
         {'fractions': (0.5, 0.5, float('nan'))},
     ],
 )
 def test_senseless_draws_are_refused(changes):
   with pytest.raises(spec.DataError):
-    checks.Draw(**changes)
+    checks.SplitChoice(**changes)

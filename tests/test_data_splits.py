@@ -89,8 +89,8 @@ def test_one_default_rule_for_library_command_and_configuration():
   assert args.rule == config.split_rule == library['split_rule'].default
   assert args.fractions == config.fractions == library['fractions'].default
   audited = parser.parse_args(['audit', 'casia1', 'root'])
-  assert audited.split == checks.Draw().rule == args.rule
-  assert audited.fractions == checks.Draw().fractions == args.fractions
+  assert audited.split == checks.SplitChoice().rule == args.rule
+  assert audited.fractions == checks.SplitChoice().fractions == args.fractions
 
 
 def test_every_rule_splits_and_others_are_refused():

@@ -55,14 +55,16 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.data.audit import checks
   from manloc_jax.data.splits import split_list
 
-  draw = checks.Draw(args.split, args.seed, args.fractions, args.draws)
+  choice = checks.SplitChoice(
+      args.split, args.seed, args.fractions, args.draws
+  )
   if args.split_list:
     listed = split_list.read(args.split_list, args.dataset)
-    draw = checks.Draw('list', listed=listed)
+    choice = checks.SplitChoice('list', listed=listed)
   audited = audit.audit(
       args.dataset,
       args.root,
-      draw=draw,
+      choice=choice,
       use_pristine=args.use_pristine,
       names_only=args.names_only,
       workers=args.workers,

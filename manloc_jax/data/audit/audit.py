@@ -1,4 +1,4 @@
-"""Looks a dataset over before anyone trains on it: every file, decoded once.
+"""Checks a dataset before anyone trains on it: every file, decoded once.
 
 Each check ends in one of four ways:
 
@@ -34,11 +34,13 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
+from typing import Any
 
-import tqdm
+import numpy as np
 
 from manloc_jax.data import datasets
 from manloc_jax.data import images
+from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.audit import checks
@@ -60,7 +62,7 @@ class Audit:
     manipulated: Number of images with a mask.
     pristine: Number of images without one.
     checks: In the order of the table above.
-    split: The split that was drawn and what it leaks; see `checks.leakage`.
+    split: How images were split and what that leaks; see `checks.leakage`.
   """
 
   dataset: str
@@ -98,7 +100,7 @@ def audit(
     dataset: str,
     root: str | pathlib.Path,
     *,
-    draw: checks.Draw | None = None,
+    choice: checks.SplitChoice | None = None,
     use_pristine: bool = False,
     names_only: bool = False,
     workers: int | None = None,
@@ -108,7 +110,7 @@ def audit(
   Args:
     dataset: Key of `datasets.DATASETS`.
     root: Folder of the image tree.
-    draw: The split to look for leaks in; None for the default. A list has to
+    choice: The split to search for leaks; None for the default. A list has to
       fit the images as it has to for preparation.
     use_pristine: Whether images without a mask are split too.
     names_only: Opens no image. Where a dataset has a table of its own, the
@@ -123,20 +125,20 @@ def audit(
     DataError: There is no such tree, no image is in it, or a list does not
       fit its images.
   """
-  root, draw = pathlib.Path(root), draw or checks.Draw()
+  root, choice = pathlib.Path(root), choice or checks.SplitChoice()
   kind = datasets.get(dataset)
-  found, rejected, is_absent = find(dataset, root, names_only)
+  records, rejected, is_absent = find(dataset, root, names_only)
   names_only = names_only or is_absent
-  if not found and not rejected:
+  if not records and not rejected:
     raise spec.DataError(f'There are no images under {root}; check the path.')
-  if draw.listed is not None:
-    used = [one for one in found if use_pristine or one.mask]
-    fitted = split_list.fit(draw.listed, used, found)
-    draw = dataclasses.replace(draw, listed=fitted)
-  seen = {} if names_only else look_at(dataset, found, workers)
-  tree = checks.Tree(root, found, rejected, seen)
-  usable = [one for one in tree.usable() if use_pristine or one.mask]
-  split, leakage = checks.leakage(tree, usable, draw)
+  if choice.listed is not None:
+    used = [record for record in records if use_pristine or record.mask]
+    fitted = split_list.fit(choice.listed, used, records)
+    choice = dataclasses.replace(choice, listed=fitted)
+  decoded = {} if names_only else decode_all(dataset, records, workers)
+  tree = checks.Tree(root, records, rejected, decoded)
+  usable = [record for record in tree.usable() if use_pristine or record.mask]
+  split, leakage = checks.leakage(tree, usable, choice)
   results = [
       *([checks.absent(tree)] if is_absent else []),
       checks.pairing(tree),
@@ -151,8 +153,8 @@ def audit(
       dataset=dataset,
       root=str(root),
       names_only=names_only,
-      manipulated=sum(record.mask is not None for record in found),
-      pristine=sum(record.mask is None for record in found),
+      manipulated=sum(record.mask is not None for record in records),
+      pristine=sum(record.mask is None for record in records),
       checks=results,
       split=split,
   )
@@ -180,49 +182,54 @@ def find(
     is_absent = not any(record.image.is_file() for record in listed)
     if names_only or is_absent:
       return listed, [], is_absent and not names_only
-  found, rejected = kind.find_records(root)
-  return found, rejected, False
+  records, rejected = kind.find_records(root)
+  return records, rejected, False
 
 
-def look_at(
+def decode_all(
     dataset: str, records: Iterable[spec.Record], workers: int | None
-) -> dict[pathlib.Path, checks.Seen]:
+) -> dict[pathlib.Path, checks.FileFacts]:
   """Decodes every image and mask once; what is kept is small."""
   # A mask may serve several images.
-  masks = dict.fromkeys(one.mask for one in records if one.mask)
-  tasks = [
-      *((path, False) for path in dict.fromkeys(one.image for one in records)),
-      *((path, True) for path in masks),
-  ]
+  tasks = dict.fromkeys([
+      *((record.image, False) for record in records),
+      *((record.mask, True) for record in records if record.mask),
+  ])
   with worker_pool.ordered_map(workers) as run:
-    results = run(functools.partial(_look, dataset=dataset), tasks)
-    # Without a terminal (`None`) a bar would fill the log.
-    shown = tqdm.tqdm(
-        results, 'decoding', len(tasks), unit='file', disable=None
-    )
-    return {path: seen for (path, _), seen in zip(tasks, shown, strict=True)}
+    facts = run(functools.partial(_decode, dataset=dataset), tasks)
+    shown = progress.progress(facts, 'decoding', len(tasks), 'file')
+    return {path: one for (path, _), one in zip(tasks, shown, strict=True)}
 
 
-def _look(task: tuple[pathlib.Path, bool], dataset: str) -> checks.Seen:
+def _decode(task: tuple[pathlib.Path, bool], dataset: str) -> checks.FileFacts:
+  """Decodes an image, or a mask, and keeps the facts."""
   path, is_mask = task
   try:
     if is_mask:
       kind = datasets.get(dataset)
-      pixels = images.read_mask(path, kind.is_manipulated, kind.mask_mode)
-      told = {'manipulated': float(pixels.mean())}
-    else:
-      decoded = images.read_image(path)
-      pixels = decoded.pixels
-      told = {'note': decoded.note, 'orientation': decoded.orientation}
+      mask = images.read_mask(path, kind.is_manipulated, kind.mask_mode)
+      return checks.FileFacts(
+          size=mask.shape[:2],
+          digest=_digest(mask),
+          manipulated=float(mask.mean()),
+      )
+    decoded = images.read_image(path)
   except spec.DataError as error:
-    return checks.Seen(error=str(error))
-  digest = hashlib.sha256(str(pixels.shape).encode())
-  digest.update(pixels)
-  return checks.Seen(
-      size=pixels.shape[:2], digest=digest.hexdigest(), **told
+    return checks.FileFacts(error=str(error))
+  return checks.FileFacts(
+      size=decoded.pixels.shape[:2],
+      digest=_digest(decoded.pixels),
+      note=decoded.note,
+      orientation=decoded.orientation,
   )
 
 
-def to_json(found: Audit) -> dict:
+def _digest(pixels: np.ndarray) -> str:
+  digest = hashlib.sha256(str(pixels.shape).encode())
+  digest.update(pixels.data)
+  return digest.hexdigest()
+
+
+def to_json(audited: Audit) -> dict[str, Any]:
   """Returns all that was found, every case of every check."""
-  return {**dataclasses.asdict(found), 'is_wrong': found.is_wrong}
+  return {**dataclasses.asdict(audited), 'is_wrong': audited.is_wrong}

@@ -1,10 +1,11 @@
-"""What checks are made of, and those of `audit.py` that look at names."""
+"""What checks are made of, and those of `audit.py` that read names alone."""
 
 import collections
 from collections.abc import Hashable, Mapping
 import dataclasses
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Check:
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class FileFacts:
   """What is known of a file once it has been decoded.
 
   Attributes:
@@ -46,7 +47,7 @@ class Seen:
     orientation: EXIF orientation of an image, 1 to 8, which was not applied.
     size: `(height, width)`.
     digest: Hash of size and pixels, for a mask of those with 1 = manipulated.
-    manipulated: Share of manipulated pixels of a mask.
+    manipulated: Fraction of manipulated pixels of a mask.
   """
 
   error: str = ''
@@ -58,22 +59,22 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
-class Draw:
-  """Which split to look for leaks in.
+class SplitChoice:
+  """Which split is searched for leaks.
 
   Attributes:
     rule: One of `rules.ALL_RULES`.
-    seed: Of the first draw.
-    fractions: Shares of train, val and test.
-    draws: Over how many seeds the leaks are averaged.
-    listed: Image ids of each part by the rule `list`, which draws nothing; see
+    seed: The first seed.
+    fractions: Of the images, for train, val and test.
+    num_seeds: Over how many seeds the leaks are averaged.
+    listed: Image ids of each split by the rule `list`, which has no seed; see
       `split_list.read`. Validation may be empty.
   """
 
   rule: str = rules.DEFAULT
   seed: int = 0
   fractions: tuple[float, float, float] = rules.FRACTIONS
-  draws: int = 1
+  num_seeds: int = 1
   listed: Mapping[str, list[str]] | None = None
 
   def __post_init__(self):
@@ -84,26 +85,31 @@ class Draw:
       )
     arguments.check_seed(self.seed)
     arguments.check_fractions(self.fractions)
-    arguments.check_count('The number of draws', self.draws)
+    arguments.check_count('The number of seeds', self.num_seeds)
 
   def split(self, records: list[spec.Record]) -> list[dict[str, list[str]]]:
-    """Splits images once for each draw, as preparation does.
+    """Splits images once for each seed, as preparation does.
 
     Raises:
       DataError: As the functions of `splits`.
     """
-    if self.rule == 'list':
+    if self.listed is not None:
       return [splits.listed_split(records, self.listed, ('train', 'test'))]
     return [
         splits.split_by_rule(self.rule, records, self.seed + i, self.fractions)
-        for i in range(self.draws)
+        for i in range(self.num_seeds)
     ]
 
-  def about(self) -> dict:
-    """Says how it is drawn."""
-    about = dataclasses.asdict(self)
-    del about['listed']
-    return {'rule': 'list'} if self.rule == 'list' else about
+  def about(self) -> dict[str, Any]:
+    """Describes it, in what JSON can hold."""
+    if self.rule == 'list':
+      return {'rule': 'list'}
+    return {
+        'rule': self.rule,
+        'seed': self.seed,
+        'fractions': self.fractions,
+        'draws': self.num_seeds,
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,13 +120,13 @@ class Tree:
     root: Folder of the image tree.
     records: Its images.
     rejected: Files left out.
-    seen: What decoding each file told; empty if none was opened.
+    decoded: What decoding each file told; empty if none was opened.
   """
 
   root: pathlib.Path
   records: list[spec.Record]
   rejected: list[spec.Rejected]
-  seen: Mapping[pathlib.Path, Seen]
+  decoded: Mapping[pathlib.Path, FileFacts]
 
   def name(self, path: str | pathlib.Path) -> str:
     """Names a file as seen from the root."""
@@ -129,26 +135,28 @@ class Tree:
   def readable(self, *, masked: bool = False) -> list[spec.Record]:
     """Lists the images that could be decoded, all or those with a mask."""
     return [
-        one
-        for one in self.records
-        if not self.seen[one.image].error
-        and (not self.seen[one.mask].error if one.mask else not masked)
+        record
+        for record in self.records
+        if not self.decoded[record.image].error
+        and (
+            not self.decoded[record.mask].error if record.mask else not masked
+        )
     ]
 
   def usable(self) -> list[spec.Record]:
     """Lists the images that preparation takes, as `extract.examine` does."""
-    if not self.seen:
+    if not self.decoded:
       return self.records
     return [
-        one
-        for one in self.readable()
-        if min(self.seen[one.image].size) >= spec.SIDE
-        and (one.mask is None or self._has_use(one))
+        record
+        for record in self.readable()
+        if min(self.decoded[record.image].size) >= spec.SIDE
+        and (record.mask is None or self._is_useful(record.mask, record.image))
     ]
 
-  def _has_use(self, record: spec.Record) -> bool:
-    mask = self.seen[record.mask]
-    return mask.size == self.seen[record.image].size and mask.manipulated > 0
+  def _is_useful(self, mask: pathlib.Path, image: pathlib.Path) -> bool:
+    facts = self.decoded[mask]
+    return facts.size == self.decoded[image].size and facts.manipulated > 0
 
 
 def absent(tree: Tree) -> Check:
@@ -159,9 +167,13 @@ def absent(tree: Tree) -> Check:
 
 def pairing(tree: Tree) -> Check:
   """Lists the files left out, and names that several images have."""
-  items = [f'{tree.name(one.path)}: {one.reason}' for one in tree.rejected]
-  ids = collections.Counter(one.image_id for one in tree.records)
-  items += [f'{n} images are called {one}' for one, n in ids.items() if n > 1]
+  items = [f'{tree.name(file.path)}: {file.reason}' for file in tree.rejected]
+  ids = collections.Counter(record.image_id for record in tree.records)
+  items += [
+      f'{count} images are called {image_id}'
+      for image_id, count in ids.items()
+      if count > 1
+  ]
   return wrong('pairing', items, 'files left out')
 
 
@@ -169,7 +181,7 @@ def counts(tree: Tree, published: Mapping[str, int]) -> Check:
   """Compares the number of images with `spec.Dataset.published`."""
   if not published:
     return Check('counts', SKIPPED, 'no published count is known')
-  masks = sum(one.mask is not None for one in tree.records)
+  masks = sum(record.mask is not None for record in tree.records)
   ours = {'manipulated': masks, 'pristine': len(tree.records) - masks}
   items = [
       f'{ours[kind]} {kind} images were found, {number} were published'
@@ -209,50 +221,55 @@ _SHARED = {
 
 
 def leakage(
-    tree: Tree, usable: list[spec.Record], draw: Draw
-) -> tuple[dict, list[Check]]:
+    tree: Tree, usable: list[spec.Record], choice: SplitChoice
+) -> tuple[dict[str, Any], list[Check]]:
   """Measures what test images have in common with training.
 
   Args:
     tree: The tree.
     usable: The images to split.
-    draw: How they are split; the same rule, seed and shares give the split
-      that `prepare` draws.
+    choice: How they are split; the same rule, seed and fractions give the
+      split that `prepare` makes.
 
   Returns:
-    The split: how it was drawn, the digest of the first draw, and the shares
-    of test images by trait (both absent where none could be drawn); and a
-    check for each trait.
+    The split: how it was made, the digest of that of the first seed, and the
+    fractions of test images by trait (both absent where the images cannot be
+    split like that); and a check for each trait.
   """
-  split = draw.about()
+  about = choice.about()
   try:
-    drawn = draw.split(usable)
+    made = choice.split(usable)
   except spec.DataError as error:
-    return split, [Check('leak', SKIPPED, str(error))]
-  traits = {
-      'group': {one.image_id: one.group for one in usable},
+    return about, [Check('leak', SKIPPED, str(error))]
+  traits: dict[str, dict[str, Hashable]] = {
+      'group': {record.image_id: record.group for record in usable},
       'mask': _mask_keys(tree),
   }
-  if tree.seen:
-    digests = {one.image_id: tree.seen[one.image].digest for one in usable}
-    traits['image'] = digests
-  found = [splits.leaks(one, traits) for one in drawn]
-  shares = {
-      trait: float(np.mean([one[trait] for one in found])) for trait in traits
+  if tree.decoded:
+    traits['image'] = {
+        record.image_id: tree.decoded[record.image].digest for record in usable
+    }
+  leaks = [splits.leaks(split, traits) for split in made]
+  fractions = {
+      trait: float(np.mean([leak[trait] for leak in leaks]))
+      for trait in traits
   }
-  split['digest'] = splits.digest(drawn[0])
-  split['shares_of_test_in_training'] = shares
-  return split, [_leak(*item, draw) for item in shares.items()]
+  about['digest'] = splits.digest(made[0])
+  about['shares_of_test_in_training'] = fractions
+  return about, [_leak(*item, choice) for item in fractions.items()]
 
 
-def _leak(trait: str, share: float, draw: Draw) -> Check:
-  how = f'{draw.draws} draws' if draw.draws > 1 else f'seed {draw.seed}'
-  how = draw.rule if draw.rule == 'list' else f'{draw.rule}, {how}'
-  is_expected = draw.rule == 'random' or trait == 'mask'
+def _leak(trait: str, fraction: float, choice: SplitChoice) -> Check:
+  how = f'{choice.rule}, seed {choice.seed}'
+  if choice.num_seeds > 1:
+    how = f'{choice.rule}, {choice.num_seeds} seeds'
+  if choice.rule == 'list':
+    how = choice.rule
+  is_expected = choice.rule == 'random' or trait == 'mask'
   return Check(
       f'leak: {trait}',
-      (NOTE if is_expected else WRONG) if share else OK,
-      f'{share:.1%} of test images share {_SHARED[trait]} with training '
+      (NOTE if is_expected else WRONG) if fraction else OK,
+      f'{fraction:.1%} of test images share {_SHARED[trait]} with training '
       f'({how})',
   )
 
@@ -265,19 +282,19 @@ def unused(tree: Tree, kind: spec.Dataset) -> Check:
     kind: The dataset, which knows what else belongs to it.
   """
   listed = kind.list_records(tree.root) if kind.list_records else []
-  used = {tree.name(one.path) for one in tree.rejected}
+  used = {tree.name(file.path) for file in tree.rejected}
   for record in (*tree.records, *listed):
     used.update(map(tree.name, filter(None, (record.image, record.mask))))
-  unreadable: list[OSError] = []
+  errors: list[OSError] = []
   is_other = pairing_lib.matcher(kind.others)
   items = sorted(
       tree.name(path)
-      for name, path in pairing_lib.image_files(tree.root, unreadable.append)
+      for name, path in pairing_lib.image_files(tree.root, errors.append)
       if tree.name(path) not in used and not is_other(name)
   )
   items += [
-      f'{tree.name(one.filename)} cannot be read ({one.strerror})'
-      for one in unreadable
+      f'{tree.name(error.filename)} cannot be read ({error.strerror})'
+      for error in errors
   ]
   return note('unused files', items, 'images that nothing names')
 
@@ -294,12 +311,15 @@ def note(name: str, items: list[str], text: str) -> Check:
 
 def _mask_keys(tree: Tree) -> dict[str, Hashable]:
   """Names the mask of each image: by its pixels, or its path if unseen."""
-  if not tree.seen:
-    return {one.image_id: one.mask for one in tree.records if one.mask}
+  masks = {
+      record.image_id: record.mask for record in tree.records if record.mask
+  }
+  if not tree.decoded:
+    return dict(masks)
   return {
-      one.image_id: tree.seen[one.mask].digest
-      for one in tree.records
-      if one.mask and not tree.seen[one.mask].error
+      image_id: tree.decoded[mask].digest
+      for image_id, mask in masks.items()
+      if not tree.decoded[mask].error
   }
 
 

@@ -1,4 +1,4 @@
-"""The checks of `audit.py` that look at pixels."""
+"""The checks of `audit.py` that read pixels."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -11,16 +11,17 @@ from manloc_jax.data.audit import checks
 
 
 def run(tree: checks.Tree) -> list[checks.Check]:
-  """Makes all checks that look at pixels; they are skipped if none was read."""
-  if not tree.seen:
+  """Makes all checks that read pixels; they are skipped if none was read."""
+  if not tree.decoded:
     text = f'{checks.UNSEEN}, so nothing is known of {", ".join(_CHECKS)}'
     return [checks.Check('pixels', checks.SKIPPED, text)]
   return [check(name, tree) for name, check in _CHECKS.items()]
 
 
 def _readable(name: str, tree: checks.Tree) -> checks.Check:
-  items = [seen.error for seen in tree.seen.values() if seen.error]
-  return checks.wrong(name, items, f'of {len(tree.seen)} files cannot be read')
+  items = [facts.error for facts in tree.decoded.values() if facts.error]
+  text = f'of {len(tree.decoded)} files cannot be read'
+  return checks.wrong(name, items, text)
 
 
 def _sizes(name: str, tree: checks.Tree) -> checks.Check:
@@ -33,7 +34,9 @@ def _sizes(name: str, tree: checks.Tree) -> checks.Check:
           f'mask {_text(mask.size)}'
           f'{turned if image.size == mask.size[::-1] else ""}'
       )
-  different = {tree.seen[one.image].size for one in tree.readable()}
+  different = {
+      tree.decoded[record.image].size for record in tree.readable()
+  }
   check = checks.wrong(name, items, 'masks are not of the size of their image')
   if check.status == checks.OK and different:
     least, most = (pick(different, key=np.prod) for pick in (min, max))
@@ -44,9 +47,9 @@ def _sizes(name: str, tree: checks.Tree) -> checks.Check:
 
 def _orientation(name: str, tree: checks.Tree) -> checks.Check:
   items = [
-      f'{tree.name(path)} has the orientation {seen.orientation}'
-      for path, seen in tree.seen.items()
-      if seen.orientation != 1
+      f'{tree.name(path)} has the orientation {facts.orientation}'
+      for path, facts in tree.decoded.items()
+      if facts.orientation != 1
   ]
   fitting = sum(
       image.orientation >= 5  # Those exchange height and width.
@@ -61,26 +64,26 @@ def _orientation(name: str, tree: checks.Tree) -> checks.Check:
 
 
 def _masks(name: str, tree: checks.Tree) -> checks.Check:
-  shares = _shares(tree)
+  fractions = _manipulated_fractions(tree)
   items = [
-      f'{tree.name(path)} marks {"every" if share else "no"} pixel'
-      for path, share in shares.items()
-      if share in (0, 1)
+      f'{tree.name(path)} marks {"every" if fraction else "no"} pixel'
+      for path, fraction in fractions.items()
+      if fraction in (0, 1)
   ]
-  text = f'of {len(shares)} masks mark all or nothing'
+  text = f'of {len(fractions)} masks mark all or nothing'
   return checks.wrong(name, items, text)
 
 
 def _polarity(name: str, tree: checks.Tree) -> checks.Check:
-  shares = _shares(tree)
+  fractions = _manipulated_fractions(tree)
   items = [
-      f'{tree.name(path)} marks {share:.0%} of the pixels'
-      for path, share in shares.items()
-      if share > 0.5
+      f'{tree.name(path)} marks {fraction:.0%} of the pixels'
+      for path, fraction in fractions.items()
+      if fraction > 0.5
   ]
-  if not shares:
+  if not fractions:
     return checks.Check(name, checks.SKIPPED, 'no mask could be read')
-  mean = np.mean(list(shares.values()))
+  mean = np.mean(list(fractions.values()))
   text = f'{mean:.1%} of the pixels are manipulated'
   if mean > 0.5:
     text += ': the masks may have the other polarity'
@@ -92,44 +95,49 @@ def _polarity(name: str, tree: checks.Tree) -> checks.Check:
 
 def _conversions(name: str, tree: checks.Tree) -> checks.Check:
   items = [
-      f'{tree.name(path)}: {seen.note}'
-      for path, seen in tree.seen.items()
-      if seen.note
+      f'{tree.name(path)}: {facts.note}'
+      for path, facts in tree.decoded.items()
+      if facts.note
   ]
   return checks.note(name, items, 'images are not 8-bit RGB')
 
 
 def _small_images(name: str, tree: checks.Tree) -> checks.Check:
   items = [
-      f'{tree.name(one.image)} has {_text(tree.seen[one.image].size)} pixels'
-      for one in tree.readable()
-      if min(tree.seen[one.image].size) < spec.SIDE
+      f'{tree.name(record.image)} has {_text(size)} pixels'
+      for record in tree.readable()
+      if min(size := tree.decoded[record.image].size) < spec.SIDE
   ]
-  text = f'images have no room for {spec.SIDE}x{spec.SIDE} pixels'
+  text = f'images are smaller than {spec.SIDE}x{spec.SIDE} pixels'
   return checks.note(name, items, text)
 
 
 def _duplicate_images(name: str, tree: checks.Tree) -> checks.Check:
-  items = checks.alike(
-      {one.image_id: tree.seen[one.image].digest for one in tree.readable()}
-  )
+  items = checks.alike({
+      record.image_id: tree.decoded[record.image].digest
+      for record in tree.readable()
+  })
   return checks.wrong(name, items, 'sets of images with the same pixels')
 
 
 def _pairs(
     tree: checks.Tree,
-) -> Iterable[tuple[spec.Record, checks.Seen, checks.Seen]]:
+) -> Iterable[tuple[spec.Record, checks.FileFacts, checks.FileFacts]]:
+  """Yields what is known of the images and masks that could be read."""
   for record in tree.readable(masked=True):
-    yield record, tree.seen[record.image], tree.seen[record.mask]
+    if record.mask is not None:
+      yield record, tree.decoded[record.image], tree.decoded[record.mask]
 
 
-def _shares(tree: checks.Tree) -> dict[pathlib.Path, float]:
-  """Returns the manipulated share of every mask that could be read."""
-  paths = dict.fromkeys(one.mask for one in tree.records if one.mask)
+def _manipulated_fractions(tree: checks.Tree) -> dict[pathlib.Path, float]:
+  """Returns the manipulated fraction of every mask that could be read."""
+  paths = dict.fromkeys(
+      record.mask for record in tree.records if record.mask
+  )
   return {
-      path: tree.seen[path].manipulated
+      path: tree.decoded[path].manipulated
       for path in paths
-      if not tree.seen[path].error
+      if not tree.decoded[path].error
   }
 
 
