@@ -117,9 +117,12 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
     ):
       raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
     return ml_collections.ConfigDict(upgraded(content))
-  except FileNotFoundError as error:
+  except OSError as error:
+    reason = f'cannot be read ({error.strerror})'
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+      reason = 'is missing'
     raise errors.UserError(
-        f'There is no run in {str(workdir)!r}: {CONFIG} is missing; train one'
+        f'There is no run in {str(workdir)!r}: {CONFIG} {reason}; train one'
         ' first, or give the --workdir of a finished run.'
     ) from error
   except ValueError as error:

@@ -40,12 +40,12 @@ JAX = {'chex', 'flax', 'jax', 'optax', 'orbax'}
 TENSORFLOW = {'tensorflow', 'tensorflow_datasets'}
 CONFIG = {'ml_collections'}
 FLAGS = {'absl.flags', 'ml_collections.config_flags'}
-# Other packages that a package or file of ours never imports.
+# What a package or file of ours never imports, besides what is not below it.
 NEVER = {
     'data': JAX | {'absl'},
     'evaluation': FLAGS,
     'evaluation/image_scores.py': JAX,
-    'localization': FLAGS,
+    'localization': FLAGS | {'manloc_jax.training.train'},
     'localization/batch.py': JAX,
     'localization/classical': JAX | CONFIG,
     'localization/factory.py': JAX,

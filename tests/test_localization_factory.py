@@ -1,5 +1,6 @@
-"""Which detector is meant."""
+"""Localizers by method, by run and by default."""
 
+import json
 import shutil
 
 import pytest
@@ -44,10 +45,38 @@ def test_classical_methods_need_nothing():
         ({'method': 'ela', 'workdir': 'run'}, 'takes no workdir'),
         ({'method': 'fusion', 'workdir': 'nowhere'}, 'There is no file'),
         ({'workdir': 'nowhere'}, 'There is no run'),
+        ({'workdir': ''}, 'There is no run'),
+        ({'workdir': __file__}, 'There is no run'),
+        ({'workdir': 'x' * 300}, 'There is no run'),
         ({'threshold': 2.0}, 'scale of the heat maps'),
+        ({'threshold': float('nan')}, 'scale of the heat maps'),
+        ({'threshold': '0.5'}, 'scale of the heat maps'),
+        ({'method': 'ela', 'threshold': -1}, 'scale of the heat maps'),
         ({'device': 'tpu'}, 'no device'),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments, words):
   with pytest.raises(errors.UserError, match=words):
     factory.make(**arguments)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'change', 'words'),
+    [
+        ({'stride': 0}, {}, 'stride of 0 pixels'),
+        ({'stride': 1.5}, {}, 'stride of 1.5 pixels'),
+        ({'gate': 'magic'}, {}, "gate is 'magic'"),
+        ({}, {'model': {'network': 'magic'}}, "Unknown network 'magic'"),
+        ({}, {'method': 'ela'}, 'leave --workdir out and give --method=ela'),
+        ({}, {'method': 'magic'}, "method is 'magic'"),
+        ({}, {'data': 3}, 'not the JSON that a run writes'),
+    ],
+)
+def test_what_a_run_does_not_allow_is_refused(
+    arguments, change, words, tmp_path
+):
+  workdir = small.untrained_run(tmp_path)
+  path = tmp_path / 'config.json'
+  path.write_text(json.dumps(json.loads(path.read_text()) | change))
+  with pytest.raises(errors.UserError, match=words):
+    factory.make(workdir=workdir, **arguments)

@@ -1,5 +1,6 @@
-"""The localizer that is meant: by a method, a run, or nothing at all."""
+"""Makes localizers: of a method, of a run, or the packaged one."""
 
+import os
 import pathlib
 
 from manloc_jax import errors
@@ -80,9 +81,20 @@ def make(
 
 
 def _method_of(workdir: str | None) -> str:
-  if workdir is None or _weights(workdir).is_file():
+  """Returns what a run is of.
+
+  Raises:
+    UserError: There is no run, or it is of a classical method.
+  """
+  if workdir is None or os.path.isfile(_weights(workdir)):
     return run_config.FUSION
-  return run_config.NETWORK
+  method = run_config.read(workdir).get('method', run_config.NETWORK)
+  if method in run_config.CLASSICAL:
+    raise errors.UserError(
+        f'The run in {str(workdir)!r} is of the method {method}, which has no'
+        f' weights; leave --workdir out and give --method={method}.'
+    )
+  return method
 
 
 def _weights(workdir: str) -> pathlib.Path:

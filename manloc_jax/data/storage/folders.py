@@ -94,9 +94,11 @@ def make_writable(path: str, flag: str) -> pathlib.Path:
     with tempfile.TemporaryFile(dir=folder):
       return folder
   except OSError as error:
+    is_file = isinstance(error, FileExistsError)
+    reason = 'It is no folder' if is_file else error.strerror
     raise spec.DataError(
-        f'No results can be written to the folder {path!r} ({error.strerror});'
-        f' choose another {flag}.'
+        f'No results can be written to the folder {path!r} ({reason}); choose'
+        f' another {flag}.'
     ) from error
 
 
