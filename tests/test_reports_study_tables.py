@@ -7,9 +7,9 @@ from studies import markdown
 from studies import write_method
 from studies import write_run
 
-from manloc_jax.reports import report
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import render
 from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
@@ -73,7 +73,7 @@ def test_classical_methods_alone_make_table_6_alone(tmp_path):
   (table,) = tables.tables(found)
   assert table.name == 'table6'
   assert 'classical methods' in tables.protocol(found)
-  written = report.render_study(found, tmp_path / 'out')
+  written = render.render(found, tmp_path / 'out')
   assert {path.name for path in written} == {
       'tables.md',
       'tables.tex',

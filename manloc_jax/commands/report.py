@@ -66,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
   _check(args)
   from manloc_jax.reports import generated_docs
   from manloc_jax.reports import report
+  from manloc_jax.reports.study import render
 
   if args.study:
-    for path in report.gather_study(args.workdirs, args.study, args.out):
+    for path in render.gather(args.workdirs, args.study, args.out):
       print(path)
   else:
     for workdir in args.workdirs:

@@ -52,7 +52,7 @@ def sheet(
     groups: Examples of `read` by the name that stands beside their rows.
     thresholds: Scores from here on are drawn as manipulated.
   """
-  rows = [(name, one) for name, members in groups.items() for one in members]
+  rows = [(name, x) for name, examples in groups.items() for x in examples]
   columns = len(COLUMNS) + 1
   figure = figure_lib.Figure(
       figsize=(2.6 * columns, 2.0 * len(rows)), layout='constrained'

@@ -25,31 +25,31 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
   """
   content = json.loads(scores.read_text())
   levels = content['levels']
-  has_mask = any('pixel_auc_pooled' in one['scores'] for one in levels)
+  has_mask = any('pixel_auc_pooled' in level['scores'] for level in levels)
   figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
   axes = figure.subplots(2, 2, sharey=True)
   for axis, (name, series) in zip(
       axes.flat, content['series'].items(), strict=True
   ):
-    own = [one for one in levels if one['series'] == name]
+    own = [level for level in levels if level['series'] == name]
     for i, (key, legend) in enumerate((_PIXEL if has_mask else _PATCH).items()):
       style = {'color': f'C{i}', 'marker': 'o', 'label': legend}
-      axis.plot([_value(one['scores'][key]) for one in own], **style)
-      for one in levels:
-        if one['series'] is None and one['scores'][key] is not None:
+      axis.plot([_value(level['scores'][key]) for level in own], **style)
+      for level in levels:
+        if level['series'] is None and level['scores'][key] is not None:
           label = f'{legend}, undegraded'
-          value = one['scores'][key]
+          value = level['scores'][key]
           axis.axhline(value, color=f'C{i}', linestyle='--', label=label)
     if has_mask:
       axis.plot(
-          [_value(one['trivial']['mean_mask']['pixel_auc']) for one in own],
+          [_value(x['trivial']['mean_mask']['pixel_auc']) for x in own],
           color='0.4',
           linestyle='-.',
           label='mean training mask',
       )
     axis.axhline(0.5, color='0.6', linestyle=':', label='random')
     axis.set(title=series['title'], xlabel=series['unit'].capitalize())
-    axis.set_xticks(range(len(own)), [str(one['level']) for one in own])
+    axis.set_xticks(range(len(own)), [str(level['level']) for level in own])
     axis.grid(alpha=0.3)
   for axis in axes[:, 0]:
     axis.set_ylabel('AUC')
@@ -72,18 +72,18 @@ def table(scores: pathlib.Path) -> str:
       ' Pixel AUC of `mean_mask` |',
       '|---|---|---|---|---|---|---|---|',
   ]
-  for one in content['levels']:
-    series = content['series'].get(one['series'])
-    counts = one['counts']
+  for level in content['levels']:
+    series = content['series'].get(level['series'])
+    counts = level['counts']
     cells = [
         f'{series["title"]}, {series["unit"]}' if series else 'None',
-        str(one['level']) if series else '',
+        str(level['level']) if series else '',
         str(counts['patches_pristine'] + counts['patches_manipulated']),
         *(
-            _text(one['scores'].get(key))
+            _text(level['scores'].get(key))
             for key in (*_PATCH, *_PIXEL, 'pixel_f1_at_val_threshold_pooled')
         ),
-        _text(one['trivial']['mean_mask']['pixel_auc']),
+        _text(level['trivial']['mean_mask']['pixel_auc']),
     ]
     lines.append('| ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)

@@ -170,12 +170,12 @@ def counts_line(result: dict) -> str:
 
 def _whole_images_line(result: dict) -> str:
   c, left_out = result['counts'], result['not_applicable']
-  share = c['pixels_manipulated'] / (
+  fraction = c['pixels_manipulated'] / (
       c['pixels_manipulated'] + c['pixels_pristine']
   )
   text = (
       f'Split `{result["split"]}`, protocol `{result["protocol"]}`:'
-      f' {c["images"]} images; {share:.1%} of the pixels are manipulated.'
+      f' {c["images"]} images; {fraction:.1%} of the pixels are manipulated.'
   )
   if left_out['images']:
     text += (

@@ -128,17 +128,17 @@ def _row(
 
 def _baselines(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
   """Trivial baselines, and the fraction of manipulated pixels."""
-  areas, shares = ['random or constant', DASH], ['manipulated share', DASH]
+  areas, fractions = ['random or constant', DASH], ['manipulated share', DASH]
   for dataset in datasets:
     part = next(_whole(study, dataset), None)
     if part is None:
       areas += [DASH] * 3
-      shares += [DASH] * 3
+      fractions += [DASH] * 3
       continue
     area = _POOLED.form(part['trivial']['random'][_POOLED.baseline])
     areas += [area, area, DASH]  # The same in every image.
-    shares += [f'{score_columns.fraction(part, "pixel"):.1%}', DASH, DASH]
-  return [tuple(areas), tuple(shares)]
+    fractions += [f'{score_columns.fraction(part, "pixel"):.1%}', DASH, DASH]
+  return [tuple(areas), tuple(fractions)]
 
 
 def _whole(study: dict, dataset: str):
@@ -151,14 +151,14 @@ def _whole(study: dict, dataset: str):
 
 
 def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:
-  found = []
+  sentences = []
   for dataset in datasets:
     for method, name in paper.METHODS.items():
       part = _method_part(study, dataset, method)
       if part and (count := part['whole_image']['not_applicable']):
-        found.append(
+        sentences.append(
             f'{name} is not applicable to {count} of'
             f' {part["counts"]["images"]} images of'
             f' {score_columns.title(dataset)}.'
         )
-  return found
+  return sentences

@@ -64,22 +64,22 @@ def table(study: dict, dataset: str) -> typeset.Table:
 
 
 def _fusions(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
-  for data, one in entry.get('fusions', {}).items():
-    if _SPLIT in one['splits']:
-      part = one['splits'][_SPLIT]
-      seeds = ', '.join(str(x['seed']) for x in one['training'])
+  for data, fusion in entry.get('fusions', {}).items():
+    if _SPLIT in fusion['splits']:
+      part = fusion['splits'][_SPLIT]
+      seeds = ', '.join(str(x['seed']) for x in fusion['training'])
       name = f'Fusion, trained on {classical_table.trained(data)}'
       yield f'{name} (seeds {seeds})', part, part['by_manipulation']
 
 
 def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
-  for system, one in entry['systems'].items():
-    if _SPLIT in one['splits']:
-      seeds = ', '.join(map(str, one['seeds']))
+  for system, content in entry['systems'].items():
+    if _SPLIT in content['splits']:
+      seeds = ', '.join(map(str, content['seeds']))
       yield (
           f'{paper.SYSTEMS[system]}, trained on its training split'
           f' (seeds {seeds})',
-          one['splits'][_SPLIT],
+          content['splits'][_SPLIT],
           [],
       )
 
@@ -96,8 +96,8 @@ def _row(name: str, part: dict, kinds: list[dict]) -> tuple[str, ...]:
   for _, key in _SCORES:
     cells.append(_mean_sd(part['scores'].get(key, ())))
   for kind in _KINDS:
-    found = [one[kind] for one in kinds if kind in one]
-    cells.append(_mean_sd([one['pixel_auc_image_mean'] for one in found]))
+    scores = [by_kind[kind] for by_kind in kinds if kind in by_kind]
+    cells.append(_mean_sd([s['pixel_auc_image_mean'] for s in scores]))
   return tuple(cells)
 
 

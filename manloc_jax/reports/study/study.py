@@ -37,10 +37,10 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   if not runs:
     raise errors.UserError('There are no runs to study; name their folders.')
   datasets = {}
-  for name, ours in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
-    classical = [run for run in ours if run.method in paper.METHODS]
-    fusions = [run for run in ours if run.method == run_config.FUSION]
-    networks = [run for run in ours if run.method == run_config.NETWORK]
+  for name, group in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
+    classical = [run for run in group if run.method in paper.METHODS]
+    fusions = [run for run in group if run.method == run_config.FUSION]
+    networks = [run for run in group if run.method == run_config.NETWORK]
     runs_lib.check_methods(classical, fusions, networks)
     methods = {
         method: _method(run)
@@ -50,22 +50,22 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
     }
     others = {'methods': methods, 'fusions': _fusions(fusions)}
     if not networks:
-      config = ours[0].shared
+      config = group[0].shared
       datasets[name] = {'config': config, 'systems': {}, **others}
       continue
     systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
-    for found in systems.values():
-      found.sort(key=lambda run: run.seed)
-      runs_lib.check_seeds(found)
+    for seeds in systems.values():
+      seeds.sort(key=lambda run: run.seed)
+      runs_lib.check_seeds(seeds)
     first = next(iter(systems))
     reference = systems.get(paper.JOINT, systems[first])[0]
-    for found in systems.values():
-      runs_lib.check_systems(reference, found[0])
+    for seeds in systems.values():
+      runs_lib.check_systems(reference, seeds[0])
     datasets[name] = {
         'config': reference.shared,
         'systems': {
-            system: _system(found, reference)
-            for system, found in systems.items()
+            system: _system(seeds, reference)
+            for system, seeds in systems.items()
         },
         **others,
     }
@@ -135,25 +135,25 @@ def _method(run: runs_lib.Run) -> dict:
 def _fusions(runs: list[runs_lib.Run]) -> dict:
   """What a study keeps of the fusion: provenance and splits of all seeds."""
   kept = {}
-  for data, found in _grouped(runs, lambda run: run.training['data'], ()):
-    found.sort(key=lambda run: run.training['seed'])
-    first = found[0]
+  for data, seeds in _grouped(runs, lambda run: run.training['data'], ()):
+    seeds.sort(key=lambda run: run.training['seed'])
+    first = seeds[0]
     kept[data] = {
-        'training': [run.training for run in found],
+        'training': [run.training for run in seeds],
         'weights_sha256': [
-            run.first['detector']['weights_sha256'] for run in found
+            run.first['detector']['weights_sha256'] for run in seeds
         ],
         'versions': first.first['versions'],
         'splits': {
             split: {
-                **_split([run.results[split] for run in found]),
+                **_split([run.results[split] for run in seeds]),
                 'by_manipulation': [
                     _rounded(run.results[split]['by_manipulation'])
-                    for run in found
+                    for run in seeds
                 ],
             }
             for split in first.results
-            if all(split in run.results for run in found)
+            if all(split in run.results for run in seeds)
         },
     }
   return kept
@@ -195,9 +195,9 @@ def _split(results: list[dict]) -> dict:
       'counts': results[0]['counts'],
       'trivial': _rounded(results[0]['trivial']),
       'roc': {
-          unit: [_resampled(curve) for curve in found]
-          for unit, found in curves.items()
-          if None not in found
+          unit: [_resampled(curve) for curve in by_seed]
+          for unit, by_seed in curves.items()
+          if None not in by_seed
       },
       **whole,
   }
@@ -238,7 +238,7 @@ def write(path: str | pathlib.Path, study: dict) -> None:
   text = json.dumps(study, indent=1)
   # Only between tokens has JSON a line break, so no string is touched.
   text = re.sub(
-      r'\[\n[^][{}]*\]', lambda found: re.sub(r'\n *', '', found[0]), text
+      r'\[\n[^][{}]*\]', lambda match: re.sub(r'\n *', '', match[0]), text
   )
   files.write_text(path, text + '\n')
 
@@ -251,8 +251,8 @@ def read(path: str | pathlib.Path) -> dict:
   """
   try:
     content = json.loads(pathlib.Path(path).read_text())
-    for found in content['datasets'].values():
-      if not all(one['splits'] for one in found['systems'].values()):
+    for dataset in content['datasets'].values():
+      if not all(one['splits'] for one in dataset['systems'].values()):
         raise ValueError('a system has no splits')
     if not content['datasets'] or len(content['fpr']) != len(GRID):
       raise ValueError('there is no dataset or no curve')

@@ -7,6 +7,7 @@ from manloc_jax.reports import typeset
 from manloc_jax.reports.study import claims
 from manloc_jax.reports.study import classical_table
 from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import runs_table
 from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
@@ -54,7 +55,7 @@ def tables(study: dict) -> list[typeset.Table]:
     return [classical_table.table(study)]
   patch, pixel = (_accuracy_columns(task) for task in paper.TASKS)
   both = (*patch, *pixel)
-  found = [
+  made = [
       _table(
           'table1',
           'Table 1. Patch classification',
@@ -114,9 +115,9 @@ def tables(study: dict) -> list[typeset.Table]:
           split='test_grid',
       ),
       claims.table(study),
-      _runs(study),
+      runs_table.table(study),
   ]
-  return [table for table in found if table.rows]
+  return [table for table in made if table.rows]
 
 
 def _accuracy_columns(task: str) -> tuple[score_columns.Score, ...]:
@@ -264,44 +265,4 @@ def _postprocessing(study: dict) -> typeset.Table:
           ' label of the patch; soft: smoothed scores times the score of the'
           ' patch. Masks of zeros and ones have no AUC.',
       ),
-  )
-
-
-def _runs(study: dict) -> typeset.Table:
-  """What was run: seeds, patches and the settings that make each system."""
-  rows: list[tuple[str, ...]] = []
-  rules, notes = [], []
-  for dataset, found in study['datasets'].items():
-    if not found['systems']:
-      continue  # Classical methods alone.
-    rules.append(len(rows))
-    for system, entry in found['systems'].items():
-      changed = ', '.join(
-          f'{key.split(".")[-1]}={value}'
-          for key, value in entry['settings'].items()
-      )
-      rows.append((
-          title(dataset),
-          paper.SYSTEMS[system],
-          ', '.join(map(str, entry['seeds'])),
-          str(entry['training_patches'] or DASH),
-          changed or DASH,
-          ', '.join(entry['devices']),
-      ))
-    config = found['config']
-    notes.append(
-        f'{title(dataset)}: {config["num_steps"]} steps of'
-        f' {config["batch_size"]} patches, learning rate'
-        f' {config["optim.learning_rate"]:g}, split by'
-        f' `{config["data.split_rule"]}`,'
-        f' {"fine-tuned" if config["train.init_from"] else "from scratch"}.'
-    )
-  return typeset.Table(
-      'runs',
-      'Runs',
-      ('Dataset', 'System', 'Seeds', 'Training patches', 'Settings of its own')
-      + ('Devices',),
-      tuple(rows),
-      tuple(rules),
-      tuple(notes),
   )
