@@ -1,4 +1,4 @@
-"""`manloc localize`: which pixels of these photographs were manipulated?"""
+"""`manloc localize`: heat maps, masks and scores of image files."""
 
 import argparse
 import json

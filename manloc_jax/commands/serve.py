@@ -1,4 +1,4 @@
-"""`manloc serve`: a page that shows which pixels may be manipulated."""
+"""`manloc serve`: a local web page that localizes manipulated pixels."""
 
 import argparse
 import importlib.util

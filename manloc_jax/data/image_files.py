@@ -1,4 +1,4 @@
-"""What a user names on the command line, as image files."""
+"""Paths, folders and patterns of a command line to image files."""
 
 import collections
 from collections.abc import Iterator, Sequence
@@ -112,27 +112,27 @@ def _without_repetition(
       if candidate.is_linked != is_linked:
         continue
       path = candidate.image.path
-      place, target = os.path.abspath(path), os.path.realpath(path)
-      if place in listed:
+      absolute, target = os.path.abspath(path), os.path.realpath(path)
+      if absolute in listed:
         continue
       if target in targets and not candidate.is_named:
         if is_linked:
           repeated.append(PassedOver(path, walk.Reason.REPEATED))
         continue
       targets.add(target)
-      listed[place] = candidate.image
+      listed[absolute] = candidate.image
   order = {id(item.image): i for i, item in enumerate(candidates)}
   return sorted(listed.values(), key=lambda image: order[id(image)]), repeated
 
 
 def _check_names(listed: Sequence[Input]) -> None:
-  places: dict[str, str] = {}
+  paths: dict[str, str] = {}
   for image in listed:
-    place = os.path.abspath(image.path)
-    other = places.setdefault(image.name, place)
-    if other != place:
+    path = os.path.abspath(image.path)
+    other = paths.setdefault(image.name, path)
+    if other != path:
       raise spec.DataError(
-          f'{other} and {place} would both have results named {image.name};'
+          f'{other} and {path} would both have results named {image.name};'
           ' name a folder that holds both, or use two result folders.'
       )
 

@@ -1,4 +1,4 @@
-"""Image files to heat maps, masks, pictures and records on the disk."""
+"""Image files to heat maps, masks, overlays and records on disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 import dataclasses
@@ -97,9 +97,9 @@ def _explain(
     )
   if isinstance(error, OSError):
     reason = error.strerror or str(error)
-    place = error.filename or path
+    file = error.filename or path
     return (
-        f'{path} cannot be localized: {place} could not be read or written'
+        f'{path} cannot be localized: {file} could not be read or written'
         f' ({reason}); run the same command again.'
     )
   raise error
@@ -111,7 +111,10 @@ def _localize_file(
     out: pathlib.Path,
     heat_format: str,
 ) -> Record:
-  origin = {**localizer.provenance, 'image_sha256': _digest(image_file.path)}
+  provenance = {
+      **localizer.provenance,
+      'image_sha256': _digest(image_file.path),
+  }
   names = {
       'heat': f'{image_file.name}.heat.{heat_format}',
       'mask': f'{image_file.name}.mask.png',
@@ -123,7 +126,7 @@ def _localize_file(
         ' which leaves no room for the names of results; rename it.'
     )
   path = out / f'{image_file.name}.json'
-  if old := _read(path, {**origin, 'files': names}, out):
+  if old := _read(path, {**provenance, 'files': names}, out):
     return {**old, 'image': str(image_file.path), 'skipped': True}
   image = images.read_image(image_file.path)
   start = time.monotonic()
@@ -137,7 +140,7 @@ def _localize_file(
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
   record = describe(str(image_file.path), image, result, localizer, seconds)
-  record |= {**origin, 'files': names}
+  record |= {**provenance, 'files': names}
   # Last, so that who finds it finds the rest.
   files.write_text(path, json.dumps(record) + '\n')
   return record

@@ -25,13 +25,14 @@ def make(
       fusion without one.
     workdir: Folder of a run of the network or of the fusion; without one the
       fusion takes the weights of the package.
-    threshold: Of the mask; by default the one that suits.
+    threshold: Of the mask; by default the one chosen in validation, or Otsu's
+      for a classical method.
     device: Kind of device, such as `cpu` or `gpu`; the best one by default.
     stride: Pixels between windows of the network.
-    gate: The paper's post-processing; see `network.GATES`.
+    gate: The paper's patch-label gating; see `network.GATES`.
 
   Raises:
-    UserError: The arguments do not go together, or one makes no sense.
+    UserError: An argument cannot be used, or not with the others.
   """
   if method is None:
     method = _method_of(workdir)

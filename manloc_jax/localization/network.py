@@ -1,17 +1,19 @@
 """Whole images at native resolution: every window scored, overlaps averaged.
 
 The score of a pixel is the mean probability of manipulation over all windows
-that see it, see `windows`. The host cuts a batch while the devices work on
-those before, and adds up the scores; batches are of one size, so that one
-program serves images of all sizes. That takes the host 12 microseconds a window
-in large batches, a seventh of a second for 12 megapixels at the default stride:
-no longer than to decode the image, so that windows are not cut on the device.
+that cover it, see `sliding_window`. The host cuts a batch while the devices
+work on the batches before, and adds up the scores; batches are of one size, so
+that one program serves images of all sizes. Cutting takes the host 12
+microseconds a window in large batches, a seventh of a second for 12 megapixels
+at the default stride: no longer than decoding the image takes, so that windows
+are not cut on the device.
 
-Windows share no work. Only conv1 and conv2 find the same in overlapping
-windows, and even they not within four pixels of a window's border, where zeros
-begin; what the LSTMs remember depends on where a window begins. The two take
-7% of the forward pass (`results/benchmarks/cpu/forward_narrow_64.json`): to
-share them would save a twentieth of the time, and would not be exact.
+Every window is computed on its own. Only conv1 and conv2 have the same outputs
+in overlapping windows, and not within four pixels of a window's border, which
+is padded with zeros; the states of the LSTMs depend on where a window begins.
+The two layers take 7% of the forward pass
+(`results/benchmarks/cpu/forward_narrow_64.json`): sharing their outputs would
+save a twentieth of the time, and would not be exact.
 """
 
 import collections
@@ -46,11 +48,12 @@ _BATCHES_AHEAD = 2
 
 
 class NetworkLocalizer:
-  """Maps images of any size to results; a `localizer_lib.Localizer`.
+  """Maps images of any size to results; a `localizer.Localizer`.
 
   Attributes:
     threshold: Scores from here on are manipulated.
-    provenance: What decides on results, as JSON holds it: settings and weights.
+    provenance: What the results depend on, as JSON holds it: hyperparameters
+      and weights.
     packages, device, is_probability, constant_score: See there.
   """
 
@@ -79,14 +82,14 @@ class NetworkLocalizer:
       threshold: Of the mask.
       gate: The paper's post-processing of each window before the mean: `none`,
         or `hard` or `soft` of `postprocess.variants`. With `hard` the map is
-        the share of windows that vote for a pixel.
+        the fraction of windows that vote for a pixel.
       smooth_sigma: Of the post-processing, in pixels.
       batch_size: Windows at once over all devices; by default what suits them.
       devices: Default: all of this process.
 
     Raises:
       UserError: The network makes no map or has no patch labels for the gate,
-        or a setting makes no sense.
+        or a hyperparameter is out of its range.
     """
     _check(model, stride, threshold, gate)
     self._mesh = sharding.make_mesh(devices or jax.local_devices())
@@ -114,7 +117,7 @@ class NetworkLocalizer:
       threshold: float | None = None,
       gate: str = 'none',
       device: str | None = None,
-      **settings,
+      **options,
   ) -> 'NetworkLocalizer':
     """Loads the best checkpoint of a run.
 
@@ -126,7 +129,7 @@ class NetworkLocalizer:
         gating, so that it is 0.5 with a gate, too.
       gate: See `__init__`.
       device: Kind of devices to use, such as `cpu` or `gpu`.
-      **settings: Others of `__init__`.
+      **options: Others of `__init__`.
 
     Raises:
       UserError: See `checkpoint.load` and `__init__`; or there is no such
@@ -145,7 +148,7 @@ class NetworkLocalizer:
         # Not in runs of older versions.
         smooth_sigma=run.config.get('eval', {}).get('smooth_sigma', 1.0),
         devices=devices,
-        **settings,
+        **options,
     )
     config = run_config.plain(run.config)
     self.provenance |= {
@@ -174,7 +177,7 @@ class NetworkLocalizer:
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Localizes in the pixels of a file; see `__call__`."""
-    del path  # The network looks at nothing else.
+    del path  # The network only takes pixels.
     return self(image.pixels)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
@@ -237,7 +240,7 @@ def _check(model, stride: int, threshold: float, gate: str) -> None:
 
 
 def _default_batch_size(mesh) -> int:
-  # On a CPU a batch only has to fill the chunks that it is worked on in, and
+  # On a CPU a batch only has to fill the microbatches of its products, and
   # the rest of an image's last batch is lost.
   is_cpu = mesh.devices.flat[0].platform == 'cpu'
   return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)

@@ -1,4 +1,4 @@
-"""Scores laid over their image, for the eye."""
+"""Pictures for people: a heat map over its image, with the mask outlined."""
 
 import cv2
 import numpy as np
@@ -55,5 +55,5 @@ def reduce(pixels: np.ndarray, longest: int) -> np.ndarray:
 
 
 def reduce_mask(mask: np.ndarray, longest: int) -> np.ndarray:
-  """Does the same with bool[h, w]; no speck is lost."""
+  """Makes bool[h, w] smaller in the same way; no region is lost."""
   return reduce(np.where(mask, np.uint8(255), np.uint8(0)), longest) > 0

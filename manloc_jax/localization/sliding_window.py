@@ -1,8 +1,9 @@
-"""An image as overlapping windows, and the mean of what they say of a pixel.
+"""An image as overlapping windows, and the mean score of every pixel.
 
 Windows are cut from the image as it is, never resized, on a lattice that
-begins in its corner, so that they lie on a JPEG file's own blocks as those of
-training do. What the last ones lack is the image's reflection.
+begins in its corner, so that they are aligned with a JPEG file's own blocks, as
+those of training are. The last windows are filled up with the image's
+reflection.
 """
 
 from collections.abc import Iterator
@@ -17,10 +18,9 @@ Corner = tuple[int, int]  # Top and left, in pixels.
 
 
 class Windows:
-  """Cuts an image, and adds up scores.
+  """Cuts an image into windows, and adds up their scores.
 
-  It holds the image and a map of one number per pixel; nothing else grows with
-  the image.
+  Its memory is that of the image and of one number per pixel.
   """
 
   def __init__(self, image: np.ndarray, stride: int):
@@ -56,40 +56,46 @@ class Windows:
     height, width = self._image.shape[:2]
     if bottom <= height and right <= width:
       return self._image[top:bottom, left:right]
-    rows = self._rows.source[top:bottom]
-    return self._image[rows[:, None], self._columns.source[left:right]]
+    rows = self._rows.reflected[top:bottom]
+    return self._image[rows[:, None], self._columns.reflected[left:right]]
 
   def add(self, corners: list[Corner], scores: np.ndarray) -> None:
-    """Adds scores f32[n, 64, 64] of windows, those after the last corner not.
+    """Adds the scores of windows.
+
+    Args:
+      corners: Of `batches`.
+      scores: f32[n, 64, 64]; those after the last corner are left out.
     """
     for (top, left), score in zip(corners, scores, strict=False):
-      place = self._total[top : top + spec.SIDE, left : left + spec.SIDE]
-      place += score[: place.shape[0], : place.shape[1]]
+      window = self._total[top : top + spec.SIDE, left : left + spec.SIDE]
+      window += score[: window.shape[0], : window.shape[1]]
 
   def mean(self) -> np.ndarray:
     """Returns the mean score of each pixel, f32[h, w].
 
-    All scores have been added, and it is called once: the sums become it.
+    It is called once, after all scores have been added: it divides the sums in
+    place.
     """
-    self._total /= self._rows.seen[:, None]
-    self._total /= self._columns.seen[None]
+    self._total /= self._rows.window_count[:, None]
+    self._total /= self._columns.window_count[None]
     return self._total
 
 
 class _Axis:
-  """Where windows lie along one side of an image.
+  """The locations of windows along one side of an image.
 
   Attributes:
     starts: First pixel of each window.
-    source: i64[n], which pixel each place under the windows shows.
-    seen: f32[length], how many windows see a pixel.
+    reflected: i64[n], the pixel at each position under the windows; beyond the
+      image its reflection.
+    window_count: f32[length], how many windows cover a pixel.
   """
 
   def __init__(self, length: int, stride: int):
     count = 1 + math.ceil(max(length - spec.SIDE, 0) / stride)
     self.starts = range(0, count * stride, stride)
     beyond = max(self.starts[-1] + spec.SIDE - length, 0)
-    self.source = np.pad(np.arange(length), (0, beyond), 'reflect')
-    self.seen = np.zeros(length, np.float32)
+    self.reflected = np.pad(np.arange(length), (0, beyond), 'reflect')
+    self.window_count = np.zeros(length, np.float32)
     for start in self.starts:
-      self.seen[start : start + spec.SIDE] += 1
+      self.window_count[start : start + spec.SIDE] += 1
