@@ -37,3 +37,14 @@ def test_a_config_of_other_content_is_named(tmp_path, content):
   (tmp_path / run_config.CONFIG).write_text(content)
   with pytest.raises(errors.UserError, match='sections'):
     run_config.read(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    'file', ['metrics/metrics', 'state/_METADATA', 'state/manifest.ocdbt']
+)
+def test_damage_is_told_with_the_folder(file, tmp_path):
+  workdir = small.untrained_run(tmp_path / 'run')
+  path = tmp_path / f'run/checkpoints/{small.STEP}/{file}'
+  path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+  with pytest.raises(errors.UserError, match='checkpoints.*cannot be read'):
+    checkpoint.load(workdir)

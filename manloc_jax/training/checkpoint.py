@@ -1,6 +1,7 @@
 """Checkpoints: save, resume, and one door for analysis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+import contextlib
 import dataclasses
 import math
 import pathlib
@@ -16,6 +17,8 @@ from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
+
+_REASON = 300  # Letters of what orbax says; it shows whole descriptions.
 
 
 @dataclasses.dataclass
@@ -73,15 +76,33 @@ def _score(metrics: dict[str, float]) -> float:
 def _open(
     workdir: str, options: ocp.CheckpointManagerOptions | None = None
 ) -> ocp.CheckpointManager:
-  return ocp.CheckpointManager(
-      _directory(workdir),
-      options=options,
-      # Named so that shapes can be looked at before anything is read.
-      item_handlers={
-          'state': ocp.StandardCheckpointHandler(),
-          'progress': ocp.JsonCheckpointHandler(),
-      },
-  )
+  directory = _directory(workdir)
+  with _telling_damage(directory):  # The scores of all of them are read.
+    return ocp.CheckpointManager(
+        directory,
+        options=options,
+        # Named so that shapes can be looked at before anything is read.
+        item_handlers={
+            'state': ocp.StandardCheckpointHandler(),
+            'progress': ocp.JsonCheckpointHandler(),
+        },
+    )
+
+
+@contextlib.contextmanager
+def _telling_damage(directory: Any) -> Iterator[None]:
+  """Raises UserError for what orbax makes of files that cannot be read."""
+  try:
+    yield
+  except (errors.UserError, MemoryError):
+    raise
+  except Exception as error:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise errors.UserError(
+        f'The checkpoints in {str(directory)!r} cannot be read'
+        f' ({reason[:_REASON]}); restore the files, or delete the folder of'
+        ' the damaged step so that the one before it counts.'
+    ) from error
 
 
 def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
@@ -90,7 +111,8 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
   Only the description of the arrays is read, so that a checkpoint from a
   stranger cannot fill the memory.
   """
-  saved = manager.item_metadata(step)['state']
+  with _telling_damage(manager.directory):
+    saved = manager.item_metadata(step)['state']
   where = f'Checkpoint {step} in {str(manager.directory)!r}'
   models.check_shapes(saved and saved.tree.get('params'), params, where)
 
@@ -141,21 +163,22 @@ def restore_or(
   """Returns the newest saved state, or `state` and no progress.
 
   Raises:
-    UserError: The checkpoint does not hold this model.
+    UserError: The checkpoint does not hold this model, or it is damaged.
   """
   step = manager.latest_step()
   if step is None:
     return state, Progress()
   _check_model(manager, step, state.params)
   abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-  saved = manager.restore(
-      step,
-      args=ocp.args.Composite(
-          state=ocp.args.StandardRestore(abstract),
-          progress=ocp.args.JsonRestore(),
-      ),
-  )
-  return saved['state'], _progress(saved['progress'])
+  with _telling_damage(manager.directory):
+    saved = manager.restore(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardRestore(abstract),
+            progress=ocp.args.JsonRestore(),
+        ),
+    )
+    return saved['state'], _progress(saved['progress'])
 
 
 def _progress(saved: dict[str, Any]) -> Progress:
@@ -196,7 +219,8 @@ def load(workdir: str, step: int | None = None) -> Run:
     number of devices trained them.
 
   Raises:
-    UserError: There is no such run or checkpoint, or it is of another model.
+    UserError: There is no such run or checkpoint, it is of another model, or
+      it is damaged.
   """
   config = run_config.read(workdir)
   model, abstract_params = models.make_checked(
@@ -210,7 +234,7 @@ def load(workdir: str, step: int | None = None) -> Run:
   # The run may have had eight GPUs and this machine none: without a fallback
   # orbax refuses a topology it does not know.
   here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  with _open(workdir) as manager:
+  with _open(workdir) as manager, _telling_damage(manager.directory):
     latest = manager.latest_step()
     if step is None and latest is not None:
       saved = manager.restore(

@@ -3,7 +3,10 @@
 import collections
 from collections.abc import Iterable, Iterator
 import os
+import sys
+import tempfile
 from typing import Any
+import warnings
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -14,11 +17,28 @@ DATA = 'data'  # The one mesh axis: examples.
 
 
 def keep_programs() -> None:
-  """Has programs compiled by an earlier command loaded, not compiled again."""
+  """Has programs compiled by an earlier command loaded, not compiled again.
+
+  They lie in JAX_COMPILATION_CACHE_DIR or in ~/.cache. Where that cannot be
+  written, a sentence says so and every program is compiled.
+  """
   config: Any = jax.config  # Its fields are made at run time.
-  if config.jax_compilation_cache_dir is None:
-    cache = os.path.expanduser('~/.cache/manloc_jax/xla')
-    config.update('jax_compilation_cache_dir', cache)
+  cache = config.jax_compilation_cache_dir
+  cache = cache or os.path.expanduser('~/.cache/manloc_jax/xla')
+  try:
+    os.makedirs(cache, exist_ok=True)
+    with tempfile.TemporaryFile(dir=cache):
+      config.update('jax_compilation_cache_dir', cache)
+  except OSError as error:
+    config.update('jax_compilation_cache_dir', None)
+    print(
+        f'Compiled programs are not kept: {cache!r} cannot be written'
+        f' ({error.strerror}); set JAX_COMPILATION_CACHE_DIR to a folder that'
+        ' can.',
+        file=sys.stderr,
+    )
+  # A damaged entry, or a disk that fills up, costs time and nothing else.
+  warnings.filterwarnings('ignore', 'Error (reading|writing) persistent comp')
 
 
 def local_devices(kind: str | None = None) -> list[jax.Device]:
