@@ -99,3 +99,11 @@ def test_threads_leave_the_filters_of_warnings_as_they_were():
       warnings.warn('an oddity', stacklevel=1)
     assert not caught
   assert warnings.filters == before
+
+
+def test_missing_memory_is_no_fault_of_the_file(tmp_path):
+  path = tmp_path / 'a.png'
+  Image.new('RGB', (8, 8)).save(path)
+  with pytest.raises(MemoryError, match='a.png'):
+    with image_formats.opened(path):
+      raise MemoryError

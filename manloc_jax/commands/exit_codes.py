@@ -115,11 +115,11 @@ def _explain(error: Exception) -> str | None:
   """Returns the sentence for an exception; None for a bug."""
   if isinstance(error, errors.UserError):
     return str(error)
-  if isinstance(error, MemoryError):
-    detail = f' ({error})' if str(error) else ''
+  if errors.is_out_of_memory(error):
+    detail = f' ({str(error).splitlines()[0]})' if str(error) else ''
     return (
         f'There is not enough memory{detail}; free some, or ask for less:'
-        ' smaller images, or fewer --workers.'
+        ' smaller images, smaller batches, or fewer --workers.'
     )
   name = error.filename if isinstance(error, OSError) else None
   if isinstance(name, bytes):

@@ -55,6 +55,7 @@ def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   Raises:
     DataError: The file is missing, no image, broken or too large; also in
       place of whatever is raised while it is open.
+    MemoryError: There is too little memory; the message names the file.
   """
   try:
     # Of oddities that do not matter; what does is an error.
@@ -70,6 +71,9 @@ def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
     raise spec.DataError(f'There is no file {path}; check the path.') from None
   # Pillow's decoders raise whatever the broken bytes lead them to.
   except Exception as error:
+    if errors.is_out_of_memory(error):
+      # Nothing is wrong with the file: a set must not leave it out.
+      raise MemoryError(f'to read {path}') from error
     raise _refusal(path, error) from error
 
 
