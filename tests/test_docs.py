@@ -261,7 +261,7 @@ def test_settings_that_are_named_exist():
       for path in documents.DOCUMENTS
       if path.name != 'CHANGELOG.md'
   )
-  for name in re.findall(r'--config\.([a-z_.]+[a-z_])', text):
+  for name in re.findall(r'--config\.([a-z0-9_.]+[a-z0-9_])', text):
     assert name in known, f'--config.{name}'
 
 
