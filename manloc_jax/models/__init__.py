@@ -39,31 +39,31 @@ def make(
     network: str = 'conv_lstm',
     *,
     kinds: dict[str, type[nn.Module]] = NETWORKS,
-    **settings,
+    **fields,
 ) -> nn.Module:
-  """Makes a network of one flat set of settings that serves all of them.
+  """Makes a network from one flat set of fields that serves all of them.
 
   Args:
     network: Key of `kinds`.
     kinds: The networks to choose from.
-    **settings: Fields of any network; those of others are ignored.
+    **fields: Fields of any network; those of others are ignored.
 
   Returns:
     A module that maps uint8[batch, 64, 64, 3] to `Outputs`, and has `tasks`.
 
   Raises:
-    TypeError: A setting is a field of no network.
+    TypeError: There is a field that no network has.
     ValueError: Unknown `network`.
   """
   if network not in kinds:
     raise ValueError(f'Unknown network {network!r}; choose one of {[*kinds]}.')
   every = (*kinds.values(), *NETWORKS.values())
   known = {field for kind in every for field in _fields(kind)}
-  if foreign := settings.keys() - known:
-    raise TypeError(f'No network has the settings {sorted(foreign)}.')
+  if foreign := fields.keys() - known:
+    raise TypeError(f'No network has the fields {sorted(foreign)}.')
   kind = kinds[network]
   own = _fields(kind)
-  return kind(**{k: v for k, v in settings.items() if k in own})
+  return kind(**{k: v for k, v in fields.items() if k in own})
 
 
 def make_checked(

@@ -12,7 +12,7 @@ Carry = tuple[jax.Array, jax.Array]  # Cell state C and output z of a step.
 def cell_step(
     kernel: jax.Array, bias: jax.Array, carry: Carry, x: jax.Array
 ) -> tuple[Carry, jax.Array]:
-  """One LSTM step; a single product makes all gates from input and output.
+  """Computes one LSTM step; a single product makes all gates.
 
   Args:
     kernel: [inputs + hidden, 4 * hidden], of the dtype of `x`; gates in the
@@ -26,8 +26,9 @@ def cell_step(
     The new carry, and the four gates [batch, 4 * hidden] that made it.
   """
   cell, output = carry
-  seen = jnp.concatenate([x, output], axis=-1)
-  gates = jnp.dot(seen, kernel, preferred_element_type=bias.dtype) + bias[None]
+  inputs = jnp.concatenate([x, output], axis=-1)
+  gates = jnp.dot(inputs, kernel, preferred_element_type=bias.dtype)
+  gates += bias[None]
   i, f, g, o = jnp.split(gates, 4, axis=-1)
   i, f, g, o = nn.sigmoid(i), nn.sigmoid(f), jnp.tanh(g), nn.sigmoid(o)
   cell = f * cell + i * g  # Eq. 1.
@@ -42,8 +43,8 @@ def cell_step_gradient(
   """Steps backward through `cell_step`, leaving the weights for later.
 
   Args:
-    recurrent: [4 * hidden, hidden], transpose of the rows of the kernel that
-      see the output of the step before.
+    recurrent: [4 * hidden, hidden], transpose of the rows of the kernel for
+      the output of the step before.
     carry: Gradients of the step's cell state and output from later steps,
       f32[batch, hidden] each.
     step: Of this step: the gradient of its output from above, the cell state,
@@ -56,15 +57,15 @@ def cell_step_gradient(
   grad_cell, grad_output = carry
   grad_above, cell, cell_before, gates = step
   i, f, g, o = jnp.split(gates, 4, axis=-1)
-  squashed = jnp.tanh(cell)
+  tanh_cell = jnp.tanh(cell)
   grad_output += grad_above
-  grad_cell += grad_output * o * (1 - squashed**2)
+  grad_cell += grad_output * o * (1 - tanh_cell**2)
   grad_gates = jnp.concatenate(
       [
           grad_cell * g * i * (1 - i),
           grad_cell * cell_before * f * (1 - f),
           grad_cell * i * (1 - g**2),
-          grad_output * squashed * o * (1 - o),
+          grad_output * tanh_cell * o * (1 - o),
       ],
       axis=-1,
   ).astype(gates.dtype)
@@ -123,10 +124,13 @@ def _lstm_backward(saved, grad):
   _, grad_gates = jax.lax.scan(
       step, (zeros, zeros), (grad, cells, before(cells), gates), reverse=True
   )
-  seen = jnp.concatenate([x, before(outputs)], axis=-1)
+  all_inputs = jnp.concatenate([x, before(outputs)], axis=-1)
   return (
       jnp.einsum(
-          'tbi,tbo->io', seen, grad_gates, preferred_element_type=bias.dtype
+          'tbi,tbo->io',
+          all_inputs,
+          grad_gates,
+          preferred_element_type=bias.dtype,
       ),
       grad_gates.sum(axis=(0, 1), dtype=bias.dtype),
       grad_gates @ kernel[:inputs].T,

@@ -25,10 +25,10 @@ def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Convolves with zeros beyond the borders, in the dtype of `x`.
 
-  Accelerators do it as they see fit; a CPU does `convolve_on_cpu`, and its
+  Accelerators use their own convolution; a CPU uses `convolve_on_cpu`, and its
   gradients are written out: XLA's compiler brings the operands of a gradient
-  into the order that its convolution is made for, but not inside loops, where
-  it falls back to one that is some twenty times slower.
+  into the order that its convolution expects, but not inside loops, where it
+  falls back to one that is some twenty times slower.
 
   Args:
     x: [batch, height, width, inputs].
@@ -48,21 +48,21 @@ def _forward(x, kernel):
 
 def _backward(saved, grad):
   return lax.platform_dependent(
-      *saved, grad, cpu=_written_out, default=_by_autodiff
+      *saved, grad, cpu=_explicit_gradient, default=_by_autodiff
   )
 
 
 convolve.defvjp(_forward, _backward)
 
 
-def _written_out(x, kernel, grad):
+def _explicit_gradient(x, kernel, grad):
   # y[p] = sum_q x[p + q] w[q], so dL/dx[p] = sum_q dL/dy[p + q] w[-q]^T.
   kernel_grad = kernel_gradient(x, grad, len(kernel)).astype(kernel.dtype)
   return convolve_on_cpu(grad, _transpose(kernel)), kernel_grad
 
 
 def _by_autodiff(x, kernel, grad):
-  # In the form that the compilers of accelerators look for.
+  # In the form that the compilers of accelerators recognize.
   return jax.vjp(_convolve, x, kernel)[1](grad)
 
 
@@ -70,7 +70,7 @@ def convolve_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Convolves, to few channels by one product.
 
   y[p] = sum_q x[p + q] w[q]: x times the kernels of all q is one product, and
-  adding up its k^2 parts, each moved by its q, is cheap where they are small.
+  adding up its k^2 slices, each shifted by its q, is cheap for few outputs.
 
   Args:
     x: [batch, height, width, inputs].
@@ -84,26 +84,26 @@ def convolve_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _convolve(x, kernel)
   batch, height, width, _ = x.shape
   kernels = kernel.transpose(2, 0, 1, 3).reshape(inputs, -1)
-  parts = jnp.dot(
+  products = jnp.dot(
       x, kernels.astype(x.dtype), preferred_element_type=_at_least_f32(x)
   )
-  parts = parts.reshape(batch, height, width, side, side, outputs)
+  products = products.reshape(batch, height, width, side, side, outputs)
   margin = [(side // 2, side // 2)]
-  parts = jnp.pad(parts, [(0, 0), *2 * margin, (0, 0), (0, 0), (0, 0)])
+  products = jnp.pad(products, [(0, 0), *2 * margin, (0, 0), (0, 0), (0, 0)])
   shifted = [
-      parts[:, i : i + height, j : j + width, i, j]
+      products[:, i : i + height, j : j + width, i, j]
       for i in range(side)
       for j in range(side)
   ]
-  result = sum(shifted, start=jnp.zeros((), parts.dtype))
+  result = sum(shifted, start=jnp.zeros((), products.dtype))
   return result.astype(x.dtype)
 
 
 def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
   """The gradient of a kernel: dL/dw[q] = sum_{n, p} x[n, p + q]^T dL/dy[n, p].
 
-  The sum has two readings, for x and dL/dy may change places where q changes
-  its sign; the fast ones have the array of fewer channels as x.
+  The sum can be computed in two ways, for x and dL/dy may be exchanged where q
+  changes its sign; the fast one has the array of fewer channels as x.
 
   Args:
     x: [batch, height, width, inputs].
@@ -121,7 +121,7 @@ def kernel_gradient(x: jax.Array, grad: jax.Array, side: int) -> jax.Array:
   _, height, width, _ = x.shape
   margin = [(side // 2, side // 2)]
   x = jnp.pad(x.transpose(3, 0, 1, 2), [(0, 0), (0, 0), *2 * margin])
-  # A product of columns: x moved by every pixel of the kernel.
+  # A product of columns: x shifted by every pixel of the kernel.
   columns = jnp.stack([
       x[:, :, i : i + height, j : j + width]
       for i in range(side)

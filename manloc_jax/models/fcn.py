@@ -68,7 +68,7 @@ class FCN(nn.Module):
       layer = f'conv{i + 1}'
       init = initializers.get(self.conv_init, layer)
       x = convolution.Conv(filters, self.kernel, init, name=layer)(x)
-      x = space_to_depth.to_cells(nn.relu(x))
+      x = space_to_depth.to_depth(nn.relu(x))
       x = space_to_depth.pool(x).astype(self.dtype)
     dense = lambda width, name: nn.Dense(width, dtype=x.dtype, name=name)
     x = nn.relu(dense(self.fcn_hidden, 'hidden')(x))

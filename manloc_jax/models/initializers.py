@@ -2,9 +2,9 @@
 
 Traces of manipulation lie in the residual of an image, what its neighbours do
 not predict, at about a hundredth of the image's own scale. Where conv1 starts
-as random filters it passes the image and drowns the residual, and the long way
-from the mask's loss back to conv1 corrects that slowly or never. `residual`
-starts where the signal is: conv1 measures residuals at unit scale.
+as random filters its output is dominated by the image, and the long way from
+the mask's loss back to conv1 corrects that slowly or never. `residual` starts
+where the signal is: conv1 measures residuals at unit scale.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def get(init: str, layer: str) -> Callable:
   """Returns the kernel initializer of a layer.
 
   Args:
-    init: `glorot` is Glorot's uniform in every layer; `residual` draws conv1
+    init: `glorot` is Glorot's uniform in every layer; `residual` samples conv1
       by `residual_filters`, and the other layers with a ReLU behind them by
       He's rule.
     layer: `conv1` to `conv5`.
@@ -40,7 +40,7 @@ def get(init: str, layer: str) -> Callable:
 
 
 def residual_filters(key, shape, dtype=jnp.float32) -> jax.Array:
-  """Draws filters that do not see smooth image content.
+  """Samples filters that do not respond to smooth image content.
 
   He's normal distribution, without the part that responds to polynomials of
   the second degree: constant, slopes and curvature.

@@ -1,4 +1,4 @@
-"""What every network takes and gives, whatever lies between."""
+"""The inputs and outputs that all networks have in common."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ PATCH, MASK = TASKS = ('patch', 'mask')
 
 @struct.dataclass
 class Outputs:
-  """What a network says about a batch of patches.
+  """The logits of a batch of patches.
 
-  A network of one task leaves the other output out, as None.
+  In a network of one task the other output is None.
   """
 
   # f32[batch, 2]: pristine, manipulated.
@@ -66,6 +66,6 @@ def check_shapes(found, wanted, where: str) -> None:
   shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
   if shapes(found) != shapes(wanted):
     raise errors.UserError(
-        f'{where} does not hold the model that the settings describe; choose a'
-        ' run of this model, or the settings --config.model of that run.'
+        f'{where} does not hold the model that the config describes; choose a'
+        ' run of this model, or the fields --config.model of that run.'
     )

@@ -89,15 +89,15 @@ class ConvLSTMConv(nn.Module):
     )
 
   def _set_up_convolutions(self):
-    self.conv1 = self._cell_conv(self.conv1_filters, self.kernel, 'conv1')
-    self.conv2 = self._cell_conv(self.conv2_filters, self.kernel, 'conv2')
-    self.conv3 = self._cell_conv(self.conv3_filters, self.kernel, 'conv3')
+    self.conv1 = self._conv(self.conv1_filters, self.kernel, 'conv1')
+    self.conv2 = self._conv(self.conv2_filters, self.kernel, 'conv2')
+    self.conv3 = self._conv(self.conv3_filters, self.kernel, 'conv3')
     self.conv4 = convolution.Conv(
         self._conv4_filters,
         self.conv45_kernel,
         initializers.get(self.conv_init, 'conv4'),
     )
-    self.conv5 = self._cell_conv(2, self.conv45_kernel, 'conv5')
+    self.conv5 = self._conv(2, self.conv45_kernel, 'conv5')
 
   @property
   def tasks(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class ConvLSTMConv(nn.Module):
         interface.PATCH: self.head != 'none',
         interface.MASK: self.decoder != 'none',
     }
-    return tuple(task for task, is_there in has.items() if is_there)
+    return tuple(task for task, does in has.items() if does)
 
   def __call__(
       self, images: jax.Array, *, train: bool = False
@@ -215,27 +215,27 @@ class ConvLSTMConv(nn.Module):
 
   def _convolve(self, x: jax.Array) -> jax.Array:
     """Maps patches to the map of conv2 (conv1, conv2)."""
-    x = space_to_depth.to_cells(x)
+    x = space_to_depth.to_depth(x)
     # Traces lie at a hundredth of the image's scale, the eighth and last bit
     # of a bfloat16: conv1, which separates the two, is not computed in less
     # than f32.
     x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
     x = self.conv2(nn.relu(x).astype(self.dtype))
-    return space_to_depth.from_cells(nn.relu(x) if self.conv2_activation else x)
+    return space_to_depth.to_space(nn.relu(x) if self.conv2_activation else x)
 
   def _decode_map(self, x: jax.Array, pools: bool) -> jax.Array:
     """Maps the LSTM's map to logits (conv3, conv4, conv5)."""
-    x = nn.relu(self.conv3(space_to_depth.to_cells(x)))
-    x = space_to_depth.pool(x) if pools else space_to_depth.from_cells(x)
+    x = nn.relu(self.conv3(space_to_depth.to_depth(x)))
+    x = space_to_depth.pool(x) if pools else space_to_depth.to_space(x)
     x = self.conv4(x)
     if self.decoder == 'conv34':
       return x
-    x = self.conv5(space_to_depth.to_cells(nn.relu(x)))
-    return space_to_depth.from_cells(x)
+    x = self.conv5(space_to_depth.to_depth(nn.relu(x)))
+    return space_to_depth.to_space(x)
 
-  def _cell_conv(self, filters: int, kernel: int, layer: str):
+  def _conv(self, filters: int, kernel: int, layer: str):
     init = initializers.get(self.conv_init, layer)
-    return space_to_depth.CellConv(filters, kernel, init)
+    return space_to_depth.SpaceToDepthConv(filters, kernel, init)
 
   @property
   def _conv4_filters(self) -> int:

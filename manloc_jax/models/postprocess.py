@@ -1,7 +1,8 @@
-"""Clean-up of predicted masks (paper, section 4, Post-processing).
+"""Post-processing of predicted masks (paper, section 4, of that name).
 
-A mask is smoothed, and multiplied by the predicted label of its patch, which
-removes false positives of patches that the network holds for pristine.
+A mask is smoothed, and multiplied by the predicted label of its patch
+(patch-label gating), which removes false positives in patches that the network
+labels as pristine.
 """
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 
 from manloc_jax import models
 
-_REACH = 4  # Standard deviations; what lies beyond weighs nothing.
+_REACH = 4  # Standard deviations; weights beyond are zero.
 
 
 def variants(
@@ -30,12 +31,12 @@ def variants(
   """
   binary = _is_positive(pixel_scores)
   smoothed = _is_positive(smooth(binary, sigma))
-  found = {'smoothed': smoothed}
+  scores = {'smoothed': smoothed}
   if patch_scores is not None:
-    gate = patch_scores[:, None, None]
-    found['hard'] = smoothed * _is_positive(gate)
-    found['soft'] = smooth(pixel_scores, sigma) * gate
-  return found
+    by_pixel = patch_scores[:, None, None]
+    scores['hard'] = smoothed * _is_positive(by_pixel)
+    scores['soft'] = smooth(pixel_scores, sigma) * by_pixel
+  return scores
 
 
 def names(tasks: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,14 +62,15 @@ def smooth(maps: jax.Array, sigma: float) -> jax.Array:
   """
   if sigma < 0:
     raise ValueError(
-        f'A standard deviation of {sigma} pixels is none; choose an'
+        f'A standard deviation cannot be {sigma} pixels; choose an'
         ' eval.smooth_sigma of at least 0.'
     )
   if sigma == 0:
     return maps
-  places = np.arange(maps.shape[-1])
-  apart = np.abs(places[:, None] - places)
-  weights = np.exp(-0.5 * (apart / sigma) ** 2) * (apart <= _REACH * sigma)
+  positions = np.arange(maps.shape[-1])
+  distance = np.abs(positions[:, None] - positions)
+  weights = np.exp(-0.5 * (distance / sigma) ** 2)
+  weights *= distance <= _REACH * sigma
   weights /= weights.sum(axis=1, keepdims=True)
   kernel = jnp.asarray(weights, maps.dtype)
   # In full precision: one half is a threshold.

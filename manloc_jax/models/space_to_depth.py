@@ -1,10 +1,11 @@
-"""Convolutions with few channels, on 2x2 cells instead of pixels.
+"""Convolutions with few channels after a space-to-depth transform.
 
-A map of side s and c channels, seen as s/2 cells a side of 4c channels each,
-turns a 5x5 convolution of c to d channels into a 3x3 convolution of 4c to 4d
-channels: the same sums in another order, in a shape that matrix units like.
-A 2x2 max pool becomes a maximum over the four pixels of a cell, whose
-gradient is a comparison where that of a pooling window is a scatter.
+The transform turns a map of side s and c channels into one of side s/2 and 4c
+channels, each position of which holds 2x2 pixels. A 5x5 convolution of c to d
+channels then is a 3x3 convolution of 4c to 4d channels: the same sums in
+another order, in a shape that matrix units compute fast. A 2x2 max pool is a
+maximum over the four pixels of a position, whose gradient is a comparison
+where that of a pooling window is a scatter.
 """
 
 import flax.linen as nn
@@ -14,15 +15,15 @@ import jax.numpy as jnp
 from manloc_jax.models import convolution
 
 
-def to_cells(x: jax.Array) -> jax.Array:
-  """Maps [b, h, w, c] to [b, h/2, w/2, 4c]; pixels of a cell row by row."""
+def to_depth(x: jax.Array) -> jax.Array:
+  """Maps [b, h, w, c] to [b, h/2, w/2, 4c], 2x2 pixels row by row."""
   b, h, w, c = x.shape
   x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
   return x.reshape(b, h // 2, w // 2, 4 * c)
 
 
-def from_cells(x: jax.Array) -> jax.Array:
-  """Maps [b, h, w, 4c] to [b, 2h, 2w, c]; inverts `to_cells`."""
+def to_space(x: jax.Array) -> jax.Array:
+  """Maps [b, h, w, 4c] to [b, 2h, 2w, c]; inverts `to_depth`."""
   b, h, w, c = x.shape
   x = x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
   return x.reshape(b, 2 * h, 2 * w, c // 4)
@@ -32,7 +33,7 @@ def from_cells(x: jax.Array) -> jax.Array:
 def pool(x: jax.Array) -> jax.Array:
   """Maps [b, h, w, 4c] to [b, h, w, c]: the 2x2 max pool of the pixels.
 
-  Pixels that are the largest of their cell share its gradient.
+  Pixels that are the largest of their position divide its gradient evenly.
   """
   return _by_pixel(x).max(axis=3)
 
@@ -52,26 +53,26 @@ def _pool_backward(saved, grad):
   # Counted by comparing slices: fuses into one loop, where the reduction of
   # autodiff writes an array of the size of x.
   count = sum((y == largest).astype(x.dtype) for y in jnp.split(x, 4, axis=-1))
-  share = (grad / count)[:, :, :, None]
+  grad_each = (grad / count)[:, :, :, None]
   is_largest = _by_pixel(x) == largest[:, :, :, None]
-  return (jnp.where(is_largest, share, 0).reshape(x.shape),)
+  return (jnp.where(is_largest, grad_each, 0).reshape(x.shape),)
 
 
 pool.defvjp(_pool_forward, _pool_backward)
 
 
-def cell_kernel(kernel: jax.Array) -> jax.Array:
-  """Turns a kernel on pixels into one on cells.
+def depth_kernel(kernel: jax.Array) -> jax.Array:
+  """Turns a kernel on pixels into one on maps after `to_depth`.
 
-  The output pixel (a, b) of a cell sees the rows and columns around it, so
-  its kernel is the given one shifted by (a, b) within the pixels that the
-  cells of the result span.
+  The output pixel (a, b) of a position depends on the rows and columns around
+  it, so its kernel is the given one shifted by (a, b) within the pixels that
+  the positions of the result span.
 
   Args:
     kernel: f32[k, k, c, d], k odd.
 
   Returns:
-    f32[n, n, 4c, 4d], n = 3 cells for k = 3 or 5.
+    f32[n, n, 4c, 4d], n = 3 for k = 3 or 5.
 
   Raises:
     ValueError: k is even.
@@ -95,8 +96,10 @@ def cell_kernel(kernel: jax.Array) -> jax.Array:
   return x.reshape(n, n, 4 * c, 4 * d)
 
 
-class CellConv(nn.Module):
-  """A convolution of pixels computed on cells; parameters as of `nn.Conv`.
+class SpaceToDepthConv(nn.Module):
+  """A convolution of pixels on maps after `to_depth`.
+
+  Its parameters are those of `nn.Conv` on the pixels.
 
   Attributes:
     features: Output channels per pixel.
@@ -116,4 +119,4 @@ class CellConv(nn.Module):
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
     bias = jnp.tile(bias, 4).astype(x.dtype).reshape(1, 1, 1, -1)
-    return convolution.convolve(x, cell_kernel(kernel)) + bias
+    return convolution.convolve(x, depth_kernel(kernel)) + bias

@@ -1,8 +1,9 @@
-"""A device's batch in chunks, so that what a chunk makes stays in the cache.
+"""A device's batch in microbatches, whose activations stay in the cache.
 
 The maps of the network are a hundred times larger than the patches. On a CPU
-they outgrow the cache from some ten patches on, and memory then decides the
-speed. A few patches at a time are faster, and bound the memory as well.
+they outgrow the cache from some ten patches on, and memory bandwidth then
+decides the speed. A few patches at a time are faster, and bound the memory as
+well.
 """
 
 from collections.abc import Callable
@@ -14,58 +15,58 @@ from jax.sharding import Mesh
 
 from manloc_jax.training import sharding
 
-_CPU_PATCHES = 8  # Enough for the products of the LSTM to be efficient.
+_CPU_SIZE = 8  # Patches; enough for the products of the LSTM to be efficient.
 
 
-def suited_to(mesh: Mesh) -> int:
-  """Returns the patches in a chunk, or 0 for devices that take all at once."""
-  return _CPU_PATCHES if mesh.devices.flat[0].platform == 'cpu' else 0
+def default_size(mesh: Mesh) -> int:
+  """Returns the fastest microbatch size, 0 for the whole batch at once."""
+  return _CPU_SIZE if mesh.devices.flat[0].platform == 'cpu' else 0
 
 
 def sum_over(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
-  """Adds up `function(chunk)` over the chunks of a batch, under `shard_map`.
+  """Adds up `function(microbatch)` over a batch, under `shard_map`.
 
   Args:
-    function: Maps a chunk to a tree of arrays, sums over its examples.
+    function: Maps a microbatch to a tree of arrays, sums over its examples.
     batch: Tree of arrays whose first axis counts the examples.
-    size: Most examples in a chunk; 0 does not cut.
+    size: Most examples in a microbatch; 0 keeps the batch whole.
 
   Returns:
     The tree of sums.
   """
-  chunks = _cut(batch, size)
-  if chunks is None:
+  microbatches = _split(batch, size)
+  if microbatches is None:
     return function(batch)
 
-  def step(total, chunk):
-    return jax.tree.map(jnp.add, total, function(chunk)), None
+  def step(total, microbatch):
+    return jax.tree.map(jnp.add, total, function(microbatch)), None
 
-  first = jax.tree.map(lambda x: x[0], chunks)
+  first = jax.tree.map(lambda x: x[0], microbatches)
   zeros = jax.tree.map(_zeros, jax.eval_shape(function, first))
-  return jax.lax.scan(step, zeros, chunks)[0]
+  return jax.lax.scan(step, zeros, microbatches)[0]
 
 
 def map_over(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
-  """Returns `function(batch)`, computed chunk by chunk.
+  """Returns `function(batch)`, computed one microbatch after the other.
 
   Args:
     function: Maps examples to a tree of arrays with the same first axis.
     batch: Tree of arrays whose first axis counts the examples.
-    size: Most examples in a chunk; 0 does not cut.
+    size: Most examples in a microbatch; 0 keeps the batch whole.
   """
-  chunks = _cut(batch, size)
-  if chunks is None:
+  microbatches = _split(batch, size)
+  if microbatches is None:
     return function(batch)
-  results = jax.lax.map(function, chunks)
+  results = jax.lax.map(function, microbatches)
   return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), results)
 
 
-def _cut(batch: Any, size: int) -> Any | None:
-  """Returns chunks [number, examples, ...] of one size; None without a cut."""
+def _split(batch: Any, size: int) -> Any | None:
+  """Returns microbatches [number, examples, ...]; None for a whole batch."""
   count = jax.tree.leaves(batch)[0].shape[0]
   if not size or count <= size:
     return None
-  # All alike, so that the loop is one program.
+  # All of one size, so that the loop is one program.
   size = max(n for n in range(1, size + 1) if count % n == 0)
   return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), batch)
 

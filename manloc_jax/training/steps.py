@@ -32,7 +32,7 @@ def make_train_step(
     *,
     loss: Mapping | None = None,
     symmetries: bool = False,
-    chunk: int | None = None,
+    microbatch_size: int | None = None,
 ):
   """Returns `step(state, batch) -> (state, scalars)`; donates `state`.
 
@@ -42,8 +42,8 @@ def make_train_step(
     mesh: Devices the batch is split over.
     loss: Weights of `losses.joint_loss`.
     symmetries: Whether patches are flipped and rotated at random.
-    chunk: Patches that a device works on at once, 0 for all, by default what
-      is fastest there. The gradient is the same sum.
+    microbatch_size: Patches that a device computes at once, 0 for all, by
+      default what is fastest there. The gradient is the same sum.
 
   Returns:
     A compiled function. A batch holds `image` uint8[b, side, side, 3], `mask`
@@ -51,7 +51,8 @@ def make_train_step(
     weight zero is padding. Scalars are means over the weights.
   """
   gradient = jax.grad(_make_loss(model, dict(loss or {})), has_aux=True)
-  chunk = microbatch.suited_to(mesh) if chunk is None else chunk
+  if microbatch_size is None:
+    microbatch_size = microbatch.default_size(mesh)
 
   def local_step(state: state_lib.TrainState, batch):
     key = jax.random.fold_in(state.rng, state.step)
@@ -70,15 +71,15 @@ def make_train_step(
     # the psum below would count it once per device.
     params = jax.lax.pcast(state.params, sharding.DATA, to='varying')
 
-    def grads_and_terms(chunk):
-      batch, examples = chunk
+    def grads_and_terms(microbatch_arrays):
+      batch, examples = microbatch_arrays
       key = jax.random.fold_in(dropout_key, examples[0])
       return gradient(params, batch, total, key)
 
-    grads, terms = jax.lax.psum(
-        microbatch.sum_over(grads_and_terms, (batch, examples), chunk),
-        sharding.DATA,
+    summed = microbatch.sum_over(
+        grads_and_terms, (batch, examples), microbatch_size
     )
+    grads, terms = jax.lax.psum(summed, sharding.DATA)
 
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     new_state = dataclasses.replace(
@@ -136,22 +137,25 @@ def _count_non_finite(
   return (each * counted).sum(dtype=jnp.int32)
 
 
-def make_predict_step(model, mesh: Mesh, *, chunk: int | None = None):
+def make_predict_step(
+    model, mesh: Mesh, *, microbatch_size: int | None = None
+):
   """Returns `predict(params, images) -> (patch scores, pixel scores)`.
 
   Images are uint8[batch, side, side, 3]; scores are probabilities of
   manipulation, f32[batch] and f32[batch, side, side], sharded like the images,
   or None where the network does not have that task.
-  `chunk` is as for training.
+  `microbatch_size` is as for training.
   """
-  chunk = microbatch.suited_to(mesh) if chunk is None else chunk
+  if microbatch_size is None:
+    microbatch_size = microbatch.default_size(mesh)
 
   def local_step(params, images):
     def predict(images):
       out = model.apply({'params': params}, images)
       return _score(out.patch_logits), _score(out.mask_logits)
 
-    return microbatch.map_over(predict, images, chunk)
+    return microbatch.map_over(predict, images, microbatch_size)
 
   mapped = jax.shard_map(
       local_step,
@@ -197,20 +201,22 @@ def make_eval_step(
     *,
     loss: Mapping | None = None,
     smooth_sigma: float = 1.0,
-    chunk: int | None = None,
+    microbatch_size: int | None = None,
 ):
   """Returns `step(params, totals, batch) -> totals`; donates `totals`.
 
   A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere. `loss` and `chunk` are as
-  for training; `smooth_sigma` is that of `postprocess.variants`.
+  patch in `Totals.pixels`. Padding counts nowhere. `loss` and
+  `microbatch_size` are as for training; `smooth_sigma` is that of
+  `postprocess.variants`.
   """
   weights = dict(loss or {})
-  chunk = microbatch.suited_to(mesh) if chunk is None else chunk
+  if microbatch_size is None:
+    microbatch_size = microbatch.default_size(mesh)
 
   def local_step(params, totals: totals_lib.Totals, batch):
     forward = lambda images: model.apply({'params': params}, images)
-    out = microbatch.map_over(forward, batch['image'], chunk)
+    out = microbatch.map_over(forward, batch['image'], microbatch_size)
     patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
     after = {}
     if pixel is not None:
