@@ -28,7 +28,7 @@ def small_config():
   return config
 
 
-def test_memory_of_a_step_is_bounded_by_its_chunks():
+def test_memory_of_a_step_is_bounded_by_its_microbatches():
   mesh = sharding.make_mesh(jax.devices()[:1])
   plan = lambda size, chunk: memory.plan(small_config(), mesh, size, chunk)
   few, many, whole = plan(16, 8), plan(64, 8), plan(64, 0)

@@ -129,7 +129,7 @@ def test_a_gpu_is_given_plain_convolutions(dtype):
 
 
 @pytest.mark.parametrize('size', [0, 1, 4, 5, 100])
-def test_chunks_change_neither_sums_nor_maps(size):
+def test_microbatches_change_neither_sums_nor_maps(size):
   x = np.arange(24.0, dtype=np.float32).reshape(12, 2)
   mesh = sharding.make_mesh(jax.devices()[:2])
 

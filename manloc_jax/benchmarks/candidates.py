@@ -54,9 +54,11 @@ def make_step(
   state = jax.device_put(state, sharding.replicated(mesh))
   batch = sharding.put_batch(workload.random_batch(config.batch_size), mesh)
   if mode == 'forward':
-    predict = steps.make_predict_step(model, mesh, chunk=chunk)
+    predict = steps.make_predict_step(model, mesh, microbatch_size=chunk)
     return repeat(lambda: predict(state.params, batch['image']))
-  step = steps.make_train_step(model, tx, mesh, loss=config.loss, chunk=chunk)
+  step = steps.make_train_step(
+      model, tx, mesh, loss=config.loss, microbatch_size=chunk
+  )
 
   def train():
     nonlocal state
@@ -108,7 +110,7 @@ def make_part(
   """
   mesh = start(config, precision)
   model = NETWORKS[network](**config.model)
-  chunk = microbatch.suited_to(mesh) if chunk is None else chunk
+  chunk = microbatch.default_size(mesh) if chunk is None else chunk
   images = workload.random_batch(config.batch_size)['image']
   params = model.init(jax.random.key(0), images[:1])['params']
   methods = {

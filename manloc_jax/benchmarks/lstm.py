@@ -70,7 +70,7 @@ def make_hoisted(config, mode: str, precision: str) -> candidates.Run:
       jax.random.normal(jax.random.key(1), shape),
       mesh=mesh,
       mode=mode,
-      chunk=microbatch.suited_to(mesh),
+      chunk=microbatch.default_size(mesh),
   )
 
 

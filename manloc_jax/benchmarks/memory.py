@@ -62,7 +62,9 @@ def plan(config, mesh, batch_size: int, chunk: int | None) -> dict[str, float]:
   batch = jax.eval_shape(
       lambda: jax.tree.map(jnp.asarray, workload.random_batch(batch_size))
   )
-  step = steps.make_train_step(model, tx, mesh, loss=config.loss, chunk=chunk)
+  step = steps.make_train_step(
+      model, tx, mesh, loss=config.loss, microbatch_size=chunk
+  )
   memory = step.lower(
       abstract(state, parallel.replicated(mesh)),
       abstract(batch, parallel.sharded(mesh)),
