@@ -4,8 +4,8 @@ r"""The paper's study: every system of Tables 1 to 4, on any dataset.
       --config.data.root=<folder with Au, Tp and Gt>
 
 The argument names a dataset's config and a row of a table. All rows of a
-dataset share its settings but for what SYSTEMS lists, so that a system is data
-and no network of its own. `manloc sweep` runs the whole study.
+dataset have its config but for what SYSTEMS lists, so that a system is data and
+no network class. `manloc sweep` runs the whole study.
 """
 
 import ml_collections
@@ -65,7 +65,7 @@ FINE_TUNED = {'coverage': 'nist'}
 def get_config(
     study: str = 'nist/j-conv-lstm-conv',
 ) -> ml_collections.ConfigDict:
-  """Returns the settings of one system on one dataset.
+  """Returns the config of one system on one dataset.
 
   Args:
     study: `<dataset>/<system>`: keys of DATASETS and SYSTEMS.

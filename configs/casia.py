@@ -3,9 +3,9 @@ r"""CASIA v1: joint patch classification and mask segmentation.
   python -m manloc_jax.main --config=configs/casia.py \
       --config.data.root=<folder with Au, Tp and Gt>
 
-Takes about 20 minutes on one CPU core. Scores with their spread over seeds,
-and the trials that led to these settings, are in the README, from
-manloc_jax/results/casia.json and casia_trials.json.
+Takes about 20 minutes on one CPU core. Scores with their standard deviation
+over seeds are in manloc_jax/results/casia.json, the trials that led to this
+config in manloc_jax/results/casia_trials.json; docs/results.md shows both.
 """
 
 import ml_collections
@@ -14,7 +14,7 @@ from configs import small
 
 
 def get_config() -> ml_collections.ConfigDict:
-  """Returns the settings for CASIA v1."""
+  """Returns the config for CASIA v1."""
   config = small.get_config()
   config.num_steps = 7000
   config.optim.learning_rate = 2e-3

@@ -16,7 +16,7 @@ from configs import default
 
 
 def get_config() -> ml_collections.ConfigDict:
-  """Returns the settings for COVERAGE."""
+  """Returns the config for COVERAGE."""
   config = default.get_config()
   config.data.name = 'coverage'
   config.train.init_from = 'runs/nist'

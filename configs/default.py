@@ -1,4 +1,4 @@
-"""Every setting, with the paper's choice or what stands in for it.
+"""Every field, with the paper's choice or what stands in for it.
 
 A config file imports this one and overrides; any field can be set on the
 command line as well, such as `--config.model.conv2_filters=4`. "Unstated"
@@ -11,7 +11,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
   """Returns J-Conv-LSTM-Conv as the paper describes it."""
   config = ml_collections.ConfigDict()
-  config.seed = 0  # Initialization and order; data.seed draws the patches.
+  config.seed = 0  # Initialization and order; data.seed samples the patches.
   # Row of the paper's tables; configs/ablation.py sets it with all it means.
   config.system = 'j-conv-lstm-conv'
   # Or a classical method, such as 'ela', or 'fusion': nothing is trained, and
@@ -32,7 +32,7 @@ def get_config() -> ml_collections.ConfigDict:
   train.init_from = ml_collections.config_dict.placeholder(str)
   train.symmetries = False  # Random flips and rotations by 90 degrees.
   train.log_every_steps = 50
-  train.eval_every_steps = 500  # Scores the validation part, and saves.
+  train.eval_every_steps = 500  # Scores the validation split, and saves.
   train.checkpoint_every_steps = 250  # Saves in between, for resuming.
   # Evaluations without a better pixel AUC until training stops; 0: never.
   train.patience_evals = 10  # Unstated.
@@ -91,7 +91,7 @@ def _loss() -> ml_collections.ConfigDict:
 
 
 def _optim() -> ml_collections.ConfigDict:
-  optim = ml_collections.ConfigDict()  # Adam; its settings are unstated.
+  optim = ml_collections.ConfigDict()  # Adam; its hyperparameters are unstated.
   optim.learning_rate = 1e-4
   optim.warmup_steps = 0
   optim.final_fraction = 1.0  # Of the learning rate, reached by a cosine.
@@ -106,7 +106,7 @@ def _data() -> ml_collections.ConfigDict:
   # Folder of the dataset as it was published.
   data.root = ml_collections.config_dict.placeholder(str)
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
-  data.seed = 0  # Draws the split and the patches.
+  data.seed = 0  # Of the split and of the patches.
   # By image as in section 4; or 'group', 'given', 'list'.
   data.split_rule = 'random'
   # File of the rule 'list', as `manloc split` writes it.
@@ -123,14 +123,14 @@ def _data() -> ml_collections.ConfigDict:
 
   # Section 4 describes the sampler in words only: its numbers are unstated.
   data.sampler = sampler = ml_collections.ConfigDict()
-  # Native windows, boxes around contours of the mask, and these boxes slid.
+  # Native windows, boxes around contours of the mask, and these boxes shifted.
   sampler.sources = ('window', 'box', 'slide')
   sampler.stride = 32  # Pixels between windows for training.
   sampler.test_stride = 64  # Pixels between windows for validation and test.
   sampler.box_per = 'component'  # Of the mask, or 'union' of all.
   sampler.min_area = 64.0  # Pixels in the outline of a region with a box.
   sampler.enlarge = 2.0  # Side of a box over side of its region.
-  sampler.slides = (0.25, 0.5)  # Shares of the box's side, in 4 directions.
+  sampler.slides = (0.25, 0.5)  # Fractions of the box's side, in 4 directions.
   sampler.label_rule = 'area'  # Or 'iou', 'coverage'.
   sampler.label_threshold = 0.125  # A patch above it is manipulated.
   sampler.neg_per_pos = 1.0  # Pristine patches per manipulated one; 0: all.

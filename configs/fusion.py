@@ -13,13 +13,13 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-  """Returns the settings with which the packaged weights were trained."""
+  """Returns the config with which the packaged weights were trained."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # Initialization and order.
   config.batch_size = 16  # Crops.
   config.crop = 32  # Blocks, the side of a crop.
   config.num_steps = 1500
-  config.eval_every_steps = 150  # Scores the validation part, and saves.
+  config.eval_every_steps = 150  # Scores the validation split, and saves.
   config.learning_rate = 2e-3  # At its height; it falls as a cosine.
   config.weight_decay = 0.02
   config.manipulated_weight = 2.0  # Of a manipulated block in the loss.

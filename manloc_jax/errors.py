@@ -19,8 +19,10 @@ def printable(message: str) -> str:
   Line breaks, control characters and bytes that are no text are escaped.
   """
   return ''.join(
-      one if one.isprintable() else one.encode('unicode_escape').decode()
-      for one in message
+      character
+      if character.isprintable()
+      else character.encode('unicode_escape').decode()
+      for character in message
   )
 
 
@@ -30,9 +32,9 @@ def is_disk_full(error: BaseException | None) -> bool:
   Libraries that write in the background raise errors of their own, with the
   system's only in their text or among their causes.
   """
-  seen = set()  # A chain of causes may be a ring.
-  while error is not None and id(error) not in seen:
-    seen.add(id(error))
+  visited = set()  # A chain of causes may be a ring.
+  while error is not None and id(error) not in visited:
+    visited.add(id(error))
     if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
       return True
     if 'No space left on device' in str(error):

@@ -1,4 +1,4 @@
-"""What a run is made of: its settings and its split of the images."""
+"""What a run is made of: its config and its split of the images."""
 
 from collections.abc import Mapping
 import json
@@ -46,20 +46,20 @@ def claim(
 
   Args:
     workdir: The run's folder.
-    config: Its settings, written as `config.json`.
+    config: Its config, written as `config.json`.
     split_digest: Names the images of train, val and test; written as
       `split.txt`. Images that come or go redraw the split, and a run scored on
       another one may have trained on its test images.
 
   Raises:
-    UserError: The folder belongs to a run of other settings or another split.
+    UserError: The folder belongs to a run of another config or another split.
   """
   path = pathlib.Path(workdir) / CONFIG
   if path.exists():
     check(workdir, config, split_digest)
     return
   path.parent.mkdir(parents=True, exist_ok=True)
-  # First, so that a run with settings always has it.
+  # First, so that a run with a config always has it.
   files.write_text(path.with_name(SPLIT), split_digest)
   files.write_text(path, config.to_json(indent=2))
 
@@ -67,13 +67,13 @@ def claim(
 def check(
     workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
-  """Checks that the run in `workdir` was made with these settings and images.
+  """Checks that the run in `workdir` is of this config and these images.
 
   The section `eval` may differ, for it moves no parameter, and so may the
   folders that the data lies in.
 
   Raises:
-    UserError: There is no run, or it is of other settings or another split.
+    UserError: There is no run, or it is of another config or another split.
   """
   ours, theirs = flatten(plain(config)), flatten(plain(read(workdir)))
   changed = sorted(
@@ -96,13 +96,13 @@ def check(
   )
   more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
   raise errors.UserError(
-      f'The run in {workdir!r} has other settings: {shown}{more}; choose'
+      f'The run in {workdir!r} has another config: {shown}{more}; choose'
       ' another --workdir, or delete that folder.'
   )
 
 
 def read(workdir: str) -> 'ml_collections.ConfigDict':
-  """Reads the settings of the run in `workdir`.
+  """Reads the config of the run in `workdir`.
 
   Raises:
     UserError: There is no run, or its `config.json` is damaged.
@@ -148,7 +148,7 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
-  """Returns settings as JSON holds them, without those of a machine.
+  """Returns a config as JSON holds it, without the fields of a machine.
 
   Those of a network do not name the method: runs of older versions do not.
   Those of other methods hold nothing that they do not depend on.

@@ -97,7 +97,7 @@ def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
   config.num_steps = config.eval_every_steps = 2
   train.train(config, str(tmp_path))
   config.seed = 1
-  with pytest.raises(errors.UserError, match='other settings: seed'):
+  with pytest.raises(errors.UserError, match='another config: seed'):
     train.train(config, str(tmp_path))
 
 

@@ -126,7 +126,7 @@ def test_too_few_patches_are_refused_before_loading(prepared):
 
 def test_a_part_larger_than_memory_is_refused(prepared, monkeypatch):
   patch = 64 * 64 * 4 + 4
-  memory = 10.5 * patch / device_dataset.MEMORY_SHARE  # Of each device.
+  memory = 10.5 * patch / device_dataset.MEMORY_FRACTION  # Of each device.
   monkeypatch.setattr(device_dataset, '_device_memory', lambda mesh: memory)
   with pytest.raises(
       errors.UserError,

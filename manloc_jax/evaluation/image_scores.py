@@ -138,7 +138,7 @@ def exact_auc(raw: np.ndarray, mask: np.ndarray) -> float:
 
 
 def save(path: pathlib.Path, scored: Scored) -> None:
-  """Writes what was found, whole or not at all."""
+  """Writes the scores of an image, whole or not at all."""
   with files.replacing(path) as temporary, temporary.open('wb') as file:
     np.savez(file, **dataclasses.asdict(scored))
 
@@ -147,8 +147,8 @@ def load(path: pathlib.Path) -> Scored | None:
   """Reads what `save` wrote; None if there is nothing that can be read."""
   try:
     with np.load(path, allow_pickle=False) as file:
-      found = {name: file[name] for name in file.files}
-    single = {k: v.item() for k, v in found.items() if not v.ndim}
-    return Scored(**{**found, **single})
+      arrays = {name: file[name] for name in file.files}
+    single = {k: v.item() for k, v in arrays.items() if not v.ndim}
+    return Scored(**{**arrays, **single})
   except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
     return None

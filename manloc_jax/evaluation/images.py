@@ -1,6 +1,6 @@
 """Whole images at native resolution to numbers: networks and classical methods.
 
-The protocol `whole image`: the manipulated images of a part, each pixel once,
+The protocol `whole image`: the manipulated images of a split, each pixel once,
 at the scores that `manloc localize` gives. Where a method is not applicable its
 map is constant, and the image counts all the same. No map is turned around: an
 area below one half stays there. Scores are named as those of patches are.
@@ -46,7 +46,7 @@ def evaluate(
   another config or detector stay.
 
   Args:
-    config: Settings; those of `eval.splits` that are in
+    config: The config; those of `eval.splits` that are in
       `manifest.WHOLE_IMAGES`, or else `test_images`, are scored.
     prepared: The prepared set, whose images are read from `data.root`.
     workdir: The run's folder; `results/<split>.json` is written there.
@@ -54,7 +54,7 @@ def evaluate(
     workers: Processes of a classical method; one per core by default.
 
   Returns:
-    The JSON files; those of the same detector, images, settings and versions
+    The JSON files; those of the same detector, images, config and versions
     are left as they are.
 
   Raises:
@@ -62,8 +62,8 @@ def evaluate(
   """
   provenance = _provenance(config, prepared, detector)
   results = pathlib.Path(workdir) / 'results'
-  parts = manifest.WHOLE_IMAGES
-  asked = [split for split in config.eval.splits if split in parts]
+  whole = manifest.WHOLE_IMAGES
+  asked = [split for split in config.eval.splits if split in whole]
   written = [results / f'{split}.json' for split in asked or ['test_images']]
   if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
@@ -72,18 +72,18 @@ def evaluate(
   if not detector.runs_in_workers:
     workers = 1  # The devices are in this process.
   count = functools.partial(
-      _score_part, config, prepared, detector, kept, workers
+      _score_split, config, prepared, detector, kept, workers
   )
   _, validation = count('val')
   bins, pooled = _pooled(validation)
   edge = int(bins[histogram.f1_curve(pooled).argmax()])
   for path in written:
-    records, found = count(parts[path.stem])
+    records, scored = count(whole[path.stem])
     result = {
         'split': path.stem,
         'protocol': PROTOCOL,
-        **_result(records, found, edge, detector.is_probability),
-        'data': prepared.facts(parts[path.stem]),
+        **_result(records, scored, edge, detector.is_probability),
+        'data': prepared.facts(whole[path.stem]),
         'training': {},
         **provenance,
     }
@@ -111,114 +111,114 @@ def _provenance(
   }
 
 
-def _score_part(
+def _score_split(
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
     detector: localizer_lib.Localizer,
     kept: pathlib.Path,
     workers: int | None,
-    part: str,
+    split: str,
 ) -> tuple[list[spec.Record], list[image_scores.Scored]]:
-  """Scores the images of a part that have a mask, in their order.
+  """Scores the images of a split that have a mask, in their order.
 
   Args:
-    config: Settings.
+    config: The config.
     prepared: The prepared set.
     detector: What makes the maps.
-    kept: Folder for what is found in each image.
+    kept: Folder for the scores of each image.
     workers: Processes.
-    part: `val` or `test`.
+    split: `val` or `test`.
   """
   records = [
       record
-      for record in prepared.records(part, config.data.root)
+      for record in prepared.records(split, config.data.root)
       if record.mask is not None
   ]
   if not records:
     raise spec.DataError(
-        f'{prepared.folder} has no image with a mask in its split {part!r};'
+        f'{prepared.folder} has no image with a mask in its split {split!r};'
         ' prepare a set with manipulated images in validation and test.'
     )
-  paths = [kept / f'{part}-{i}.npz' for i in range(len(records))]
-  found = [image_scores.load(path) for path in paths]
-  missing = [i for i, one in enumerate(found) if one is None]
-  one = functools.partial(
+  paths = [kept / f'{split}-{i}.npz' for i in range(len(records))]
+  scored = [image_scores.load(path) for path in paths]
+  missing = [i for i, known in enumerate(scored) if known is None]
+  score = functools.partial(
       image_scores.score, job=prepared.job, detector=detector
   )
   if missing:
     with worker_pool.ordered_map(workers) as run:
-      scored = run(one, [records[i] for i in missing])
-      shown = _shown(part, scored, missing)
+      fresh = run(score, [records[i] for i in missing])
+      shown = _shown(split, fresh, missing)
       for i, result in zip(missing, shown, strict=True):
         image_scores.save(paths[i], result)
-        found[i] = result
-  return records, [one for one in found if one is not None]
+        scored[i] = result
+  return records, [known for known in scored if known is not None]
 
 
-def _shown(part: str, scored: Iterable, missing: list[int]) -> Iterator:
+def _shown(split: str, scored: Iterable, missing: list[int]) -> Iterator:
   # Without a terminal (`None`) a bar would fill the log.
   return tqdm.tqdm(
-      scored, f'{part} images', len(missing), unit='image', disable=None
+      scored, f'{split} images', len(missing), unit='image', disable=None
   )
 
 
 def _pooled(
-    found: Iterable[image_scores.Scored],
+    scored: Iterable[image_scores.Scored],
 ) -> tuple[np.ndarray, np.ndarray]:
   """Adds up histograms: bins that hold pixels, i32[n], and i64[2, n]."""
   total = np.zeros((2, image_scores.BINS), np.int64)
-  for one in found:
-    total[:, one.bins] += one.counts
+  for image in scored:
+    total[:, image.bins] += image.counts
   bins = np.flatnonzero(total.any(axis=0))
   return bins, total[:, bins]
 
 
 def _result(
     records: list[spec.Record],
-    found: list[image_scores.Scored],
+    scored: list[image_scores.Scored],
     edge: int,
     is_probability: bool,
 ) -> dict[str, Any]:
-  """What a result file says of the images of a part.
+  """What a result file says of the images of a split.
 
   Args:
     records: The images.
-    found: What is known of each.
+    scored: What is known of each.
     edge: Bin from which on F1 is best on validation.
     is_probability: Whether scores at the threshold 0.5 mean anything.
   """
-  bins, pooled = _pooled(found)
+  bins, pooled = _pooled(scored)
   negatives, positives = pooled.sum(axis=1)
-  aucs = [one.auc for one in found]
+  aucs = [image.auc for image in scored]
   half = int(np.searchsorted(bins, _HALF)) if is_probability else None
-  scores = summary.pixel_scores(pooled, half, aucs, _f1s_at_half(found))
+  scores = summary.pixel_scores(pooled, half, aucs, _f1s_at_half(scored))
   at_edge = histogram.at_edge(pooled, int(np.searchsorted(bins, edge)))
   scores['pixel_f1_at_val_threshold_pooled'] = at_edge['f1']
-  applicable = [one for one in found if not one.reason]
+  applicable = [image for image in scored if not image.reason]
   return {
       'scores': scores,
       'trivial': summary.trivial_scores('pixel', negatives, positives),
       'counts': {
-          'images': len(found),
+          'images': len(scored),
           'images_of_both_classes': sum(
-              bool(one.counts.any(axis=1).all()) for one in found
+              bool(image.counts.any(axis=1).all()) for image in scored
           ),
           'pixels_pristine': int(negatives),
           'pixels_manipulated': int(positives),
       },
       'not_applicable': {
-          'images': len(found) - len(applicable),
+          'images': len(scored) - len(applicable),
           'scored_as': 'constant map',
-          'reasons': [one.reason for one in found if one.reason],
+          'reasons': [image.reason for image in scored if image.reason],
       },
       # The first image of a process waits for imports and compilation.
       'seconds_per_megapixel': _median(
-          [1e6 * one.seconds / one.pixels for one in applicable]
+          [1e6 * image.seconds / image.pixels for image in applicable]
       ),
       'by_manipulation': summary.by_manipulation(
           [record.manipulation for record in records],
           aucs,
-          lambda indices: _pooled(found[i] for i in indices)[1],
+          lambda indices: _pooled(scored[i] for i in indices)[1],
       ),
       'auc_bound': {'pixel_pooled': histogram.auc_bound(pooled)},
       'roc': {'pixel': summary.thinned(histogram.roc(pooled))},
@@ -226,12 +226,13 @@ def _result(
   }
 
 
-def _f1s_at_half(found: Iterable[image_scores.Scored]) -> list[float]:
+def _f1s_at_half(scored: Iterable[image_scores.Scored]) -> list[float]:
   """Returns F1 at 0.5 of each image with manipulated pixels."""
+  manipulated = [image for image in scored if image.counts[1].any()]
+  edges = [int(np.searchsorted(x.bins, _HALF)) for x in manipulated]
   return [
-      histogram.at_edge(one.counts, int(np.searchsorted(one.bins, _HALF)))['f1']
-      for one in found
-      if one.counts[1].any()
+      histogram.at_edge(image.counts, edge)['f1']
+      for image, edge in zip(manipulated, edges, strict=True)
   ]
 
 

@@ -36,7 +36,7 @@ def evaluate(
   Whole images are left to `whole_images`.
 
   Args:
-    config: The run's settings.
+    config: The run's config.
     prepared: The prepared set.
     workdir: The run's folder; `results/<split>.json` and
       `results/examples.npz`, a few images for pictures, are written there.
@@ -120,9 +120,9 @@ def split_scores(
     tasks: What the network does; the rest is left out.
     kinds: Manipulation of each image of the split.
     prior: f64[side, side], the mean training mask.
-    edge: The bin edge with the best F1 on the validation part.
+    edge: The bin edge with the best F1 on the validation split.
   """
-  found: dict[str, Any] = {
+  result: dict[str, Any] = {
       'scores': summary.network(totals, tasks),
       'trivial': summary.trivial(totals, prior),
       'counts': summary.counts(totals),
@@ -132,27 +132,27 @@ def split_scores(
   }
   if models.PATCH in tasks:
     patches = np.asarray(totals.patches[0])
-    found['auc_bound']['patch'] = histogram.auc_bound(patches)
-    found['roc']['patch'] = summary.thinned(histogram.roc(patches))
+    result['auc_bound']['patch'] = histogram.auc_bound(patches)
+    result['roc']['patch'] = summary.thinned(histogram.roc(patches))
   if models.MASK in tasks:
     images = np.asarray(totals.pixels)
     pixels = images.sum(axis=0, dtype=np.int64)
     at_edge = float(histogram.f1_curve(pixels)[edge])
-    found['scores']['pixel_f1_at_val_threshold_pooled'] = at_edge
-    found['val_threshold'] = edge / pixels.shape[1]
-    found['by_manipulation'] = summary.by_manipulation(
+    result['scores']['pixel_f1_at_val_threshold_pooled'] = at_edge
+    result['val_threshold'] = edge / pixels.shape[1]
+    result['by_manipulation'] = summary.by_manipulation(
         kinds,
         [histogram.auc(counts) for counts in images],
         lambda indices: images[indices].sum(axis=0, dtype=np.int64),
     )
-    found['postprocessed'] = summary.postprocessed(totals)
-    found['auc_bound']['pixel_pooled'] = histogram.auc_bound(pixels)
-    found['roc']['pixel'] = summary.thinned(histogram.roc(pixels))
-  return found
+    result['postprocessed'] = summary.postprocessed(totals)
+    result['auc_bound']['pixel_pooled'] = histogram.auc_bound(pixels)
+    result['roc']['pixel'] = summary.thinned(histogram.roc(pixels))
+  return result
 
 
 def _rates(workdir: str) -> dict[str, float]:
-  """Median speed of training, and the share of it spent waiting for input."""
+  """Median speed of training, and the fraction of it spent on waiting."""
   lines = [x for x in metric_writer.read(workdir) if 'patches_per_s' in x]
   keys = ('patches_per_s', 'input_wait_share')
   return {

@@ -25,7 +25,7 @@ def save(
 ) -> None:
   """Scores a few images of a split of non-overlapping windows.
 
-  The images are spread evenly over the split, not picked by their scores.
+  The images are chosen evenly over the split, not picked by their scores.
 
   Args:
     path: The `.npz` to write: arrays `<index>/image` uint8[h, w, 3],
@@ -41,7 +41,7 @@ def save(
   total = len(prepared.image_ids(split))
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   predict = steps.make_predict_step(model, mesh)
-  found: dict[int, list] = {index: [] for index in sorted(chosen)}
+  by_image: dict[int, list] = {index: [] for index in sorted(chosen)}
   for batch in backend.eval_batches(prepared, split, batch_size=batch_size):
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
@@ -49,14 +49,14 @@ def save(
     _, score = predict(params, sharding.put_batch(batch['image'], mesh))
     score = np.asarray(score)
     for i in np.flatnonzero(wanted):
-      found[int(batch['image_index'][i])].append((
+      by_image[int(batch['image_index'][i])].append((
           tuple(batch['box'][i, :2]),
           batch['image'][i],
           batch['mask'][i],
           score[i],
       ))
   arrays: dict[str, Any] = {}
-  for index, patches in found.items():
+  for index, patches in by_image.items():
     for key, whole in _assemble(patches).items():
       arrays[f'{index}/{key}'] = whole
   with files.replacing(path) as temporary, temporary.open('wb') as file:

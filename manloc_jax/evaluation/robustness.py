@@ -20,6 +20,7 @@ from manloc_jax.data import degrade
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import degraded_windows
+from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.metrics import thresholds
@@ -53,7 +54,7 @@ def robustness(
   images each.
 
   Args:
-    config: The run's settings.
+    config: The run's config.
     prepared: The prepared set.
     workdir: The run's folder.
     mesh: Devices.
@@ -61,7 +62,7 @@ def robustness(
 
   Returns:
     The JSON file, written after each level. Levels that it holds for the same
-    checkpoint, settings and versions are not scored again.
+    checkpoint, config and versions are not scored again.
 
   Raises:
     UserError: There is no checkpoint, or images have changed or gone.
@@ -70,7 +71,7 @@ def robustness(
   provenance = _provenance(config, prepared, run.step)
   path = pathlib.Path(workdir) / FILE
   result = _begin(path, provenance)
-  done = {(one['series'], one['level']) for one in result['levels']}
+  done = {(row['series'], row['level']) for row in result['levels']}
   missing = [level for level in LEVELS if level not in done]
   if not missing:
     return path
@@ -85,7 +86,8 @@ def robustness(
       ) as bar,
   ):
     for series, level in missing:
-      bar.set_description(f'{series} {level}' if series else 'undegraded')
+      name = f'{series} {level}' if series else 'undegraded'
+      bar.set_description(name)
       cut = functools.partial(
           degraded_windows.cut,
           job=prepared.job,
@@ -93,11 +95,11 @@ def robustness(
           level=level or 0,
       )
       windowless: list[str] = []
-      found = _watched(each(cut, records), records, bar, windowless)
+      cuts = _watched(each(cut, records), records, bar, windowless)
       result['levels'].append({
           'series': series,
           'level': level,
-          **score(found, f'{series} {level}' if series else 'undegraded'),
+          **score(cuts, name),
           'images_without_windows': windowless,
       })
       files.write_json(path, result)
@@ -124,17 +126,20 @@ def _begin(path: pathlib.Path, provenance: dict[str, Any]) -> dict[str, Any]:
   if provenance_lib.is_current(path, provenance):
     return json.loads(path.read_text())
   series = {
-      name: {'title': one.title, 'unit': one.unit}
-      for name, one in degrade.SERIES.items()
+      name: {'title': series.title, 'unit': series.unit}
+      for name, series in degrade.SERIES.items()
   }
   return {**provenance, 'series': series, 'levels': []}
 
 
 def _watched(
-    found: Iterable, records: list[spec.Record], bar, windowless: list[str]
-) -> Iterator:
+    cuts: Iterable[patches.Cut],
+    records: list[spec.Record],
+    bar: tqdm.tqdm,
+    windowless: list[str],
+) -> Iterator[patches.Cut]:
   """Passes windows on; notes images that have none and moves the bar."""
-  for record, windows in zip(records, found, strict=True):
+  for record, windows in zip(records, cuts, strict=True):
     if not windows:
       windowless.append(record.image_id)
     bar.update()
@@ -148,8 +153,8 @@ def _make_scorer(
     run: checkpoint.Run,
     mesh,
     records: list[spec.Record],
-) -> Callable[[Iterable, str], dict[str, Any]]:
-  """Returns `score(found, name) -> scores`, of the windows of each image.
+) -> Callable[[Iterable[patches.Cut], str], dict[str, Any]]:
+  """Returns `score(cuts, name) -> scores`, of the windows of each image.
 
   `name` says how the images were degraded, for errors.
   """
@@ -167,9 +172,9 @@ def _make_scorer(
   kinds = [record.manipulation for record in records]
   index, processes = jax.process_index(), jax.process_count()
 
-  def score(found: Iterable, name: str) -> dict[str, Any]:
+  def score(cuts: Iterable[patches.Cut], name: str) -> dict[str, Any]:
     batches = degraded_windows.batches(
-        found,
+        cuts,
         batch_size=config.eval.batch_size // processes,
         process=(index, processes),
     )

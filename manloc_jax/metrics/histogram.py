@@ -145,7 +145,7 @@ def f1_curve(counts: np.ndarray) -> np.ndarray:
 
 
 def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
-  """What scores that look at nothing reach on the same rows.
+  """What constant and random scores reach on the same rows.
 
   Args:
     positives: Number of manipulated patches or pixels.

@@ -15,7 +15,7 @@ _REMEDY = (
 
 @struct.dataclass
 class Totals:
-  """Sums over the patches seen so far, one share per device.
+  """Sums over the patches so far, a shard of the sums per device.
 
   Classes are counted for a task that the network does not have, too, with all
   scores in the lowest bin: the trivial baselines stand on these counts.

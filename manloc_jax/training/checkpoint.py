@@ -1,4 +1,4 @@
-"""Checkpoints: save, resume, and one door for analysis."""
+"""Checkpoints: save, resume, and the loading of runs for analysis."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -62,7 +62,7 @@ def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
           keep.BestN(get_metric_fn=_score, n=1),
       ]),
       # Also makes orbax write the scores down: a resumed run must know them
-      # to let go of older checkpoints.
+      # to delete older checkpoints.
       best_fn=_score,
       cleanup_tmp_directories=True,
   )
@@ -195,7 +195,7 @@ class Run:
   """A trained network, ready for analysis.
 
   Attributes:
-    config: The run's settings.
+    config: The run's config.
     params: Its parameters, on the first device.
     step: The step they were saved at.
     apply: `apply(params, images uint8[b, 64, 64, 3]) -> models.Outputs`.
@@ -212,7 +212,7 @@ def load(workdir: str, step: int | None = None) -> Run:
 
   Args:
     workdir: The run's folder.
-    step: Which checkpoint; by default the best on the validation part.
+    step: Which checkpoint; by default the best on the validation split.
 
   Returns:
     The run; its parameters lie on this machine's first device, whatever

@@ -1,6 +1,6 @@
 """Training patches in device memory: order and batches without the host.
 
-Each device holds one block of the patches and draws its share of a batch from
+Each device holds one block of the patches and gathers its shard of a batch from
 it, so that no pixel travels between devices, or from the host, at a step.
 """
 
@@ -22,8 +22,8 @@ from manloc_jax.training import sharding
 
 FIELDS = ('image', 'mask', 'label')
 # Of a device's memory; the network, its gradients and maps need the rest.
-MEMORY_SHARE = 0.75
-# Stream of the seed; `state.create` takes 0 and 1.
+MEMORY_FRACTION = 0.75
+# Random stream of the seed; `state.create` takes 0 and 1.
 _ORDER = 2
 
 Batch = dict[str, jax.Array]
@@ -38,17 +38,17 @@ def train_batches(
     seed: int,
     start_step: int = 0,
 ) -> Iterator[Batch]:
-  """Loads a part at once and returns shuffled batches for ever.
+  """Loads a split at once and returns shuffled batches for ever.
 
   The order is a function of the seed, the epoch and the number of devices, so
-  that a stream started at step n is the uninterrupted one from step n on. An
+  that batches from step n on are those of an uninterrupted run. An
   epoch ends with its last full batch: the rest, different patches in each
   epoch, is dropped.
 
   Args:
     prepared: The prepared set, of arrays.
     mesh: Devices.
-    split: The part.
+    split: The split.
     batch_size: Patches over all devices.
     seed: Fixes the order.
     start_step: Batches to skip.
@@ -60,24 +60,24 @@ def train_batches(
 
   Raises:
     DataError: There are too few patches, or a file is damaged.
-    UserError: The part does not fit into the devices' memory.
+    UserError: The split does not fit into the devices' memory.
   """
   processes = jax.process_count()
   steps = prepared.epoch_steps(split, batch_size // processes, processes)
-  part = arrays.load(prepared, split)
-  part = {name: part[name] for name in FIELDS}
-  _check_memory(part, mesh, f'The split {split} of {prepared.folder}')
-  total = len(part['label'])
-  on_devices = {name: _put(array, mesh) for name, array in part.items()}
+  stored = arrays.load(prepared, split)
+  fields = {name: stored[name] for name in FIELDS}
+  _check_memory(fields, mesh, f'The split {split} of {prepared.folder}')
+  total = len(fields['label'])
+  on_devices = {name: _put(array, mesh) for name, array in fields.items()}
   shuffle = _make_shuffle(mesh, total, seed)
-  draw = _make_draw(mesh, batch_size)
+  gather = _make_gather(mesh, batch_size)
 
   def batches():
     for step in itertools.count(start_step):
-      epoch, place = divmod(step, steps)
-      if place == 0 or step == start_step:
+      epoch, epoch_step = divmod(step, steps)
+      if epoch_step == 0 or step == start_step:
         order = shuffle(epoch)
-      yield draw(on_devices, order, place)
+      yield gather(on_devices, order, epoch_step)
 
   return batches()
 
@@ -106,8 +106,8 @@ def _make_shuffle(mesh: Mesh, total: int, seed: int):
     key = jax.random.fold_in(jax.random.key(seed), _ORDER)
     key = jax.random.fold_in(jax.random.fold_in(key, epoch), device)
     order = jax.random.permutation(key, rows)
-    # As `np.array_split` deals rows out. What fills up comes last, where no
-    # epoch gets to: every device has as many rows as it needs.
+    # As `np.array_split` cuts rows. Padding comes last, where no epoch gets to:
+    # every device has as many rows as it needs.
     own = total // mesh.size + (device < total % mesh.size)
     return order[jnp.argsort(order >= own)]
 
@@ -118,18 +118,18 @@ def _make_shuffle(mesh: Mesh, total: int, seed: int):
   )
 
 
-def _make_draw(mesh: Mesh, batch_size: int):
-  """Returns `draw(part, order, place)`: the batch at a place of an epoch."""
+def _make_gather(mesh: Mesh, batch_size: int):
+  """Returns `gather(fields, order, epoch_step)`: a batch of an epoch."""
   size = batch_size // mesh.size
 
-  def local_draw(part, order, place):
-    rows = jax.lax.dynamic_slice_in_dim(order, place * size, size)
-    batch = {name: array[rows] for name, array in part.items()}
+  def local_gather(fields, order, epoch_step):
+    rows = jax.lax.dynamic_slice_in_dim(order, epoch_step * size, size)
+    batch = {name: array[rows] for name, array in fields.items()}
     return {**batch, 'weight': jnp.ones(size, jnp.float32)}
 
   return jax.jit(
       jax.shard_map(
-          local_draw,
+          local_gather,
           mesh=mesh,
           in_specs=(P(sharding.DATA), P(sharding.DATA), P()),
           out_specs=P(sharding.DATA),
@@ -138,13 +138,13 @@ def _make_draw(mesh: Mesh, batch_size: int):
 
 
 def _check_memory(
-    part: dict[str, np.ndarray], mesh: Mesh, name: str
+    fields: dict[str, np.ndarray], mesh: Mesh, name: str
 ) -> None:
-  """Raises UserError unless a part fits into the devices' memory."""
-  total = len(part['label'])
-  bytes_each = sum(array[:1].nbytes for array in part.values())
+  """Raises UserError unless a split fits into the devices' memory."""
+  total = len(fields['label'])
+  bytes_each = sum(array[:1].nbytes for array in fields.values())
   rows = -(-total // mesh.size)
-  room = int(MEMORY_SHARE * _device_memory(mesh))
+  room = int(MEMORY_FRACTION * _device_memory(mesh))
   if rows * bytes_each > room:
     raise errors.UserError(
         f'{name} has {total} patches, {rows * bytes_each / 1e9:.2f} GB on each'

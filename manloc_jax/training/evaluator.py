@@ -90,8 +90,8 @@ def mean_mask(
   """Returns the mean mask of a split, f64[side, side]."""
   total, count = 0.0, 0
   for batch in backend.eval_batches(prepared, split, batch_size=256):
-    seen = batch['mask'][batch['weight'] > 0]
-    total, count = total + seen.sum(axis=0, dtype=np.int64), count + len(seen)
+    masks = batch['mask'][batch['weight'] > 0]
+    total, count = total + masks.sum(axis=0, dtype=np.int64), count + len(masks)
   return np.asarray(total / max(count, 1), np.float64)
 
 

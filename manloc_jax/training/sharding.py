@@ -85,7 +85,7 @@ def sharded(mesh: Mesh) -> NamedSharding:
 
 
 def put_batch(batch: Any, mesh: Mesh) -> Any:
-  """Makes global arrays of this process's share of a batch of NumPy arrays."""
+  """Makes global arrays of this process's shard of a batch of NumPy arrays."""
   sharding = sharded(mesh)
   return jax.tree.map(
       lambda x: jax.make_array_from_process_local_data(sharding, x), batch

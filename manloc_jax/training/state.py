@@ -33,7 +33,7 @@ def make_optimizer(
     learning_rate: Peak, reached after the warm-up.
     num_steps: Updates in all; the schedule ends there.
     warmup_steps: Updates of linear growth from zero.
-    final_fraction: The last learning rate as a share of the peak, reached by
+    final_fraction: The last learning rate as a fraction of the peak, reached by
       a half cosine; 1 keeps it constant.
     clip_norm: Largest global norm of a gradient; 0 does not clip.
     weight_decay: Decoupled decay of the kernels (AdamW); 0 is plain Adam.

@@ -1,6 +1,6 @@
 """One training, evaluation or prediction step, mapped over the devices.
 
-Each step is written for one device's share of the batch; what crosses devices
+Each step is written for one device's shard of the batch; what crosses devices
 is a visible `psum`.
 """
 
@@ -100,12 +100,12 @@ def make_train_step(
 
 
 def _make_loss(model, loss: Mapping):
-  """Returns `f(params, batch, total, key) -> (loss, terms)` of a share.
+  """Returns `f(params, batch, total, key) -> (loss, terms)` of a microbatch.
 
   `total` is the sum of the weights of the whole batch.
   """
 
-  def share(params, batch, total, key):
+  def objective(params, batch, total, key):
     out = model.apply(
         {'params': params}, batch['image'], train=True, rngs={'dropout': key}
     )
@@ -119,7 +119,7 @@ def _make_loss(model, loss: Mapping):
     terms = {k: (v * batch['weight']).sum() / total for k, v in terms.items()}
     return terms['total'], terms
 
-  return share
+  return objective
 
 
 def _score(logits: jax.Array | None) -> jax.Array | None:
@@ -173,7 +173,7 @@ def make_zero_totals(
     side: int,
     tasks: tuple[str, ...] = models.TASKS,
 ):
-  """Returns `zeros(images) -> Totals`: empty sums, a share on each device."""
+  """Returns `zeros(images) -> Totals`: a set of empty sums on each device."""
   n = mesh.size
 
   def zeros(images: int) -> totals_lib.Totals:

@@ -48,7 +48,7 @@ def train(
   unbroken run on the same machine and device count.
 
   Args:
-    config: All settings.
+    config: The config.
     prepared: The prepared set.
     workdir: The run's folder.
     mesh: Devices.
@@ -58,7 +58,8 @@ def train(
     Whether training has ended; false if the cluster asked it to leave.
 
   Raises:
-    UserError: Settings do not fit, the network is dead, or it diverges.
+    UserError: The config does not fit, conv2 is zero everywhere, or the
+      training diverges.
   """
   stages = stages or startup_timer.Stages('restore')
   sharding.check_batch_size(config.batch_size, mesh)
@@ -103,12 +104,14 @@ def train(
         if evaluated:
           with meter.paused():
             totals = count(state.params, 'val', f'The network at step {step}')
-          found = summary.network(totals, model.tasks)
-          shown = {**summary.objective(totals), **found}
-          writer.write(step, {f'val_{k}': v for k, v in shown.items()})
-          meter.note(f'val {selection} {found[selection]:.3f}')
-          progress.add(step, found[selection])
-          progress.done = last or _is_stale(progress, config.train)
+          scores = summary.network(totals, model.tasks)
+          logged = {**summary.objective(totals), **scores}
+          writer.write(step, {f'val_{k}': v for k, v in logged.items()})
+          meter.note(f'val {selection} {scores[selection]:.3f}')
+          progress.add(step, scores[selection])
+          progress.done = last or _is_stale(
+              progress, config.train.patience_evals
+          )
         checkpoint.save(manager, step, state, progress, force=evaluated)
         if progress.done:
           break
@@ -123,11 +126,11 @@ def _start(config, model, tx, mesh, manager):
   """Returns the state to go on from and what else the run remembers."""
   fresh = _new_state(model, tx, mesh, config.seed)
   if config.train.init_from and manager.latest_step() is None:
-    source = checkpoint.load(config.train.init_from)
+    trained = checkpoint.load(config.train.init_from)
     models.check_shapes(
-        source.params, fresh.params, f'The run in {config.train.init_from!r}'
+        trained.params, fresh.params, f'The run in {config.train.init_from!r}'
     )
-    params = jax.device_put(source.params, sharding.replicated(mesh))
+    params = jax.device_put(trained.params, sharding.replicated(mesh))
     fresh = dataclasses.replace(fresh, params=params)
   return checkpoint.restore_or(manager, fresh)
 
@@ -202,15 +205,14 @@ def _tell_start(stages: startup_timer.Stages, scalars) -> None:
 def _read(
     scalars, step: int, schedule, meter: progress_lib.Meter
 ) -> dict[str, float]:
-  """Fetches what an update says of itself; refuses to go on without sense."""
-  found = {f'train_{k}': float(v) for k, v in scalars.items()}
-  progress_lib.check_finite(found['train_total'], step, _REMEDY)
-  rates = meter.read(step, found['train_total'])
-  return {**found, 'learning_rate': float(schedule(step - 1)), **rates}
+  """Fetches the scalars of an update; refuses to go on after a divergence."""
+  terms = {f'train_{k}': float(v) for k, v in scalars.items()}
+  progress_lib.check_finite(terms['train_total'], step, _REMEDY)
+  rates = meter.read(step, terms['train_total'])
+  return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
 
 
-def _is_stale(progress: checkpoint.Progress, settings) -> bool:
-  patience = settings.patience_evals
+def _is_stale(progress: checkpoint.Progress, patience: int) -> bool:
   return bool(patience) and progress.evaluations_since_best >= patience
 
 

@@ -12,7 +12,7 @@ from manloc_jax.data.storage import records
 from manloc_jax.data.storage import tensorflow_files
 from manloc_jax.data.storage.tensorflow_files import tf
 
-# Records of the shuffle buffer, about 1.1 GB when full. A part that fits is
+# Records of the shuffle buffer, about 1.1 GB when full. A split that fits is
 # shuffled as a whole; images of a larger one lie in random order on disk.
 SHUFFLE_RECORDS = 65_536
 
@@ -30,8 +30,8 @@ def train_batches(
 ) -> Iterator[Batch]:
   """Yields shuffled batches for ever.
 
-  The order is a function of the seed and the epoch alone, so a stream started
-  at step n is the uninterrupted one from step n on. An epoch ends with its
+  The order is a function of the seed and the epoch alone, so batches from
+  step n on are those of an uninterrupted run. An epoch ends with its
   last full batch: the rest, different patches in each epoch, is dropped.
 
   Args:
@@ -40,7 +40,7 @@ def train_batches(
     batch_size: Patches per batch of this process.
     seed: Fixes the order.
     start_step: Batches to skip; those of earlier epochs are not read.
-    process: `(index, count)` of this process, which reads its own share.
+    process: `(index, count)` of this process, which reads its own shard.
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`
@@ -92,7 +92,7 @@ def eval_batches(
     prepared: The prepared set, of shards.
     split: The split.
     batch_size: Patches per batch of this process.
-    process: `(index, count)` of this process, which reads its own share.
+    process: `(index, count)` of this process, which reads its own shard.
 
   Yields:
     As `train_batches`, and `image_index` int32[batch], `source` int32[batch]
@@ -105,7 +105,7 @@ def eval_batches(
   index, processes = process
   total = prepared.count(split)
   own = len(range(index, total, processes))
-  # Process 0 has the largest share; all fill up to it.
+  # Process 0 has the largest shard; all fill up to it.
   longest = len(range(0, total, processes))
   padding = -(-longest // batch_size) * batch_size - own
   ds = tf.data.TFRecordDataset(_paths(prepared, split))
@@ -148,7 +148,7 @@ def _iterate(
   try:
     yield from ds.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
   except failure as error:
-    found = records.damage(prepared, split, error)
-    if found is error:
+    cause = records.damage(prepared, split, error)
+    if cause is error:
       raise
-    raise found from error
+    raise cause from error

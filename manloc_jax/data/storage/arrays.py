@@ -1,4 +1,4 @@
-"""The array format: one NumPy file per field and part, no TensorFlow.
+"""The array format: one NumPy file per field and split, no TensorFlow.
 
 Rows lie in the order in which they were prepared; `manifest.json` beside the
 files says how they were made and what is in them.
@@ -27,7 +27,7 @@ FIELDS: dict[str, tuple[tuple[int, ...], np.dtype]] = {
 
 
 class SplitWriter:
-  """Writes one part, row by row, so that memory does not grow with it.
+  """Writes one split, row by row, so that memory does not grow with it.
 
   A context manager; `shards` describes what was written once it is closed.
   """
@@ -91,14 +91,14 @@ class SplitWriter:
 def load(
     prepared: prepared_set.PreparedSet, split: str
 ) -> dict[str, np.ndarray]:
-  """Opens the arrays of a part; rows are read from disk when they are used.
+  """Opens the arrays of a split; rows are read from disk when they are used.
 
   Returns:
     `image` uint8[n, 64, 64, 3], `mask` uint8[n, 64, 64], `label`,
     `image_index` and `source` int32[n], `box` int32[n, 4].
 
   Raises:
-    DataError: There is no such part, or a file is missing or damaged.
+    DataError: There is no such split, or a file is missing or damaged.
   """
   count = prepared.count(split)
   paths = prepared.shard_paths(split)
@@ -132,7 +132,7 @@ def eval_batches(
   arrays = load(prepared, split)
   total = len(arrays['label'])
   own = range(index, total, processes)
-  # Process 0 has the largest share; all yield as many batches as it does.
+  # Process 0 has the largest shard; all yield as many batches as it does.
   longest = len(range(0, total, processes))
   for start in range(0, longest, batch_size):
     rows = own[start : start + batch_size]

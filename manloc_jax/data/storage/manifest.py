@@ -16,7 +16,7 @@ from manloc_jax.data.sampling import extract
 from manloc_jax.data.splits import splits
 
 FILE = 'manifest.json'
-# Whole images as splits of an evaluation, and the parts they are of.
+# Whole images as splits of an evaluation, and the splits they are of.
 WHOLE_IMAGES = {'val_images': 'val', 'test_images': 'test'}
 # Splits of patches, and all that an evaluation can be asked for.
 PATCH_SPLITS = (*spec.SPLITS, 'test_grid')
@@ -70,7 +70,7 @@ def write(
     split: Image ids of train, val and test.
     examined: Every image that was decoded.
     rejected: Files left out.
-    parts: What is known of each part: counts, shards, images.
+    parts: What is known of each split: counts, shards, images.
   """
   examined = list(examined)
   content = {
@@ -97,7 +97,7 @@ def describe(
     examined: dict[str, extract.Examined],
     root: pathlib.Path,
 ) -> dict:
-  """Describes the images of a part so that they can be found and read again.
+  """Describes the images of a split so that they can be found and read again.
 
   `image_index` of a patch counts in `images`.
   """

@@ -52,7 +52,7 @@ def serialize(patch: spec.Patch, image_id: str, image_index: int) -> bytes:
   Args:
     patch: The patch.
     image_id: Image it was cut from.
-    image_index: Its index in the manifest's list of the part's images.
+    image_index: Its index in the manifest's list of the split's images.
   """
   texts = {
       'image': patch.image.tobytes(),
@@ -114,7 +114,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 class SplitWriter:
-  """Writes one part, dealing patches out to its shards in turn.
+  """Writes one split, dealing patches out to its shards in turn.
 
   A context manager; `shards` describes what was written once it is closed.
   """
@@ -161,7 +161,7 @@ def write_metadata(
   Args:
     folder: The prepared folder.
     dataset: Gives name, description, homepage and citation.
-    splits: `SplitWriter.shards` of each part.
+    splits: `SplitWriter.shards` of each split.
   """
   infos = [
       tfds.core.SplitInfo(

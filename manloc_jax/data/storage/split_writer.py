@@ -1,4 +1,4 @@
-"""Writes one part of a prepared set and counts what is in it."""
+"""Writes one split of a prepared set and counts what is in it."""
 
 import pathlib
 
@@ -19,7 +19,7 @@ class PartWriter:
 
     Args:
       folder: The folder to write to.
-      name: The part.
+      name: The split.
       ids: Its images; a patch holds an index into them.
       settings: What the manifest will hold as `settings`.
     """
