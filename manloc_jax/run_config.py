@@ -138,7 +138,7 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
   Args:
     content: What `config.json` holds, or the `config` of a result.
   """
-  data = dict(content['data'])
+  data = dict(content.get('data', {}))
   if 'source' in data:
     stored = data.pop('source')
     data['backend'] = _RENAMED_BACKENDS.get(stored, stored)

@@ -39,6 +39,10 @@ def run(*arguments, cwd=ROOT):
             ['conv1_filter', 'Did you mean "conv1_filters"'],
         ),
         (
+            ['--config=configs/demo.py', '--config.data.source=resident'],
+            ['data.source=resident', '--config.data.backend'],
+        ),
+        (
             ['--config=configs/demo.py', '--config.batch_size=many'],
             ['batch_size', 'many'],
         ),

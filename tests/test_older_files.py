@@ -5,6 +5,7 @@ prepared sets of six drawn pictures, as TFRecord shards and as arrays, and a run
 of a tiny network with untrained weights, scored on the first.
 """
 
+import json
 import pathlib
 import shutil
 
@@ -44,6 +45,7 @@ def test_its_checkpoint_loads(run):
 
 def test_its_config_is_that_of_a_run_of_today(run):
   config = run_config.read(str(run))
+  assert config.data.backend == 'tfrecord' and 'source' not in config.data
   run_config.check(str(run), config, (run / 'split.txt').read_text())
 
 
@@ -51,6 +53,14 @@ def test_its_network_localizes(run):
   localizer = factory.make('network', str(run), device='cpu')
   found = localizer(np.zeros((64, 80, 3), np.uint8))
   assert found.score.shape == (64, 80)
+
+
+def test_its_threshold_is_in_the_results_of_any_split(run):
+  result = json.loads((run / 'results' / 'test.json').read_text())
+  (run / 'results' / 'test.json').unlink()
+  localizer = factory.make('network', str(run), device='cpu')
+  assert localizer.threshold == result['val_threshold'] != 0.5
+  assert localizer.provenance['threshold_from'] == 'validation'
 
 
 def test_its_results_are_read_and_reported(run):

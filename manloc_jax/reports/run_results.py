@@ -61,6 +61,8 @@ def _read_all(workdir: str | pathlib.Path) -> dict[str, dict]:
       results[path.stem] = json.loads(path.read_text())
       if not {'scores', 'config'} <= results[path.stem].keys():
         raise ValueError('there are no scores or no config')
+      config = run_config.upgraded(results[path.stem]['config'])
+      results[path.stem]['config'] = config
     except (ValueError, AttributeError) as error:
       raise errors.UserError(
           f'{str(path)!r} is not the JSON that an evaluation writes ({error});'

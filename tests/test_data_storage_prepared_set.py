@@ -1,0 +1,41 @@
+"""A prepared set is read once, and its methods answer from memory."""
+
+import pathlib
+
+import pytest
+
+from manloc_jax.data import spec
+from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import backend_names
+from manloc_jax.data.storage import manifest
+from manloc_jax.data.storage.prepared_set import PreparedSet
+
+OLD = pathlib.Path(__file__).parent / 'fixtures/version_0_1/prepared'
+
+
+@pytest.fixture
+def prepared():
+  return PreparedSet.open(OLD / 'folder-random-c0bb84410382')
+
+
+def test_the_manifest_is_read_once(prepared, monkeypatch):
+  monkeypatch.delattr(manifest, 'read')
+  (batch,) = backend.eval_batches(prepared, 'train', batch_size=6)
+  assert len(batch['image']) == prepared.count('train')
+  assert len(prepared.image_ids('train')) == len(prepared.records('train', '/'))
+
+
+def test_it_names_what_version_0_1_called_otherwise(prepared):
+  assert prepared.manifest['settings']['source'] == 'resident'
+  assert prepared.backend == backend_names.MEMORY
+  assert backend_names.of_settings({}) == backend_names.TFRECORD
+  assert prepared.facts('test')['training_patches'] == 6
+
+
+def test_what_is_not_there_is_named(prepared, tmp_path):
+  with pytest.raises(spec.DataError, match="no split 'tset'; choose .*train"):
+    prepared.count('tset')
+  with pytest.raises(spec.DataError, match='lower --config.batch_size'):
+    prepared.epoch_steps('train', batch_size=4, processes=2)
+  with pytest.raises(spec.DataError, match='no prepared folder'):
+    PreparedSet.open(tmp_path)
