@@ -107,3 +107,18 @@ def test_missing_memory_is_no_fault_of_the_file(tmp_path):
   with pytest.raises(MemoryError, match='a.png'):
     with image_formats.opened(path):
       raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (PermissionError(13, 'Not yours'), 'cannot be read .Not yours.'),
+        (OSError('image file is truncated'), 'is broken .image file is'),
+    ],
+)
+def test_a_file_is_broken_only_where_its_content_is(error, words, tmp_path):
+  Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+  with pytest.raises(spec.DataError, match=words) as refusal:
+    with image_formats.opened(tmp_path / 'a.png'):
+      raise error
+  assert 'a.png' in str(refusal.value)

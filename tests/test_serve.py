@@ -1,5 +1,6 @@
 """The page of `manloc serve` without a browser: what it says and refuses."""
 
+import dataclasses
 import errno
 import json
 import pathlib
@@ -264,6 +265,22 @@ def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
   assert 'viewers turn it' in texts.summary(found.facts)
   found, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
   assert 'CMYK turned to RGB' in texts.summary(found.facts)
+
+
+def test_an_image_without_anything_to_measure_has_no_score(tmp_path):
+  class Unmeasured(Ramp):
+
+    def localize(self, path, image):
+      result = super().localize(path, image)
+      facts = {'not_measured': 'Only 0 of 9 blocks vary.'}
+      return dataclasses.replace(result, facts=facts)
+
+  Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+  record = analysis.analyse(tmp_path / 'a.png', 'a.png', Unmeasured()).facts
+  assert record['image_score'] is None
+  text = texts.summary(record)
+  assert 'Only 0 of 9 blocks vary.' in text and '<b>none</b>' in text
+  assert 'Nothing could be measured' in texts.regions(record)
 
 
 def test_names_of_strangers_are_text():

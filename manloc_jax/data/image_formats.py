@@ -117,6 +117,11 @@ def _heif_factory(path: pathlib.Path) -> Callable[..., ImageFile.ImageFile]:
 
 def _refusal(path: pathlib.Path, error: Exception) -> spec.DataError:
   """Returns what to say of a file that cannot be read."""
+  if isinstance(error, OSError) and error.strerror:  # Of the system.
+    return spec.DataError(
+        f'{path} cannot be read ({error.strerror}); check the path and its'
+        ' permissions.'
+    )
   kind = ''
   with contextlib.suppress(OSError), open(path, 'rb') as file:
     start = file.read(_HEADER_BYTES)

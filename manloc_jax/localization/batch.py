@@ -28,6 +28,9 @@ FORMATS = ('png', 'npy', 'npz')
 # it while they are written takes the rest.
 _LONGEST_NAME = 220
 
+# Key of `Result.facts`: why nothing could be measured in an image.
+NOT_MEASURED = 'not_measured'
+
 Record = dict[str, Any]
 
 
@@ -163,13 +166,15 @@ def describe(
     seconds: How long that took.
   """
   height, width = result.mask.shape
+  # Where nothing could be measured no score is given; see `Result.facts`.
+  is_unmeasured = NOT_MEASURED in result.facts
   return {
       'image': name,
       'height': height,
       'width': width,
       'note': image.note,
       'orientation': image.orientation,
-      'image_score': result.image_score,
+      'image_score': None if is_unmeasured else result.image_score,
       'mask_threshold': result.threshold,
       'manipulated_share': float(result.mask.mean()),
       'regions': [dataclasses.asdict(region) for region in result.regions],

@@ -119,8 +119,9 @@ def legend() -> str:
 
 def summary(record: batch.Record) -> str:
   """Returns name, numbers and remarks of an image."""
+  score = record['image_score']
   tiles = {
-      'image score': f'{record["image_score"]:.2f}',
+      'image score': 'none' if score is None else f'{score:.2f}',
       'threshold': f'{record["threshold"]:.2f}',
       'of the pixels in the mask': f'{record["manipulated_share"]:.1%}',
       'regions': f'{record["region_count"]:,}',
@@ -131,6 +132,8 @@ def summary(record: batch.Record) -> str:
   ]
   if record['note']:
     notes.append(record['note'])
+  if batch.NOT_MEASURED in record:
+    notes.append(record[batch.NOT_MEASURED])
   if record['orientation'] != 1:
     notes.append('shown as stored: viewers turn it as its EXIF tag says')
   return (
@@ -147,6 +150,8 @@ def summary(record: batch.Record) -> str:
 
 def regions(record: batch.Record) -> str:
   """Returns the table of regions."""
+  if batch.NOT_MEASURED in record:
+    return '<h2>Regions</h2><p>Nothing could be measured.</p>'
   if not record['regions']:
     return (
         '<h2>Regions</h2><p>No pixel reaches the threshold. That is no proof'
