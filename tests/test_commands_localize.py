@@ -336,8 +336,7 @@ def test_what_a_method_cannot_say_is_marked(command, photographs):
 
 
 def test_choices_are_those_of_the_library(capsys):
-  with pytest.raises(SystemExit):
-    cli.main(['localize', '--help'])
+  assert cli.main(['localize', '--help']) == 0
   text = capsys.readouterr().out
   for choices in (network.GATES, batch.FORMATS):
     assert '{' + ','.join(choices) + '}' in text
