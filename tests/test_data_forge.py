@@ -163,7 +163,7 @@ def test_what_was_reduced_is_not_native(tmp_path, monkeypatch):
 
 def test_own_tables_reach_the_file():
   rng = np.random.default_rng(0)
-  tables = cameras.own_tables(90, rng, share=1)
+  tables = cameras.own_tables(90, rng, probability=1)
   assert tables != cameras.standard_tables(90)
   file = cameras.encode(textured(32, 32), cameras.Jpeg(90, '4:4:4', tables))
   with Image.open(io.BytesIO(file)) as image:

@@ -1,4 +1,4 @@
-"""Forgeries as files and as a stream: bytes, resume, bounds, no TensorFlow."""
+"""Forgeries as files and online: bytes, resume, bounds, no TensorFlow."""
 
 import errno
 import itertools
@@ -181,7 +181,7 @@ def test_batches_have_their_shape_and_balance(prepared):
   assert (native == batch['label']).mean() > 0.95
 
 
-def test_a_resumed_stream_equals_the_unbroken_one(prepared):
+def test_resumed_generation_equals_the_uninterrupted_one(prepared):
   # Groups of 15 patches, batches of 7: batches cross groups.
   whole = take(prepared, 9)
   for start in (1, 2, 4, 7):
@@ -201,7 +201,7 @@ def test_processes_have_groups_of_their_own(prepared):
   assert_equal(resumed, second[1:])
 
 
-def test_only_training_photographs_are_streamed(prepared, root):
+def test_only_training_photographs_are_forged(prepared, root):
   names = {one.name for one in tree.listed(root, 'train')}
   held_out = {
       name
@@ -216,9 +216,9 @@ def test_regions_too_small_for_a_label_give_pristine_patches():
   plan = online.Plan((), (96, 96), patches.Sampler(), 1, 4, 0)
   mask = np.zeros((128, 128), np.uint8)
   mask[:10, :10] = 1
-  found = [patches.candidates(mask, plan.sampler)]
-  quotas = online._quotas(found, plan, np.random.default_rng(0))
-  assert quotas == [[0, 4]]
+  candidates = [patches.candidates(mask, plan.sampler)]
+  counts = online._patch_counts(candidates, plan, np.random.default_rng(0))
+  assert counts == [(0, 4)]
 
 
 @pytest.mark.parametrize(
@@ -287,8 +287,8 @@ def test_broken_photographs_are_told_once(prepared, tmp_path, caplog):
 
 
 @pytest.mark.parametrize('ending', ['closed', 'killed'])
-def test_workers_end_with_the_stream(prepared, ending):
-  """Streams without TensorFlow; leaves no process behind."""
+def test_workers_end_with_the_generation(prepared, ending):
+  """Generates without TensorFlow; leaves no process behind."""
   code = f"""
 import itertools, multiprocessing, os, sys, time
 from manloc_jax.data.input import online

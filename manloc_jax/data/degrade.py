@@ -105,13 +105,13 @@ SERIES: dict[str, Series] = {
         title='JPEG',
         unit='quality',
         levels=(100, 90, 80, 70, 60, 50),
-        apply=lambda image, mask, level, rng: (jpeg(image, level), mask),
+        apply=lambda image, mask, level, rng: (jpeg(image, int(level)), mask),
     ),
     'blur': Series(
         title='Gaussian blur',
         unit='kernel side in pixels',
         levels=(3, 7, 11, 15, 19, 23),
-        apply=lambda image, mask, level, rng: (blur(image, level), mask),
+        apply=lambda image, mask, level, rng: (blur(image, int(level)), mask),
     ),
     'noise': Series(
         title='Gaussian noise',

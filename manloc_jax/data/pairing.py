@@ -19,15 +19,16 @@ from manloc_jax.data import image_formats
 from manloc_jax.data import spec
 from manloc_jax.data import walk
 
-Found = tuple[list[spec.Record], list[spec.Rejected]]
+Listing = tuple[list[spec.Record], list[spec.Rejected]]
+_Expressions = Mapping[str, re.Pattern[str]]
 
 # Copies of a set differ in the folders above it.
 _TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
-  """Images of a set that lie in one place and are named in one manner.
+class ImagePattern:
+  """Where images of a set lie and how they are named, and their masks.
 
   Expressions match paths below the set's top folder, with `/` and without the
   suffix of the file, in full and whatever the case. Templates are filled with
@@ -54,16 +55,16 @@ class Part:
 
 
 def reader(
-    *parts: Part, layout: str, others: str = ''
-) -> Callable[[pathlib.Path], Found]:
+    *patterns: ImagePattern, layout: str, others: str = ''
+) -> Callable[[pathlib.Path], Listing]:
   """Makes the `find_records` of a dataset.
 
   Args:
-    *parts: Where images and masks lie; the first that fits an image has it.
+    *patterns: Where images and masks lie; the first that fits counts.
     layout: As in `spec.Dataset`.
     others: As in `spec.Dataset`.
   """
-  return functools.partial(_find, parts, layout, others)
+  return functools.partial(_find, patterns, layout, others)
 
 
 def white(grey: np.ndarray) -> np.ndarray:
@@ -82,14 +83,14 @@ def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
   It takes a path below `root`. One that differs in case is meant where no
   file has the very name and only one has it in other letters.
   """
-  found = {}
+  by_name: dict[str, list[pathlib.Path]] = {}
   for _, path in image_files(root):
     key = path.relative_to(root).as_posix().lower()
-    found.setdefault(key, []).append(path)
+    by_name.setdefault(key, []).append(path)
 
   def locate(name: str) -> pathlib.Path:
     path = root / name
-    there = found.get(pathlib.PurePath(name).as_posix().lower(), ())
+    there = by_name.get(pathlib.PurePath(name).as_posix().lower(), ())
     return path if path in there or len(there) != 1 else there[0]
 
   return locate
@@ -98,8 +99,8 @@ def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
 class _Photographs:
   """Joins photographs that meet in one image, as a union-find forest."""
 
-  def __init__(self):
-    self._parent = {}
+  def __init__(self) -> None:
+    self._parent: dict[str, str] = {}
 
   def find(self, name: str) -> str:
     parent = self._parent.setdefault(name, name)
@@ -115,64 +116,75 @@ class _Photographs:
     self._parent[high] = low
 
 
-class _Claim:
-  """What a part says of one of its images."""
+class _Match:
+  """An image file and what a pattern says of it."""
 
-  def __init__(self, part: Part, path: pathlib.Path, match: re.Match):
-    self.part, self.path = part, path
+  def __init__(
+      self, pattern: ImagePattern, path: pathlib.Path, match: re.Match[str]
+  ):
+    self.pattern, self.path = pattern, path
     self.fields = {'stem': path.stem, **match.groupdict(default='')}
-    names = (name.format(**self.fields).lower() for name in part.photographs)
+    names = (name.format(**self.fields).lower() for name in pattern.photographs)
     self.photographs = list(filter(None, names))
 
   def key(self, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(self.fields[name].lower() for name in names)
 
-  def mask_key(self, masks: Mapping[str, re.Pattern]) -> tuple[str, ...]:
+  def mask_key(self, masks: _Expressions) -> tuple[str, ...] | None:
     """The key of its mask in `_find`: the expression, top and other groups."""
-    return self.part.masks, *self.key(masks[self.part.masks].groupindex)
+    expression = self.pattern.masks
+    if expression is None:
+      return None
+    return expression, *self.key(masks[expression].groupindex)
 
 
 def _find(
-    parts: tuple[Part, ...],
+    patterns: tuple[ImagePattern, ...],
     layout: str,
     others: str,
     root: pathlib.Path,
-) -> Found:
+) -> Listing:
   """Lists the images under a root; see `spec.Dataset.find_records`."""
-  images = [(part, _compile(part.images)) for part in parts]
-  masks = {part.masks: _compile(part.masks) for part in parts if part.masks}
+  images = [(pattern, _compile(pattern.images)) for pattern in patterns]
+  masks = {
+      pattern.masks: _compile(pattern.masks)
+      for pattern in patterns
+      if pattern.masks
+  }
   is_other = matcher(others)
-  claims, strangers, found_masks = [], [], {}
+  matches: list[_Match] = []
+  strangers: list[pathlib.Path] = []
+  mask_files: dict[tuple[str, ...], list[pathlib.Path]] = {}
   for name, path in image_files(root):
-    for part, expression in images:
-      if match := expression.fullmatch(name):
-        claims.append(_Claim(part, path, match))
+    for pattern, expression in images:
+      if fit := expression.fullmatch(name):
+        matches.append(_Match(pattern, path, fit))
         break
     else:
       for text, expression in masks.items():
-        if match := expression.fullmatch(name):
-          groups = match.groupdict(default='').values()
+        if fit := expression.fullmatch(name):
+          groups = fit.groupdict(default='').values()
           key = text, *(group.lower() for group in groups)
-          found_masks.setdefault(key, []).append(path)
+          mask_files.setdefault(key, []).append(path)
           break
       else:
         if not is_other(name):
           strangers.append(path)
   # Other sets may lie under the same root.
-  top = _top(claims, masks, found_masks, root, layout).lower()
-  found_masks = {
+  top = _top(matches, masks, mask_files, root, layout).lower()
+  mask_files = {
       key: paths
-      for key, paths in found_masks.items()
+      for key, paths in mask_files.items()
       if key[1].startswith(top)
   }
   ours = []
-  for claim in claims:
-    if claim.key(('top',)) == (top,):
-      ours.append(claim)
+  for match in matches:
+    if match.key(('top',)) == (top,):
+      ours.append(match)
     else:
-      strangers.append(claim.path)
+      strangers.append(match.path)
   ours, outside = _in_scope(ours)
-  records, rejected = _pair(ours, masks, found_masks)
+  records, rejected = _pair(ours, masks, mask_files)
   rejected += outside + [
       spec.Rejected(str(path), 'its name does not tell what it is')
       for path in strangers
@@ -182,54 +194,54 @@ def _find(
 
 
 def _in_scope(
-    claims: list[_Claim],
-) -> tuple[list[_Claim], list[spec.Rejected]]:
-  """Sets those aside that `Part.scope` excludes."""
+    matches: list[_Match],
+) -> tuple[list[_Match], list[spec.Rejected]]:
+  """Sets those aside that `ImagePattern.scope` excludes."""
   inside, outside = [], []
-  forged = [claim for claim in claims if claim.part.masks]
-  for claim in claims:
-    scope = claim.part.scope
+  forged = [match for match in matches if match.pattern.masks]
+  for match in matches:
+    scope = match.pattern.scope
     if scope and all(
-        claim.key((scope,)) != one.key((scope,)) for one in forged
+        match.key((scope,)) != other.key((scope,)) for other in forged
     ):
       reason = 'there is no forged image beside it'
-      outside.append(spec.Rejected(str(claim.path), reason))
+      outside.append(spec.Rejected(str(match.path), reason))
     else:
-      inside.append(claim)
+      inside.append(match)
   return inside, outside
 
 
 def _pair(
-    claims: list[_Claim],
-    masks: dict[str, re.Pattern],
-    found_masks: dict[tuple[str, ...], list[pathlib.Path]],
-) -> Found:
-  records, rejected, used = [], [], set()
+    matches: list[_Match],
+    masks: _Expressions,
+    mask_files: dict[tuple[str, ...], list[pathlib.Path]],
+) -> Listing:
+  records, rejected = [], []
+  used = set()
   photographs = _Photographs()
-  for claim in claims:
-    for name in claim.photographs:
-      photographs.join(claim.photographs[0], name)
-  for claim in claims:
-    part, mask = claim.part, None
-    if part.masks:
-      key = claim.mask_key(masks)
-      candidates = found_masks.get(key, ())
+  for match in matches:
+    for name in match.photographs:
+      photographs.join(match.photographs[0], name)
+  for match in matches:
+    pattern, mask = match.pattern, None
+    if key := match.mask_key(masks):
+      candidates = mask_files.get(key, ())
       used.add(key)
       if len(candidates) != 1:
         text = 'no mask' if not candidates else f'{len(candidates)} masks'
         reason = f'there is {text} of its name where one must be'
-        rejected.append(spec.Rejected(str(claim.path), reason))
+        rejected.append(spec.Rejected(str(match.path), reason))
         continue
       (mask,) = candidates
     # Groups are only known once every name has been read.
     records.append(spec.Record(
-        image_id=part.image_id.format(**claim.fields),
-        image=claim.path,
+        image_id=pattern.image_id.format(**match.fields),
+        image=match.path,
         mask=mask,
-        group=photographs.find(claim.photographs[0]),
-        manipulation=part.manipulation,
+        group=photographs.find(match.photographs[0]),
+        manipulation=pattern.manipulation,
     ))
-  for key, paths in found_masks.items():
+  for key, paths in mask_files.items():
     if key not in used:
       reason = 'there is no image for this mask'
       rejected += [spec.Rejected(str(path), reason) for path in paths]
@@ -237,9 +249,9 @@ def _pair(
 
 
 def _top(
-    claims: list[_Claim],
-    masks: dict[str, re.Pattern],
-    found_masks: Container[tuple[str, ...]],
+    matches: list[_Match],
+    masks: _Expressions,
+    mask_files: Container[tuple[str, ...]],
     root: pathlib.Path,
     layout: str,
 ) -> str:
@@ -248,10 +260,10 @@ def _top(
   Raises:
     DataError: There is none, or more than one.
   """
-  forged = [claim for claim in claims if claim.part.masks]
+  forged = [match for match in matches if match.pattern.masks]
   # Patterns as wide as `*/*` also fit strangers, but those have no mask.
-  paired = [one for one in forged if one.mask_key(masks) in found_masks]
-  tops = sorted({one.fields['top'] for one in paired or forged[:1]})
+  paired = [match for match in forged if match.mask_key(masks) in mask_files]
+  tops = sorted({match.fields['top'] for match in paired or forged[:1]})
   if not tops:
     raise spec.DataError(
         f'There are no such images under {root}: {layout}; give manloc '
@@ -277,7 +289,7 @@ def matcher(others: str) -> Callable[[str], bool]:
   return lambda name: expression.fullmatch(name) is not None
 
 
-def _compile(expression: str) -> re.Pattern:
+def _compile(expression: str) -> re.Pattern[str]:
   return re.compile(f'{_TOP}(?:{expression})', re.IGNORECASE)
 
 
@@ -302,11 +314,11 @@ def image_files(
   Raises:
     DataError: A folder cannot be read, unless `on_unreadable` takes it.
   """
-  found = []
+  files = []
   for folder, names in walk.walk(root, on_unreadable):
     below = folder.relative_to(root)
     for name in names:
       stem, suffix = os.path.splitext(name)
       if suffix.lower() in image_formats.SUFFIXES:
-        found.append(((below / stem).as_posix(), folder / name))
-  return found
+        files.append(((below / stem).as_posix(), folder / name))
+  return files

@@ -1,26 +1,25 @@
 """Image tree to data files and a manifest: split, sample, write, once.
 
 Two passes, so that memory stays bounded: the first decodes the masks, counts
-candidates and keeps each mask packed; the second decodes the images and draws
-what the balance of each part allows. Every file is decoded once. Only where
+candidates and keeps each mask packed; the second decodes the images and samples
+what the balance of each split allows. Every file is decoded once. Only where
 the second pass finds broken images, which change the split, is it done again
 without them.
 """
 
 import collections
-from collections.abc import Collection, Iterable
-import contextlib
+from collections.abc import Collection
 import dataclasses
 import functools
 import logging
 import pathlib
-
-import numpy as np
-import tqdm
+from typing import Any
 
 from manloc_jax.data import arguments
 from manloc_jax.data import datasets
+from manloc_jax.data import progress
 from manloc_jax.data import spec
+from manloc_jax.data import split_patches
 from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
@@ -31,7 +30,6 @@ from manloc_jax.data.storage import backend as backend_lib
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import folders
 from manloc_jax.data.storage import manifest
-from manloc_jax.data.storage import split_writer as split_writer_lib
 
 
 def prepare(
@@ -52,7 +50,7 @@ def prepare(
 ) -> pathlib.Path:
   """Prepares a dataset for training and evaluation, unless that is done.
 
-  The result is a folder with the parts `train`, `val` and `test`, drawn by
+  The result is a folder with the splits `train`, `val` and `test`, patches of
   the paper's sampler, and `test_grid`: every native window of the test
   images, 64 pixels apart, at its natural prevalence. It holds the same bytes
   for any number of workers, and appears complete or not at all.
@@ -66,8 +64,9 @@ def prepare(
     split_rule: `random` by image (paper), `group` by photograph, `given` by
       the dataset itself, or `list`.
     split_list: The file of the rule `list`; see `split_list.py`.
-    fractions: Shares of train, val and test; `given` and `list` ignore them.
-    sampler: How patches are drawn; None for the defaults.
+    fractions: Of the images, for train, val and test; the rules `given` and
+      `list` ignore them.
+    sampler: How patches are sampled; None for the defaults.
     use_pristine: Whether images without a mask give pristine patches.
     size_mismatch: `skip`, `resize` or `error`; see `extract.Job`.
     backend: Key of `backend_names.BACKENDS`.
@@ -102,8 +101,8 @@ def prepare(
   if split_rule == 'list':
     listed = split_list_lib.read(split_list, dataset)
     settings['split_list'] = splits.digest(listed)
-  records, rejected, listed = _find(dataset, root, use_pristine, listed)
-  key = manifest.fingerprint(settings, records, rejected, root)
+  plan = _plan(root, job, settings, listed)
+  key = manifest.fingerprint(settings, plan.records, plan.rejected, root)
   folder = out / f'{dataset}-{split_rule}-{key[:12]}'
   if folder.exists():
     logging.info('%s is up to date.', folder)
@@ -113,142 +112,101 @@ def prepare(
       folders.atomic(folder) as partial,
       worker_pool.ordered_map(workers) as run,
   ):
-    _build(partial, root, records, rejected, settings, job, listed, run)
+    _build(partial, plan, run)
   return folder
 
 
-def _find(
-    dataset: str,
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+  """What a prepared set is made of, and how.
+
+  Attributes:
+    root: Folder of the image tree.
+    records: The images to use, sorted by name.
+    rejected: The files left out.
+    job: What workers need to know.
+    settings: As the manifest will hold them.
+    listed: Image ids of each split by the rule `list`, otherwise None.
+  """
+
+  root: pathlib.Path
+  records: list[spec.Record]
+  rejected: list[spec.Rejected]
+  job: extract.Job
+  settings: dict[str, Any]
+  listed: dict[str, list[str]] | None
+
+  def split(self, usable: list[spec.Record]) -> dict[str, list[str]]:
+    """Splits the images that can be used; see the functions of `splits`."""
+    if self.listed is not None:
+      return splits.listed_split(usable, self.listed)
+    return splits.split_by_rule(
+        self.settings['split_rule'],
+        usable,
+        self.job.seed,
+        self.settings['fractions'],
+    )
+
+
+def _plan(
     root: pathlib.Path,
-    use_pristine: bool,
+    job: extract.Job,
+    settings: dict[str, Any],
     listed: dict[str, list[str]] | None,
-) -> tuple[
-    list[spec.Record], list[spec.Rejected], dict[str, list[str]] | None
-]:
-  """Lists the images to use, by name, the files left out, and their split."""
-  found, rejected = datasets.get(dataset).find_records(root)
-  records = [one for one in found if use_pristine or one.mask is not None]
-  records = sorted(records, key=lambda record: record.image_id)
+) -> _Plan:
+  """Lists the images of a tree; none is decoded."""
+  in_tree, rejected = datasets.get(job.dataset).find_records(root)
+  records = sorted(
+      (r for r in in_tree if settings['use_pristine'] or r.mask is not None),
+      key=lambda record: record.image_id,
+  )
   _check_ids(records)
   if listed is not None:
-    listed = split_list_lib.fit(listed, records, found)
-  return records, rejected, listed
+    listed = split_list_lib.fit(listed, records, in_tree)
+  return _Plan(root, records, rejected, job, settings, listed)
 
 
-def _build(
-    folder: pathlib.Path,
-    root: pathlib.Path,
-    found: list[spec.Record],
-    rejected: list[spec.Rejected],
-    settings: dict,
-    job: extract.Job,
-    listed: dict[str, list[str]] | None,
-    run: worker_pool.Map,
-) -> None:
+def _build(folder: pathlib.Path, plan: _Plan, run: worker_pool.Map) -> None:
   """Fills an empty folder."""
-  look = functools.partial(extract.examine, job=job)
+  examine = functools.partial(extract.examine, job=plan.job)
   examined = {
-      one.image_id: one
-      for one in _progress('examining', run(look, found), len(found))
-  }
-  usable = None
-  while usable is None or _broken(usable, examined):
-    usable = [r for r in found if not examined[r.image_id].reason]
-    left_out = rejected + _broken(found, examined)
-    _check_any(usable, left_out, root)
-    if listed is not None:
-      split = splits.listed_split(usable, listed)
-    else:
-      split = splits.split_by_rule(
-          settings['split_rule'], usable, job.seed, settings['fractions']
+      result.image_id: result
+      for result in progress.progress(
+          run(examine, plan.records), 'examining', len(plan.records)
       )
+  }
+  usable: list[spec.Record] | None = None
+  # Sampling may find more broken images, and then is done without them.
+  while usable is None or _broken(usable, examined):
+    usable = [r for r in plan.records if not examined[r.image_id].reason]
+    left_out = plan.rejected + _broken(plan.records, examined)
+    _check_any(usable, left_out, plan.root)
+    split = plan.split(usable)
     by_id = {record.image_id: record for record in usable}
-    parts = {}
+    contents: dict[str, dict[str, Any]] = {}
     for name, ids in split.items():
-      members = [by_id[image_id] for image_id in ids]
-      orders = _orders(name, members, examined, job)
-      done = _write(folder, name, orders, ids, settings, examined, job, run)
-      about = manifest.describe(members, examined, root)
-      for part, writer in done.items():
-        parts[part] = {**writer.counts(), **about, 'shards': writer.shards}
+      records = [by_id[image_id] for image_id in ids]
+      requests = split_patches.requests(name, records, examined, plan.job)
+      writers = split_patches.write(
+          folder, name, requests, ids, plan.settings, examined, plan.job, run
+      )
+      about = manifest.describe(records, examined, plan.root)
+      for written, writer in writers.items():
+        contents[written] = {
+            **writer.counts(), **about, 'shards': writer.shards
+        }
   backend_lib.write_metadata(
-      folder, datasets.get(job.dataset), parts, settings
+      folder, datasets.get(plan.job.dataset), contents, plan.settings
   )
   manifest.write(
       folder,
-      root=root,
-      settings=settings,
+      root=plan.root,
+      settings=plan.settings,
       split=split,
       examined=examined.values(),
       rejected=left_out,
-      parts=parts,
+      parts=contents,
   )
-
-
-def _orders(
-    name: str,
-    members: list[spec.Record],
-    examined: dict[str, extract.Examined],
-    job: extract.Job,
-) -> list[extract.Request]:
-  """Says how many patches of each label each image of a part gives."""
-  is_test = name != 'train'
-  seen = [examined[record.image_id] for record in members]
-  counts = np.array([one.test if is_test else one.train for one in seen])
-  positives, negatives = patches.balance(*counts.T, job.sampler)
-  orders = [
-      extract.Request(record, one, quota, is_test, grid=name == 'test')
-      for record, one, *quota in zip(
-          members, seen, positives.tolist(), negatives.tolist(), strict=True
-      )
-  ]
-  if not is_test:
-    # On disk in random order, so that even a shuffle buffer smaller than the
-    # part mixes images from all over it.
-    order = np.random.default_rng(job.seed).permutation(len(orders))
-    orders = [orders[i] for i in order]
-  return orders
-
-
-def _write(
-    folder: pathlib.Path,
-    name: str,
-    orders: list[extract.Request],
-    ids: list[str],
-    settings: dict,
-    examined: dict[str, extract.Examined],
-    job: extract.Job,
-    run: worker_pool.Map,
-) -> dict[str, split_writer_lib.PartWriter]:
-  """Draws and writes a part, with `test` also `test_grid`.
-
-  What decoding tells of the images is added to `examined`.
-
-  Returns:
-    The closed writer of each part.
-  """
-  draw = functools.partial(extract.sample, job=job)
-  drawn = _progress(name, run(draw, orders), len(orders))
-  names = (name, 'test_grid') if name == 'test' else (name,)
-  with contextlib.ExitStack() as stack:
-    parts = {
-        part: stack.enter_context(
-            split_writer_lib.PartWriter(folder, part, ids, settings)
-        )
-        for part in names
-    }
-    for order, found in zip(orders, drawn, strict=True):
-      image_id = order.record.image_id
-      if found.reason:
-        examined[image_id] = extract.Examined(image_id, reason=found.reason)
-        continue
-      examined[image_id] = dataclasses.replace(
-          examined[image_id], note=found.note
-      )
-      parts[name].write(image_id, found.cut)
-      if order.grid:
-        parts['test_grid'].write(image_id, found.grid)
-  return parts
 
 
 def _broken(
@@ -269,7 +227,9 @@ def _check_choice(name: str, value: str, choices: Collection[str]) -> None:
     )
 
 
-def _check_list(split_rule: str, split_list) -> None:
+def _check_list(
+    split_rule: str, split_list: str | pathlib.Path | None
+) -> None:
   if split_list and split_rule != 'list':
     raise spec.DataError(
         f'The list {split_list} is given, but images are split by the rule'
@@ -292,15 +252,10 @@ def _check_any(
     raise spec.DataError(f'There are no images under {root}; check the path.')
 
 
-def _check_ids(found: list[spec.Record]) -> None:
-  counts = collections.Counter(record.image_id for record in found)
+def _check_ids(records: list[spec.Record]) -> None:
+  counts = collections.Counter(record.image_id for record in records)
   name, count = max(counts.items(), key=lambda item: item[1], default=('', 1))
   if count > 1:
     raise spec.DataError(
         f'{count} images are called {name}; rename all but one.'
     )
-
-
-def _progress(name: str, items: Iterable, total: int) -> Iterable:
-  # Without a terminal (`None`) a bar would fill the log.
-  return tqdm.tqdm(items, name, total, unit='image', disable=None)

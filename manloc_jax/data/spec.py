@@ -1,4 +1,4 @@
-"""Names and shapes that every room of `data/` agrees on."""
+"""What every package of `data/` agrees on: records, patches, datasets."""
 
 from collections.abc import Callable, Mapping
 import dataclasses
@@ -86,7 +86,7 @@ class Dataset:
     published: Numbers of `manipulated` and `pristine` images that the full set
       is known to have; empty where there is no such set.
     others: Expression for image files of the set that are neither images nor
-      masks, as `pairing.Part` has them; empty where there are none.
+      masks, as `pairing.ImagePattern` has them; empty where there are none.
     list_records: For sets with a table of their own: lists what it names,
       whether the files are there or not. None where only files tell.
   """

@@ -92,12 +92,19 @@ def _start_worker() -> None:
 
 def _leave_with_parent() -> None:
   # A killed parent cannot tell its workers, which would wait for ever.
-  multiprocessing.parent_process().join()
+  parent = multiprocessing.parent_process()
+  assert parent is not None, 'A worker has a parent.'
+  parent.join()
   os._exit(1)
 
 
-def _bounded_map(pool, ahead: int, function: Callable, items: Iterable):
-  waiting = collections.deque()
+def _bounded_map(
+    pool: concurrent.futures.Executor,
+    ahead: int,
+    function: Callable,
+    items: Iterable,
+) -> Iterator:
+  waiting: collections.deque[concurrent.futures.Future] = collections.deque()
   for item in items:
     with shielded_from_interrupts():  # It starts processes on demand.
       waiting.append(pool.submit(function, item))

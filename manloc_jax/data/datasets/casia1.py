@@ -16,8 +16,8 @@ _LAYOUT = (
 )
 
 
-def _forged(letter: str, manipulation: str) -> pairing.Part:
-  return pairing.Part(
+def _forged(letter: str, manipulation: str) -> pairing.ImagePattern:
+  return pairing.ImagePattern(
       # Some copies of the set keep the archives' own folder names.
       images=r'(?:CASIA 1\.0 dataset/)?(?:Modified Tp/)?Tp/(?P<kind>CM|Sp)/'
       rf'(?P<name>Sp_{letter}_[a-z]{{3}}_[a-z]_'
@@ -45,7 +45,7 @@ DATASET = spec.Dataset(
     find_records=pairing.reader(
         _forged('D', 'splice'),
         _forged('S', 'copy-move'),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?:CASIA 1\.0 dataset/)?Au/'
             r'Au_(?P<kind>[a-z]{3})_(?P<number>\d+)',
             photographs=('{kind}{number}',),

@@ -17,8 +17,8 @@ _LAYOUT = (
 )
 
 
-def _forged(letter: str, manipulation: str) -> pairing.Part:
-  return pairing.Part(
+def _forged(letter: str, manipulation: str) -> pairing.ImagePattern:
+  return pairing.ImagePattern(
       images=r'(?:CASIA ?2(?:\.0)?/)?Tp/'
       rf'Tp_{letter}_(?P<name>[a-z]{{3}}_[a-z]_[a-z]_(?P<base>[a-z]{{3}}\d+)_'
       # Where the donor is not known its id is xxx00000.
@@ -47,7 +47,7 @@ DATASET = spec.Dataset(
     find_records=pairing.reader(
         _forged('D', 'splice'),
         _forged('S', 'copy-move'),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?:CASIA ?2(?:\.0)?/)?Au/'
             r'Au_(?P<kind>[a-z]{3})_(?P<number>\d+)',
             photographs=('{kind}{number}',),

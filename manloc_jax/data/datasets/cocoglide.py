@@ -26,13 +26,13 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'fake/glide_inpainting_val2017_(?P<number>\d+)_up',
             masks=r'mask/[^/]+_(?P<number>\d+)_mask',
             manipulation='inpainting',
             photographs=('{number}',),
         ),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'real/[^/]+_(?P<number>\d+)', photographs=('{number}',)
         ),
         layout=_LAYOUT,

@@ -35,12 +35,12 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'4cam_splc/(?P<name>[^/]+)',
             masks=r'4cam_splc/edgemask/(?P<name>[^/]+)_edgemask',
             manipulation='splice',
         ),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'4cam_auth/(?P<scene>[^/]+?)(?:_sub_\d+)?',
             photographs=('{scene}',),
         ),

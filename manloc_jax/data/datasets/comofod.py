@@ -31,13 +31,13 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=rf'(?P<number>\d{{3}})_F{_COPY}',
             masks=r'(?P<number>\d{3})_B',
             manipulation='copy-move',
             photographs=('{number}',),
         ),
-        pairing.Part(
+        pairing.ImagePattern(
             images=rf'(?P<number>\d{{3}})_O{_COPY}',
             photographs=('{number}',),
         ),

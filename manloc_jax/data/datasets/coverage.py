@@ -27,14 +27,16 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'image/(?P<pair>\d+)t',
             # Only the target counts, not the source of the copy, `Ncopy`.
             masks=r'mask/(?P<pair>\d+)forged',
             manipulation='copy-move',
             photographs=('{pair}',),
         ),
-        pairing.Part(images=r'image/(?P<pair>\d+)', photographs=('{pair}',)),
+        pairing.ImagePattern(
+            images=r'image/(?P<pair>\d+)', photographs=('{pair}',)
+        ),
         others=_OTHERS,
         layout=_LAYOUT,
     ),

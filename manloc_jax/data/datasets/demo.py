@@ -133,14 +133,15 @@ def make(task: Task) -> plain.Forgery:
       if p.split == task.host.split and p.group != task.host.group
   ]
   donor = donors[rng.integers(len(donors))]
-  photographs = (bundled.load(one) for one in (task.host, donor))
-  return plain.forge(*photographs, task.manipulation, rng)
+  return plain.forge(
+      bundled.load(task.host), bundled.load(donor), task.manipulation, rng
+  )
 
 
 def _save(path: pathlib.Path, image: np.ndarray) -> None:
   # Not cv2.imwrite, which does not tell why it failed.
   _, code = cv2.imencode('.png', image)
-  path.write_bytes(code)
+  path.write_bytes(code.tobytes())
 
 
 def _refuse_foreign(root: pathlib.Path) -> None:

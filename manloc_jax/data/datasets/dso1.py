@@ -24,12 +24,12 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'DSO-1/(?P<name>splicing-\d+)',
             masks=r'DSO-1-Fake-Images-Masks/(?P<name>splicing-\d+)',
             manipulation='splice',
         ),
-        pairing.Part(images=r'DSO-1/normal-\d+'),
+        pairing.ImagePattern(images=r'DSO-1/normal-\d+'),
         layout=_LAYOUT,
         others=_OTHERS,
     ),

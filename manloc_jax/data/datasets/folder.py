@@ -21,7 +21,7 @@ _LAYOUT = (
     'images.csv with the columns image,mask[,group,manipulation,split]'
 )
 _find_pairs = pairing.reader(
-    pairing.Part(
+    pairing.ImagePattern(
         images=r'images/(?P<name>[^/]+)',
         masks=r'masks/(?P<name>[^/]+)',
         manipulation='unknown',

@@ -26,12 +26,12 @@ DATASET = spec.Dataset(
     citation='IEEE IFS-TC Image Forensics Challenge, 2013.',
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'fake/(?P<name>[^/.]+)',
             masks=r'fake/(?:masks/)?(?P<name>[^/.]+)(?:\.mask)?',
             manipulation='unknown',
         ),
-        pairing.Part(images=r'pristine/[^/]+'),
+        pairing.ImagePattern(images=r'pristine/[^/]+'),
         layout=_LAYOUT,
         others=_OTHERS,
     ),

@@ -26,12 +26,12 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?P<thread>[^/]+)/[^/]+_orig',
             photographs=('{thread}',),
             image_id='{thread}_{stem}',
         ),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?P<thread>[^/]+)/(?P<name>[^/]+)(?<!_mask)',
             masks=r'(?P<thread>[^/]+)/(?P<name>[^/]+)_mask',
             manipulation='unknown',

@@ -68,12 +68,9 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
       its probe or, where that is forged, of the mask.
   """
   columns = (*_COLUMNS, *_MANIPULATION)
-  rows = csv_tables.read(path, columns)
+  rows: list[dict[str, str]] = []
   release = path.parents[2]
-  for number, row in enumerate(rows, 1):
-    for name in row:
-      if name.endswith('FileName') and row[name]:
-        row[name] = csv_tables.portable_name(release, row[name])
+  for number, row in enumerate(csv_tables.read(path, columns), 1):
     files = ['ProbeFileName']
     if is_yes(row['IsTarget']):
       files.append('ProbeMaskFileName')
@@ -87,6 +84,12 @@ def read_table(path: pathlib.Path) -> list[dict[str, str]]:
           f'Row {number} of {path} lacks {", ".join(lacking)}; fetch the table '
           'again, or complete the row.'
       )
+    rows.append({
+        name: csv_tables.portable_name(release, cell or '')
+        if name.endswith('FileName')
+        else cell or ''
+        for name, cell in row.items()
+    })
   return rows
 
 

@@ -32,14 +32,14 @@ DATASET = spec.Dataset(
     ),
     layout=_LAYOUT,
     find_records=pairing.reader(
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?P<camera>[^/]+)/tampered-realistic/(?P<name>[^/]+)',
             masks=r'(?P<camera>[^/]+)/ground-truth/(?P<name>[^/]+)',
             manipulation='unknown',
             photographs=('{camera}/{name}',),
             image_id='{camera}_{name}_tampered',
         ),
-        pairing.Part(
+        pairing.ImagePattern(
             images=r'(?P<camera>[^/]+)/pristine/(?P<name>[^/]+)',
             photographs=('{camera}/{name}',),
             image_id='{camera}_{name}_pristine',

@@ -1,17 +1,18 @@
 """Forgeries made by manloc_jax.data.forge, of any photographs.
 
-  root/forge.json        settings, and the part that each photograph is in
+  root/forge.json        settings, and the split that each photograph is in
   root/histories.jsonl   one line for each forgery, and what was done to it
   root/images/*          as the forger saved them
   root/masks/*.png       255 = manipulated
 
-`manloc forge` writes such a tree. Parts share no photograph, neither as host
+`manloc forge` writes such a tree. Splits share no photograph, neither as host
 nor as donor: split by the rule `given`.
 """
 
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -44,26 +45,27 @@ def find_records(
         ' that makes them again, it goes on from there.'
     )
   records, rejected = [], []
-  for one in histories:
-    record = spec.Record(
-        # The names of files are the same in every tree.
-        image_id=f'{one["image_id"]}_{made_by}',
-        image=root / one['image'],
-        mask=root / 'masks' / f'{one["image_id"]}.png',
-        group=one['group'],
-        manipulation=one['manipulation'],
-        split=one['split'],
-    )
-    gone = [p for p in (record.image, record.mask) if not p.is_file()]
+  for history in histories:
+    image = root / history['image']
+    mask = root / 'masks' / f'{history["image_id"]}.png'
+    gone = [path for path in (image, mask) if not path.is_file()]
     if gone:
       reason = f'{HISTORIES} names it, but there is no file {gone[0]}'
-      rejected.append(spec.Rejected(str(record.image), reason))
+      rejected.append(spec.Rejected(str(image), reason))
       continue
-    records.append(record)
+    records.append(spec.Record(
+        # The names of files are the same in every tree.
+        image_id=f'{history["image_id"]}_{made_by}',
+        image=image,
+        mask=mask,
+        group=history['group'],
+        manipulation=history['manipulation'],
+        split=history['split'],
+    ))
   return records, rejected
 
 
-def read_settings(root: pathlib.Path) -> dict:
+def read_settings(root: pathlib.Path) -> dict[str, Any]:
   """Reads what a tree is made of.
 
   Raises:
@@ -83,23 +85,23 @@ def read_settings(root: pathlib.Path) -> dict:
     ) from None
 
 
-def count_missing(root: pathlib.Path, settings: dict) -> int:
+def count_missing(root: pathlib.Path, settings: dict[str, Any]) -> int:
   """Counts the forgeries that a tree lacks."""
   wanted = sum(settings['counts'].values())
   return max(0, wanted - len(read_histories(root)))
 
 
-def digest(settings: dict) -> str:
+def digest(settings: dict[str, Any]) -> str:
   """Names forgeries by what made them, wherever the photographs lie."""
   listed = [
-      {k: v for k, v in one.items() if k != 'path'}
-      for one in settings['photographs']
+      {key: value for key, value in photograph.items() if key != 'path'}
+      for photograph in settings['photographs']
   ]
   text = json.dumps({**settings, 'photographs': listed}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def read_histories(root: pathlib.Path) -> list[dict]:
+def read_histories(root: pathlib.Path) -> list[dict[str, Any]]:
   """Reads the finished lines; a killed writer may leave half a line.
 
   Raises:

@@ -8,10 +8,12 @@ which differ from those smoothly with frequency. Both kinds occur here.
 import dataclasses
 import functools
 import io
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
+from PIL import JpegImagePlugin
 
 SUBSAMPLINGS = ('4:4:4', '4:2:2', '4:2:0')
 _GRID = 16  # Pixels of a coding unit with halved colours.
@@ -19,7 +21,7 @@ _GRID = 16  # Pixels of a coding unit with halved colours.
 
 @dataclasses.dataclass(frozen=True)
 class Jpeg:
-  """The settings of one JPEG encoder.
+  """What a JPEG encoder is told.
 
   Attributes:
     quality: 1 to 100, as libjpeg scales tables.
@@ -43,35 +45,43 @@ class Jpeg:
 
 
 def camera(rng: np.random.Generator) -> Jpeg:
-  """Draws how a camera or phone saves: well, often with its own tables."""
+  """Samples how a camera or phone saves: well, often with its own tables."""
   quality = int(rng.choice((*range(80, 100), 95, 96, 97, 98, 92, 93)))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.2, 0.4, 0.4)))
-  return Jpeg(quality, subsampling, own_tables(quality, rng, share=0.5))
+  return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.5))
 
 
 def web(rng: np.random.Generator) -> Jpeg:
-  """Draws how a picture from the web was saved: from poorly to well."""
+  """Samples how a picture from the web was saved: from poorly to well."""
   quality = round(55 + 43 * rng.beta(2.2, 1.2))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.15, 0.15, 0.7)))
-  return Jpeg(quality, subsampling, own_tables(quality, rng, share=0.2))
+  return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.2))
 
 
 def editor(rng: np.random.Generator) -> Jpeg:
-  """Draws how the forger saves the result: quality 60 to 98."""
+  """Samples how the forger saves the result: quality 60 to 98."""
   quality = round(60 + 38 * rng.beta(3.0, 1.1))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.35, 0.1, 0.55)))
-  return Jpeg(quality, subsampling, own_tables(quality, rng, share=0.3))
+  return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.3))
 
 
 def own_tables(
-    quality: int, rng: np.random.Generator, share: float
+    quality: int, rng: np.random.Generator, probability: float
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-  """Draws a camera's own tables near a quality, in a share of the calls.
+  """Samples a camera's own tables near a quality; mostly there are none.
 
   The logarithm of the standard's tables is bent by a random polynomial of
   second degree in the two frequencies.
+
+  Args:
+    quality: 1 to 100, of the standard's tables that are bent.
+    rng: Source of every choice.
+    probability: Of tables of its own; otherwise None is returned.
+
+  Returns:
+    Tables of brightness and colours, 64 numbers each, or None.
   """
-  if rng.random() >= share:
+  if rng.random() >= probability:
     return None
   down, across = np.meshgrid(*2 * (np.linspace(-1, 1, 8),), indexing='ij')
   terms = (1, down + across, down * across, down**2 + across**2)
@@ -88,14 +98,15 @@ def standard_tables(quality: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
   """Returns the standard's tables at a quality, row by row, from libjpeg."""
   buffer = io.BytesIO()
   Image.new('RGB', (8, 8)).save(buffer, 'JPEG', quality=quality)
-  with Image.open(buffer) as image:
-    return tuple(image.quantization[0]), tuple(image.quantization[1])
+  buffer.seek(0)
+  tables = JpegImagePlugin.JpegImageFile(buffer).quantization
+  return tuple(tables[0]), tuple(tables[1])
 
 
 def encode(image: np.ndarray, jpeg: Jpeg) -> bytes:
   """Returns the JPEG file of uint8[h, w, 3]."""
   buffer = io.BytesIO()
-  options = {'quality': jpeg.quality}
+  options: dict[str, Any] = {'quality': jpeg.quality}
   if jpeg.own_tables is not None:
     options = {'qtables': jpeg.own_tables}
   Image.fromarray(image).save(

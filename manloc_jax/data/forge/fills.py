@@ -17,10 +17,10 @@ def remove(
   """Fills a hole.
 
   `clone` copies background from elsewhere, from where the rim fits best.
-  `shift map` takes each part of the hole from the shift that fits the rim next
-  to it, after He and Sun, Statistics of Patch Offsets for Image Completion
+  `shift map` takes each pixel of the hole from the shift that fits the rim near
+  it, after He and Sun, Statistics of Patch Offsets for Image Completion
   (ECCV 2012), without their graph cut. OpenCV's own methods leave no texture,
-  so that a share gets noise like that of the image.
+  so that some get noise like that of the image.
 
   Args:
     host: uint8[h, w, 3].
@@ -31,7 +31,7 @@ def remove(
     The layer, uint8[h, w, 3], and the facts.
   """
   method = str(rng.choice(METHODS, p=WEIGHTS))
-  shifts = []
+  shifts = np.zeros((0, 2), int)
   if method not in _OPENCV:
     wanted = 1 if method == 'clone' else 8
     shifts = _good_shifts(host, mask, wanted, rng)
@@ -62,9 +62,9 @@ def add_noise(
     image: np.ndarray, sigma: float, rng: np.random.Generator
 ) -> np.ndarray:
   """Adds Gaussian noise, a little correlated as a camera's is."""
-  noise = rng.standard_normal(image.shape, np.float32)
-  noise += noise.mean(axis=-1, keepdims=True)  # Mostly brightness.
-  noise = cv2.GaussianBlur(noise, (0, 0), 0.5)
+  white = rng.standard_normal(image.shape, np.float32)
+  white += white.mean(axis=-1, keepdims=True)  # Mostly brightness.
+  noise = np.asarray(cv2.GaussianBlur(white, (0, 0), 0.5), np.float32)
   noise *= sigma / max(float(noise.std()), 1e-6)
   return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
@@ -85,7 +85,8 @@ def _inpaint(
   if factor >= 1:
     layer[box] = cv2.inpaint(crop, hole, radius, method)
     return layer
-  size = tuple(max(1, round(factor * n)) for n in hole.shape[::-1])
+  height, width = (max(1, round(factor * n)) for n in hole.shape)
+  size = width, height
   # What is mixed into the reduced rim would spread over the whole hole.
   wide = cv2.resize(
       cv2.dilate(hole, np.ones((3, 3), np.uint8)),
@@ -112,7 +113,8 @@ def _good_shifts(
   """Finds shifts that fill the hole from outside of it and fit its rim.
 
   Returns:
-    int64[n, 2], rows and columns to add to a place, best first; perhaps none.
+    int64[n, 2], rows and columns to add to a location, best first; perhaps
+    none.
   """
   rows, columns = mask.shape
   left, top, width, height = cv2.boundingRect(mask)
@@ -121,7 +123,7 @@ def _good_shifts(
   inner_y, inner_x = _some(mask, 400, rng)
   kernel = np.ones((2 * _RING + 1,) * 2, np.uint8)
   rim_y, rim_x = _some(cv2.dilate(mask, kernel) - mask, 400, rng)
-  found = []
+  candidates = []
   for down, right in zip(downs.tolist(), rights.tolist(), strict=True):
     hits = np.count_nonzero(mask[inner_y + down, inner_x + right])
     if hits > 0.01 * len(inner_y):
@@ -132,19 +134,19 @@ def _good_shifts(
       continue
     y, x = y[inside], x[inside]
     apart = host[y, x].astype(np.float32) - host[rim_y[inside], rim_x[inside]]
-    found.append((float((apart**2).mean()), down, right))
-  found = sorted(found)[:wanted]
-  return np.array([one[1:] for one in found], int).reshape(-1, 2)
+    candidates.append((float((apart**2).mean()), down, right))
+  best = [shift for _, *shift in sorted(candidates)[:wanted]]
+  return np.array(best, int).reshape(-1, 2)
 
 
 def _some(
     mask: np.ndarray, most: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns rows and columns of at most so many pixels of a mask."""
-  places = np.flatnonzero(mask)
-  if len(places) > most:
-    places = np.sort(rng.choice(places, most, replace=False))
-  return np.divmod(places, mask.shape[1])
+  pixels = np.flatnonzero(mask)
+  if len(pixels) > most:
+    pixels = np.sort(rng.choice(pixels, most, replace=False))
+  return np.divmod(pixels, mask.shape[1])
 
 
 def _combine(
@@ -164,7 +166,8 @@ def _combine(
   weight = cv2.GaussianBlur(known, (0, 0), sigma) + 1e-6
   y = np.arange(box[0].start, box[0].start + inside.shape[0])
   x = np.arange(box[1].start, box[1].start + inside.shape[1])
-  best, least = None, None
+  best = inside.copy()
+  least = np.full(truth.shape, np.inf, np.float32)
   for down, right in shifts:
     # The rim of a hole at the frame's edge may reach out of it.
     ys = np.clip(y + down, 0, rows - 1)[:, None]
@@ -172,9 +175,6 @@ def _combine(
     copy = host[ys, xs]
     apart = cv2.absdiff(copy, inside).astype(np.float32).mean(axis=2)
     cost = cv2.GaussianBlur(apart * known, (0, 0), sigma) / weight
-    if best is None:
-      best, least = copy, cost
-      continue
     better = cost < least
     best[better], least[better] = copy[better], cost[better]
   layer = host.copy()

@@ -8,6 +8,7 @@ is what the photographs bring.
 
 from collections.abc import Callable
 import dataclasses
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from manloc_jax.data.forge import views
 MANIPULATIONS = ('copy-move', 'splice', 'removal', 'retouch')
 SIZE = (256, 512)  # Short side in pixels.
 _BLEND_WEIGHTS = (0.35, 0.4, 0.25)  # Of `blend.BLENDS`.
-_LEAST_CHANGED = 0.3  # Share of the pixels under a mask.
+_LEAST_CHANGED = 0.3  # Fraction of the pixels under a mask.
 _TRIES = 4  # Until so many are; a photograph of one colour never has them.
 _RESIZE_LEAST_SIDE = 128  # Pixels; a smaller result is not resized.
 
@@ -46,7 +47,7 @@ class Forgery:
   image: np.ndarray
   mask: np.ndarray
   manipulation: str
-  history: dict
+  history: dict[str, Any]
 
 
 def forge(
@@ -105,13 +106,13 @@ def photographed(
     save: Callable[[np.random.Generator], cameras.Jpeg],
     reduced: float = 1.0,
 ) -> tuple[np.ndarray, dict]:
-  """Draws a view and the JPEG file that it came from.
+  """Samples a view and the JPEG file that it came from.
 
   Args:
     photograph: uint8[rows, columns, 3].
     size: Of the short side.
     rng: Source of every choice.
-    save: Draws the file's settings from `rng`.
+    save: Samples how the file is encoded.
     reduced: The factor that the photograph was reduced by before.
 
   Returns:
@@ -123,7 +124,8 @@ def photographed(
   jpeg = save(rng)
   offset = (0, 0)
   if rng.random() < 0.2:  # It was cropped.
-    offset = tuple(int(n) for n in rng.integers(0, 16, 2))
+    down, right = rng.integers(0, 16, 2).tolist()
+    offset = down, right
   saved = cameras.roundtrip(scene, jpeg, offset)
   return saved, {**facts, 'jpeg': jpeg.describe(), 'offset': list(offset)}
 
@@ -149,19 +151,19 @@ def manipulate(
   """
   weights = _BLEND_WEIGHTS
   if manipulation == 'copy-move':
-    region, kind = masks.draw(host, rng, areas=(0.005, 0.2))
+    region, kind = masks.sample(host, rng, areas=(0.005, 0.2))
     layer, mask, facts = moves.copy_move(host, region, rng)
   elif manipulation == 'splice':
-    region, kind = masks.draw(donor, rng)
+    region, kind = masks.sample(donor, rng)
     layer, mask, facts = moves.splice(donor, region, host.shape[:2], rng)
     facts['colours_matched'] = bool(rng.random() < 0.5)
     if facts['colours_matched'] and mask.any():
       layer = moves.match_colours(layer, mask, host, rng.uniform(0.4, 1))
   elif manipulation == 'removal':
-    mask, kind = masks.draw(host, rng, areas=(0.005, 0.25))
+    mask, kind = masks.sample(host, rng, areas=(0.005, 0.25))
     layer, facts = fills.remove(host, mask, rng)
   else:
-    mask, kind = masks.draw(host, rng)
+    mask, kind = masks.sample(host, rng)
     layer, facts = retouch.retouch(host, rng)
     weights = (0.4, 0.6, 0.0)  # The gradients are what was changed.
   if np.count_nonzero(mask) < masks.LEAST_PIXELS:
@@ -175,7 +177,7 @@ def manipulate(
 
 def finish(
     image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> tuple[bytes, str, np.ndarray, list[dict]]:
+) -> tuple[bytes, str, np.ndarray, list[dict[str, Any]]]:
   """Saves a forgery as its forger does, and perhaps a web site after that.
 
   Args:
@@ -186,7 +188,7 @@ def finish(
   Returns:
     The file, its suffix, the mask at its size and the facts of each save.
   """
-  facts = []
+  facts: list[dict[str, Any]] = []
   if rng.random() < 0.15:
     image, mask = _resize(image, mask, facts, rng)
   if rng.random() < 0.15:
@@ -204,7 +206,12 @@ def finish(
   return cameras.encode(image, jpeg), '.jpg', mask, facts
 
 
-def _resize(image, mask, facts: list[dict], rng):
+def _resize(
+    image: np.ndarray,
+    mask: np.ndarray,
+    facts: list[dict[str, Any]],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
   """Resizes image and mask unless they are small already."""
   least = _RESIZE_LEAST_SIDE / min(mask.shape)
   if least > 0.9:

@@ -6,24 +6,25 @@ from skimage import segmentation
 
 KINDS = ('segment', 'blob', 'polygon', 'ellipse', 'rectangle', 'union')
 WEIGHTS = (0.45, 0.2, 0.12, 0.06, 0.07, 0.1)
-AREAS = (0.005, 0.4)  # Share of the image.
+AREAS = (0.005, 0.4)  # Fractions of the image.
 LEAST_PIXELS = 64
 _SEGMENT_SIDE = 96  # Short side in pixels of the image that is segmented.
 
 
-def draw(
+def sample(
     image: np.ndarray,
     rng: np.random.Generator,
     areas: tuple[float, float] = AREAS,
 ) -> tuple[np.ndarray, str]:
-  """Draws a region.
+  """Samples a region.
 
   Small ones are common: the logarithm of the area is uniform.
 
   Args:
     image: uint8[h, w, 3]; edges of segments follow it.
     rng: Source of every choice.
-    areas: Least and largest share of the image. Segments keep to it roughly.
+    areas: Least and largest fraction of the image; segments keep to it
+      roughly.
 
   Returns:
     uint8[h, w], 1 inside, at least `LEAST_PIXELS` of them, and one of `KINDS`.
@@ -33,19 +34,22 @@ def draw(
   pixels = shape[0] * shape[1]
   area = np.exp(rng.uniform(*np.log(areas))) * pixels
   area = max(area, 2 * LEAST_PIXELS)
-  mask = None
+  mask = np.zeros(shape, np.uint8)
   if kind == 'segment':
-    mask = _segment(image, area / pixels, rng)
-    if mask is None or not 0.5 * area < cv2.countNonZero(mask) < 2 * area:
+    segment = _segment(image, area / pixels, rng)
+    if segment is None or not (
+        0.5 * area < cv2.countNonZero(segment) < 2 * area
+    ):
       kind = 'blob'  # Nothing of that size stands out.
+    else:
+      mask = segment
   if kind == 'union':
-    parts = int(rng.integers(2, 4))
-    mask = np.zeros(shape, np.uint8)
-    for _ in range(parts):
+    num_shapes = int(rng.integers(2, 4))
+    for _ in range(num_shapes):
       shape_kind = str(rng.choice(KINDS[1:5]))
-      mask |= _place(shape_kind, shape, area / parts, rng)
+      mask |= _rasterized(shape_kind, shape, area / num_shapes, rng)
   elif kind != 'segment':
-    mask = _place(kind, shape, area, rng)
+    mask = _rasterized(kind, shape, area, rng)
   if cv2.countNonZero(mask) < LEAST_PIXELS:  # Cut off by the frame.
     middle, reach = np.array(shape) // 2, LEAST_PIXELS // 8
     (top, left), kind = middle - reach, 'rectangle'
@@ -53,7 +57,7 @@ def draw(
   return mask, kind
 
 
-def _place(
+def _rasterized(
     kind: str,
     shape: tuple[int, int],
     area: float,
@@ -91,7 +95,7 @@ def blob_radius(
     deviation: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-  """Draws the radius of a smooth outline, a random Fourier series.
+  """Samples the radius of a smooth outline, a random Fourier series.
 
   Args:
     angle: f64[n], where to know it.
@@ -143,7 +147,7 @@ _OUTLINES = {
 
 
 def _segment(
-    image: np.ndarray, share: float, rng: np.random.Generator
+    image: np.ndarray, fraction: float, rng: np.random.Generator
 ) -> np.ndarray | None:
   """Grows a region out of segments of like colour until it has its area."""
   rows, columns = image.shape[:2]
@@ -154,7 +158,7 @@ def _segment(
       interpolation=cv2.INTER_AREA,
   )
   lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
-  wanted = share * lab.shape[0] * lab.shape[1]
+  wanted = fraction * lab.shape[0] * lab.shape[1]
   labels = segmentation.felzenszwalb(
       lab, scale=60, sigma=0.8, min_size=max(10, int(wanted / 12))
   )
@@ -189,7 +193,7 @@ def _grow(
     wanted: float,
     rng: np.random.Generator,
 ) -> np.ndarray | None:
-  """Returns which segments to take, bool[n]; None if all are too large."""
+  """Chooses segments, bool[n]; None if all are too large."""
   count = int(labels.max()) + 1
   flat = labels.ravel()
   sizes = np.bincount(flat, minlength=count)

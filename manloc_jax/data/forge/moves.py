@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-_TRIES = 20  # Places to try for a piece.
+_TRIES = 20  # Locations to try for a piece.
 _FILTERS = {
     'linear': cv2.INTER_LINEAR,
     'cubic': cv2.INTER_CUBIC,
@@ -14,7 +14,7 @@ _FILTERS = {
 def copy_move(
     host: np.ndarray, region: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, dict]:
-  """Lays a region of an image over another place of it.
+  """Lays a region of an image over another location in it.
 
   Half of the moves are plain translations; the others turn, scale or mirror.
 
@@ -43,7 +43,7 @@ def copy_move(
 def splice(
     donor: np.ndarray,
     region: np.ndarray,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, dict]:
   """Lays a region of another image somewhere over a frame.
@@ -76,7 +76,9 @@ def match_colours(
     host: np.ndarray,
     strength: float,
 ) -> np.ndarray:
-  """Draws mean and spread of a layer's colours to the host's, in Lab.
+  """Moves mean and standard deviation of a layer's colours, in Lab.
+
+  They come closer to those of the host.
 
   Args:
     layer: uint8[h, w, 3].
@@ -100,7 +102,14 @@ def match_colours(
 
 
 def _lay(
-    source, region, shape, angle, scale, mirror, rng, avoid=None
+    source: np.ndarray,
+    region: np.ndarray,
+    shape: tuple[int, ...],
+    angle: float,
+    scale: float,
+    mirror: bool,
+    rng: np.random.Generator,
+    avoid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, dict]:
   """Turns, scales and shifts `source`; see `copy_move`.
 
@@ -148,16 +157,16 @@ def _lay(
 def _shifts(
     low: np.ndarray,
     high: np.ndarray,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-  """Draws whole shifts that keep most of the box from low to high inside."""
+  """Samples whole shifts that keep most of a box, low to high, inside."""
   frame = np.array(shape[::-1], float) - 1  # Columns, then rows.
   # One in seven may hang out by a third of its size.
   slack = (high - low) / 3 * (rng.random(_TRIES) < 1 / 7)[:, None]
   least, most = -low - slack, frame - high + slack
-  share = rng.random((_TRIES, 2))
-  return list(np.rint(least + share * (most - least)))
+  fraction = rng.random((_TRIES, 2))
+  return list(np.rint(least + fraction * (most - least)))
 
 
 def _least_overlap(

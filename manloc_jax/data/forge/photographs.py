@@ -31,7 +31,7 @@ class Photograph:
     path: Its file.
     name: Unique, whatever folder the file is in.
     group: Photographs of one group show one scene.
-    split: The part that it is forged for; None where nothing fixes it.
+    split: The split that it is forged for; None where nothing fixes it.
   """
 
   path: pathlib.Path
@@ -40,7 +40,7 @@ class Photograph:
   split: str | None = None
 
 
-class Photographs(Sequence):
+class Photographs:
   """Photographs by number: uint8[h, w, 3] each, those read last in memory.
 
   Attributes:
@@ -59,10 +59,12 @@ class Photographs(Sequence):
       cache_bytes: Memory to keep decoded photographs in; one always fits.
     """
     self.listed = tuple(listed)
-    self.rejected = {}
-    self.reduced = {}
+    self.rejected: dict[str, str] = {}
+    self.reduced: dict[str, float] = {}
     self._cache_bytes = cache_bytes
-    self._kept = collections.OrderedDict()
+    self._kept: collections.OrderedDict[pathlib.Path, np.ndarray] = (
+        collections.OrderedDict()
+    )
 
   def __len__(self) -> int:
     return len(self.listed)
@@ -137,38 +139,38 @@ def find(
   Returns:
     The photographs, sorted by name, and the files that are none.
   """
-  listed = []
   listing = image_files.find([str(name) for name in named])
-  found = listing.images
+  files = listing.images
   rejected = [
-      spec.Rejected(str(item.path), f'it is among the {item.reason}')
+      spec.Rejected(str(item.path), f'{item.path} is among {item.reason}.')
       for item in listing.passed_over
       if item.reason in (walk.Reason.BROKEN_LINK, walk.Reason.UNREADABLE)
   ]
   if out is not None:
     folder = pathlib.Path(out).resolve()
-    found = [
-        one
-        for one in found
-        if not one.path.resolve().is_relative_to(folder)
+    files = [
+        file
+        for file in files
+        if not file.path.resolve().is_relative_to(folder)
     ]
-  names = collections.Counter(one.name for one in found)
-  for one in found:
+  names = collections.Counter(file.name for file in files)
+  paths: dict[str, pathlib.Path] = {}
+  for file in files:
     try:
-      images.read_size(one.path)
+      images.read_size(file.path)
     except spec.DataError as error:
-      rejected.append(spec.Rejected(str(one.path), str(error)))
+      rejected.append(spec.Rejected(str(file.path), str(error)))
       continue
     # Names, and not paths, so that a folder can be moved.
-    name = one.name if names[one.name] == 1 else str(one.path)
-    listed.append(Photograph(one.path, name, name))
-  listed.sort(key=lambda photograph: photograph.name)
-  groups = {}  # By content: a copy must not be on another side of a split.
-  for i, one in enumerate(listed):
-    with one.path.open('rb') as file:
-      content = hashlib.file_digest(file, 'sha256').digest()
-    group = groups.setdefault(content, one.name)
-    listed[i] = dataclasses.replace(one, group=group)
+    name = file.name if names[file.name] == 1 else str(file.path)
+    paths[name] = file.path
+  listed = []
+  # By content: a copy must not be on another side of a split.
+  groups: dict[bytes, str] = {}
+  for name, path in sorted(paths.items()):
+    with path.open('rb') as opened:
+      content = hashlib.file_digest(opened, 'sha256').digest()
+    listed.append(Photograph(path, name, groups.setdefault(content, name)))
   return Photographs(listed), rejected
 
 
@@ -224,15 +226,15 @@ def assign(
     seed: int,
     fractions: tuple[float, float, float],
 ) -> tuple[Photograph, ...]:
-  """Gives each photograph a part, unless all have one; groups stay together.
+  """Gives each photograph a split, unless all have one; groups stay together.
 
   Args:
     listed: The photographs.
-    seed: Fixes the draw.
-    fractions: Shares of train, val and test.
+    seed: Fixes which goes where.
+    fractions: Of the photographs, for train, val and test.
 
   Raises:
-    DataError: A part would be empty.
+    DataError: A split would be empty.
   """
   if listed and all(one.split for one in listed):
     return tuple(listed)
@@ -240,11 +242,11 @@ def assign(
       spec.Record(one.name, one.path, None, one.group, 'none')
       for one in listed
   ]
-  parts = {
-      name: part
-      for part, names in splits.group_split(records, seed, fractions).items()
+  split_of = {
+      name: split
+      for split, names in splits.group_split(records, seed, fractions).items()
       for name in names
   }
   return tuple(
-      dataclasses.replace(one, split=parts[one.name]) for one in listed
+      dataclasses.replace(one, split=split_of[one.name]) for one in listed
   )

@@ -11,7 +11,7 @@ them within minutes. The host carries strong grain (a standard deviation of
 inpainting, a blur, a median, an enlargement or a harsh JPEG on a grid of its
 own took it, and a donor had none. A skilled forger adds the grain again; none
 of these does. A network that finds these forgeries has learned to see missing
-grain, and is no evidence about forgeries in the wild.
+grain, and says nothing about forgeries in the wild.
 """
 
 import dataclasses
@@ -140,13 +140,14 @@ def jpeg_roundtrip(image: np.ndarray, quality: int) -> np.ndarray:
   """Saves as JPEG with halved colours, loads again; uint8[h, w, 3]."""
   flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
   _, code = cv2.imencode('.jpg', image[..., ::-1], flags)
-  return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+  decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))
+  return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def blob_mask(
     shape: tuple[int, int], rng: np.random.Generator, margin: int = 4
 ) -> np.ndarray:
-  """Draws one smooth blob at a random place inside the frame.
+  """Samples one smooth blob somewhere inside the frame.
 
   The radius is a random Fourier series of the angle, stretched along one
   axis.
@@ -250,7 +251,7 @@ TRACES = {
 def poisson(
     host: np.ndarray, piece: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:
-  """Returns the piece with its colours drawn to the host's at the edge.
+  """Returns the piece with the host's colours at its edge.
 
   OpenCV changes the whole bounding box of the mask, so only what lies inside
   the mask is to be used.

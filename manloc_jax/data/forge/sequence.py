@@ -1,4 +1,4 @@
-"""An endless sequence of forgeries: each from a seed and its place alone."""
+"""An endless sequence of forgeries: each from a seed and an index alone."""
 
 from collections.abc import Sequence
 import numbers
@@ -10,7 +10,12 @@ from manloc_jax.data import spec
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 
-SHARES = {'copy-move': 0.32, 'splice': 0.4, 'removal': 0.2, 'retouch': 0.08}
+PROBABILITIES = {
+    'copy-move': 0.32,
+    'splice': 0.4,
+    'removal': 0.2,
+    'retouch': 0.08,
+}
 # Neighbours share a few photographs, so that decoding large files pays off.
 BLOCK = 32  # Forgeries in a row.
 POOL = 8  # Photographs that they are made of.
@@ -28,7 +33,7 @@ def generate(
     photographs: What to forge. Splices need at least two groups. One that
       cannot be read is passed over, and listed in its `rejected`.
     seed: Fixes the sequence; not negative.
-    index: Place in the sequence; not negative.
+    index: Position in the sequence; not negative.
     size: See `forgery.forge`.
 
   Returns:
@@ -38,8 +43,8 @@ def generate(
     DataError: No photograph can be read, or a number makes no sense.
   """
   arguments.check_seed(seed)
-  arguments.check_count('The place in the sequence', index, 0)
-  size = check_size(size)
+  arguments.check_count('The index of a forgery', index, 0)
+  sides = check_size(size)
   listed = photographs.listed
   block = np.random.default_rng((seed, index // BLOCK, 1))
   order = block.permutation(len(photographs)).tolist()
@@ -52,21 +57,26 @@ def generate(
         f'None of {len(photographs)} photographs can be read; name others.'
     )
   group = listed[host].group
-  manipulation = _draw(SHARES, rng)
+  manipulation = _sample(PROBABILITIES, rng)
   donor = None
   if manipulation == 'splice':
     strangers = (i for i in order if listed[i].group != group)
     donor = photographs.first_sound(strangers)
     if donor is None:
-      others = {k: v for k, v in SHARES.items() if k != 'splice'}
-      manipulation = _draw(others, rng)
+      others = {k: v for k, v in PROBABILITIES.items() if k != 'splice'}
+      manipulation = _sample(others, rng)
   pair = host, host if donor is None else donor
+  host_pixels, donor_pixels = (photographs[i] for i in pair)
+  host_factor, donor_factor = (
+      photographs.reduced.get(listed[i].name, 1.0) for i in pair
+  )
   made = forgery.forge(
-      *(photographs[i] for i in pair),
+      host_pixels,
+      donor_pixels,
       manipulation,
       rng,
-      size,
-      tuple(photographs.reduced.get(listed[i].name, 1.0) for i in pair),
+      sides,
+      (host_factor, donor_factor),
   )
   names = {'host': listed[host].name}
   if donor is not None:
@@ -93,6 +103,6 @@ def check_size(size: Sequence[int]) -> tuple[int, int]:
   return int(size[0]), int(size[1])
 
 
-def _draw(shares: dict[str, float], rng: np.random.Generator) -> str:
-  odds = np.array(list(shares.values()))
-  return str(rng.choice(list(shares), p=odds / odds.sum()))
+def _sample(weights: dict[str, float], rng: np.random.Generator) -> str:
+  odds = np.array(list(weights.values()))
+  return str(rng.choice(list(weights), p=odds / odds.sum()))

@@ -81,7 +81,8 @@ def make(
   Raises:
     DataError: There is no photograph; see also `write`.
   """
-  found, rejected = photographs_lib.packaged(), []
+  found = photographs_lib.packaged()
+  rejected: list[spec.Rejected] = []
   if named:
     found, rejected = photographs_lib.find(named, root)
   if not found and not rejected:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 LEAST_SIDE = 96  # Pixels; only smaller photographs are enlarged.
-NATIVE_SHARE = 0.4  # Of the views, where the photograph is large enough.
+NATIVE_FRACTION = 0.4  # Of the views, where the photograph is large enough.
 ASPECTS = (1.0, 5 / 4, 4 / 3, 3 / 2, 3 / 2, 16 / 9)
 _GRID = 16  # Pixels of a JPEG coding unit with halved colours.
 _FILTERS = {
@@ -21,9 +21,9 @@ def view(
     rng: np.random.Generator,
     reduced: float = 1.0,
 ) -> tuple[np.ndarray, dict]:
-  """Draws a view.
+  """Samples a view.
 
-  A share is cut out at native resolution with the photograph's JPEG grid in
+  A fraction is cut out at native resolution with the photograph's JPEG grid in
   place, so that the camera's own traces stay; the rest is reduced.
 
   Args:
@@ -41,7 +41,7 @@ def view(
   height, width = _shape(photograph.shape[:2], size, rng)
   rows, columns = photograph.shape[:2]
   least = max(height / rows, width / columns)
-  if reduced == 1 and least <= 1 and rng.random() < NATIVE_SHARE:
+  if reduced == 1 and least <= 1 and rng.random() < NATIVE_FRACTION:
     top = int(rng.integers((rows - height) // _GRID + 1)) * _GRID
     left = int(rng.integers((columns - width) // _GRID + 1)) * _GRID
     crop = photograph[top : top + height, left : left + width]
@@ -75,7 +75,7 @@ def _shape(
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-  """Draws height and width."""
+  """Samples height and width."""
   low, high = sorted(photograph)
   short = int(np.clip(rng.integers(size[0], size[1] + 1), None, low))
   aspect = float(rng.choice(ASPECTS))

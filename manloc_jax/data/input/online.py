@@ -1,9 +1,9 @@
 """Training patches of forgeries that are made while training, without end.
 
-Worker processes forge groups of images, a group each, draw patches from them
+Worker processes forge groups of images, a group each, sample patches from them
 by the paper's sampler, and shuffle those. All groups have equally many
-patches, so that the place of a batch tells its groups: a stream started at
-step n is the uninterrupted one from step n on.
+patches, so that the number of a batch tells its groups: generation that starts
+at step n yields what uninterrupted generation yields from step n on.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ FIELDS = ('image', 'mask', 'label')
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What all groups of a stream have in common.
+  """What all groups have in common.
 
   Attributes:
     listed: The photographs.
     size: Least and largest short side of a forgery in pixels.
-    sampler: How patches are drawn.
+    sampler: How patches are sampled.
     images_per_group: Forgeries of a group; one worker holds all of them.
     patches_per_image: Patches of a group, per forgery. A forgery gives up to
       twice as many, for regions are of all sizes.
@@ -74,7 +74,7 @@ def train_batches(
 ) -> Iterator[Batch]:
   """Yields batches of fresh forgeries for ever.
 
-  They are made of the photographs of the training part alone. Batch k is a
+  They are made of the photographs of the training split alone. Batch k is a
   function of the seed, k, the size of a batch and those of a group, with the
   same photographs and versions of the image libraries. Workers run at most
   two groups each ahead, and end when the iterator is closed.
@@ -153,10 +153,10 @@ def _read_settings(
 
 
 def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
-  """Forges the images of a group and draws its patches.
+  """Forges the images of a group and samples its patches.
 
   Args:
-    number: Place of the group in the stream.
+    number: Number of the group, from 0 on.
     plan: What all groups have in common.
 
   Returns:
@@ -170,13 +170,20 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
       for i in range(plan.images_per_group)
   ]
   rng = np.random.default_rng((plan.seed, number, 2))
-  found = [patches.candidates(one.mask, plan.sampler) for one in forgeries]
-  quotas = _quotas(found, plan, rng)
+  candidates = [
+      patches.candidates(forgery.mask, plan.sampler) for forgery in forgeries
+  ]
+  counts = _patch_counts(candidates, plan, rng)
   cuts = [
       patches.cut(
-          one.image, one.mask, places, patches.choose(places, *quota, rng)
+          forgery.image,
+          forgery.mask,
+          locations,
+          patches.choose(locations, num_positives, num_negatives, rng),
       )
-      for one, places, quota in zip(forgeries, found, quotas, strict=True)
+      for forgery, locations, (num_positives, num_negatives) in zip(
+          forgeries, candidates, counts, strict=True
+      )
   ]
   rows = {
       'image': np.concatenate([cut.images for cut in cuts]),
@@ -193,7 +200,7 @@ def _tell_rejected(
     made: Iterator[tuple[Batch, dict[str, str]]],
 ) -> Iterator[Batch]:
   """Passes groups on; each photograph that is passed over is named once."""
-  told = set()
+  told: set[str] = set()
   for rows, rejected in made:
     for name in rejected.keys() - told:
       logging.warning('Left out: %s', rejected[name])
@@ -201,9 +208,11 @@ def _tell_rejected(
     yield rows
 
 
-def _quotas(
-    found: list[patches.Candidates], plan: Plan, rng: np.random.Generator
-) -> list[list[int]]:
+def _patch_counts(
+    candidates: list[patches.Candidates],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> list[tuple[int, int]]:
   """Says how many patches of each label each image gives.
 
   The sampler balances the group; of what it allows, as many as the group has
@@ -211,15 +220,15 @@ def _quotas(
   """
   cap = min(2 * plan.patches_per_image, plan.sampler.max_per_image or np.inf)
   sampler = dataclasses.replace(plan.sampler, max_per_image=int(cap))
-  positives = np.array([one.labels.sum() for one in found])
-  negatives = np.array([len(one.labels) for one in found]) - positives
+  positives = np.array([one.labels.sum() for one in candidates])
+  negatives = np.array([len(one.labels) for one in candidates]) - positives
   allowed = np.stack(patches.balance(positives, negatives, sampler), axis=1)
   if not allowed.any():  # A few regions, all too small to label a patch.
     allowed[:, 1] = np.minimum(negatives, cap)
   owners = np.repeat(np.arange(allowed.size), allowed.ravel())
   picked = rng.permutation(owners)[: plan.patches_per_group]
-  counts = np.bincount(picked, minlength=allowed.size)
-  return counts.reshape(allowed.shape).tolist()
+  counts = np.bincount(picked, minlength=allowed.size).tolist()
+  return list(zip(counts[::2], counts[1::2], strict=True))
 
 
 def _batches(

@@ -1,0 +1,108 @@
+"""The patches of one split: how many each image gives, and their files."""
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from manloc_jax.data import progress
+from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
+from manloc_jax.data.sampling import extract
+from manloc_jax.data.sampling import patches
+from manloc_jax.data.storage import split_writer as split_writer_lib
+
+
+def requests(
+    name: str,
+    records: list[spec.Record],
+    examined: dict[str, extract.Examined],
+    job: extract.Job,
+) -> list[extract.Request]:
+  """Says how many patches of each label each image of a split gives.
+
+  Args:
+    name: The split.
+    records: Its images.
+    examined: What is known of each image, by id.
+    job: What all images have in common.
+
+  Returns:
+    A request for each image.
+  """
+  is_test = name != 'train'
+  results = [examined[record.image_id] for record in records]
+  counts = np.array([r.test if is_test else r.train for r in results])
+  positives, negatives = patches.balance(
+      counts[:, 0], counts[:, 1], job.sampler
+  )
+  made = [
+      extract.Request(
+          record,
+          result,
+          (num_positives, num_negatives),
+          is_test,
+          grid=name == 'test',
+      )
+      for record, result, num_positives, num_negatives in zip(
+          records, results, positives.tolist(), negatives.tolist(), strict=True
+      )
+  ]
+  if not is_test:
+    # On disk in random order, so that even a shuffle buffer smaller than the
+    # split mixes images from all over it.
+    order = np.random.default_rng(job.seed).permutation(len(made))
+    made = [made[i] for i in order]
+  return made
+
+
+def write(
+    folder: pathlib.Path,
+    name: str,
+    requests: list[extract.Request],
+    ids: list[str],
+    settings: dict[str, Any],
+    examined: dict[str, extract.Examined],
+    job: extract.Job,
+    run: worker_pool.Map,
+) -> dict[str, split_writer_lib.PartWriter]:
+  """Samples and writes a split, with `test` also `test_grid`.
+
+  Args:
+    folder: The prepared folder.
+    name: The split.
+    requests: Of `requests`.
+    ids: Its images; patches hold an index into them.
+    settings: What the manifest will hold as `settings`.
+    examined: What is known of each image, by id; what decoding tells is added.
+    job: What all images have in common.
+    run: A map over worker processes.
+
+  Returns:
+    The closed writer of each split.
+  """
+  sample = functools.partial(extract.sample, job=job)
+  samples = progress.progress(run(sample, requests), name, len(requests))
+  names = (name, 'test_grid') if name == 'test' else (name,)
+  with contextlib.ExitStack() as stack:
+    writers = {
+        written: stack.enter_context(
+            split_writer_lib.PartWriter(folder, written, ids, settings)
+        )
+        for written in names
+    }
+    for request, sampled in zip(requests, samples, strict=True):
+      image_id = request.record.image_id
+      if sampled.reason:
+        examined[image_id] = extract.Examined(image_id, reason=sampled.reason)
+        continue
+      examined[image_id] = dataclasses.replace(
+          examined[image_id], note=sampled.note
+      )
+      writers[name].write(image_id, sampled.cut)
+      if request.grid:
+        writers['test_grid'].write(image_id, sampled.grid)
+  return writers
