@@ -230,8 +230,8 @@ def test_what_a_folder_holds_besides_is_counted(
   code, records, err = command(photographs)
   assert code == 0 and len(records) == 3
   assert (
-      'Passed over in folders: 1 not named as images, 1 links to what is'
-      ' listed already, 1 links that lead nowhere.'
+      'Passed over in folders: not named as images (1), links to what is'
+      ' listed already (1), links that lead nowhere (1).'
   ) in err.splitlines()
   summary = json.loads((tmp_path / 'out/summary.json').read_text())
   assert summary['localized'] == 3 and summary['failed'] == []
@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_read_is_told(
   assert code == 1 and len(records) == 1
   assert f'The folder {photographs / "below"} cannot be read' in err
   code, records, err = command(photographs / 'below')
-  assert code == 2 and '1 folders that cannot be read' in err
+  assert code == 2 and 'folders that cannot be read (1)' in err
 
 
 @pytest.mark.parametrize('kind', ['file', 'below a file', 'long', 'empty'])

@@ -89,7 +89,7 @@ def test_a_line_for_each_file_and_no_noise(method, tree, command):
   assert len(records) == len(names(odd, tree / 'none'))
   refused = reasons(records)
   assert [errors.printable(x) for x in refused.values()] == lines[:-2]
-  assert lines[-2].endswith('4 links that lead nowhere.')
+  assert lines[-2].endswith('links that lead nowhere (4).')
   assert f'{len(records) - len(refused)} of {len(records)}' in lines[-1]
   assert names(tree / 'none') <= set(refused)
   for name in set(refused) - names(tree / 'none'):

@@ -189,4 +189,4 @@ def _conclude(
 
 
 def _enumerate(counts: dict[str, int]) -> str:
-  return ', '.join(f'{count} {reason}' for reason, count in counts.items())
+  return ', '.join(f'{reason} ({count})' for reason, count in counts.items())

@@ -50,7 +50,8 @@ def walk(
     if on_passed_over is not None:
       on_passed_over(pathlib.Path(path), reason)
 
-  for folder, below, names in os.walk(root, True, on_unreadable, True):
+  entries = os.walk(root, onerror=on_unreadable, followlinks=True)
+  for folder, below, names in entries:
     chain = above.pop(folder)
     entered = []
     for name in sorted(below):
@@ -58,7 +59,7 @@ def walk(
       real = pathlib.Path(os.path.realpath(path))
       if _is_hidden(name):
         pass_over(path, Reason.HIDDEN)
-      elif any(one.is_relative_to(real) for one in chain):
+      elif any(parent.is_relative_to(real) for parent in chain):
         pass_over(path, Reason.REPEATED)
       elif not skip(pathlib.Path(path)):
         above[path] = (*chain, real)
