@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from configs import ablation
 from manloc_jax import errors
 from manloc_jax.commands import sweep
 
@@ -19,14 +20,14 @@ def in_project(monkeypatch):
 
 def test_jobs_are_all_systems_of_a_seed_and_then_the_next(tmp_path):
   todo = sweep.jobs(STUDY, 'casia', [], [0, 1], tmp_path)
-  assert len(todo) == 22
-  first = list(todo)[0]
-  assert first == tmp_path / 'casia' / 'j-conv-lstm-conv-0'
+  count = len(ablation.SYSTEMS)
+  assert len(todo) == 2 * count
+  first = tmp_path / 'casia' / 'j-conv-lstm-conv-0'
   assert todo[first][:2] == [
       '--config=configs/ablation.py:casia/j-conv-lstm-conv',
       '--config.seed=0',
   ]
-  assert [path.name[-1] for path in todo] == ['0'] * 11 + ['1'] * 11
+  assert [path.name[-1] for path in todo] == ['0'] * count + ['1'] * count
 
 
 def test_finished_runs_are_skipped_and_failures_do_not_stop(
@@ -92,5 +93,7 @@ def test_command_lists_and_refuses():
   refused = run('--seeds=0,a')
   assert refused.returncode == 2 and "'0,a' is not numbers" in refused.stderr
   assert refused.stderr.count('\n') == 1
-  refused = run('--job=33')
-  assert refused.returncode == 2 and 'jobs 0 to 32' in refused.stderr
+  count = 3 * len(ablation.SYSTEMS)
+  refused = run(f'--job={count}')
+  assert refused.returncode == 2
+  assert f'jobs 0 to {count - 1}' in refused.stderr

