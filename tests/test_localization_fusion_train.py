@@ -221,6 +221,13 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
   (again,) = collect()
   np.testing.assert_array_equal(found.features, again.features)
   assert [record.image_id for record in seen] == ['b']
+  for path in (tmp_path / 'cache').glob('*.npz'):
+    path.write_bytes(path.read_bytes()[:100])  # Damaged: measured again.
+  (again,) = collect()
+  np.testing.assert_array_equal(found.features, again.features)
+  config.data.cache = str(tmp_path / 'a.png')
+  with pytest.raises(spec.DataError, match='choose another --config.data.cac'):
+    collect()
 
 
 def test_the_command_trains_on_a_forged_set(tmp_path):

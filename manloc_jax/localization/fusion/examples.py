@@ -7,6 +7,7 @@ import functools
 import hashlib
 import pathlib
 from typing import Any
+import zipfile
 import zlib
 
 import cv2
@@ -20,6 +21,7 @@ from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
+from manloc_jax.data.storage import folders
 from manloc_jax.localization.fusion import features as features_lib
 
 # PatchMatch takes longer than all the rest: of training images it sees some
@@ -92,10 +94,9 @@ def collect(
     are left out, as `manloc audit` tells.
 
   Raises:
-    DataError: None is left.
+    DataError: None is left, or nothing can be written to the cache.
   """
-  cache = pathlib.Path(data.cache)
-  cache.mkdir(parents=True, exist_ok=True)
+  cache = folders.make_writable(data.cache, '--config.data.cache')
   measure_record = functools.partial(
       _measured, dataset=data.name, cache=cache, all_copies=split != 'train'
   )
@@ -125,20 +126,25 @@ def _measured(
       < _SEARCHED.get(record.manipulation, _SEARCHED_ELSEWHERE)
   )
   path = cache / f'{_digest(record, dataset)}{"_copies" * searches}.npz'
-  if not path.exists():
+  measured = _load(path)
+  if measured is None:
     measured = measure(record, datasets.get(dataset), searches)
     if measured is None:
       return None
     with files.replacing(path) as temporary, temporary.open('wb') as file:
       # The names of version 0.1, whose files are still read.
       np.savez(file, evidence=measured[0], share=measured[1])
-  with np.load(path, allow_pickle=False) as saved:
-    return Example(
-        record.image_id,
-        record.manipulation,
-        saved['evidence'],
-        saved['share'],
-    )
+  return Example(record.image_id, record.manipulation, *measured)
+
+
+def _load(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
+  """Returns what was measured before; None if the file is not there or whole.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as saved:
+      return saved['evidence'], saved['share']
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    return None
 
 
 def _digest(record: spec.Record, dataset: str) -> str:
