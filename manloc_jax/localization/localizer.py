@@ -117,6 +117,26 @@ def check_pixels(pixels: np.ndarray) -> None:
     raise ValueError(f'An image of shape {pixels.shape} has no pixels.')
 
 
+def check_size(
+    subject: str, shape: tuple[int, ...], min_side: int, method: str
+) -> None:
+  """Raises NotApplicable for an image in which a method can measure nothing.
+
+  Args:
+    subject: What the sentence begins with: a file, or `The image`.
+    shape: Of its pixels, height and width first.
+    min_side: Pixels.
+    method: Its name.
+  """
+  height, width = shape[:2]
+  if min(height, width) < min_side:
+    raise NotApplicable(
+        f'{subject} is {width}x{height} pixels, too small for {method} to'
+        f' measure anything: it needs {min_side}x{min_side} or more; choose a'
+        ' larger image.'
+    )
+
+
 def check_threshold(threshold: float) -> None:
   """Raises UserError unless it is on the scale of `Result.score`."""
   if not isinstance(threshold, numbers.Real) or not 0 <= threshold <= 1:

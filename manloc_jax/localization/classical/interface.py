@@ -22,6 +22,8 @@ class Method:
       are stretched for pictures, so that the 1st percentile of an image is 0
       and the 99th is 1.
     constant_score: Value of a map that tells no pixel from another.
+    min_side: Pixels; a smaller image is not applicable: it has too few blocks
+      to count, or less than the surroundings that a value is made of.
     max_megapixels: Larger images are not applicable: they would take minutes
       or gigabytes.
   """
@@ -31,4 +33,5 @@ class Method:
   block: int
   is_probability: bool
   constant_score: float
+  min_side: int
   max_megapixels: int

@@ -20,7 +20,7 @@ from scipy import fft
 from manloc_jax.data import image_formats
 from manloc_jax.data import images
 from manloc_jax.data import quiet
-from manloc_jax.data import spec
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import luma as luma_lib
 
 try:
@@ -28,7 +28,6 @@ try:
 except ImportError:
   jpeglib = None
 
-_MIN_SIDE = 16
 # Standard error is the process's: one thread at a time may turn it away.
 _READING = threading.Lock()
 # Chroma blue and red to red, green and blue (JFIF, as ITU-R BT.601).
@@ -51,6 +50,9 @@ class Jpeg:
     steps: int32[8, 8], the quantisation table of luma.
     chroma: float32[8 * rows, 8 * columns, 2] around 0, at the size of luma;
       None for grey images.
+    counted: bool[rows, columns], blocks that go into histograms and means. The
+      articles count all, and so does `read`; `from_pixels` leaves those out of
+      which all pixels are alike.
     is_exact: Whether the coefficients are the file's own, not computed from
       pixels.
   """
@@ -58,6 +60,7 @@ class Jpeg:
   coefficients: np.ndarray
   steps: np.ndarray
   chroma: np.ndarray | None
+  counted: np.ndarray
   is_exact: bool = False
 
   def luma(self) -> np.ndarray:
@@ -103,24 +106,23 @@ def read(path: pathlib.Path) -> Jpeg | None:
     samples than chroma, or with steps of more than 8 bits or of 0.
 
   Raises:
-    DataError: The file cannot be decoded, or it is smaller than 16x16.
+    DataError: The file cannot be decoded.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
   steps = steps_of(path)
   if steps is None:
     return None
   height, width = pixels.shape[:2]
-  if min(height, width) < _MIN_SIDE:
-    raise spec.DataError(
-        f'{path} is {width}x{height} pixels, but methods on JPEG coefficients '
-        f'need {_MIN_SIDE}x{_MIN_SIDE} or more; leave it out.'
-    )
   exact = _from_file(path, steps, height // 8, width // 8)
   if exact is not None:
     return exact
   computed = from_pixels(pixels, steps)
   is_grey = (pixels == pixels[..., :1]).all()
-  return dataclasses.replace(computed, chroma=None) if is_grey else computed
+  return dataclasses.replace(
+      computed,
+      chroma=None if is_grey else computed.chroma,
+      counted=np.ones_like(computed.counted),
+  )
 
 
 def steps_of(path: pathlib.Path) -> np.ndarray | None:
@@ -165,7 +167,9 @@ def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
   del luma
   coefficients /= steps
   np.round(coefficients, out=coefficients)
-  return Jpeg(coefficients.astype(np.int32), steps, chroma)
+  return Jpeg(
+      coefficients.astype(np.int32), steps, chroma, flat.varying(pixels)
+  )
 
 
 def split(plane: np.ndarray) -> np.ndarray:
@@ -196,8 +200,9 @@ def _from_file(
   except Exception:  # The pixels could be read: nothing else is lost.
     return None
   luma = file.Y[:rows, :columns].astype(np.int32)
+  counted = np.ones(luma.shape[:2], bool)
   if file.Cb is None:
-    return Jpeg(luma, steps, None, is_exact=True)
+    return Jpeg(luma, steps, None, counted, is_exact=True)
   chroma = [
       _enlarge(
           _join(
@@ -213,7 +218,7 @@ def _from_file(
       )
       for i, plane in ((1, file.Cb), (2, file.Cr))
   ]
-  return Jpeg(luma, steps, np.stack(chroma, axis=-1), is_exact=True)
+  return Jpeg(luma, steps, np.stack(chroma, axis=-1), counted, is_exact=True)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from manloc_jax import errors
 from manloc_jax import provenance as provenance_lib
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
 
@@ -82,7 +83,8 @@ class ClassicalLocalizer:
     """Returns the method's own values, f32[h, w].
 
     A value of a block is that of all its pixels; incomplete blocks at the
-    right and lower border have those of the last complete ones.
+    right and lower border have those of the last complete ones. An image of
+    one colour has `constant_score` everywhere.
 
     Args:
       path: The file; methods on JPEG coefficients read it once more. Neither
@@ -93,13 +95,16 @@ class ClassicalLocalizer:
       NotApplicable: The file is no JPEG with luma and the method needs one,
         or its size is out of the method's reach.
     """
-    return self._measured(path, image)[0]
+    return self._measured(path, image, _varying(image.pixels))[0]
 
   def _measured(
-      self, path: pathlib.Path, image: images.Decoded
+      self, path: pathlib.Path, image: images.Decoded, varies: np.ndarray
   ) -> tuple[np.ndarray, dict[str, Any]]:
     """Returns the map and the facts of `Result`; see `raw_map`."""
     height, width = image.pixels.shape[:2]
+    localizer.check_size(
+        str(path), (height, width), self._method.min_side, self.name
+    )
     limit = self._method.max_megapixels
     if height * width > 1e6 * limit:
       raise localizer.NotApplicable(
@@ -113,6 +118,9 @@ class ClassicalLocalizer:
       facts['coefficients'] = (
           'of the file' if given.is_exact else 'computed from pixels'
       )
+    if not varies.any():
+      constant = np.float32(self._method.constant_score)
+      return np.full((height, width), constant), facts
     try:
       values = self._method.score(given)
     except errors.UserError as error:
@@ -136,12 +144,21 @@ class ClassicalLocalizer:
   def localize(
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
-    """Returns map, mask and regions; see `raw_map`."""
-    raw, facts = self._measured(path, image)
-    score = raw if self._method.is_probability else _stretched(raw)
+    """Returns map, mask and regions; see `raw_map`.
+
+    Scale and threshold are of the blocks that vary; the score of others is 0.
+    """
+    varies = _varying(image.pixels)
+    raw, facts = self._measured(path, image, varies)
+    counted = flat.pick(raw, varies) if varies.any() else raw
+    score = raw
+    if not self._method.is_probability:
+      score = _stretched(raw, counted)
     threshold = self._threshold
     if threshold is None:
-      threshold = _otsu(score)
+      threshold = _otsu(flat.pick(score, varies) if varies.any() else score)
+    if not varies.all():
+      score = np.where(varies, score, np.float32(0))
     result = localizer.summarize(raw, score, threshold)
     return dataclasses.replace(result, facts=facts)
 
@@ -157,11 +174,21 @@ def _enlarged(
   return values.astype(np.float32)[row[:, None], column]
 
 
-def _stretched(raw: np.ndarray) -> np.ndarray:
-  """Brings an image's values to 0 to 1; those of a constant map are 0."""
-  low, high = np.quantile(raw, (_LOWEST, _HIGHEST))
+def _varying(pixels: np.ndarray) -> np.ndarray:
+  """Returns bool[h, w], the pixels of blocks in which anything varies."""
+  return flat.enlarged(flat.varying(pixels), pixels.shape[:2])
+
+
+def _stretched(raw: np.ndarray, counted: np.ndarray) -> np.ndarray:
+  """Brings an image's values to 0 to 1; those of a constant map are 0.
+
+  Args:
+    raw: The values.
+    counted: Those of them that set the scale.
+  """
+  low, high = np.quantile(counted, (_LOWEST, _HIGHEST))
   if low == high:  # Hardly anything stands out; what does shall be seen.
-    low, high = raw.min(), raw.max()
+    low, high = counted.min(), counted.max()
   if low == high:
     return np.zeros_like(raw)
   return np.clip((raw - low) / (high - low), 0, 1).astype(np.float32)

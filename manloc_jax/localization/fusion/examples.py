@@ -28,7 +28,7 @@ from manloc_jax.localization.fusion import features as features_lib
 # only, and of those without a copy fewer, to show where it errs.
 _SEARCHED = {'copy-move': 50}  # Percent of the images.
 _SEARCHED_ELSEWHERE = 10
-VERSION = 1  # Raise it where `features` measures something else.
+VERSION = 2  # Raise it where `features` measures something else.
 
 
 @dataclasses.dataclass(frozen=True)

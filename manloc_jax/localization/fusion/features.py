@@ -11,11 +11,12 @@ import pathlib
 import cv2
 import numpy as np
 
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import residuals
 
-BLOCK = 8  # Pixels.
+BLOCK = flat.BLOCK
 # Pixels of the image in which copies are sought; a larger one is reduced.
 COPY_PIXELS = 500_000
 _LEAST_SIDE = 64  # Pixels; what is smaller is mirrored to that size.
@@ -53,8 +54,23 @@ def measure(
       were not sought.
 
   Returns:
-    f32[ceil(h / 8), ceil(w / 8), len(NAMES)].
+    f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in blocks where nothing
+    varies. Bars of such blocks around a picture count as outside of it.
   """
+  varies = flat.varying(pixels)
+  measured = np.full((*varies.shape, len(NAMES)), np.nan, np.float32)
+  if varies.any():
+    rows, columns = flat.bounds(varies)
+    picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
+    measured[rows, columns] = _measure(picture, steps)
+    measured[~varies] = np.nan
+  if copies is not None:
+    add_copies(measured, copies)
+  return measured
+
+
+def _measure(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
+  """Measures a picture, without copies."""
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
   padded = whole_blocks(pixels)
   found = [
@@ -62,10 +78,7 @@ def measure(
       _classical(padded, steps),
       np.zeros((*(side // BLOCK for side in padded.shape[:2]), len(_COPY))),
   ]
-  found = np.concatenate(found, axis=-1, dtype=np.float32)[:rows, :columns]
-  if copies is not None:
-    add_copies(found, copies)
-  return found
+  return np.concatenate(found, axis=-1, dtype=np.float32)[:rows, :columns]
 
 
 def add_copies(measured: np.ndarray, copies: np.ndarray) -> None:
@@ -83,6 +96,17 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
     f32[ceil(h / 8), ceil(w / 8)], the share of a block that is a copy or has
     one; zeros for strips too narrow to hold one.
   """
+  varies = flat.varying(pixels)
+  copies = np.zeros(varies.shape, np.float32)
+  if varies.any():
+    rows, columns = flat.bounds(varies)
+    picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
+    copies[rows, columns] = _find_copies(picture)
+  return copies
+
+
+def _find_copies(pixels: np.ndarray) -> np.ndarray:
+  """Does it in a picture without bars around it."""
   height, width = pixels.shape[:2]
   rows, columns = -(-height // BLOCK), -(-width // BLOCK)
   shrink = min(1.0, (COPY_PIXELS / (height * width)) ** 0.5)

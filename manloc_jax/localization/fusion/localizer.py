@@ -6,6 +6,7 @@ bounded. A tile is compared with itself alone.
 
 from collections.abc import Iterator
 from concurrent import futures
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -16,11 +17,14 @@ import numpy as np
 from manloc_jax import provenance as provenance_lib
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import sharding
 
+MIN_SIDE = 64  # Pixels; below, an image has too few blocks to compare them.
+_MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # That vary.
 # Of a tile, without the margin. Error level analysis saves as JPEG, which takes
 # no side of more than 65,500 pixels.
 _TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
@@ -77,12 +81,14 @@ class FusionLocalizer:
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the score of every pixel from 0 to 1, f32[h, w]."""
+    _check_size(str(path), image.pixels)
     return self.score_map(image.pixels, features.read_steps(path))
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions of a file."""
+    _check_size(str(path), image.pixels)
     return self(image.pixels, features.read_steps(path))
 
   def __call__(
@@ -91,23 +97,48 @@ class FusionLocalizer:
     """Localizes what is manipulated.
 
     Args:
-      pixels: RGB, uint8[h, w, 3], of any size from 1x1 on.
+      pixels: RGB, uint8[h, w, 3], of at least `MIN_SIDE` in both directions.
       steps: Quantisation table of luma, int[8, 8], if the pixels come from a
         JPEG file: many features depend on it. See `features.read_steps`.
 
     Raises:
+      NotApplicable: It is smaller.
       UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
     score = self.score_map(pixels, steps)
     localizer.check_finite(score)
-    return localizer.summarize(score, score, self.threshold)
+    result = localizer.summarize(score, score, self.threshold)
+    return dataclasses.replace(result, facts=_facts(flat.varying(pixels)))
 
   def score_map(
       self, pixels: np.ndarray, steps: np.ndarray | None = None
   ) -> np.ndarray:
-    """Returns the scores alone, f32[h, w]; see `__call__`."""
+    """Returns the scores alone, f32[h, w]; see `__call__`.
+
+    They are 0 in blocks of 8x8 alike pixels, which tell nothing.
+    """
     localizer.check_pixels(pixels)
+    _check_size('The image', pixels)
+    varies = flat.varying(pixels)
+    if np.count_nonzero(varies) < _MIN_BLOCKS:
+      return np.zeros(pixels.shape[:2], np.float32)
+    score_map = np.zeros(pixels.shape[:2], np.float32)
+    rows, columns = flat.picture(pixels, varies, keeps_grid=steps is not None)
+    picture = pixels[rows, columns]
+    scores = self._score_blocks(picture, steps)
+    # Scores in between are as if the picture ended where it varies no more.
+    varies = flat.varying(picture)
+    enlarged = _enlarge(flat.filled(scores, varies), picture.shape[:2])
+    if not varies.all():
+      enlarged[~flat.enlarged(varies, enlarged.shape)] = 0
+    score_map[rows, columns] = enlarged
+    return score_map
+
+  def _score_blocks(
+      self, pixels: np.ndarray, steps: np.ndarray | None
+  ) -> np.ndarray:
+    """Returns the score of every block, f32[ceil(h / 8), ceil(w / 8)]."""
     blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
     # Copies are searched for beside the first tile: half the time on two cores.
@@ -117,14 +148,16 @@ class FusionLocalizer:
       for rows, outer_rows in _tiles(blocks[0], down):
         for columns, outer_columns in _tiles(blocks[1], across):
           measured = features.measure(
-              pixels[_pixels(outer_rows), _pixels(outer_columns)], steps, None
+              pixels[flat.pixels_of(outer_rows), flat.pixels_of(outer_columns)],
+              steps,
+              None,
           )
           copies = search.result()[outer_rows, outer_columns]
           features.add_copies(measured, copies)
           scores[rows, columns] = self.fuse(measured)[
               _within(rows, outer_rows), _within(columns, outer_columns)
           ]
-    return _enlarge(scores, pixels.shape[:2])
+    return scores
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:
     """Returns the score of every block, f32[rows, columns].
@@ -135,6 +168,24 @@ class FusionLocalizer:
     weights = self._weights
     normalized = network.normalize(measured, weights.mean, weights.std)
     return self._scores(self._params, *normalized)
+
+
+def _facts(varies: np.ndarray) -> dict[str, Any]:
+  """Returns what a record tells of an image with blocks that do not vary."""
+  if varies.all():
+    return {}
+  facts: dict[str, Any] = {'flat_share': float(1 - varies.mean())}
+  count = np.count_nonzero(varies)
+  if count < _MIN_BLOCKS:
+    facts['not_measured'] = (
+        f'Only {count} of {varies.size} blocks vary; below {_MIN_BLOCKS}'
+        ' nothing can be compared, so that all scores are 0.'
+    )
+  return facts
+
+
+def _check_size(subject: str, pixels: np.ndarray) -> None:
+  localizer.check_size(subject, pixels.shape, MIN_SIDE, 'the fusion')
 
 
 def _training(weights: dict[str, Any]) -> dict[str, Any]:
@@ -170,10 +221,6 @@ def _tiles(length: int, count: int) -> Iterator[tuple[slice, slice]]:
   for low, high in zip(edges, edges[1:], strict=False):
     outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))
     yield slice(low, high), outer
-
-
-def _pixels(blocks: slice) -> slice:
-  return slice(blocks.start * features.BLOCK, blocks.stop * features.BLOCK)
 
 
 def _within(inner: slice, outer: slice) -> slice:

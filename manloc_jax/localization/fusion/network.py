@@ -59,7 +59,7 @@ class Fusion(nn.Module):
     Args:
       blocks: f32[batch, rows, columns, 2 n], of `normalize`.
       statistics: f32[batch, 2 n], of `normalize`.
-      inside: f32[batch, rows, columns], 1 where there is an image.
+      inside: f32[batch, rows, columns], 1 where there is an image that varies.
       is_training: Whether to use dropout; needs the key `dropout`.
 
     Returns:
@@ -89,13 +89,14 @@ class Fusion(nn.Module):
 
 
 def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
-  """Returns `scores(params, blocks, statistics)`, f32[rows, columns], 0 to 1.
+  """Returns `scores(params, blocks, statistics, inside)`, f32[rows, columns].
 
-  The network works on windows of one size, so that one program serves images
-  of all sizes, and gives what it would give for the whole at once.
+  They are from 0 to 1, and 0 where nothing is inside. The network works on
+  windows of one size, so that one program serves images of all sizes, and gives
+  what it would give for the whole at once.
 
   Args:
-    model: The network. `blocks` and `statistics` are those of `normalize`.
+    model: The network. What it takes is what `normalize` returns.
   """
 
   @jax.jit
@@ -103,10 +104,11 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
     logits: Any = model.apply({'params': params}, *window)
     return jax.nn.sigmoid(logits)
 
-  def scores(params, blocks, statistics):
+  def scores(params, blocks, statistics, inside):
     reach, (rows, columns, _) = model.reach, blocks.shape
     frame = ((reach, WINDOW), (reach, WINDOW))
-    inside = np.pad(np.ones((rows, columns), np.float32), frame)
+    is_outside = inside == 0
+    inside = np.pad(inside, frame)
     blocks = np.pad(blocks, (*frame, (0, 0)))
     score_map = np.empty((rows, columns), np.float32)
     step = WINDOW - 2 * reach
@@ -119,6 +121,7 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
         target = score_map[top : top + step, left : left + step]
         inner = np.asarray(window)[0, reach:, reach:]
         target[...] = inner[: target.shape[0], : target.shape[1]]
+    score_map[is_outside] = 0
     return score_map
 
   return scores
@@ -126,25 +129,32 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
 
 def normalize(
     features: np.ndarray, mean: np.ndarray, std: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Compares blocks with those of training images and of their own image.
 
   Args:
     features: float[rows, columns, n], of `features.measure`; all blocks that
-      are to be compared.
+      are to be compared. One of NaN, where nothing varies, counts for nothing.
     mean: f32[n], of the features over training blocks.
     std: f32[n], their standard deviation.
 
   Returns:
     f32[rows, columns, 2 n]: the features in units of their standard deviation
     over training blocks, and less the image's median in units of the image's
-    own range between quartiles. f32[2 n]: those medians and ranges.
+    own range between quartiles; zeros where nothing varies. f32[2 n]: those
+    medians and ranges. f32[rows, columns]: 1 where anything varies, for the
+    network's `inside`.
   """
+  varies = ~np.isnan(features[..., 0])
   standard = (features - mean) / std
   standard = np.clip(standard, -_MAX_DEVIATION, _MAX_DEVIATION)
-  low, median, high = np.percentile(standard, (25, 50, 75), axis=(0, 1))
+  standard[~varies] = 0
+  counted = standard[varies] if varies.any() else standard[:1, 0]
+  low, median, high = np.percentile(counted, (25, 50, 75), axis=0)
   own = high - low
   relative = (standard - median) / (own + _MIN_RANGE)
   relative = np.clip(relative, -_MAX_DEVIATION, _MAX_DEVIATION)
   blocks = np.concatenate([standard, relative], axis=-1, dtype=np.float32)
-  return blocks, np.concatenate([median, own], dtype=np.float32)
+  blocks[~varies] = 0
+  statistics = np.concatenate([median, own], dtype=np.float32)
+  return blocks, statistics, varies.astype(np.float32)

@@ -17,6 +17,7 @@ from typing import Any
 from absl import logging
 from flax.training import train_state
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
@@ -44,9 +45,11 @@ def moments(
   Whether copies are known, and what is then known of them, differs between
   training and use, and is left as it is.
   """
-  flat = [x.features.reshape(-1, x.features.shape[-1]) for x in examples]
-  means = [x.mean(axis=0, dtype=np.float64) for x in flat]
-  squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in flat]
+  # Features are NaN where nothing varies.
+  blocks = [x.features[~np.isnan(x.features[..., 0])] for x in examples]
+  blocks = [x for x in blocks if len(x)]
+  means = [x.mean(axis=0, dtype=np.float64) for x in blocks]
+  squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in blocks]
   mean = np.mean(means, axis=0)
   std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
   mean[-2:], std[-2:] = 0, 0.25
@@ -73,8 +76,9 @@ class Crops:
     """
     self._fractions = [x.fraction for x in examples]
     normalized = [network.normalize(x.features, mean, std) for x in examples]
-    self._blocks = [blocks.astype(np.float16) for blocks, _ in normalized]
-    self._statistics = [statistics for _, statistics in normalized]
+    self._blocks = [blocks.astype(np.float16) for blocks, _, _ in normalized]
+    self._statistics = [statistics for _, statistics, _ in normalized]
+    self._inside = [inside for _, _, inside in normalized]
     self._config = config
 
   def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
@@ -96,7 +100,7 @@ class Crops:
       at = np.s_[i, : fraction.shape[0], : fraction.shape[1]]
       blocks[at] = self._blocks[example][cut][flips]
       fractions[at] = fraction / 255
-      inside[at] = 1
+      inside[at] = self._inside[example][cut][flips]
     statistics = np.stack([self._statistics[example] for example in chosen])
     return blocks, statistics, inside, fractions
 
@@ -114,7 +118,8 @@ def make_step(manipulated_weight: float) -> Callable:
     )
     losses = optax.sigmoid_binary_cross_entropy(logits, fractions)
     weights = inside * (1 + (manipulated_weight - 1) * fractions)
-    return (losses * weights).sum() / weights.sum()
+    # A batch may by chance lie in areas where nothing varies.
+    return (losses * weights).sum() / jnp.maximum(weights.sum(), 1e-9)
 
   def step(state, batch, seed):
     key = jax.random.fold_in(jax.random.key(seed), state.step)

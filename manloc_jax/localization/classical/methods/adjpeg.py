@@ -7,6 +7,7 @@ localization in JPEG images (2011).
 import numpy as np
 from scipy import ndimage
 
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
@@ -27,27 +28,37 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
   Returns:
     float64[rows, columns], probability of a block that was compressed once
-    on this grid, in an image compressed twice; 1/2 where nothing is known, and
-    0 at corners, where the last median filter reads zeros outside.
+    on this grid, in an image compressed twice; 1/2 where nothing is known or
+    counted, and 0 at corners, where the last median filter reads zeros outside.
   """
+  counted = image.counted
+  if not counted.any():
+    return np.full(counted.shape, 0.5)
   error = image.rounding_error()
   # Off the grid, coefficients are spread as before any quantisation.
   unquantised = jpeg.block_dct(image.luma()[1:, 1:])
+  all_counted = (
+      counted[:-1, :-1] & counted[:-1, 1:] & counted[1:, :-1] & counted[1:, 1:]
+  )  # Of the four blocks under one off the grid.
   odds = np.ones(image.coefficients.shape[:2])
   for i, max_step in enumerate(_MAX_STEPS):
     row, column = jpeg.ZIGZAG[i]
     values = image.coefficients[:, :, row, column]
+    once = unquantised[:, :, row, column]
     step = int(image.steps[row, column])
-    noise = error[:, :, row, column]
+    noise = flat.pick(error[:, :, row, column], counted)
     odds *= _odds_of_double(
-        _histogram(values),
-        _histogram(unquantised[:, :, row, column] / step),
+        _histogram(flat.pick(values, counted)),
+        _histogram(flat.pick(once, all_counted) / step),
         step,
         max_step,
         bias=noise.mean() / step if i == 0 else 0.0,
         spread=noise.std() / step,
     )[_bin(values)]
-  return ndimage.median_filter(1 / (1 + odds), _SMOOTHING, mode='constant')
+  # What is not counted is outside, as far as the filter knows.
+  scores = np.where(counted, 1 / (1 + odds), 0)
+  scores = ndimage.median_filter(scores, _SMOOTHING, mode='constant')
+  return np.where(counted, scores, 0.5)
 
 
 def _bin(values: np.ndarray) -> np.ndarray:
@@ -134,5 +145,6 @@ METHOD = interface.Method(
     block=8,
     is_probability=True,
     constant_score=0.5,
+    min_side=64,
     max_megapixels=50,
 )

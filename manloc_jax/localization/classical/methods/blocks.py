@@ -7,7 +7,6 @@ extraction (2009).
 import numpy as np
 from scipy import ndimage
 
-from manloc_jax import errors
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import luma
 
@@ -25,16 +24,8 @@ def score(pixels: np.ndarray) -> np.ndarray:
   Returns:
     float32[h // 8, w // 8]; high where the grid of an earlier compression
     does not lie on the image's own. Parts of blocks are dropped.
-
-  Raises:
-    UserError: The image is smaller than 16x16.
   """
   height, width = pixels.shape[:2]
-  if min(height, width) < 16:
-    raise errors.UserError(
-        f'The image is {width}x{height} pixels, but block features need '
-        '16x16 or more; leave it out.'
-    )
   grey = luma.studio_luma(pixels).astype(np.float32)
   grid = _lines(grey) + _lines(grey.T).T
   rows, columns = height // 8, width // 8
@@ -88,5 +79,6 @@ METHOD = interface.Method(
     block=8,
     is_probability=False,
     constant_score=0.0,
+    min_side=40,
     max_megapixels=50,
 )

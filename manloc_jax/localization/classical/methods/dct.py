@@ -6,6 +6,7 @@ detection via DCT coefficient analysis (2009).
 
 import numpy as np
 
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
@@ -26,18 +27,25 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
   Returns:
     float64[rows, columns], probability of a forged block. It is 1/2
-    everywhere if no histogram is periodic.
+    everywhere if no histogram is periodic, and where no block is counted.
   """
+  counted = image.counted
+  if not counted.any():
+    return np.full(counted.shape, 0.5)
   forged = untouched = np.ones(image.coefficients.shape[:2])
   for row, column in jpeg.ZIGZAG[:_FREQUENCIES]:
     values = image.coefficients[:, :, row, column]
-    values = values - values.min() + 1  # Empty bins at both ends.
-    histogram = np.bincount(values.ravel(), minlength=values.max() + 2)
+    picked = flat.pick(values, counted)
+    low, high = picked.min(), picked.max()
+    values = np.clip(values, low, high) - low + 1  # Empty bins at both ends.
+    histogram = np.bincount(
+        (picked - low + 1).ravel(), minlength=high - low + 3
+    )
     period = _period(histogram)
     if period > 1:
       forged = forged / period
       untouched = untouched * _shares(histogram, period)[values]
-  return forged / (forged + untouched)
+  return np.where(counted, forged / (forged + untouched), 0.5)
 
 
 def _period(histogram: np.ndarray) -> int:
@@ -78,5 +86,6 @@ METHOD = interface.Method(
     block=8,
     is_probability=True,
     constant_score=0.5,
+    min_side=64,
     max_megapixels=50,
 )

@@ -54,5 +54,6 @@ METHOD = interface.Method(
     block=1,
     is_probability=False,
     constant_score=0.0,
+    min_side=16,
     max_megapixels=200,
 )

@@ -12,6 +12,7 @@ from scipy import fft
 from scipy import ndimage
 from scipy import signal
 
+from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
 
@@ -41,9 +42,15 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
   Returns:
     float64[rows, columns], log-likelihood ratio summed over the 3x3
-    blocks around; high where an earlier compression lay on the moved grid.
+    blocks around; high where an earlier compression lay on the moved grid, and
+    0 where no block is counted.
   """
-  luma = np.pad(image.luma(), ((0, 8), (0, 8)))
+  counted = image.counted
+  if not counted.any():
+    return np.zeros(counted.shape)
+  luma = image.luma()
+  luma[~flat.enlarged(counted, luma.shape)] = 0  # As outside the image.
+  luma = np.pad(luma, ((0, 8), (0, 8)))
   error = image.rounding_error()
   sums = cv2.boxFilter(
       luma,
@@ -62,6 +69,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
           0,
           image.steps,
           error,
+          counted,
       )
   down, right = max(fits, key=lambda shift: fits[shift][0])
   ratio = fits[down, right][1]
@@ -72,13 +80,16 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
         i,
         image.steps,
         error,
+        counted,
     )
     ratio = ratio + more
   # Blocks of the moved grid to those of the image that they cover most of.
   late = ((int(down > 4), 0), (int(right > 4), 0))
   rows, columns = ratio.shape
-  ratio = np.pad(ratio, late, 'edge')[:rows, :columns]
-  return ndimage.convolve(ratio, np.ones((3, 3)), mode='nearest')
+  ratio = np.pad(flat.filled(ratio, counted), late, 'edge')[:rows, :columns]
+  ratio = flat.filled(ratio, counted)
+  ratio = ndimage.convolve(ratio, np.ones((3, 3)), mode='nearest')
+  return np.where(counted, ratio, 0)
 
 
 def _sample(plane: np.ndarray, down: int, right: int) -> np.ndarray:
@@ -117,6 +128,7 @@ def _fit(
     frequency: int,
     steps: np.ndarray,
     error: np.ndarray,
+    counted: np.ndarray,
 ) -> tuple[float, np.ndarray]:
   """Fits step and share of an earlier compression by maximum likelihood.
 
@@ -126,6 +138,7 @@ def _fit(
     frequency: Their place in zig-zag order.
     steps: The file's quantisation table.
     error: Rounding errors, float64[rows, columns, 8, 8].
+    counted: Blocks that are counted, bool[rows, columns].
 
   Returns:
     The log-likelihood of the best fit, and the log-likelihood ratio of the
@@ -133,7 +146,8 @@ def _fit(
   """
   row, column = jpeg.ZIGZAG[frequency]
   step = int(steps[row, column])
-  noise = error[:, :, row, column]
+  noise = flat.pick(error[:, :, row, column], counted)
+  reference = flat.pick(reference, counted)
   once = _histogram(reference) + 1
   twice = _twice(
       reference,
@@ -148,7 +162,9 @@ def _fit(
   twice = twice / twice.sum(1, keepdims=True)
   bins = _bin(values)
   likelihood, best = _expectation_maximisation(
-      np.bincount(bins.ravel(), minlength=_BINS), once, twice
+      np.bincount(flat.pick(bins, counted).ravel(), minlength=_BINS),
+      once,
+      twice,
   )
   return likelihood, np.log(twice[best] / once)[bins]
 
@@ -203,5 +219,6 @@ METHOD = interface.Method(
     block=8,
     is_probability=False,
     constant_score=0.0,
+    min_side=64,
     max_megapixels=50,
 )

@@ -43,5 +43,6 @@ METHOD = interface.Method(
     block=16,
     is_probability=False,
     constant_score=0.0,
+    min_side=32,
     max_megapixels=50,
 )

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from manloc_jax import errors
 from manloc_jax.localization.classical import interface
 
 # The lengths below, in pixels, are for images of about this size.
@@ -40,16 +39,8 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
   Returns:
     float32[h, w], 1 in such regions and 0 elsewhere.
-
-  Raises:
-    UserError: The image is smaller than 64x64.
   """
   height, width = pixels.shape[:2]
-  if min(height, width) < 64:
-    raise errors.UserError(
-        f'The image is {width}x{height} pixels, but PatchMatch needs 64x64 or '
-        'more; leave it out.'
-    )
   grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
   shrink = (_MAX_PIXELS / grey.size) ** 0.5
   if shrink < 1:
@@ -237,5 +228,6 @@ METHOD = interface.Method(
     block=1,
     is_probability=True,
     constant_score=0.0,
+    min_side=64,
     max_megapixels=200,
 )
