@@ -14,6 +14,7 @@ from manloc_jax.data import datasets
 from manloc_jax.data import spec
 from manloc_jax.data.audit import audit
 from manloc_jax.data.audit import checks
+from manloc_jax.data.audit import leakage
 from manloc_jax.data.datasets import nist16
 
 
@@ -283,7 +284,7 @@ def test_the_real_nimble_from_its_table_alone(test_data, tmp_path):
   table = 'reference/manipulation/NC2016-manipulation-ref.csv'
   (tmp_path / table).parent.mkdir(parents=True)
   shutil.copy(test_data / 'nc2016' / table, tmp_path / table)
-  choice = checks.SplitChoice(num_seeds=40)
+  choice = leakage.SplitChoice(num_seeds=40)
   found = audit.audit('nist16', tmp_path, choice=choice, names_only=True)
   assert (found.manipulated, found.pristine) == (564, 560)
   by_name = {check.name: check for check in found.checks}

@@ -10,6 +10,7 @@ from manloc_jax.data import datasets
 from manloc_jax.data import spec
 from manloc_jax.data.audit import audit
 from manloc_jax.data.audit import checks
+from manloc_jax.data.audit import leakage
 from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import manifest
 
@@ -32,13 +33,13 @@ def test_the_split_is_the_one_of_preparation(tree, tmp_path):
   folder = trees.prepared(
       tree, tmp_path / 'out', split_rule='random', backend='memory'
   )
-  choice = checks.SplitChoice('random', 3, (0.5, 0.25, 0.25))
+  choice = leakage.SplitChoice('random', 3, (0.5, 0.25, 0.25))
   found = audit.audit('casia1', tree, choice=choice, workers=1)
   assert found.split['digest'] == manifest.read(folder)['split_digest']
 
 
 def test_a_copy_on_the_other_side_is_a_leak(tree):
-  choice = checks.SplitChoice('group', 0, (0.5, 0.25, 0.25))
+  choice = leakage.SplitChoice('group', 0, (0.5, 0.25, 0.25))
   records, _ = datasets.get('casia1').find_records(tree)
   forged = {record.image_id: record for record in records if record.mask}
   split = splits.split_by_rule(
@@ -68,7 +69,7 @@ def listed(tree):
 
 
 def test_what_a_list_leaks(tree, listed):
-  choice = checks.SplitChoice('list', listed=listed)
+  choice = leakage.SplitChoice('list', listed=listed)
   found = audit.audit('casia1', tree, choice=choice, names_only=True)
   (check,) = (one for one in found.checks if one.name == 'leak: group')
   assert check.status == checks.WRONG
@@ -83,12 +84,12 @@ def test_what_a_list_leaks(tree, listed):
 def test_a_list_that_does_not_fit_is_refused(tree, listed):
   listed['test'].pop()
   with pytest.raises(spec.DataError, match='lacks the image'):
-    choice = checks.SplitChoice('list', listed=listed)
+    choice = leakage.SplitChoice('list', listed=listed)
     audit.audit('casia1', tree, choice=choice)
 
 
 def test_groups_do_not_leak_in_the_real_nimble(test_data):
-  choice = checks.SplitChoice('group')
+  choice = leakage.SplitChoice('group')
   root = test_data / 'nc2016'
   found = look('nist16', root, choice=choice, names_only=True)
   assert found['leak: group'].status == checks.OK
@@ -107,4 +108,4 @@ def test_groups_do_not_leak_in_the_real_nimble(test_data):
 )
 def test_senseless_draws_are_refused(changes):
   with pytest.raises(spec.DataError):
-    checks.SplitChoice(**changes)
+    leakage.SplitChoice(**changes)

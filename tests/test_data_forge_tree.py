@@ -189,9 +189,10 @@ def test_a_folder_that_cannot_be_written_is_refused_first(
 ):
   (tmp_path / 'file').write_text('')
   monkeypatch.setattr(photographs_lib, '_why_broken', None)
-  for out in (tmp_path / 'file', tmp_path / 'file/out'):
-    with pytest.raises(spec.DataError, match='did not write'):
-      make(out, folder)
+  with pytest.raises(spec.DataError, match='did not write'):
+    make(tmp_path / 'file', folder)
+  with pytest.raises(spec.DataError, match='Not a directory'):
+    make(tmp_path / 'file/out', folder)
   mkdir = pathlib.Path.mkdir
 
   def refuse(path, **options):

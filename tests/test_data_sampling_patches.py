@@ -5,6 +5,7 @@ import pytest
 import trees
 
 from manloc_jax.data import spec
+from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import locations
 from manloc_jax.data.sampling import patches
 
@@ -114,7 +115,7 @@ def test_balance_meets_the_ratio_over_the_part():
   positives = np.array([10, 40, 0, 5])
   negatives = np.array([100, 10, 50, 100])
   for ratio in (0.5, 1.0, 2.0):
-    kept, drawn = patches.balance(
+    kept, drawn = balance.balance(
         positives, negatives, patches.Sampler(neg_per_pos=ratio)
     )
     np.testing.assert_array_equal(kept, positives)
@@ -124,9 +125,9 @@ def test_balance_meets_the_ratio_over_the_part():
 
 def test_balance_without_positives_or_ratio():
   none, many = np.zeros(2, int), np.array([7, 300])
-  assert patches.balance(none, many, patches.Sampler())[1].sum() == 0
+  assert balance.balance(none, many, patches.Sampler())[1].sum() == 0
   plain = patches.Sampler(neg_per_pos=0, max_per_image=0)
-  np.testing.assert_array_equal(patches.balance(none, many, plain)[1], many)
+  np.testing.assert_array_equal(balance.balance(none, many, plain)[1], many)
 
 
 def test_the_cap_holds_and_boxes_go_first():
@@ -134,7 +135,7 @@ def test_the_cap_holds_and_boxes_go_first():
   sampler = patches.Sampler(max_per_image=20)
   found = patches.candidates(mask, sampler)
   total = np.array([found.labels.sum()])
-  quota = patches.balance(total, len(found.labels) - total, sampler)
+  quota = balance.balance(total, len(found.labels) - total, sampler)
   assert (quota[0] + quota[1]).tolist() == [20]
   index = patches.choose(
       found, int(quota[0][0]), int(quota[1][0]), patches.rng_for(0, 'a')

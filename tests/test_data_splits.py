@@ -12,7 +12,7 @@ from manloc_jax.commands import audit as audit_command
 from manloc_jax.commands import prepare as prepare_command
 from manloc_jax.data import prepare
 from manloc_jax.data import spec
-from manloc_jax.data.audit import checks
+from manloc_jax.data.audit import leakage
 from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import splits
 
@@ -89,8 +89,8 @@ def test_one_default_rule_for_library_command_and_configuration():
   assert args.rule == config.split_rule == library['split_rule'].default
   assert args.fractions == config.fractions == library['fractions'].default
   audited = parser.parse_args(['audit', 'casia1', 'root'])
-  assert audited.split == checks.SplitChoice().rule == args.rule
-  assert audited.fractions == checks.SplitChoice().fractions == args.fractions
+  assert audited.split == leakage.SplitChoice().rule == args.rule
+  assert audited.fractions == leakage.SplitChoice().fractions == args.fractions
 
 
 def test_every_rule_splits_and_others_are_refused():

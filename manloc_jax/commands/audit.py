@@ -52,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
     UserError: The tree or the list cannot be read.
   """
   from manloc_jax.data.audit import audit
-  from manloc_jax.data.audit import checks
+  from manloc_jax.data.audit import leakage
   from manloc_jax.data.splits import split_list
 
-  choice = checks.SplitChoice(
+  choice = leakage.SplitChoice(
       args.split, args.seed, args.fractions, args.draws
   )
   if args.split_list:
     listed = split_list.read(args.split_list, args.dataset)
-    choice = checks.SplitChoice('list', listed=listed)
+    choice = leakage.SplitChoice('list', listed=listed)
   audited = audit.audit(
       args.dataset,
       args.root,

@@ -17,6 +17,7 @@ import numpy as np
 
 from manloc_jax.data import image_formats
 from manloc_jax.data import spec
+from manloc_jax.data import union_find
 from manloc_jax.data import walk
 
 Listing = tuple[list[spec.Record], list[spec.Rejected]]
@@ -94,26 +95,6 @@ def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
     return path if path in there or len(there) != 1 else there[0]
 
   return locate
-
-
-class _Photographs:
-  """Joins photographs that meet in one image, as a union-find forest."""
-
-  def __init__(self) -> None:
-    self._parent: dict[str, str] = {}
-
-  def find(self, name: str) -> str:
-    parent = self._parent.setdefault(name, name)
-    while parent != self._parent[parent]:
-      parent = self._parent[parent]
-    self._parent[name] = parent
-    return parent
-
-  def join(self, one: str, other: str) -> None:
-    # The smaller name stays the root, so that a group's name is a property
-    # of the group and not of the order of the files.
-    low, high = sorted((self.find(one), self.find(other)))
-    self._parent[high] = low
 
 
 class _Match:
@@ -218,7 +199,7 @@ def _pair(
 ) -> Listing:
   records, rejected = [], []
   used = set()
-  photographs = _Photographs()
+  photographs = union_find.UnionFind()
   for match in matches:
     for name in match.photographs:
       photographs.join(match.photographs[0], name)

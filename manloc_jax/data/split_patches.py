@@ -11,8 +11,8 @@ import numpy as np
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
+from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import extract
-from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import split_writer as split_writer_lib
 
 
@@ -36,7 +36,7 @@ def requests(
   is_test = name != 'train'
   results = [examined[record.image_id] for record in records]
   counts = np.array([r.test if is_test else r.train for r in results])
-  positives, negatives = patches.balance(
+  positives, negatives = balance.balance(
       counts[:, 0], counts[:, 1], job.sampler
   )
   made = [

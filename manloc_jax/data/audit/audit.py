@@ -44,6 +44,7 @@ from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.audit import checks
+from manloc_jax.data.audit import leakage as leakage_lib
 from manloc_jax.data.audit import pixel_checks
 from manloc_jax.data.splits import split_list
 
@@ -62,7 +63,8 @@ class Audit:
     manipulated: Number of images with a mask.
     pristine: Number of images without one.
     checks: In the order of the table above.
-    split: How images were split and what that leaks; see `checks.leakage`.
+    split: How images were split and what that leaks; see
+      `leakage.leakage`.
   """
 
   dataset: str
@@ -100,7 +102,7 @@ def audit(
     dataset: str,
     root: str | pathlib.Path,
     *,
-    choice: checks.SplitChoice | None = None,
+    choice: leakage_lib.SplitChoice | None = None,
     use_pristine: bool = False,
     names_only: bool = False,
     workers: int | None = None,
@@ -125,7 +127,7 @@ def audit(
     DataError: There is no such tree, no image is in it, or a list does not
       fit its images.
   """
-  root, choice = pathlib.Path(root), choice or checks.SplitChoice()
+  root, choice = pathlib.Path(root), choice or leakage_lib.SplitChoice()
   kind = datasets.get(dataset)
   records, rejected, is_absent = find(dataset, root, names_only)
   names_only = names_only or is_absent
@@ -138,7 +140,7 @@ def audit(
   decoded = {} if names_only else decode_all(dataset, records, workers)
   tree = checks.Tree(root, records, rejected, decoded)
   usable = [record for record in tree.usable() if use_pristine or record.mask]
-  split, leakage = checks.leakage(tree, usable, choice)
+  split, leakage = leakage_lib.leakage(tree, usable, choice)
   results = [
       *([checks.absent(tree)] if is_absent else []),
       checks.pairing(tree),

@@ -5,15 +5,9 @@ from collections.abc import Hashable, Mapping
 import dataclasses
 import os
 import pathlib
-from typing import Any
 
-import numpy as np
-
-from manloc_jax.data import arguments
 from manloc_jax.data import pairing as pairing_lib
 from manloc_jax.data import spec
-from manloc_jax.data.splits import rules
-from manloc_jax.data.splits import splits
 
 OK, NOTE, WRONG, SKIPPED = 'ok', 'note', 'WRONG', 'skipped'
 
@@ -56,60 +50,6 @@ class FileFacts:
   size: tuple[int, int] = (0, 0)
   digest: str = ''
   manipulated: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitChoice:
-  """Which split is searched for leaks.
-
-  Attributes:
-    rule: One of `rules.ALL_RULES`.
-    seed: The first seed.
-    fractions: Of the images, for train, val and test.
-    num_seeds: Over how many seeds the leaks are averaged.
-    listed: Image ids of each split by the rule `list`, which has no seed; see
-      `split_list.read`. Validation may be empty.
-  """
-
-  rule: str = rules.DEFAULT
-  seed: int = 0
-  fractions: tuple[float, float, float] = rules.FRACTIONS
-  num_seeds: int = 1
-  listed: Mapping[str, list[str]] | None = None
-
-  def __post_init__(self):
-    if self.rule not in rules.ALL_RULES:
-      raise spec.DataError(
-          f'There is no rule {self.rule!r} that splits images; choose one of'
-          f' {", ".join(rules.ALL_RULES)}.'
-      )
-    arguments.check_seed(self.seed)
-    arguments.check_fractions(self.fractions)
-    arguments.check_count('The number of seeds', self.num_seeds)
-
-  def split(self, records: list[spec.Record]) -> list[dict[str, list[str]]]:
-    """Splits images once for each seed, as preparation does.
-
-    Raises:
-      DataError: As the functions of `splits`.
-    """
-    if self.listed is not None:
-      return [splits.listed_split(records, self.listed, ('train', 'test'))]
-    return [
-        splits.split_by_rule(self.rule, records, self.seed + i, self.fractions)
-        for i in range(self.num_seeds)
-    ]
-
-  def about(self) -> dict[str, Any]:
-    """Describes it, in what JSON can hold."""
-    if self.rule == 'list':
-      return {'rule': 'list'}
-    return {
-        'rule': self.rule,
-        'seed': self.seed,
-        'fractions': self.fractions,
-        'draws': self.num_seeds,
-    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +133,7 @@ def counts(tree: Tree, published: Mapping[str, int]) -> Check:
 
 def shared_masks(tree: Tree) -> Check:
   """Lists the images that have the same mask."""
-  keys = _mask_keys(tree)
+  keys = mask_keys(tree)
   text = f'{len(keys)} images have {len(set(keys.values()))} different masks'
   items = alike(keys)
   return Check('shared masks', NOTE if items else OK, text, items)
@@ -211,67 +151,6 @@ def groups(tree: Tree) -> Check:
   total = sum(map(len, sets.values()))
   text = f'{total} manipulated images come from {len(sets)} photographs'
   return Check('photographs', OK, text, items)
-
-
-_SHARED = {
-    'group': 'their photograph',
-    'mask': 'the very mask',
-    'image': 'the very image',
-}
-
-
-def leakage(
-    tree: Tree, usable: list[spec.Record], choice: SplitChoice
-) -> tuple[dict[str, Any], list[Check]]:
-  """Measures what test images have in common with training.
-
-  Args:
-    tree: The tree.
-    usable: The images to split.
-    choice: How they are split; the same rule, seed and fractions give the
-      split that `prepare` makes.
-
-  Returns:
-    The split: how it was made, the digest of that of the first seed, and the
-    fractions of test images by trait (both absent where the images cannot be
-    split like that); and a check for each trait.
-  """
-  about = choice.about()
-  try:
-    made = choice.split(usable)
-  except spec.DataError as error:
-    return about, [Check('leak', SKIPPED, str(error))]
-  traits: dict[str, dict[str, Hashable]] = {
-      'group': {record.image_id: record.group for record in usable},
-      'mask': _mask_keys(tree),
-  }
-  if tree.decoded:
-    traits['image'] = {
-        record.image_id: tree.decoded[record.image].digest for record in usable
-    }
-  leaks = [splits.leaks(split, traits) for split in made]
-  fractions = {
-      trait: float(np.mean([leak[trait] for leak in leaks]))
-      for trait in traits
-  }
-  about['digest'] = splits.digest(made[0])
-  about['shares_of_test_in_training'] = fractions
-  return about, [_leak(*item, choice) for item in fractions.items()]
-
-
-def _leak(trait: str, fraction: float, choice: SplitChoice) -> Check:
-  how = f'{choice.rule}, seed {choice.seed}'
-  if choice.num_seeds > 1:
-    how = f'{choice.rule}, {choice.num_seeds} seeds'
-  if choice.rule == 'list':
-    how = choice.rule
-  is_expected = choice.rule == 'random' or trait == 'mask'
-  return Check(
-      f'leak: {trait}',
-      (NOTE if is_expected else WRONG) if fraction else OK,
-      f'{fraction:.1%} of test images share {_SHARED[trait]} with training '
-      f'({how})',
-  )
 
 
 def unused(tree: Tree, kind: spec.Dataset) -> Check:
@@ -309,7 +188,7 @@ def note(name: str, items: list[str], text: str) -> Check:
   return Check(name, NOTE if items else OK, f'{len(items)} {text}', items)
 
 
-def _mask_keys(tree: Tree) -> dict[str, Hashable]:
+def mask_keys(tree: Tree) -> dict[str, Hashable]:
   """Names the mask of each image: by its pixels, or its path if unseen."""
   masks = {
       record.image_id: record.mask for record in tree.records if record.mask

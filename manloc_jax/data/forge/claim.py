@@ -28,13 +28,13 @@ def claimed(root: pathlib.Path) -> Iterator[None]:
   Raises:
     DataError: It holds something else, or cannot be written.
   """
-  created = [one for one in (root, *root.parents) if not one.exists()]
+  if root.is_file():
+    raise _foreign(root)
+  created = [path for path in (root, *root.parents) if not path.exists()]
   try:
     root.mkdir(parents=True, exist_ok=True)
     is_first = not (root / _LOCK).exists()
     lock = (root / _LOCK).open('a')
-  except (FileExistsError, NotADirectoryError):
-    raise _foreign(root) from None
   except OSError as error:
     raise spec.DataError(
         f'Forgeries cannot be written to {root} ({error.strerror}); name'
@@ -50,8 +50,8 @@ def claimed(root: pathlib.Path) -> Iterator[None]:
       if is_first and not (root / synthetic.SETTINGS).exists():
         (root / _LOCK).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Somebody else's file is in it.
-          for one in created:
-            one.rmdir()
+          for path in created:
+            path.rmdir()
 
 
 def known_photographs(root: pathlib.Path) -> set[str]:

@@ -35,7 +35,7 @@ class Task:
 
   Attributes:
     split: `train`, `val` or `test`.
-    index: Its place in the sequence of its split.
+    index: Its number in the sequence of its split.
   """
 
   split: str
@@ -221,7 +221,7 @@ def _check_enough(
 def listed(
     root: str | pathlib.Path, split: str
 ) -> tuple[photographs_lib.Photograph, ...]:
-  """Lists the photographs that a part of a tree is made of.
+  """Lists the photographs that a split of a tree is made of.
 
   Raises:
     DataError: There is no tree, or a photograph has gone.
@@ -240,7 +240,7 @@ def listed(
   return tuple(found)
 
 
-# Workers keep what they have decoded; of one part, for each takes
+# Workers keep what they have decoded; of one split, for each takes
 # `photographs.CACHE_BYTES`.
 opened = functools.lru_cache(maxsize=1)(photographs_lib.Photographs)
 

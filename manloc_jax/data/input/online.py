@@ -22,6 +22,7 @@ from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 from manloc_jax.data.forge import tree
+from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 
@@ -222,7 +223,7 @@ def _patch_counts(
   sampler = dataclasses.replace(plan.sampler, max_per_image=int(cap))
   positives = np.array([one.labels.sum() for one in candidates])
   negatives = np.array([len(one.labels) for one in candidates]) - positives
-  allowed = np.stack(patches.balance(positives, negatives, sampler), axis=1)
+  allowed = np.stack(balance.balance(positives, negatives, sampler), axis=1)
   if not allowed.any():  # A few regions, all too small to label a patch.
     allowed[:, 1] = np.minimum(negatives, cap)
   owners = np.repeat(np.arange(allowed.size), allowed.ravel())
