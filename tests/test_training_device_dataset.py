@@ -232,3 +232,11 @@ def test_the_main_job_runs_without_tensorflow(tmp_path):
   assert done.returncode == 0, done.stderr
   assert '| Pixel AUC, pooled |' in done.stdout
   assert not list((tmp_path / 'prepared').rglob('*tfrecord*'))
+
+
+def test_a_machine_that_does_not_tell_its_memory_sets_no_limit(monkeypatch):
+  def unknown(name):
+    raise ValueError('unrecognized configuration name')
+
+  monkeypatch.setattr(device_dataset.os, 'sysconf', unknown)
+  assert device_dataset._machine_memory() == sys.maxsize

@@ -33,7 +33,7 @@ def evaluate(
 ) -> list[pathlib.Path]:
   """Scores the best checkpoint of a run on every split of `eval.splits`.
 
-  Whole images are left to `whole_images`.
+  Whole images are left to `evaluation.images`.
 
   Args:
     config: The run's config.
@@ -66,17 +66,14 @@ def evaluate(
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
-  name = network_name(workdir, run.step)
   count = functools.partial(
-      evaluator.make_counter(model, mesh, config, prepared), network=name
+      evaluator.make_counter(model, mesh, config, prepared),
+      network=network_name(workdir, run.step),
   )
   edge = evaluator.best_edge(count(params, 'val'))
   if models.MASK in model.tasks:
-    bins = config.eval.bins
-    thresholds.write(
-        workdir, thresholds.Threshold(run.step, edge / bins, bins)
-    )
-  if models.MASK in model.tasks:
+    value, bins = edge / config.eval.bins, config.eval.bins
+    thresholds.write(workdir, thresholds.Threshold(run.step, value, bins))
     qualitative.save(
         folder / 'examples.npz',
         model=model,

@@ -86,7 +86,7 @@ def auc_bound(counts: np.ndarray) -> float:
   """Largest error of `auc` from ties within bins; NaN if a class is empty.
 
   Pairs of a positive and a negative in one bin count one half and could count
-  zero or one, so the bound is half their share of all pairs.
+  zero or one, so the bound is half their fraction of all pairs.
   """
   negatives, positives = counts.astype(np.float64)
   pairs = negatives.sum() * positives.sum()

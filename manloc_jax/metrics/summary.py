@@ -211,10 +211,10 @@ def counts(totals: totals_lib.Totals) -> dict[str, int]:
 def thinned(
     curve: histogram.Curve | None, points: int = 200
 ) -> dict[str, list[float]] | None:
-  """Returns `fpr` and `tpr` at up to `points` places, for drawing."""
+  """Returns `fpr` and `tpr` at up to `points` thresholds, for plots."""
   if curve is None:
     return None
-  # Even in arc length, so that steep and flat parts are drawn alike.
+  # Even in arc length, so that steep and flat sections are plotted alike.
   length = np.cumsum(np.hypot(np.diff(curve.fpr), np.diff(curve.tpr)))
   at = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
   at = np.concatenate([[0], np.minimum(at + 1, len(curve.fpr) - 1)])

@@ -55,16 +55,16 @@ def abstract_params(model: nn.Module, side: int = SIDE) -> Any:
   return jax.eval_shape(model.init, jax.random.key(0), image)['params']
 
 
-def check_shapes(found, wanted, where: str) -> None:
+def check_shapes(params: Any, expected: Any, where: str) -> None:
   """Raises UserError unless two trees of parameters have the same shapes.
 
   Args:
-    found: Arrays or their descriptions, or None.
-    wanted: The same of the model.
-    where: Subject of the sentence, what `found` is.
+    params: Arrays or their descriptions, or None.
+    expected: The same of the model.
+    where: Subject of the sentence, what holds `params`.
   """
   shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
-  if shapes(found) != shapes(wanted):
+  if shapes(params) != shapes(expected):
     raise errors.UserError(
         f'{where} does not hold the model that the config describes; choose a'
         ' run of this model, or the fields --config.model of that run.'

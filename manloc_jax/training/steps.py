@@ -217,54 +217,8 @@ def make_eval_step(
   def local_step(params, totals: totals_lib.Totals, batch):
     forward = lambda images: model.apply({'params': params}, images)
     out = microbatch.map_over(forward, batch['image'], microbatch_size)
-    patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
-    after = {}
-    if pixel is not None:
-      after = postprocess.variants(patch, pixel, smooth_sigma)
-    masks = batch['mask'].astype(jnp.int32)
-    counted = batch['weight'] > 0
-    joint_loss = functools.partial(
-        losses.joint_loss,
-        patch_logits=out.patch_logits,
-        mask_logits=out.mask_logits,
-        labels=batch['label'],
-        masks=masks,
-    )
-    plain, objective = joint_loss(), joint_loss(**weights)
-    summed = lambda terms, key: (terms[key] * batch['weight']).sum()
-    ignored = -1  # A class that no histogram counts.
-    pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
-    rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
-    _, images, _, bins = totals.pixels.shape
-
-    def count_pixels(scores):
-      if scores is None:
-        scores = jnp.zeros(masks.shape)
-      return histogram.histogram(
-          scores.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
-      )
-
-    new = totals_lib.Totals(
-        patches=histogram.histogram(
-            jnp.zeros(counted.shape) if patch is None else patch,
-            jnp.where(counted, batch['label'], ignored),
-            jnp.zeros_like(batch['label']),
-            (1, bins),
-        ),
-        pixels=count_pixels(pixel),
-        postprocessed=jax.tree.map(count_pixels, after),
-        positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
-        loss=jnp.stack([
-            summed(plain, 'patch'),
-            summed(plain, 'mask'),
-            batch['weight'].sum(),
-        ]),
-        objective=jnp.stack([
-            summed(objective, key) for key in ('total', 'patch', 'mask')
-        ]),
-        non_finite=jnp.stack([
-            _count_non_finite(scores, counted) for scores in (patch, pixel)
-        ]),
+    new = _totals_of_batch(
+        out, batch, totals.pixels.shape[1:], weights, smooth_sigma
     )
     return jax.tree.map(lambda total, x: total + x[None], totals, new)
 
@@ -275,6 +229,85 @@ def make_eval_step(
       out_specs=P(sharding.DATA),
   )
   return jax.jit(mapped, donate_argnums=1)
+
+
+def _totals_of_batch(
+    out: models.Outputs,
+    batch: Mapping[str, jax.Array],
+    shape: tuple[int, ...],
+    weights: Mapping,
+    smooth_sigma: float,
+) -> totals_lib.Totals:
+  """Counts one device's shard of a batch, without the device axis.
+
+  Args:
+    out: What the network says about the patches.
+    batch: As of `make_eval_step`.
+    shape: Of the pixel scores' histogram, `(images, 2, bins)`.
+    weights: Of `losses.joint_loss`, for the objective.
+    smooth_sigma: Of `postprocess.variants`.
+  """
+  patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
+  after = {}
+  if pixel is not None:
+    after = postprocess.variants(patch, pixel, smooth_sigma)
+  masks = batch['mask'].astype(jnp.int32)
+  counted = batch['weight'] > 0
+  ignored = -1  # A class that no histogram counts.
+  pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
+  rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
+  images, _, bins = shape
+
+  def count_pixels(scores):
+    if scores is None:
+      scores = jnp.zeros(masks.shape)
+    return histogram.histogram(
+        scores.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
+    )
+
+  loss, objective = _loss_sums(out, batch, masks, weights)
+  return totals_lib.Totals(
+      patches=histogram.histogram(
+          jnp.zeros(counted.shape) if patch is None else patch,
+          jnp.where(counted, batch['label'], ignored),
+          jnp.zeros_like(batch['label']),
+          (1, bins),
+      ),
+      pixels=count_pixels(pixel),
+      postprocessed=jax.tree.map(count_pixels, after),
+      positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
+      loss=loss,
+      objective=objective,
+      non_finite=jnp.stack([
+          _count_non_finite(scores, counted) for scores in (patch, pixel)
+      ]),
+  )
+
+
+def _loss_sums(
+    out: models.Outputs,
+    batch: Mapping[str, jax.Array],
+    masks: jax.Array,
+    weights: Mapping,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the sums `loss` and `objective` of `Totals`, f32[3] each."""
+  joint_loss = functools.partial(
+      losses.joint_loss,
+      patch_logits=out.patch_logits,
+      mask_logits=out.mask_logits,
+      labels=batch['label'],
+      masks=masks,
+  )
+  plain, objective = joint_loss(), joint_loss(**weights)
+  summed = lambda terms, key: (terms[key] * batch['weight']).sum()
+  loss = [
+      summed(plain, 'patch'),
+      summed(plain, 'mask'),
+      batch['weight'].sum(),
+  ]
+  return jnp.stack(loss), jnp.stack([
+      summed(objective, key) for key in ('total', 'patch', 'mask')
+  ])
 
 
 def make_sum_totals(mesh: Mesh):

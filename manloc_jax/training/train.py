@@ -15,6 +15,7 @@ from manloc_jax import models
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import summary
+from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
@@ -104,11 +105,11 @@ def train(
         if evaluated:
           with meter.paused():
             totals = count(state.params, 'val', f'The network at step {step}')
-          scores = summary.network(totals, model.tasks)
-          logged = {**summary.objective(totals), **scores}
-          writer.write(step, {f'val_{k}': v for k, v in logged.items()})
-          meter.note(f'val {selection} {scores[selection]:.3f}')
-          progress.add(step, scores[selection])
+          scores = _validation_scores(totals, model.tasks)
+          writer.write(step, scores)
+          score = scores[f'val_{selection}']
+          meter.note(f'val {selection} {score:.3f}')
+          progress.add(step, score)
           progress.done = last or _is_stale(
               progress, config.train.patience_evals
           )
@@ -210,6 +211,14 @@ def _read(
   progress_lib.check_finite(terms['train_total'], step, _REMEDY)
   rates = meter.read(step, terms['train_total'])
   return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
+
+
+def _validation_scores(
+    totals: totals_lib.Totals, tasks: tuple[str, ...]
+) -> dict[str, float]:
+  """Names the scores of a validation, the objective as in training."""
+  scores = {**summary.objective(totals), **summary.network(totals, tasks)}
+  return {f'val_{key}': value for key, value in scores.items()}
 
 
 def _is_stale(progress: checkpoint.Progress, patience: int) -> bool:
