@@ -15,6 +15,7 @@ import pathlib
 import threading
 
 import numpy as np
+from PIL import JpegImagePlugin
 from scipy import fft
 
 from manloc_jax.data import image_formats
@@ -137,7 +138,7 @@ def steps_of(path: pathlib.Path) -> np.ndarray | None:
     is_luma = image.mode == 'L' or (
         image.mode == 'RGB' and image.info.get('adobe_transform') != 0
     )
-    if image.format not in ('JPEG', 'MPO') or not is_luma:
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not is_luma:
       return None
     factors = np.array([layer[1:3] for layer in image.layer])
     table = image.quantization.get(image.layer[0][3])

@@ -41,7 +41,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
     float32[h, w], 1 in such regions and 0 elsewhere.
   """
   height, width = pixels.shape[:2]
-  grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+  grey: np.ndarray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
   shrink = (_MAX_PIXELS / grey.size) ** 0.5
   if shrink < 1:
     size = (max(64, int(width * shrink)), max(64, int(height * shrink)))
@@ -116,7 +116,7 @@ class _Matching:
     self._pixels = features.reshape(-1, features.shape[-1])
     self._random = np.random.default_rng(0)
     shape = features.shape[:2]
-    self._place = np.stack(np.indices(shape, np.int32), axis=-1)
+    self._place = np.stack(list(np.indices(shape, np.int32)), axis=-1)
     self._limit = np.array(shape, np.int32)
     target = self._random.integers(0, shape, (*shape, 2), np.int32)
     self._offset = np.zeros((*shape, 2), np.int32)
@@ -200,7 +200,7 @@ def _affine_error(offsets: np.ndarray) -> np.ndarray:
   apply = lambda plane, kernel: cv2.filter2D(
       plane, cv2.CV_64F, kernel, borderType=cv2.BORDER_REFLECT
   )
-  error = 0
+  error = np.zeros(offsets.shape[:2])
   for plane in np.moveaxis(offsets, -1, 0):
     plane = np.ascontiguousarray(plane)
     error = error + apply(plane**2, disc)
