@@ -329,10 +329,25 @@ def test_a_bug_is_not_hidden(command, photographs, monkeypatch):
 
 def test_what_a_method_cannot_say_is_marked(command, photographs):
   code, (record,), err = command(
-      photographs / 'a.png', workdir=None, method='dct'
+      photographs / 'below/c.png', workdir=None, method='dct'
   )
   assert code == 2 and record['not_applicable'] is True
-  assert record['error'] in err and 'a.png is no JPEG' in err
+  assert record['error'] in err and 'c.png is no JPEG' in err
+
+
+def test_an_image_without_anything_to_measure_is_told(command, tmp_path):
+  trees.save(tmp_path / 'flat.png', np.full((80, 96, 3), 128, np.uint8))
+  code, (record,), err = command(
+      tmp_path / 'flat.png', workdir=None, method='fusion'
+  )
+  assert code == 0 and record['image_score'] is None
+  assert f'flat.png: {record["not_measured"]}' in err
+  trees.save(tmp_path / 'small.png', np.full((8, 8, 3), 128, np.uint8))
+  code, (record,), err = command(
+      tmp_path / 'small.png', workdir=None, method='fusion'
+  )
+  assert code == 2 and record['not_applicable'] is True
+  assert 'small.png is 8x8 pixels, too small' in err
 
 
 def test_choices_are_those_of_the_library(capsys):

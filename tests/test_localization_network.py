@@ -172,7 +172,7 @@ def test_regions_of_noise_are_counted_and_the_largest_listed():
   mask[0, :3] = True
   mask[5, 5] = True  # Touches (4, 4) by a corner.
   found, count = localizer_lib.find_regions(mask)
-  assert count == 25 * 25 and len(found) == localizer_lib.MOST_REGIONS
+  assert count == 25 * 25 and len(found) == localizer_lib.MAX_REGIONS
   assert [region.pixels for region in found[:3]] == [3, 2, 1]
   assert localizer_lib.find_regions(np.zeros((3, 3), bool)) == ([], 0)
 

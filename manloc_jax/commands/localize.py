@@ -125,6 +125,7 @@ def _process(
   import tqdm
 
   from manloc_jax.localization import batch
+  from manloc_jax.localization import localizer as localizer_lib
 
   (out / SUMMARY).unlink(missing_ok=True)  # It may tell of other images.
   failed, skipped = [], 0
@@ -134,6 +135,9 @@ def _process(
   bar = tqdm.tqdm(records, total=total, unit='image', disable=None)
   for record in bar:
     tqdm.tqdm.write(json.dumps(record), file=sys.stdout)
+    if reason := record.get(localizer_lib.NOT_MEASURED):
+      message = errors.printable(f'{record["image"]}: {reason}')
+      tqdm.tqdm.write(message, file=sys.stderr)
     skipped += 'skipped' in record
     if 'error' in record:
       failed.append(record)

@@ -28,9 +28,6 @@ FORMATS = ('png', 'npy', 'npz')
 # it while they are written takes the rest.
 _LONGEST_NAME = 220
 
-# Key of `Result.facts`: why nothing could be measured in an image.
-NOT_MEASURED = 'not_measured'
-
 Record = dict[str, Any]
 
 
@@ -166,8 +163,7 @@ def describe(
     seconds: How long that took.
   """
   height, width = result.mask.shape
-  # Where nothing could be measured no score is given; see `Result.facts`.
-  is_unmeasured = NOT_MEASURED in result.facts
+  is_unmeasured = localizer_lib.NOT_MEASURED in result.facts
   return {
       'image': name,
       'height': height,

@@ -1,4 +1,4 @@
-"""What finds manipulated pixels in an image file, and what it says of them."""
+"""The protocol of localizers, their results, and checks that they share."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -15,12 +15,14 @@ from manloc_jax.data import spec
 
 
 class NotApplicable(spec.DataError):
-  """A file of which a method cannot say anything, in one sentence."""
+  """A file that a method does not apply to, in one sentence."""
 
 
-# Share of the pixels that may score higher than the image does.
-_TOP_SHARE = 0.01
-MOST_REGIONS = 20  # That are listed; noise has any number.
+# Fraction of the pixels that may score higher than the image does.
+_TOP_FRACTION = 0.01
+MAX_REGIONS = 20  # That are listed; noise has any number.
+# Key of `Result.facts`: why nothing could be measured in an image.
+NOT_MEASURED = 'not_measured'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +30,11 @@ class Region:
   """Manipulated pixels that touch each other, by a side or a corner.
 
   Attributes:
-    top: First row of the box around them.
-    left: First column.
-    height: Of the box.
-    width: Of the box.
-    pixels: How many they are.
+    top: First row of the bounding box.
+    left: First column of the bounding box.
+    height: Rows of the bounding box.
+    width: Columns of the bounding box.
+    pixels: Number of manipulated pixels.
   """
 
   top: int
@@ -44,12 +46,12 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-  """What was found in an image.
+  """The result for an image.
 
   Attributes:
     score: f32[h, w] in 0 to 1, for pictures: a network's scores, or
       `raw` on such a scale.
-    raw: f32[h, w], the values that count; those of a network are `score`.
+    raw: f32[h, w], the values that are evaluated; a network's are its scores.
     mask: bool[h, w], where the score reaches the threshold.
     threshold: Of the mask.
     image_score: The 99th percentile of `raw`: one percent of the image has
@@ -57,8 +59,8 @@ class Result:
       millions of pixels some are always near 1.
     regions: The largest connected regions of the mask, the largest first.
     region_count: How many there are in all.
-    facts: What else decided on this file's result, as JSON holds it, such as
-      where coefficients come from; it goes into the record.
+    facts: What else the result of this file depends on, as JSON holds it, such
+      as where coefficients come from; it goes into the record.
   """
 
   score: np.ndarray
@@ -72,14 +74,14 @@ class Result:
 
 
 class Localizer(Protocol):
-  """What makes a map of an image file.
+  """A method that makes a map of an image file.
 
   Attributes:
-    provenance: What decides on results, as JSON holds it.
-    packages: Versions of what computes them, by name.
+    provenance: What the results depend on, as JSON holds it.
+    packages: Versions of the packages that compute them, by name.
     device: Kind of the device.
-    is_probability: Whether values lie in 0 to 1, so that 0.5 parts them.
-    constant_score: Value that says nothing, for constant maps.
+    is_probability: Whether values lie in 0 to 1, so that 0.5 separates them.
+    constant_score: Value of a constant map, where the method does not apply.
     runs_in_workers: Whether other processes may use copies of it.
   """
 
@@ -96,11 +98,11 @@ class Localizer(Protocol):
     """Returns the map alone, f32[h, w], high where manipulated.
 
     Args:
-      path: The file, for what its pixels do not tell.
-      image: What `images.read_image` makes of it.
+      path: The file, for what is not in its pixels.
+      image: Of `images.read_image`.
 
     Raises:
-      NotApplicable: The detector cannot say anything of this file.
+      NotApplicable: The method does not apply to this file.
     """
 
   def localize(self, path: pathlib.Path, image: images.Decoded) -> Result:
@@ -165,7 +167,7 @@ def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
   """
   mask = score >= threshold
   regions, count = find_regions(mask)
-  image_score = float(np.quantile(raw, 1 - _TOP_SHARE))
+  image_score = float(np.quantile(raw, 1 - _TOP_FRACTION))
   return Result(score, raw, mask, threshold, image_score, regions, count)
 
 
@@ -176,14 +178,14 @@ def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:
     mask: bool[h, w].
 
   Returns:
-    At most `MOST_REGIONS` regions, the largest first, and the number of all.
+    At most `MAX_REGIONS` regions, the largest first, and the number of all.
   """
   count, _, stats, _ = cv2.connectedComponentsWithStats(
       mask.view(np.uint8), connectivity=8
   )
   stats = stats[1:]  # Row 0 is what no region holds.
   order = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind='stable')
-  largest = order[:MOST_REGIONS]
+  largest = order[:MAX_REGIONS]
   columns = [
       cv2.CC_STAT_TOP,
       cv2.CC_STAT_LEFT,

@@ -4,6 +4,7 @@ import html
 from typing import Any
 
 from manloc_jax.localization import batch
+from manloc_jax.localization import localizer
 from manloc_jax.serve import analysis as analysis_lib
 
 TITLE = 'Which pixels were manipulated?'
@@ -132,8 +133,8 @@ def summary(record: batch.Record) -> str:
   ]
   if record['note']:
     notes.append(record['note'])
-  if batch.NOT_MEASURED in record:
-    notes.append(record[batch.NOT_MEASURED])
+  if localizer.NOT_MEASURED in record:
+    notes.append(record[localizer.NOT_MEASURED])
   if record['orientation'] != 1:
     notes.append('shown as stored: viewers turn it as its EXIF tag says')
   return (
@@ -150,7 +151,7 @@ def summary(record: batch.Record) -> str:
 
 def regions(record: batch.Record) -> str:
   """Returns the table of regions."""
-  if batch.NOT_MEASURED in record:
+  if localizer.NOT_MEASURED in record:
     return '<h2>Regions</h2><p>Nothing could be measured.</p>'
   if not record['regions']:
     return (

@@ -177,7 +177,7 @@ def _facts(varies: np.ndarray) -> dict[str, Any]:
   facts: dict[str, Any] = {'flat_share': float(1 - varies.mean())}
   count = np.count_nonzero(varies)
   if count < _MIN_BLOCKS:
-    facts['not_measured'] = (
+    facts[localizer.NOT_MEASURED] = (
         f'Only {count} of {varies.size} blocks vary; below {_MIN_BLOCKS}'
         ' nothing can be compared, so that all scores are 0.'
     )
