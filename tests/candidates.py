@@ -1,4 +1,4 @@
-"""Contestants of the tests; alone here, for their processes import this."""
+"""Candidates of the tests; alone here, for their processes import this."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Races of sleepers, counts of operations, and what the commands report."""
+"""Interleaved sleepers, counts of operations, and what the commands report."""
 
 import functools
 import json
@@ -20,9 +20,9 @@ from manloc_jax.benchmarks import evaluate
 from manloc_jax.benchmarks import fusion
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import localize
-from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
 from manloc_jax.benchmarks import plain
+from manloc_jax.benchmarks import random_set
 from manloc_jax.benchmarks import startup
 from manloc_jax.benchmarks import train_step
 from manloc_jax.benchmarks import workload
@@ -42,9 +42,9 @@ FIELDS = {
 SETTINGS = {'rounds': 3, 'turn_seconds': 0.05}
 
 
-def contestant(name, make, *args, **environment):
+def candidate(name, make, *args, **environment):
   made = functools.partial(make, *args)
-  return interleaved.Contestant(name, made, environment)
+  return interleaved.Candidate(name, made, environment)
 
 
 def times(*seconds: float) -> interleaved.Times:
@@ -52,10 +52,10 @@ def times(*seconds: float) -> interleaved.Times:
 
 
 def test_a_longer_sleeper_is_as_much_slower():
-  found = interleaved.race(
+  found = interleaved.measure(
       [
-          contestant('short', candidates.make_sleeper, 0.01),
-          contestant('long', candidates.make_sleeper, 0.03),
+          candidate('short', candidates.make_sleeper, 0.01),
+          candidate('long', candidates.make_sleeper, 0.03),
       ],
       **SETTINGS,
   )
@@ -69,19 +69,19 @@ def test_a_longer_sleeper_is_as_much_slower():
 @pytest.mark.parametrize(
     'make', [candidates.make_failure, candidates.make_late_failure]
 )
-def test_a_failing_contestant_is_named(make):
+def test_a_failing_candidate_is_named(make):
   with pytest.raises(RuntimeError, match="'unlucky'"):
-    interleaved.race([contestant('unlucky', make)], **SETTINGS)
+    interleaved.measure([candidate('unlucky', make)], **SETTINGS)
 
 
 def test_environment_reaches_its_process_alone():
   name = 'MANLOC_TEST_VARIABLE'
-  interleaved.race(
+  interleaved.measure(
       [
-          contestant(
+          candidate(
               'with', candidates.make_reader, name, 'on', **{name: 'on'}
           ),
-          contestant('without', candidates.make_reader, name, None),
+          candidate('without', candidates.make_reader, name, None),
       ],
       **SETTINGS,
   )
@@ -127,7 +127,7 @@ def test_flops_of_training():
 
 @pytest.mark.parametrize('kind', backend_names.BACKENDS)
 def test_noise_is_a_prepared_set(kind, tmp_path):
-  folder = noise.write(
+  folder = random_set.write(
       tmp_path / 'set', 'val', patches=5, backend=kind, num_shards=2
   )
   batches = list(backend.eval_batches(folder, 'val', batch_size=4))
@@ -252,7 +252,7 @@ def test_the_fusion_reports_speed_and_shares(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_races_report(module, summary, more, capsys):
+def test_comparisons_report(module, summary, more, capsys):
   with flagsaver.flagsaver():
     flags.FLAGS([module.__name__, f'--config={CONFIG}', '--json=-'])
     given = {'mode': 'train', 'megapixels': 12.0, 'stride': 32}

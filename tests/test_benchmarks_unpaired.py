@@ -1,4 +1,4 @@
-"""Benchmarks without a race: memory, long runs, and LSTMs to compare with."""
+"""Benchmarks of one candidate: memory and long runs; LSTMs of peers."""
 
 from absl import flags
 from absl.testing import flagsaver
@@ -11,7 +11,7 @@ from configs import default
 from manloc_jax.benchmarks import endurance
 from manloc_jax.benchmarks import lstm
 from manloc_jax.benchmarks import memory
-from manloc_jax.benchmarks import noise
+from manloc_jax.benchmarks import random_set
 from manloc_jax.models import block_lstm
 from manloc_jax.training import sharding
 
@@ -42,7 +42,7 @@ def test_memory_of_a_step_is_bounded_by_its_microbatches():
 
 @pytest.mark.parametrize('backend', ['tfrecord', 'memory'])
 def test_a_long_run_is_cut_into_tenths(backend, tmp_path):
-  folder = noise.write(
+  folder = random_set.write(
       tmp_path / 'set', 'train', patches=24, backend=backend, num_shards=1
   )
   mesh = sharding.make_mesh(jax.devices()[:1])

@@ -1,1 +1,1 @@
-"""Speed, as commands that race this package against a peer and print ratios."""
+"""Speed, as commands that compare this package with peers and print ratios."""

@@ -1,7 +1,8 @@
-"""What this package puts into a race; each runs in a process of its own."""
+"""Candidates of this package; each runs in a process of its own."""
 
 from collections.abc import Callable
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from manloc_jax.training import steps
 _make_plain = functools.partial(
     models.make, kinds={'conv_lstm': plain.PlainNetwork}
 )
-NETWORKS = {
+NETWORKS: dict[str, Callable[..., Any]] = {
     'manloc_jax': models.make,
     'plain': _make_plain,
     'plain-lstm': functools.partial(_make_plain, plain_convolutions=False),

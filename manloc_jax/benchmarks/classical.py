@@ -40,13 +40,13 @@ COMPARED = 'nadjpeg'
 
 _SIZES = flags.DEFINE_list('sizes', ['0.1', '1', '4'], 'Megapixels, 4:3.')
 _METHODS = flags.DEFINE_list(
-    'methods', list(methods.METHODS), 'Whom to time.'
+    'methods', list(methods.METHODS), 'Those to time.'
 )
 _JSON = results.define_json_flag()
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   has_peer = COMPARED in _METHODS.value and bool(
       importlib.util.find_spec('pyIFD') and importlib.util.find_spec('jpegio')
@@ -69,10 +69,10 @@ def main(argv: list[str]) -> None:
       }
       if has_peer:
         made[PEER] = functools.partial(make_peer, path)
-      rows += summarize(command.race(made), pixels)
+      rows += summarize(command.measure(made), pixels)
   result = {
       'benchmark': 'classical',
-      **results.origin('cpu', 'cpu'),
+      **results.describe_machine('cpu', 'cpu'),
       'peer': _peer_versions() if has_peer else None,
       'rows': rows,
   }
@@ -139,10 +139,10 @@ def _peer_versions() -> dict[str, str]:
 
 
 def summarize(times: command.Times, pixels: int) -> list[command.Result]:
-  """Returns a row for each contestant on one image.
+  """Returns a row for each candidate on one image.
 
   Args:
-    times: By contestant.
+    times: By candidate.
     pixels: Of the image.
   """
   rows = []

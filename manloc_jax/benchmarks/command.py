@@ -1,4 +1,4 @@
-"""What the commands that race have in common: flags, and how they end."""
+"""What commands that compare candidates share: flags, and how they end."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ BATCH_SIZE = flags.DEFINE_integer('batch_size', 64, 'Patches.', lower_bound=1)
 PRECISION = flags.DEFINE_enum(
     'precision', 'float32', candidates.PRECISIONS, 'Of the products.'
 )
-_ROUNDS = flags.DEFINE_integer('rounds', 7, 'Turns of each.', lower_bound=1)
-_TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a turn.')
+_ROUNDS = flags.DEFINE_integer('rounds', 7, 'Runs of each.', lower_bound=1)
+_TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a run.')
 _JSON = results.define_json_flag()
 
 Result = dict[str, Any]
@@ -25,12 +25,12 @@ Times = Mapping[str, interleaved_lib.Times]
 
 
 def define_peers(peers: Sequence[str], default: Sequence[str]):
-  """Defines `--peer`, whom to race."""
+  """Defines `--peer`, the candidates to compare with."""
   return flags.DEFINE_multi_enum(
       'peer',
       default,
       peers,
-      'Whom to race; the first is `ratio_to_peer`.',
+      'Compared with ours; `ratio_to_peer` is of the first.',
       allow_override=True,  # Tests import several commands at once.
   )
 
@@ -57,11 +57,11 @@ def define_chunk():
 
 
 def define_patches(default: int):
-  """Defines `--patches`, the size of a set of noise."""
+  """Defines `--patches`, the size of a random set."""
   return flags.DEFINE_integer(
       'patches',
       default,
-      'In a set of noise.',
+      'In a random set.',
       lower_bound=1,
       allow_override=True,  # See above.
   )
@@ -74,14 +74,14 @@ def config():
   return config
 
 
-def race(
+def measure(
     made: Mapping[str, Callable[[], candidates.Run]],
     environment: Mapping[str, str] | None = None,
 ) -> Times:
-  """Races contestants, each with its `make`; see `race.race`."""
-  return interleaved_lib.race(
+  """Measures candidates, each with its `make`; see `interleaved.measure`."""
+  return interleaved_lib.measure(
       [
-          interleaved_lib.Contestant(*item, environment or {})
+          interleaved_lib.Candidate(*item, environment or {})
           for item in made.items()
       ],
       rounds=_ROUNDS.value,
@@ -93,7 +93,7 @@ def compare(times: Times, patches: int) -> Result:
   """Returns the speed of each, and the ratios of the first to the others.
 
   Args:
-    times: By contestant; ours comes first, then whom it is compared with.
+    times: By candidate; ours comes first, then those it is compared with.
     patches: Of one repeat.
   """
   ours, *peers = times
@@ -112,7 +112,7 @@ def compare(times: Times, patches: int) -> Result:
 
 
 def lines(result: Result) -> list[str]:
-  """Renders what `compare` says, a line for each contestant."""
+  """Renders what `compare` says, a line for each candidate."""
   out = []
   for name, row in result['contestants'].items():
     text = f'  {name:<20} {row["milliseconds"]:9.1f} ms'
@@ -141,7 +141,7 @@ def finish(
   device = jax.devices()[0]
   result = {
       'benchmark': benchmark,
-      **results.origin(device.platform, device.device_kind),
+      **results.describe_machine(device.platform, device.device_kind),
       'batch_size': BATCH_SIZE.value,
       'precision': PRECISION.value,
       'model': CONFIG.value.model.to_dict(),

@@ -20,8 +20,8 @@ import numpy as np
 from manloc_jax import models
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import noise
 from manloc_jax.benchmarks import pipeline
+from manloc_jax.benchmarks import random_set
 from manloc_jax.benchmarks import results
 from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import prepared_set
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
   config = command.config()
   mesh = candidates.start(config, command.PRECISION.value)
   with tempfile.TemporaryDirectory() as scratch:
-    prepared = noise.write(
+    prepared = random_set.write(
         pathlib.Path(scratch) / 'set',
         'train',
         patches=_PATCHES.value,

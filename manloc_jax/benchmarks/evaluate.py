@@ -18,7 +18,7 @@ import numpy as np
 
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import noise
+from manloc_jax.benchmarks import random_set
 from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import prepared_set
@@ -33,11 +33,11 @@ _PATCHES = command.define_patches(512)
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   config = command.config()
   with tempfile.TemporaryDirectory() as scratch:
-    prepared = noise.write(
+    prepared = random_set.write(
         pathlib.Path(scratch) / 'set',
         SPLIT,
         patches=_PATCHES.value,
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
         num_shards=config.data.num_shards,
     )
     makers = {OURS: make_ours, 'torch': make_torch, 'forward': make_forward}
-    times = command.race({
+    times = command.measure({
         name: functools.partial(
             makers[name], config, prepared, command.PRECISION.value
         )
@@ -133,7 +133,7 @@ def summarize(times: command.Times, patches: int) -> command.Result:
   """Returns speeds, ratios and what the metrics cost.
 
   Args:
-    times: By contestant; `OURS`, then peers.
+    times: By candidate; `OURS`, then peers.
     patches: In the set.
   """
   result = command.compare(times, patches)

@@ -1,4 +1,4 @@
-"""The fusion on a JPEG file, in a race and part by part."""
+"""The fusion on a JPEG file: beside other candidates, and stage by stage."""
 
 from collections.abc import Callable
 import concurrent.futures
@@ -8,6 +8,7 @@ import multiprocessing
 import pathlib
 import tempfile
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from manloc_jax.benchmarks import classical
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.localization import localizer as localizer_lib
+
+if TYPE_CHECKING:
+  from manloc_jax.localization.fusion import localizer as fusion_localizer
 
 _REPEATS = 3  # Of each part; the median counts.
 
@@ -40,11 +44,11 @@ def make(path: pathlib.Path) -> candidates.Run:
   """Makes the fusion of a file: from its bytes to map, mask and regions."""
   from manloc_jax.data import images
 
-  detector = _detector()
+  fusion = _make_localizer()
 
   def run(repeats: int) -> None:
     for _ in range(repeats):
-      detector.localize(path, images.read_image(path))
+      fusion.localize(path, images.read_image(path))
 
   return run
 
@@ -59,12 +63,12 @@ def _parts(path: pathlib.Path) -> dict[str, float]:
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import residuals
 
-  detector = _detector()
+  fusion = _make_localizer()
   pixels, steps = images.read_image(path).pixels, features.read_steps(path)
   copies, _ = _timed(features.find_copies, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
   measuring, measured = _timed(features.measure, pixels, steps, None)
-  network, _ = _timed(detector.fuse, measured)
+  network, _ = _timed(fusion.fuse, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)
   rest, _ = _timed(localizer_lib.summarize, score, score, 0.5)
@@ -87,12 +91,12 @@ def _timed(function: Callable, *args):
   return float(np.median(seconds)), result
 
 
-def _detector():
-  """Makes the detector; what the weights are does not matter to its speed."""
+def _make_localizer() -> 'fusion_localizer.FusionLocalizer':
+  """Makes the fusion; what the weights are does not matter to its speed."""
   import jax
 
   from manloc_jax.localization.fusion import features
-  from manloc_jax.localization.fusion import localizer as detector
+  from manloc_jax.localization.fusion import localizer as fusion_localizer
   from manloc_jax.localization.fusion import network
   from manloc_jax.localization.fusion import weights as weights_lib
 
@@ -102,14 +106,14 @@ def _detector():
       model=model,
       params=weights_lib.init(model, jax.random.key(0)),
       mean=np.zeros(count, np.float32),
-      spread=np.ones(count, np.float32),
+      std=np.ones(count, np.float32),
       threshold=0.5,
       provenance={},
   )
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / 'fusion.safetensors'
     weights_lib.save(path, weights)
-    return detector.FusionLocalizer(path)
+    return fusion_localizer.FusionLocalizer(path)
 
 
 def summarize(

@@ -1,13 +1,13 @@
-"""Contestants in processes of their own, that take turns on one machine.
+"""Interleaved runs of candidates, each in a process of its own.
 
 A shared machine is faster in one minute and slower in the next, so that two
-times taken one after the other say little. Here each contestant runs a little
+times taken one after the other say little. Here each candidate runs a little
 in every round, and what is reported is the ratio within a round: its median
-over the rounds, and its spread.
+over the rounds, the least and the most.
 
-Turns do not make up for a core that others keep busy: PyTorch, whose threads
-wait for each other, loses more by it than JAX does. A wide spread says that
-the machine was not idle.
+Interleaving does not make up for a core that others keep busy: PyTorch, whose
+threads wait for each other, loses more by it than JAX does. A wide range says
+that the machine was not idle.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +23,20 @@ from typing import Any
 
 import numpy as np
 
-# Contestants share a device: none may take its memory for itself.
+from manloc_jax.data import worker_pool
+
+# Candidates share a device: none may take its memory for itself.
 _SHARING = {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'}
 
 
 @dataclasses.dataclass(frozen=True)
-class Contestant:
+class Candidate:
   """Something to time.
 
   Attributes:
     name: Shown in the results.
     make: Builds everything and returns `run(repeats)`, which returns when the
-      work is done; called in the contestant's process, so it must pickle.
+      work is done; called in the candidate's process, so it must pickle.
     environment: Environment variables of that process.
   """
 
@@ -45,7 +47,7 @@ class Contestant:
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-  """What a contestant did.
+  """What the runs of a candidate took.
 
   Attributes:
     seconds: Per repeat, one figure for each round.
@@ -69,28 +71,28 @@ class Times:
     }
 
 
-def race(
-    contestants: Sequence[Contestant], *, rounds: int, turn_seconds: float
+def measure(
+    candidates: Sequence[Candidate], *, rounds: int, turn_seconds: float
 ) -> dict[str, Times]:
-  """Times contestants in turns.
+  """Times candidates in interleaved runs.
 
   Args:
-    contestants: At least one; their names differ.
-    rounds: Turns of each.
-    turn_seconds: About how long a turn lasts; at least one repeat.
+    candidates: At least one; their names differ.
+    rounds: Runs of each.
+    turn_seconds: About how long a run lasts; at least one repeat.
 
   Returns:
-    The times by name. Round i of one contestant is next to round i of another.
+    The times by name. Round i of one candidate is next to round i of another.
 
   Raises:
-    RuntimeError: A contestant failed; its trace is on standard error.
+    RuntimeError: A candidate failed; its trace is on standard error.
   """
   with contextlib.ExitStack() as stack:
-    runners = [stack.enter_context(_Runner(c)) for c in contestants]
+    runners = [stack.enter_context(_Runner(c)) for c in candidates]
     repeats = [
         max(1, round(turn_seconds / runner.ask(1))) for runner in runners
     ]
-    seconds = [[] for _ in runners]
+    seconds: list[list[float]] = [[] for _ in runners]
     for number in range(rounds):
       for runner, times, count in zip(runners, seconds, repeats, strict=True):
         times.append(runner.ask(count))
@@ -98,7 +100,7 @@ def race(
     print(file=sys.stderr)
     return {
         c.name: Times(times, runner.first_seconds, runner.close())
-        for c, runner, times in zip(contestants, runners, seconds, strict=True)
+        for c, runner, times in zip(candidates, runners, seconds, strict=True)
     }
 
 
@@ -113,10 +115,10 @@ def ratio(times: Times, other: Times) -> dict[str, float]:
 
 
 class _Runner:
-  """A contestant's process, warmed up on entry."""
+  """A candidate's process, warmed up on entry."""
 
-  def __init__(self, contestant: Contestant):
-    self._contestant = contestant
+  def __init__(self, candidate: Candidate):
+    self._candidate = candidate
     self.first_seconds = 0.0
 
   def __enter__(self):
@@ -124,14 +126,15 @@ class _Runner:
     self._pipe, theirs = context.Pipe()
     self._process = context.Process(
         target=_serve,
-        args=(theirs, self._contestant.make),
+        args=(theirs, self._candidate.make),
         daemon=True,
     )
     before = dict(os.environ)
     # Some variables are read when the process starts, before any Python.
-    os.environ.update({**_SHARING, **self._contestant.environment})
+    os.environ.update({**_SHARING, **self._candidate.environment})
     try:
-      self._process.start()
+      with worker_pool.shielded_from_interrupts():
+        self._process.start()
     finally:
       os.environ.clear()
       os.environ.update(before)
@@ -153,9 +156,9 @@ class _Runner:
       self._pipe.send(message)
       return self._pipe.recv()
     except (EOFError, OSError) as error:
-      name = self._contestant.name
+      name = self._candidate.name
       raise RuntimeError(
-          f'The contestant {name!r} failed; its trace is above.'
+          f'The candidate {name!r} failed; its trace is above.'
       ) from error
 
   def __exit__(self, *unused):
@@ -164,7 +167,7 @@ class _Runner:
 
 
 def _serve(pipe, make) -> None:
-  """Runs a contestant as often as it is asked to, until it is asked for 0."""
+  """Runs a candidate as often as it is asked to, until it is asked for 0."""
   try:
     run = make()
     while repeats := pipe.recv():

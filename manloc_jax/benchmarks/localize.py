@@ -7,11 +7,11 @@ Peers: `torch` (PyTorch with channels last) and `plain`, our own network, in the
 same loop: every 64x64 window at the stride goes through the network, a batch at
 a time, and the host averages the scores before it cuts the next batch. Nobody
 shares work between windows, so that the ratio to `plain` says what
-`manloc_jax.localize` gains by its order of work alone.
+the localizer gains by its order of work alone.
 
-The race runs over a strip of the image, and `extrapolated_seconds` is what the
-whole image would take at the speed of the strip. `fusion`, which is what
-`manloc localize` does by default, starts from a JPEG file of the whole size.
+All run over a strip of the image, and `extrapolated_seconds` is what the whole
+image would take at the speed of the strip. `fusion`, which is what `manloc
+localize` does by default, starts from a JPEG file of the whole size.
 """
 
 import functools
@@ -45,7 +45,7 @@ _STRIP = flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   config, stride = command.config(), _STRIDE.value
   height, width = image_size(_MEGAPIXELS.value)
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
   }
   with fusion_lib.image_file(_MEGAPIXELS.value) as path:
     made[FUSION] = functools.partial(fusion_lib.make, path)
-    times = command.race(made)
+    times = dict(command.measure(made))
     seconds = fusion_lib.parts(path)
   timed = len(windows(strip, width, stride))
   total = len(windows(height, width, stride))
@@ -105,28 +105,29 @@ def localize(predict, image: np.ndarray, stride: int, batch_size: int):
   """
   side = models.SIDE
   total = np.zeros(image.shape[:2], np.float32)
-  seen = np.zeros(image.shape[:2], np.float32)
-  corners = windows(*image.shape[:2], stride)
+  count = np.zeros(image.shape[:2], np.float32)
+  height, width = image.shape[:2]
+  corners = windows(height, width, stride)
   # One shape for all batches, or the last would be compiled anew.
   batch = np.zeros((batch_size, side, side, 3), np.uint8)
   for start in range(0, len(corners), batch_size):
-    places = [
+    boxes = [
         (slice(top, top + side), slice(left, left + side))
         for top, left in corners[start : start + batch_size]
     ]
-    for window, place in zip(batch, places, strict=False):
-      window[:] = image[place]
+    for window, box in zip(batch, boxes, strict=False):
+      window[:] = image[box]
     _, scores = predict(batch)
-    for place, score in zip(places, np.asarray(scores), strict=False):
-      total[place] += score
-      seen[place] += 1
-  return total / seen
+    for box, score in zip(boxes, np.asarray(scores), strict=False):
+      total[box] += score
+      count[box] += 1
+  return total / count
 
 
 def make_ours(config, precision: str, size, stride: int) -> candidates.Run:
   """Makes the localizer of an image of `size`."""
   params, model, _ = candidates.make_network(config, precision)
-  localizer = network_lib.Localizer(
+  localizer = network_lib.NetworkLocalizer(
       model, params, stride=stride, batch_size=config.batch_size
   )
   return _repeat(localizer.score_map, size)
@@ -166,7 +167,7 @@ def summarize(times: command.Times, timed: int, total: int) -> command.Result:
   """Returns speeds and ratios, and the seconds of the whole image.
 
   Args:
-    times: By contestant; `OURS`, then peers.
+    times: By candidate; `OURS`, then peers.
     timed: Windows of the strip.
     total: Windows of the image.
   """

@@ -30,7 +30,7 @@ _MODE = command.define_mode()
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   config, mode = command.config(), _MODE.value
   precision = command.PRECISION.value
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
       'cudnn': functools.partial(make_cudnn, config, mode, precision),
   }
   made |= {peer: makers[peer] for peer in _PEERS.value}
-  result = command.compare(command.race(made), config.batch_size)
+  result = command.compare(command.measure(made), config.batch_size)
   command.finish('lstm', {'mode': mode, **result}, lines)
 
 

@@ -148,7 +148,7 @@ def _scenes(
 ) -> list[Scene]:
   """Gives each base photograph a file, a donor and its probes."""
   by_name = {row['ProbeFileName']: row for row in rows}
-  files = np.random.default_rng(seed).permutation(np.array(files, object))
+  order = np.random.default_rng(seed).permutation(np.array(files, object))
   scenes = []
   bases = sorted({row['BaseFileName'] for row in rows} - {''})
   for i, base in enumerate(bases):
@@ -156,7 +156,7 @@ def _scenes(
     controls = {row['CorrespondingControlFileName'] for row in forged} - {''}
     genuine = [by_name[name] for name in sorted(controls)]
     if forged:
-      host, donor = files[i % len(files)], files[(i + 1) % len(files)]
+      host, donor = order[i % len(order)], order[(i + 1) % len(order)]
       scenes.append(Scene(base, host, donor, (*forged, *genuine)))
   return scenes
 
@@ -169,7 +169,8 @@ def _write_scene(scene: Scene, job: Job) -> int:
     mask = None
     if row['ProbeMaskFileName']:
       mask = copy_mask(row['ProbeMaskFileName'], job)
-    if host is None:
+    if host is None or donor is None:
+      assert mask is not None  # Of the first row, which is a forgery.
       host = _photograph(scene.host, mask.shape, rng)
       donor = images.read_image(scene.donor).pixels
       quality = int(rng.integers(*QUALITY))
@@ -184,7 +185,7 @@ def _write_scene(scene: Scene, job: Job) -> int:
     _, code = cv2.imencode(
         '.jpg', probe[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
-    (job.out / row['ProbeFileName']).write_bytes(code)
+    (job.out / row['ProbeFileName']).write_bytes(code.tobytes())
   return len(scene.rows)
 
 
@@ -251,8 +252,8 @@ def forge(
   if manipulation == 'removal':
     piece = _fill(around, inside)
   else:
-    origin = host if manipulation == 'copy-move' else donor
-    piece, _ = plain.add_trace(_window(origin, inside.shape, rng), rng)
+    source = host if manipulation == 'copy-move' else donor
+    piece, _ = plain.add_trace(_window(source, inside.shape, rng), rng)
   sigma = rng.uniform(0.5, 2.0)
   forged[box] = plain.feather(around, piece, inside, sigma)
   return forged

@@ -21,7 +21,7 @@ import jax
 from manloc_jax import errors
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
-from manloc_jax.benchmarks import noise
+from manloc_jax.benchmarks import random_set
 from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import prepared_set
@@ -38,7 +38,7 @@ _SHARDS = flags.DEFINE_multi_integer(
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   config = command.config()
   with tempfile.TemporaryDirectory() as scratch:
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
             for prepared in others
         },
     }
-    times = command.race(made)
+    times = command.measure(made)
     shards = {
         name(prepared): len(prepared.shard_paths('train'))
         for prepared in (first, *others)
@@ -78,7 +78,9 @@ def _sets(scratch: pathlib.Path) -> list[prepared_set.PreparedSet]:
           ' input_wait_share in the metrics.jsonl of a run instead.'
       )
     return [prepared]
-  write = functools.partial(noise.write, split='train', patches=_PATCHES.value)
+  write = functools.partial(
+      random_set.write, split='train', patches=_PATCHES.value
+  )
   of_shards = [
       write(scratch / f'{shards}', backend='tfrecord', num_shards=shards)
       for shards in _SHARDS.value
@@ -125,8 +127,8 @@ def summarize(
   """Returns speeds, ratios and the time of a batch by number of shards.
 
   Args:
-    times: By contestant; input comes first, then `STEP`, then other input.
-    shards: Of the contestants that read shards.
+    times: By candidate; input comes first, then `STEP`, then other input.
+    shards: Of the candidates that read shards.
     batch_size: Patches.
   """
   result = command.compare(times, batch_size)

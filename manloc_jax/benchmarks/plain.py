@@ -71,7 +71,8 @@ class PlainNetwork(models.ConvLSTMConv):
     if not self.plain_lstm:
       super()._set_up_lstm()
       return
-    self.lstm = BlockLSTM(
+    # The same calls as those of the parent's layers.
+    self.lstm = BlockLSTM(  # type: ignore[assignment]
         tuple(self.lstm_hidden), self.forget_bias, self.lstm_dropout
     )
 
@@ -84,7 +85,7 @@ class PlainNetwork(models.ConvLSTMConv):
     self.conv2 = conv(self.conv2_filters, self.kernel)
     self.conv3 = conv(self.conv3_filters, self.kernel)
     self.conv4 = conv(self._conv4_filters, self.conv45_kernel)
-    self.conv5 = conv(2, self.conv45_kernel)
+    self.conv5 = conv(2, self.conv45_kernel)  # type: ignore[assignment]
 
   def _convolve(self, x: jax.Array) -> jax.Array:
     if not self.plain_convolutions:

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
   counts = results.read_numbers(
       '--images', _IMAGES.value, argument_types.positive
   )
-  records, _ = nist16.find_records(pathlib.Path(_ROOT.value))
+  records, _ = nist16.find_records(pathlib.Path(_ROOT.value or ''))
   forged = [record for record in records if record.mask is not None]
   if max(counts) > len(forged):
     raise errors.UserError(
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> None:
   ]
   result = {
       'benchmark': 'prepare',
-      **results.origin('cpu', ''),
+      **results.describe_machine('cpu', ''),
       'workers': workers,
       'turns': _TURNS.value,
       'rows': rows,
@@ -82,8 +82,8 @@ def measure(
     workers: int,
     turns: int,
     scratch: str | None = None,
-) -> dict[str, float]:
-  """Prepares some images and decodes them, in turns.
+) -> dict[str, Any]:
+  """Prepares some images and decodes them, interleaved.
 
   Args:
     records: Forged images.
@@ -95,7 +95,7 @@ def measure(
     `seconds` and `peak_mib` of preparation, `decode_seconds`, speeds of both
     per image and megapixel, and `decode_share`.
   """
-  seconds = {'prepare': [], 'decode': []}
+  seconds: dict[str, list[float]] = {'prepare': [], 'decode': []}
   peaks = []
   for _ in range(turns):
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -128,13 +128,14 @@ def _pixels(path: pathlib.Path) -> int:
     return image.width * image.height
 
 
-def link(records: list[spec.Record], root: pathlib.Path) -> pathlib.Path:
+def link(records: Sequence[spec.Record], root: pathlib.Path) -> pathlib.Path:
   """Makes a tree of NIST16 that holds links to some images and their masks."""
   table = root / nist_tree.TABLE
   (table.parent / 'mask').mkdir(parents=True)
   (root / 'probe').mkdir()
   rows = []
   for record in records:
+    assert record.mask is not None  # It is forged.
     probe = f'probe/{record.image.name}'
     mask = f'reference/manipulation/mask/{record.mask.name}'
     (root / probe).symlink_to(record.image.absolute())
@@ -165,7 +166,7 @@ def prepare(root: pathlib.Path, out: pathlib.Path, workers: int) -> float:
   return time.monotonic() - begin
 
 
-def decode(records: list[spec.Record], workers: int) -> float:
+def decode(records: Sequence[spec.Record], workers: int) -> float:
   """Decodes images and masks; returns seconds."""
   begin = time.monotonic()
   with worker_pool.ordered_map(workers) as run:
@@ -175,6 +176,7 @@ def decode(records: list[spec.Record], workers: int) -> float:
 
 
 def _decode_one(record: spec.Record) -> None:
+  assert record.mask is not None  # It is forged.
   images.read_image(record.image)
   images.read_mask(record.mask, nist16.DATASET.is_manipulated)
 
@@ -197,7 +199,8 @@ def watch(task: Callable[..., float], *args) -> tuple[float, int]:
   theirs.close()
   peak = 0
   while not ours.poll(_SAMPLE_SECONDS):
-    peak = max(peak, sum(map(_resident_bytes, _family(process.pid))))
+    family = _family(str(process.pid))
+    peak = max(peak, sum(map(_resident_bytes, family)))
   try:
     found = ours.recv()
   except EOFError:
@@ -216,16 +219,16 @@ def _report(pipe, task: Callable[..., float], *args) -> None:
     pipe.send(error)
 
 
-def _family(process: int) -> list[int]:
+def _family(process: str) -> list[str]:
   """Lists a process and all that descend from it."""
-  children = []
+  children: list[str] = []
   for path in pathlib.Path(f'/proc/{process}/task').glob('*/children'):
     with contextlib.suppress(OSError):  # It has just ended.
       children += path.read_text().split()
-  return [process, *(pid for child in children for pid in _family(int(child)))]
+  return [process, *(pid for child in children for pid in _family(child))]
 
 
-def _resident_bytes(process: int) -> int:
+def _resident_bytes(process: str) -> int:
   with contextlib.suppress(OSError):  # It has just ended.
     pages = pathlib.Path(f'/proc/{process}/statm').read_text().split()[1]
     return int(pages) * os.sysconf('SC_PAGE_SIZE')

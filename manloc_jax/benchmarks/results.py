@@ -84,7 +84,7 @@ def resident_bytes() -> int:
   return pages * os.sysconf('SC_PAGE_SIZE')
 
 
-def origin(platform_name: str, device_kind: str) -> dict[str, Any]:
+def describe_machine(platform_name: str, device_kind: str) -> dict[str, Any]:
   """Says on what machine and with which packages a result was made."""
   found = provenance.versions(_PACKAGES)
   versions = {

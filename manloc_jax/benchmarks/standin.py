@@ -35,9 +35,9 @@ def main(argv: list[str]) -> None:
   """Makes the tree and lists the masks that are missing."""
   del argv
   missing = nist_tree.make(
-      pathlib.Path(_CSV_ROOT.value),
-      pathlib.Path(_PHOTOGRAPHS.value),
-      pathlib.Path(_OUT.value),
+      pathlib.Path(_CSV_ROOT.value or ''),
+      pathlib.Path(_PHOTOGRAPHS.value or ''),
+      pathlib.Path(_OUT.value or ''),
       targets=_TARGETS.value,
       seed=_SEED.value,
       long_side=_LONG_SIDE.value,

@@ -28,11 +28,13 @@ from manloc_jax.commands import flag_commands
 from manloc_jax.training import startup_timer
 
 _STARTS = flags.DEFINE_integer(
-    'starts', 3, 'Of each kind, in turns.', lower_bound=1
+    'starts', 3, 'Of each kind, interleaved.', lower_bound=1
 )
 _JSON = results.define_json_flag()
 
 KINDS = ('cold', 'warm')
+
+Start = tuple[float, dict[str, float]]  # Seconds in all, and of each stage.
 
 
 def main(argv: list[str]) -> None:
@@ -40,7 +42,7 @@ def main(argv: list[str]) -> None:
   command = [sys.executable, '-m', 'manloc_jax.main', *argv[1:]]
   prepare = [*command, '--mode=prepare']
   subprocess.run(prepare, check=True, stdout=sys.stderr)
-  starts = {kind: [] for kind in KINDS}
+  starts: dict[str, list[Start]] = {kind: [] for kind in KINDS}
   for _ in range(_STARTS.value):
     with tempfile.TemporaryDirectory() as cache:
       for kind in KINDS:
@@ -48,14 +50,14 @@ def main(argv: list[str]) -> None:
   device = jax.devices()[0]
   result = {
       'benchmark': 'startup',
-      **results.origin(device.platform, device.device_kind),
+      **results.describe_machine(device.platform, device.device_kind),
       'arguments': argv[1:],
       **summarize(starts),
   }
   results.finish(result, lines(result), _JSON.value)
 
 
-def _start(command: Sequence[str], cache: str) -> tuple[float, dict]:
+def _start(command: Sequence[str], cache: str) -> Start:
   """Starts a run; returns the seconds to its first step, and its stages."""
   environment = {**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache}
   with tempfile.TemporaryDirectory() as scratch:
@@ -68,14 +70,15 @@ def _start(command: Sequence[str], cache: str) -> tuple[float, dict]:
         text=True,
     )
     with process:
-      seen = []
+      assert process.stderr is not None  # It is a pipe.
+      log = []
       for line in process.stderr:
         if line.startswith(startup_timer.FIRST_STEP):
           seconds = time.monotonic() - begin
           process.kill()
           return seconds, parse(line)
-        seen.append(line)
-  raise RuntimeError('The run ended before a step:\n' + ''.join(seen))
+        log.append(line)
+  raise RuntimeError('The run ended before a step:\n' + ''.join(log))
 
 
 def parse(line: str) -> dict[str, float]:
@@ -88,23 +91,23 @@ def parse(line: str) -> dict[str, float]:
 
 
 def summarize(
-    starts: Mapping[str, Sequence[tuple[float, dict[str, float]]]],
+    starts: Mapping[str, Sequence[Start]],
 ) -> dict[str, Any]:
   """Returns the seconds of each kind of start, as medians.
 
   Args:
     starts: For each of `KINDS`, seconds and stages of each start.
   """
-  rows = {}
-  for kind, found in starts.items():
-    seconds = [total for total, _ in found]
-    stages = [one for _, one in found]
+  rows: dict[str, dict[str, Any]] = {}
+  for kind, measured in starts.items():
+    seconds = [total for total, _ in measured]
+    stages = [of_stages for _, of_stages in measured]
     rows[kind] = {
         'seconds': float(np.median(seconds)),
         'least_seconds': min(seconds),
         'most_seconds': max(seconds),
         'stages': {
-            name: float(np.median([one[name] for one in stages]))
+            name: float(np.median([row[name] for row in stages]))
             for name in stages[0]
         },
     }

@@ -37,8 +37,8 @@ class Network(nn.Module):
     self.lstm = nn.ModuleList()
     # Layers of one width in one call, as cuDNN runs them fastest.
     for width, layers in itertools.groupby(model.lstm_hidden):
-      layers = len(list(layers))
-      self.lstm.append(nn.LSTM(inputs, width, layers, batch_first=True))
+      count = len(list(layers))
+      self.lstm.append(nn.LSTM(inputs, width, count, batch_first=True))
       inputs = width
     self.patch_head = nn.Linear(inputs, 2)
     self.conv3 = conv(1, model.conv3_filters, model.kernel)
@@ -63,8 +63,8 @@ class Network(nn.Module):
     x = x.reshape(batch, grid * grid, -1)
     for layers in self.lstm:
       x, _ = layers(x)
-    seen = x.mean(1) if fields.head == 'mean' else x[:, -1]
-    patch_logits = self.patch_head(seen)
+    features = x.mean(1) if fields.head == 'mean' else x[:, -1]
+    patch_logits = self.patch_head(features)
     block = int(x.shape[-1] ** 0.5)
     x = x.reshape(batch, grid, grid, block, block).transpose(2, 3)
     x = x.reshape(batch, 1, grid * block, grid * block)
@@ -186,7 +186,7 @@ def _start(config, channels_last: bool, precision: str):
   torch.backends.cuda.matmul.allow_tf32 = fast
   torch.backends.cudnn.allow_tf32 = fast
   torch.backends.cudnn.benchmark = True
-  network = Network(models.make(**config.model), channels_last)
+  network = Network(workload.make_model(config), channels_last)
   network = network.to(device, memory_format=network.layout)
   autocast = torch.autocast(
       device.type, torch.bfloat16, enabled=precision == 'bfloat16'

@@ -17,15 +17,14 @@ from absl import flags
 import jax
 import numpy as np
 
-from manloc_jax import models
 from manloc_jax.benchmarks import candidates
 from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import workload
 from manloc_jax.commands import flag_commands
 
-# Settings of `contestants.make_step`.
-ARRANGEMENTS = {
+# Settings of `candidates.make_step`.
+ARRANGEMENTS: dict[str, dict[str, Any]] = {
     'plain': {'network': 'plain', 'chunk': 0},
     'plain-lstm': {'network': 'plain-lstm'},
     'plain-convolutions': {'network': 'plain-convolutions', 'chunk': 0},
@@ -53,13 +52,13 @@ _TUNED = flags.DEFINE_bool(
 
 
 def main(argv: list[str]) -> None:
-  """Races, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line each and writes JSON."""
   del argv
   config, mode = command.config(), _MODE.value
-  times = command.race(
-      _contestants(config, mode), TUNED_ALLOCATOR if _TUNED.value else None
+  times = command.measure(
+      _candidates(config, mode), TUNED_ALLOCATOR if _TUNED.value else None
   )
-  model = models.make(**config.model)
+  model = workload.make_model(config)
   result = {
       'mode': mode,
       'chunk': _CHUNK.value,
@@ -69,11 +68,11 @@ def main(argv: list[str]) -> None:
   command.finish('train_step', result, lines)
 
 
-def _contestants(config, mode: str) -> dict[str, Callable]:
+def _candidates(config, mode: str) -> dict[str, Callable]:
   precision = command.PRECISION.value
   settings = {'precision': precision, 'chunk': _CHUNK.value}
   make = functools.partial
-  made = {
+  made: dict[str, Callable] = {
       OURS: make(candidates.make_step, config, mode, **settings),
       PEAK: make(candidates.make_peak, config, precision),
   }
@@ -102,14 +101,14 @@ def _make_peer(peer: str, config, mode: str, settings) -> candidates.Run:
 
 
 def summarize(
-    times: dict[str, interleaved.Times],
+    times: command.Times,
     flops: dict[str, float],
     batch_size: int,
 ) -> dict[str, Any]:
   """Returns ratios, speeds and shares of the peak.
 
   Args:
-    times: By contestant; `OURS`, `PEAK`, peers and parts.
+    times: By candidate; `OURS`, `PEAK`, peers and parts.
     flops: Of a patch, by part.
     batch_size: Patches.
   """

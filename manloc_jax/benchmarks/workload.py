@@ -1,14 +1,16 @@
-"""What the contestants work on, and how much work it is."""
+"""What the candidates work on, and how much work it is."""
 
+import ml_collections
 import numpy as np
 
+from manloc_jax import errors
 from manloc_jax import models
 
 PARTS = ('convolutions', 'lstm', 'decoder')
 
 
 def random_batch(size: int) -> dict[str, np.ndarray]:
-  """Returns a training batch of noise, see `data.pipeline.train_batches`."""
+  """Returns a random training batch, see `data.pipeline.train_batches`."""
   rng = np.random.default_rng(0)
   shape = (size, models.SIDE, models.SIDE)
   return {
@@ -17,6 +19,21 @@ def random_batch(size: int) -> dict[str, np.ndarray]:
       'label': rng.integers(0, 2, size, np.int32),
       'weight': np.ones(size, np.float32),
   }
+
+
+def make_model(config: ml_collections.ConfigDict) -> models.ConvLSTMConv:
+  """Makes the network whose work is counted and which has peers.
+
+  Raises:
+    UserError: The config is of another one.
+  """
+  model = models.make(**config.model)
+  if not isinstance(model, models.ConvLSTMConv):
+    raise errors.UserError(
+        f'There are no peers of the network {config.model.network!r}; set'
+        ' --config.model.network=conv_lstm.'
+    )
+  return model
 
 
 def flops(model: models.ConvLSTMConv, mode: str) -> dict[str, float]:
