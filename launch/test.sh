@@ -6,4 +6,5 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test
 ruff check .
+mypy
 exec python -m pytest "$@"
