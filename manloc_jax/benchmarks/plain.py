@@ -4,6 +4,9 @@ It knows none of the arrangements of `models`, computes the same function and
 keeps its parameters in the same tree.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -80,12 +83,15 @@ class PlainNetwork(models.ConvLSTMConv):
     if not self.plain_convolutions:
       super()._set_up_convolutions()
       return
-    conv = lambda filters, side: nn.Conv(filters, (side, side))
+    # Any: the parent has layers of its own under these names.
+    conv: Callable[[int, int], Any] = lambda filters, side: nn.Conv(
+        filters, (side, side)
+    )
     self.conv1 = conv(self.conv1_filters, self.kernel)
     self.conv2 = conv(self.conv2_filters, self.kernel)
     self.conv3 = conv(self.conv3_filters, self.kernel)
     self.conv4 = conv(self._conv4_filters, self.conv45_kernel)
-    self.conv5 = conv(2, self.conv45_kernel)  # type: ignore[assignment]
+    self.conv5 = conv(2, self.conv45_kernel)
 
   def _convolve(self, x: jax.Array) -> jax.Array:
     if not self.plain_convolutions:
