@@ -184,7 +184,7 @@ def run_all(
       print(f'{head}: failed; the others go on', file=sys.stderr, flush=True)
       failed.append(workdir)
     elif (workdir / REPORT).exists():  # Not after --mode=prepare.
-      files.write_text(workdir / COMMAND, json.dumps(asked, indent=1))
+      files.write_json(workdir / COMMAND, asked)
   return failed
 
 

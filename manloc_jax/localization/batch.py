@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 import dataclasses
 import datetime
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -16,6 +15,7 @@ from PIL import Image
 
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax import provenance
 from manloc_jax.data import image_files as image_files_lib
 from manloc_jax.data import images
 from manloc_jax.data import spec
@@ -188,8 +188,7 @@ def _digest(path: pathlib.Path) -> str:
   if path.exists() and not path.is_file():  # A pipe would be waited for.
     raise spec.DataError(f'{path} is no regular file; name an image.')
   try:
-    with path.open('rb') as file:
-      return hashlib.file_digest(file, 'sha256').hexdigest()
+    return provenance.sha256_of_file(path)
   except OSError as error:
     raise spec.DataError(
         f'{path} cannot be read ({error.strerror}); check the path.'

@@ -2,8 +2,6 @@
 
 import collections
 import dataclasses
-import hashlib
-import json
 import pathlib
 import secrets
 import shutil
@@ -13,6 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.localization import batch
@@ -153,7 +153,7 @@ def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
         ' localize.'
     )
   image = images.read_image(path)
-  return image, hashlib.sha256(path.read_bytes()).hexdigest()
+  return image, provenance.sha256_of_file(path)
 
 
 class ResultCache:
@@ -212,7 +212,7 @@ class ResultCache:
         for kind in ('json', 'mask.png', 'heat.png')
     )
     try:
-      record.write_text(json.dumps(view.record, indent=1) + '\n')
+      files.write_json(record, view.record)
       with mask.open('wb') as file:
         batch.save_png(file, view.mask * np.uint8(255))
     except FileNotFoundError:

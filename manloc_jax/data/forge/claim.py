@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
 import fcntl
-import json
 import pathlib
 from typing import Any
 
@@ -97,7 +96,7 @@ def begin(root: pathlib.Path, settings: dict[str, Any]) -> None:
         {**one, 'path': moved.get(one['name'], one['path'])}
         for one in begun['photographs']
     ]}
-  files.write_text(path, json.dumps(settings, indent=1) + '\n')
+  files.write_json(path, settings)
   for name in _FOLDERS:
     (root / name).mkdir(exist_ok=True)
 

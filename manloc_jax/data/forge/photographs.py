@@ -4,12 +4,12 @@ import collections
 from collections.abc import Collection, Iterable, Sequence
 import contextlib
 import dataclasses
-import hashlib
 import pathlib
 
 import cv2
 import numpy as np
 
+from manloc_jax import provenance
 from manloc_jax.data import image_files
 from manloc_jax.data import images
 from manloc_jax.data import progress
@@ -166,11 +166,10 @@ def find(
     paths[name] = file.path
   listed = []
   # By content: a copy must not be on another side of a split.
-  groups: dict[bytes, str] = {}
+  groups: dict[str, str] = {}
   for name, path in sorted(paths.items()):
-    with path.open('rb') as opened:
-      content = hashlib.file_digest(opened, 'sha256').digest()
-    listed.append(Photograph(path, name, groups.setdefault(content, name)))
+    group = groups.setdefault(provenance.sha256_of_file(path), name)
+    listed.append(Photograph(path, name, group))
   return Photographs(listed), rejected
 
 

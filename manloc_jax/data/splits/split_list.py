@@ -8,11 +8,11 @@ checked where they stand, and everything else says where the list comes from.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-import hashlib
 import json
 import pathlib
 
 from manloc_jax import files
+from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.splits import splits
 
@@ -67,7 +67,7 @@ def make(
 
 def write(path: str | pathlib.Path, content: dict) -> None:
   """Writes what `make` returns, all of it or nothing."""
-  files.write_text(path, json.dumps(content, indent=1) + '\n')
+  files.write_json(path, content)
 
 
 def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
@@ -196,5 +196,4 @@ def _check_once(
 def _file_key(path: pathlib.Path) -> Hashable:
   if not path.is_file():
     return str(path)
-  with open(path, 'rb') as file:
-    return hashlib.file_digest(file, 'sha256').hexdigest()
+  return provenance.sha256_of_file(path)
