@@ -11,7 +11,7 @@ from manloc_jax.data import spec
 from manloc_jax.data.audit import audit
 from manloc_jax.data.audit import checks
 from manloc_jax.data.audit import leakage
-from manloc_jax.data.splits import splits
+from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import manifest
 
 
@@ -42,7 +42,7 @@ def test_a_copy_on_the_other_side_is_a_leak(tree):
   choice = leakage.SplitChoice('group', 0, (0.5, 0.25, 0.25))
   records, _ = datasets.get('casia1').find_records(tree)
   forged = {record.image_id: record for record in records if record.mask}
-  split = splits.split_by_rule(
+  split = rules.split_by_rule(
       'group', forged.values(), choice.seed, choice.fractions
   )
   before = look('casia1', tree, choice=choice)
@@ -76,7 +76,7 @@ def test_what_a_list_leaks(tree, listed):
   assert check.text.startswith('50.0%') and check.text.endswith('(list)')
   assert found.split == {
       'rule': 'list',
-      'digest': splits.digest(listed),
+      'digest': rules.digest(listed),
       'shares_of_test_in_training': {'group': 0.5, 'mask': 0.0},
   }
 

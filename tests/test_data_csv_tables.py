@@ -8,7 +8,7 @@ import trees
 from manloc_jax.data import csv_tables
 from manloc_jax.data import datasets
 from manloc_jax.data import spec
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 from manloc_jax.data.splits import split_list
 
 
@@ -103,7 +103,7 @@ def test_a_split_list_may_have_backslashes(tmp_path):
   odd = spec.Record('b\\c', tmp_path, None, 'b', 'none')
   content = split_list.make(
       'folder', [*records, odd], rule='random', seed=0,
-      fractions=rules.FRACTIONS,
+      fractions=options.FRACTIONS,
   )
   path = tmp_path / 'split.json'
   expected = content['parts']

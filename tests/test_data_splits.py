@@ -13,8 +13,8 @@ from manloc_jax.commands import prepare as prepare_command
 from manloc_jax.data import prepare
 from manloc_jax.data import spec
 from manloc_jax.data.audit import leakage
+from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
-from manloc_jax.data.splits import splits
 
 
 def records(sizes):
@@ -26,24 +26,24 @@ def records(sizes):
 
 
 def test_the_paper_s_counts():
-  split = splits.random_split(records([564]), seed=0)
+  split = rules.random_split(records([564]), seed=0)
   assert [len(split[name]) for name in spec.SPLITS] == [367, 56, 141]
 
 
-@pytest.mark.parametrize('draw', [splits.random_split, splits.group_split])
+@pytest.mark.parametrize('draw', [rules.random_split, rules.group_split])
 def test_a_partition_that_only_the_seed_changes(draw):
   images = records([4, 8, 12, 3, 1] * 6)
   split = draw(images, 1)
   ids = sorted(sum(split.values(), []))
   assert ids == sorted(record.image_id for record in images)
   assert draw(images[::-1], 1) == split
-  assert splits.digest(draw(images, 2)) != splits.digest(split)
+  assert rules.digest(draw(images, 2)) != rules.digest(split)
 
 
 def test_groups_stay_together_and_shares_are_met():
   # The group sizes of NIST16.
   images = records([4] * 17 + [8] * 32 + [12] * 20)
-  split = splits.group_split(images, seed=0)
+  split = rules.group_split(images, seed=0)
   sides = [{i.split('-')[0] for i in split[name]} for name in spec.SPLITS]
   assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
   for name, share in zip(spec.SPLITS, (0.65, 0.1, 0.25), strict=True):
@@ -53,7 +53,7 @@ def test_groups_stay_together_and_shares_are_met():
 @pytest.mark.parametrize('sizes', [[1, 1, 1], [9, 1, 1], [1, 2, 3, 1], [5] * 5])
 def test_no_split_is_empty_with_three_photographs(sizes):
   images = records(sizes)
-  split = splits.group_split(images, seed=0)
+  split = rules.group_split(images, seed=0)
   assert all(split.values())
   groups = [{i.split('-')[0] for i in ids} for ids in split.values()]
   assert sum(map(len, groups)) == len(sizes) == len(set.union(*groups))
@@ -64,18 +64,18 @@ def test_given_parts():
       spec.Record(name, pathlib.Path('x'), None, 'g', 'none', split=name)
       for name in spec.SPLITS
   ]
-  assert splits.given_split(images) == {name: [name] for name in spec.SPLITS}
+  assert rules.given_split(images) == {name: [name] for name in spec.SPLITS}
   with pytest.raises(spec.DataError, match='split_rule'):
-    splits.given_split(records([3]))
+    rules.given_split(records([3]))
 
 
 def test_an_empty_part_and_odd_shares_are_refused():
   with pytest.raises(spec.DataError, match='split val would be empty'):
-    splits.random_split(records([3]), 0)
+    rules.random_split(records([3]), 0)
   with pytest.raises(spec.DataError, match='would be empty'):
-    splits.group_split(records([50]), 0)
+    rules.group_split(records([50]), 0)
   with pytest.raises(spec.DataError, match='sum to one'):
-    splits.random_split(records([30]), 0, (0.5, 0.5, 0.5))
+    rules.random_split(records([30]), 0, (0.5, 0.5, 0.5))
 
 
 def test_one_default_rule_for_library_command_and_configuration():
@@ -98,18 +98,18 @@ def test_every_rule_splits_and_others_are_refused():
       dataclasses.replace(one, split=spec.SPLITS[i % 3])
       for i, one in enumerate(records([3] * 12))
   ]
-  for rule in rules.RULES:
-    split = splits.split_by_rule(rule, images, 0, rules.FRACTIONS)
+  for rule in options.RULES:
+    split = rules.split_by_rule(rule, images, 0, options.FRACTIONS)
     assert sum(map(len, split.values())) == len(images)
   with pytest.raises(spec.DataError, match='no rule .*random, group, given'):
-    splits.split_by_rule('list', images, 0, rules.FRACTIONS)
+    rules.split_by_rule('list', images, 0, options.FRACTIONS)
 
 
 @pytest.mark.parametrize('seed', [-1, 1.5, float('nan'), '0', None, True])
 @pytest.mark.parametrize('rule', ['random', 'group'])
 def test_bad_seeds_are_refused(rule, seed):
   with pytest.raises(spec.DataError, match='seed'):
-    splits.split_by_rule(rule, records([3] * 12), seed, rules.FRACTIONS)
+    rules.split_by_rule(rule, records([3] * 12), seed, options.FRACTIONS)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_bad_seeds_are_refused(rule, seed):
 @pytest.mark.parametrize('rule', ['random', 'group'])
 def test_bad_fractions_are_refused(rule, fractions):
   with pytest.raises(spec.DataError, match='fractions'):
-    splits.split_by_rule(rule, records([3] * 12), 0, fractions)
+    rules.split_by_rule(rule, records([3] * 12), 0, fractions)

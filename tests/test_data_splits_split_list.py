@@ -7,8 +7,8 @@ import trees
 
 from manloc_jax.data import datasets
 from manloc_jax.data import spec
+from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import split_list
-from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage.prepared_set import PreparedSet
 
@@ -116,7 +116,7 @@ def test_an_absent_file_is_refused(path):
 def test_leaks_are_shares_of_the_test_part():
   split = {'train': ['a', 'b'], 'val': ['e'], 'test': ['c', 'd']}
   group = {'a': 1, 'b': 2, 'c': 1, 'd': 3, 'e': 3}
-  found = splits.leaks(split, {'group': group, 'mask': {'a': 1, 'c': 2}})
+  found = rules.leaks(split, {'group': group, 'mask': {'a': 1, 'c': 2}})
   assert found == {'group': 0.5, 'mask': 0.0}
 
 

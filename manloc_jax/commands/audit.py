@@ -7,7 +7,7 @@ import sys
 from manloc_jax import argument_types
 from manloc_jax import files
 from manloc_jax.commands import tree_arguments
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -21,7 +21,7 @@ def add_to(commands) -> None:
   )
   parser.set_defaults(run=run)
   split = parser.add_mutually_exclusive_group()
-  split.add_argument('--split', choices=rules.RULES, default=rules.DEFAULT)
+  split.add_argument('--split', choices=options.RULES, default=options.DEFAULT)
   split.add_argument(
       '--split_list',
       metavar='FILE',

@@ -5,7 +5,7 @@ import sys
 
 from manloc_jax import argument_types
 from manloc_jax import errors
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -48,7 +48,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--fractions',
       type=argument_types.fractions,
-      default=rules.FRACTIONS,
+      default=options.FRACTIONS,
       metavar='TRAIN,VAL,TEST',
       help='of photographs and forgeries; 0.65,0.10,0.25 by default',
   )

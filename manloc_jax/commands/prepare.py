@@ -4,7 +4,7 @@ import argparse
 
 from manloc_jax import argument_types
 from manloc_jax.commands import tree_arguments
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 from manloc_jax.data.storage import backend_names
 
 # Everything heavy is imported where it is used: help comes at once.
@@ -20,7 +20,7 @@ def add_to(commands) -> None:
   parser.set_defaults(run=run)
   parser.add_argument('--out', default='data', help='folder for folders')
   parser.add_argument(
-      '--rule', choices=rules.ALL_RULES, default=rules.DEFAULT
+      '--rule', choices=options.ALL_RULES, default=options.DEFAULT
   )
   parser.add_argument('--split_list', metavar='FILE', help='of manloc split')
   parser.add_argument(

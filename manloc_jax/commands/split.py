@@ -4,7 +4,7 @@ import argparse
 import pathlib
 
 from manloc_jax.commands import tree_arguments
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -18,7 +18,7 @@ def add_to(commands) -> None:
   )
   parser.set_defaults(run=run)
   parser.add_argument(
-      '--rule', choices=rules.RULES, default=rules.DEFAULT
+      '--rule', choices=options.RULES, default=options.DEFAULT
   )
   parser.add_argument(
       '--names_only',

@@ -3,7 +3,7 @@
 import argparse
 
 from manloc_jax import argument_types
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
   tree.add_argument(
       '--fractions',
       type=argument_types.fractions,
-      default=rules.FRACTIONS,
+      default=options.FRACTIONS,
       metavar='TRAIN,VAL,TEST',
       help="of the split; the paper's 0.65,0.10,0.25 by default",
   )

@@ -23,9 +23,9 @@ from manloc_jax.data import split_patches
 from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
+from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
 from manloc_jax.data.splits import split_list as split_list_lib
-from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import backend as backend_lib
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import folders
@@ -38,9 +38,9 @@ def prepare(
     root: str | pathlib.Path,
     out: str | pathlib.Path,
     seed: int,
-    split_rule: str = rules.DEFAULT,
+    split_rule: str = options.DEFAULT,
     split_list: str | pathlib.Path | None = None,
-    fractions: tuple[float, float, float] = rules.FRACTIONS,
+    fractions: tuple[float, float, float] = options.FRACTIONS,
     sampler: patches.Sampler | None = None,
     use_pristine: bool = False,
     size_mismatch: str = 'skip',
@@ -81,7 +81,7 @@ def prepare(
       images, or a full disk.
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
-  _check_choice('split_rule', split_rule, rules.ALL_RULES)
+  _check_choice('split_rule', split_rule, options.ALL_RULES)
   _check_list(split_rule, split_list)
   _check_choice('backend', backend, backend_names.BACKENDS)
   if split_rule not in ('given', 'list'):
@@ -100,7 +100,7 @@ def prepare(
   listed = None
   if split_rule == 'list':
     listed = split_list_lib.read(split_list, dataset)
-    settings['split_list'] = splits.digest(listed)
+    settings['split_list'] = rules.digest(listed)
   plan = _plan(root, job, settings, listed)
   key = manifest.fingerprint(settings, plan.records, plan.rejected, root)
   folder = out / f'{dataset}-{split_rule}-{key[:12]}'
@@ -139,8 +139,8 @@ class _Plan:
   def split(self, usable: list[spec.Record]) -> dict[str, list[str]]:
     """Splits the images that can be used; see the functions of `splits`."""
     if self.listed is not None:
-      return splits.listed_split(usable, self.listed)
-    return splits.split_by_rule(
+      return rules.listed_split(usable, self.listed)
+    return rules.split_by_rule(
         self.settings['split_rule'],
         usable,
         self.job.seed,
@@ -205,7 +205,7 @@ def _build(folder: pathlib.Path, plan: _Plan, run: worker_pool.Map) -> None:
       split=split,
       examined=examined.values(),
       rejected=left_out,
-      parts=contents,
+      contents=contents,
   )
 
 

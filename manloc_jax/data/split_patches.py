@@ -68,7 +68,7 @@ def write(
     examined: dict[str, extract.Examined],
     job: extract.Job,
     run: worker_pool.Map,
-) -> dict[str, split_writer_lib.PartWriter]:
+) -> dict[str, split_writer_lib.CountingWriter]:
   """Samples and writes a split, with `test` also `test_grid`.
 
   Args:
@@ -90,7 +90,7 @@ def write(
   with contextlib.ExitStack() as stack:
     writers = {
         written: stack.enter_context(
-            split_writer_lib.PartWriter(folder, written, ids, settings)
+            split_writer_lib.CountingWriter(folder, written, ids, settings)
         )
         for written in names
     }

@@ -61,8 +61,9 @@ def robustness(
     workers: Processes; one per core by default.
 
   Returns:
-    The JSON file, written after each level. Levels that it holds for the same
-    checkpoint, config and versions are not scored again.
+    The JSON file. Until all levels are scored they lie beside it, in
+    `unfinished.json`, so that scores of another config or checkpoint stay as
+    long; levels that either holds for this one are not scored again.
 
   Raises:
     UserError: There is no checkpoint, or images have changed or gone.
@@ -70,7 +71,8 @@ def robustness(
   run = checkpoint.load(workdir)
   provenance = _provenance(config, prepared, run.step)
   path = pathlib.Path(workdir) / FILE
-  result = _begin(path, provenance)
+  unfinished = path.with_name('unfinished.json')
+  result = _begin((path, unfinished), provenance)
   done = {(row['series'], row['level']) for row in result['levels']}
   missing = [level for level in LEVELS if level not in done]
   if not missing:
@@ -102,7 +104,8 @@ def robustness(
           **score(cuts, name),
           'images_without_windows': windowless,
       })
-      files.write_json(path, result)
+      files.write_json(unfinished, result)
+  os.replace(unfinished, path)
   return path
 
 
@@ -121,10 +124,13 @@ def _provenance(
   }
 
 
-def _begin(path: pathlib.Path, provenance: dict[str, Any]) -> dict[str, Any]:
-  """Returns what a file holds already, or a result without levels."""
-  if provenance_lib.is_current(path, provenance):
-    return json.loads(path.read_text())
+def _begin(
+    paths: Iterable[pathlib.Path], provenance: dict[str, Any]
+) -> dict[str, Any]:
+  """Returns what one of the files holds, or a result without levels."""
+  for path in paths:
+    if provenance_lib.is_current(path, provenance):
+      return json.loads(path.read_text())
   series = {
       name: {'title': series.title, 'unit': series.unit}
       for name, series in degrade.SERIES.items()

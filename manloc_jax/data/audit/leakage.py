@@ -9,8 +9,8 @@ import numpy as np
 from manloc_jax.data import arguments
 from manloc_jax.data import spec
 from manloc_jax.data.audit import checks
+from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
-from manloc_jax.data.splits import splits
 
 _SHARED = {
     'group': 'their photograph',
@@ -24,7 +24,7 @@ class SplitChoice:
   """Which split is searched for leaks.
 
   Attributes:
-    rule: One of `rules.ALL_RULES`.
+    rule: One of `options.ALL_RULES`.
     seed: The first seed.
     fractions: Of the images, for train, val and test.
     num_seeds: Over how many seeds the leaks are averaged.
@@ -32,17 +32,17 @@ class SplitChoice:
       `split_list.read`. Validation may be empty.
   """
 
-  rule: str = rules.DEFAULT
+  rule: str = options.DEFAULT
   seed: int = 0
-  fractions: tuple[float, float, float] = rules.FRACTIONS
+  fractions: tuple[float, float, float] = options.FRACTIONS
   num_seeds: int = 1
   listed: Mapping[str, list[str]] | None = None
 
   def __post_init__(self):
-    if self.rule not in rules.ALL_RULES:
+    if self.rule not in options.ALL_RULES:
       raise spec.DataError(
           f'There is no rule {self.rule!r} that splits images; choose one of'
-          f' {", ".join(rules.ALL_RULES)}.'
+          f' {", ".join(options.ALL_RULES)}.'
       )
     arguments.check_seed(self.seed)
     arguments.check_fractions(self.fractions)
@@ -55,9 +55,9 @@ class SplitChoice:
       DataError: As the functions of `splits`.
     """
     if self.listed is not None:
-      return [splits.listed_split(records, self.listed, ('train', 'test'))]
+      return [rules.listed_split(records, self.listed, ('train', 'test'))]
     return [
-        splits.split_by_rule(self.rule, records, self.seed + i, self.fractions)
+        rules.split_by_rule(self.rule, records, self.seed + i, self.fractions)
         for i in range(self.num_seeds)
     ]
 
@@ -102,12 +102,12 @@ def leakage(
     traits['image'] = {
         record.image_id: tree.decoded[record.image].digest for record in usable
     }
-  leaks = [splits.leaks(split, traits) for split in made]
+  leaks = [rules.leaks(split, traits) for split in made]
   fractions = {
       trait: float(np.mean([leak[trait] for leak in leaks]))
       for trait in traits
   }
-  about['digest'] = splits.digest(made[0])
+  about['digest'] = rules.digest(made[0])
   about['shares_of_test_in_training'] = fractions
   return about, [_leak(*item, choice) for item in fractions.items()]
 

@@ -17,7 +17,7 @@ from manloc_jax.data import spec
 from manloc_jax.data import walk
 from manloc_jax.data import worker_pool
 from manloc_jax.data.forge import bundled
-from manloc_jax.data.splits import splits
+from manloc_jax.data.splits import rules
 
 MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.
 CACHE_BYTES = 256_000_000
@@ -243,7 +243,7 @@ def assign(
   ]
   split_of = {
       name: split
-      for split, names in splits.group_split(records, seed, fractions).items()
+      for split, names in rules.group_split(records, seed, fractions).items()
       for name in names
   }
   return tuple(

@@ -23,7 +23,7 @@ from manloc_jax.data.forge import claim
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
-from manloc_jax.data.splits import rules
+from manloc_jax.data.splits import options
 from manloc_jax.data.storage import folders
 
 VERSION = 2  # Raise it where the same seed would give other forgeries.
@@ -101,7 +101,7 @@ def write(
     counts: Sequence[int],
     seed: int,
     size: Sequence[int] = forgery.SIZE,
-    fractions: tuple[float, float, float] = rules.FRACTIONS,
+    fractions: tuple[float, float, float] = options.FRACTIONS,
     workers: int | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[int, list[str]]:

@@ -1,13 +1,211 @@
-"""How images may be split, and how they are by default.
+"""Train, validation and test images of a dataset, and what leaks between."""
 
-Nothing is imported here, so that a command line knows the rules at once.
-"""
+import collections
+from collections.abc import Collection, Hashable, Iterable, Mapping
+import hashlib
 
-# By image (section 4 of the paper), by photograph, or as the dataset says.
-RULES = ('random', 'group', 'given')
-# Or as a file of `manloc split` says.
-ALL_RULES = (*RULES, 'list')
-# The paper's; README and the configurations say what it leaks.
-DEFAULT = 'random'
-# Of train, val and test (section 4 of the paper).
-FRACTIONS = (0.65, 0.10, 0.25)
+import numpy as np
+
+from manloc_jax.data import arguments
+from manloc_jax.data import spec
+from manloc_jax.data.splits import options
+
+_RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
+
+
+def random_split(
+    records: Iterable[spec.Record],
+    seed: int,
+    fractions: tuple[float, float, float] = options.FRACTIONS,
+) -> dict[str, list[str]]:
+  """Splits by image, as the paper does (section 4.1).
+
+  Forgeries of one photograph fall on both sides: on NIST16 nearly every test
+  image shares its base photograph with a training image. Use `group_split`
+  for a figure that means something on new photographs.
+
+  Args:
+    records: The images.
+    seed: Fixes which images go where.
+    fractions: Of the images, for train, val and test; they sum to one.
+
+  Returns:
+    Sorted image ids for `train`, `val` and `test`. The first two sizes are
+    rounded to the nearest integer, test is the rest: 564 images give
+    367, 56 and 141.
+
+  Raises:
+    DataError: The seed or the fractions make no sense, or a split would be
+      empty.
+  """
+  arguments.check_seed(seed)
+  arguments.check_fractions(fractions)
+  ids = np.array(sorted(record.image_id for record in records))
+  ids = ids[np.random.default_rng(seed).permutation(len(ids))]
+  num_train, num_val = (
+      round(len(ids) * fraction) for fraction in fractions[:2]
+  )
+  pieces = np.split(ids, [num_train, num_train + num_val])
+  return _finish({
+      name: piece.tolist()
+      for name, piece in zip(spec.SPLITS, pieces, strict=True)
+  })
+
+
+def group_split(
+    records: Iterable[spec.Record],
+    seed: int,
+    fractions: tuple[float, float, float] = options.FRACTIONS,
+) -> dict[str, list[str]]:
+  """Splits by photograph: no group is on two sides.
+
+  Groups are dealt out largest first, each to the split that lacks most images,
+  so that the fractions are met as nearly as the sizes of the groups allow. With
+  as many groups as splits none stays empty.
+
+  Args:
+    records: The images.
+    seed: Orders groups of equal size.
+    fractions: Of the images, for train, val and test; they sum to one.
+
+  Returns:
+    Sorted image ids for `train`, `val` and `test`.
+
+  Raises:
+    DataError: The seed or the fractions make no sense, or a split would be
+      empty.
+  """
+  # Paper: splits by image. Here: groups stay together, because forgeries of
+  # one photograph share its content, camera and often the very mask.
+  arguments.check_seed(seed)
+  arguments.check_fractions(fractions)
+  groups = collections.defaultdict(list)
+  for record in records:
+    groups[record.group].append(record.image_id)
+  names = np.array(sorted(groups))
+  names = names[np.random.default_rng(seed).permutation(len(names))]
+  lacking = np.array(fractions) * sum(map(len, groups.values()))
+  dealt: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
+  for name in sorted(names.tolist(), key=lambda name: -len(groups[name])):
+    most = int(np.argmax(lacking))
+    dealt[spec.SPLITS[most]].append(name)
+    lacking[most] -= len(groups[name])
+  for names_of_split in dealt.values():
+    richest = max(dealt.values(), key=len)
+    if not names_of_split and len(richest) > 1:
+      names_of_split.append(richest.pop())  # Its smallest.
+  return _finish({
+      split: [image_id for name in some for image_id in groups[name]]
+      for split, some in dealt.items()
+  })
+
+
+def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
+  """Splits as the dataset itself says.
+
+  Raises:
+    DataError: It does not say so of an image, or a split would be empty.
+  """
+  split: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
+  for record in records:
+    if record.split not in split:
+      raise spec.DataError(
+          f'The dataset fixes no split for {record.image_id}; choose the rule '
+          f'random or group in {_RULE}.'
+      )
+    split[record.split].append(record.image_id)
+  return _finish(split)
+
+
+def listed_split(
+    records: Iterable[spec.Record],
+    listed: Mapping[str, Iterable[str]],
+    needed: Collection[str] = spec.SPLITS,
+) -> dict[str, list[str]]:
+  """Splits as a list says, as far as its images are usable.
+
+  Args:
+    records: The usable images.
+    listed: Image ids of each split, as `split_list.read` returns them.
+    needed: Splits that must not be empty.
+
+  Raises:
+    DataError: One of them would be.
+  """
+  usable = {record.image_id for record in records}
+  return _finish(
+      {
+          split: [image_id for image_id in ids if image_id in usable]
+          for split, ids in listed.items()
+      },
+      needed,
+  )
+
+
+def split_by_rule(
+    rule: str,
+    records: Iterable[spec.Record],
+    seed: int,
+    fractions: tuple[float, float, float],
+) -> dict[str, list[str]]:
+  """Splits by one of `options.RULES`; see the functions above.
+
+  Raises:
+    DataError: There is no such rule, or as the functions above.
+  """
+  if rule == 'given':
+    return given_split(records)
+  if rule == 'group':
+    return group_split(records, seed, fractions)
+  if rule == 'random':
+    return random_split(records, seed, fractions)
+  raise spec.DataError(
+      f'There is no rule {rule!r} that splits images; choose one of'
+      f' {", ".join(options.RULES)} in {_RULE}.'
+  )
+
+
+def leaks(
+    split: Mapping[str, list[str]], traits: Mapping[str, Mapping[str, Hashable]]
+) -> dict[str, float]:
+  """Measures what test images have in common with training images.
+
+  Args:
+    split: Image ids of train, val and test.
+    traits: What each image has, by the name of the trait and image id, such
+      as `{'group': {'0001': 'world/b.jpg'}}`; an image may lack a trait.
+
+  Returns:
+    For each trait the fraction of test images that have one which an image in
+    training has too.
+  """
+  fractions = {}
+  for name, trait in traits.items():
+    known = {trait[train] for train in split['train'] if train in trait}
+    leaking = [test for test in split['test'] if trait.get(test) in known]
+    fractions[name] = len(leaking) / len(split['test'])
+  return fractions
+
+
+def digest(split: Mapping[str, list[str]]) -> str:
+  """Hashes a split: its names and their sorted image ids, by sha256."""
+  lines = [
+      f'{name} {image_id}\n'
+      for name in sorted(split)
+      for image_id in sorted(split[name])
+  ]
+  return hashlib.sha256(''.join(lines).encode()).hexdigest()
+
+
+def _finish(
+    split: dict[str, list[str]], needed: Collection[str] = spec.SPLITS
+) -> dict[str, list[str]]:
+  for name in needed:
+    if not split[name]:
+      total = sum(map(len, split.values()))
+      raise spec.DataError(
+          f'The split {name} would be empty with {total} images; use more '
+          'images, larger fractions in --fractions (manloc) or '
+          f'--config.data.fractions, or the rule random in {_RULE}.'
+      )
+  return {name: sorted(ids) for name, ids in split.items()}

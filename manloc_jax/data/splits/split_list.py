@@ -3,7 +3,7 @@
   {"dataset": "nist16", "parts": {"train": [...], "val": [...], "test": [...]},
    "digest": "...", ...}
 
-`parts` alone makes a list; `dataset` and `digest` (of `splits.digest`) are
+`parts` alone makes a list; `dataset` and `digest` (of `rules.digest`) are
 checked where they stand, and everything else says where the list comes from.
 """
 
@@ -14,7 +14,7 @@ import pathlib
 from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
-from manloc_jax.data.splits import splits
+from manloc_jax.data.splits import rules
 
 _LIST = '--split_list (manloc) or --config.data.split_list'
 
@@ -45,7 +45,7 @@ def make(
   Raises:
     DataError: As the functions of `splits`.
   """
-  split = splits.split_by_rule(rule, records, seed, fractions)
+  split = rules.split_by_rule(rule, records, seed, fractions)
   traits: dict[str, dict[str, Hashable]] = {
       'group': {record.image_id: record.group for record in records},
       'mask': {
@@ -59,8 +59,8 @@ def make(
       'rule': rule,
       'seed': seed,
       'fractions': fractions,
-      'digest': splits.digest(split),
-      'shares_of_test_in_training': splits.leaks(split, traits),
+      'digest': rules.digest(split),
+      'shares_of_test_in_training': rules.leaks(split, traits),
       'parts': split,
   }
 
@@ -116,7 +116,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
         'choose the list of this dataset.'
     )
   _check_once(listed, path)
-  digest = splits.digest(listed)
+  digest = rules.digest(listed)
   if content.get('digest', digest) != digest:
     raise spec.DataError(
         f'The splits of {path} have the digest {digest[:12]} and should have '

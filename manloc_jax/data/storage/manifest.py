@@ -13,7 +13,7 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import extract
-from manloc_jax.data.splits import splits
+from manloc_jax.data.splits import rules
 
 FILE = 'manifest.json'
 # Whole images as splits of an evaluation, and the splits they are of.
@@ -59,7 +59,7 @@ def write(
     split: dict[str, list[str]],
     examined: Iterable[extract.Examined],
     rejected: list[spec.Rejected],
-    parts: dict[str, dict],
+    contents: dict[str, dict],
 ) -> None:
   """Writes the manifest.
 
@@ -70,7 +70,7 @@ def write(
     split: Image ids of train, val and test.
     examined: Every image that was decoded.
     rejected: Files left out.
-    parts: What is known of each split: counts, shards, images.
+    contents: What is known of each split: counts, shards, images.
   """
   examined = list(examined)
   content = {
@@ -79,7 +79,7 @@ def write(
       'root': str(root),
       'settings': settings,
       'versions': provenance.versions(_PACKAGES),
-      'split_digest': splits.digest(split),
+      'split_digest': rules.digest(split),
       'warnings': _warnings(examined),
       'rejected': [dataclasses.asdict(one) for one in rejected],
       'converted': [
@@ -87,7 +87,7 @@ def write(
           for one in examined
           if one.note
       ],
-      'splits': parts,
+      'splits': contents,
   }
   files.write_json(folder / FILE, content)
 
@@ -103,7 +103,7 @@ def describe(
   """
   ids = [record.image_id for record in records]
   return {
-      'digest': splits.digest({'': ids}),
+      'digest': rules.digest({'': ids}),
       'groups': len({record.group for record in records}),
       'images': [
           {

@@ -9,7 +9,7 @@ from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import backend as backend_lib
 
 
-class PartWriter:
+class CountingWriter:
   """A context manager; ask for `counts` and `shards` once it is closed."""
 
   def __init__(
@@ -29,7 +29,7 @@ class PartWriter:
     self._manipulated_pixels = 0
     self._without: list[str] = []
 
-  def __enter__(self) -> 'PartWriter':
+  def __enter__(self) -> 'CountingWriter':
     self._writer.__enter__()
     return self
 

@@ -19,8 +19,8 @@ from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
+from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
-from manloc_jax.data.splits import splits
 from manloc_jax.data.storage import folders
 from manloc_jax.localization.fusion import features as features_lib
 
@@ -61,21 +61,21 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
   Raises:
     DataError: There is no such set, or no such split of it.
   """
-  if data.split_rule not in rules.RULES:
+  if data.split_rule not in options.RULES:
     raise spec.DataError(
         f'--config.data.split_rule is {data.split_rule!r}; choose one of'
-        f' {", ".join(rules.RULES)}.'
+        f' {", ".join(options.RULES)}.'
     )
   records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
   forged = {x.image_id: x for x in records if x.mask is not None}
-  image_ids = splits.split_by_rule(
+  image_ids = rules.split_by_rule(
       data.split_rule, forged.values(), data.seed, data.fractions
   )
   by_split = {
       split: [forged[image_id] for image_id in image_ids[split]]
       for split in image_ids
   }
-  return by_split, splits.digest(image_ids)
+  return by_split, rules.digest(image_ids)
 
 
 def collect(
