@@ -167,7 +167,7 @@ def test_bad_files_do_not_stop_the_rest(command, photographs, tmp_path):
 
 
 def test_a_decompression_bomb_is_refused(command, tmp_path, monkeypatch):
-  monkeypatch.setattr('manloc_jax.data.image_formats.MAX_PIXELS', 100 * 100)
+  monkeypatch.setattr('manloc_jax.data.decoding.image_formats.MAX_PIXELS', 100 * 100)
   trees.save(tmp_path / 'bomb.png', trees.photograph(0, (101, 100)))
   code, (record,), _ = command(tmp_path / 'bomb.png')
   assert code == 2 and 'decompression bomb' in record['error']

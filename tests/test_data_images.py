@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from manloc_jax.data import image_formats
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import image_formats
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 

@@ -61,6 +61,6 @@ def write(
       split={split: images},
       examined=[],
       rejected=[],
-      parts={split: part},
+      contents={split: part},
   )
   return prepared_set.PreparedSet.open(folder)

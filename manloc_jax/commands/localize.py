@@ -12,7 +12,7 @@ from manloc_jax import run_config
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
-  from manloc_jax.data import image_files
+  from manloc_jax.data.listing import image_files
   from manloc_jax.localization import batch
   from manloc_jax.localization import localizer as localizer_lib
 
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  from manloc_jax.data import image_files
+  from manloc_jax.data.listing import image_files
   from manloc_jax.data.storage import folders
 
   if not args.out:
@@ -152,7 +152,7 @@ def _conclude(
 ) -> int:
   """Writes the summary, says what could not be used; returns the exit code."""
   from manloc_jax import files
-  from manloc_jax.data import walk
+  from manloc_jax.data.listing import walk
 
   total = len(listing.images)
   done = total - len(failed)

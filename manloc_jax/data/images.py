@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from PIL import ImageFile
 
-from manloc_jax.data import image_formats
-from manloc_jax.data import jpeg_files
-from manloc_jax.data import masks
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import jpeg_files
+from manloc_jax.data.decoding import masks
 
 # What is done to images that are not 8-bit RGB.
 _CONVERSIONS = {

@@ -15,10 +15,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from manloc_jax.data import image_formats
 from manloc_jax.data import spec
-from manloc_jax.data import union_find
-from manloc_jax.data import walk
+from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.listing import union_find
+from manloc_jax.data.listing import walk
 
 Listing = tuple[list[spec.Record], list[spec.Rejected]]
 _Expressions = Mapping[str, re.Pattern[str]]

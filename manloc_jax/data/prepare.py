@@ -15,7 +15,7 @@ import logging
 import pathlib
 from typing import Any
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import datasets
 from manloc_jax.data import progress
 from manloc_jax.data import spec
@@ -85,8 +85,8 @@ def prepare(
   _check_list(split_rule, split_list)
   _check_choice('backend', backend, backend_names.BACKENDS)
   if split_rule not in ('given', 'list'):
-    arguments.check_fractions(fractions)
-  arguments.check_count('--config.data.num_shards', num_shards)
+    argument_checks.check_fractions(fractions)
+  argument_checks.check_count('--config.data.num_shards', num_shards)
   sampler = sampler or patches.Sampler()
   job = extract.Job(dataset, sampler, size_mismatch, seed)
   settings = {

@@ -13,7 +13,7 @@ import threading
 
 import cv2
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 
 Map = Callable[[Callable, Iterable], Iterator]
@@ -61,7 +61,7 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
   """
   if workers is None:
     workers = available_cores()
-  arguments.check_count('The number of workers', workers)
+  argument_checks.check_count('The number of workers', workers)
   if workers == 1:
     yield map
     return

@@ -16,9 +16,9 @@ from PIL import Image
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import provenance
-from manloc_jax.data import image_files as image_files_lib
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.listing import image_files as image_files_lib
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
 

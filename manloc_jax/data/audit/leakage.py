@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data.audit import checks
 from manloc_jax.data.splits import options
@@ -44,9 +44,9 @@ class SplitChoice:
           f'There is no rule {self.rule!r} that splits images; choose one of'
           f' {", ".join(options.ALL_RULES)}.'
       )
-    arguments.check_seed(self.seed)
-    arguments.check_fractions(self.fractions)
-    arguments.check_count('The number of seeds', self.num_seeds)
+    argument_checks.check_seed(self.seed)
+    argument_checks.check_fractions(self.fractions)
+    argument_checks.check_count('The number of seeds', self.num_seeds)
 
   def split(self, records: list[spec.Record]) -> list[dict[str, list[str]]]:
     """Splits images once for each seed, as preparation does.

@@ -11,9 +11,9 @@ one, each is a group of its own.
 
 import pathlib
 
-from manloc_jax.data import csv_tables
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
+from manloc_jax.data.listing import csv_tables
 
 _TABLE = 'images.csv'
 _LAYOUT = (

@@ -8,10 +8,10 @@ not be passed on.
 import pathlib
 import re
 
-from manloc_jax.data import csv_tables
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
-from manloc_jax.data import walk
+from manloc_jax.data.listing import csv_tables
+from manloc_jax.data.listing import walk
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
 _TABLE_PATH = re.compile(

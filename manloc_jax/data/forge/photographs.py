@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from manloc_jax import provenance
-from manloc_jax.data import image_files
 from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
-from manloc_jax.data import walk
 from manloc_jax.data import worker_pool
 from manloc_jax.data.forge import bundled
+from manloc_jax.data.listing import image_files
+from manloc_jax.data.listing import walk
 from manloc_jax.data.splits import rules
 
 MOST_PIXELS = 8_000_000  # Of a photograph in memory; larger ones are reduced.

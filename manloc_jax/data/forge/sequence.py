@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
@@ -42,8 +42,8 @@ def generate(
   Raises:
     DataError: No photograph can be read, or a number makes no sense.
   """
-  arguments.check_seed(seed)
-  arguments.check_count('The index of a forgery', index, 0)
+  argument_checks.check_seed(seed)
+  argument_checks.check_count('The index of a forgery', index, 0)
   sides = check_size(size)
   listed = photographs.listed
   block = np.random.default_rng((seed, index // BLOCK, 1))

@@ -13,7 +13,7 @@ import pathlib
 from typing import Any
 
 from manloc_jax import files
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
@@ -131,8 +131,8 @@ def write(
   """
   root, size = pathlib.Path(root), sequence.check_size(size)
   _check_counts(counts)
-  arguments.check_seed(seed)
-  arguments.check_fractions(fractions)
+  argument_checks.check_seed(seed)
+  argument_checks.check_fractions(fractions)
   with folders.refusing_full_disk(root), claim.claimed(root):
     known = claim.known_photographs(root)
     sound, broken = photographs_lib.sound(photographs, known, workers)
@@ -199,7 +199,7 @@ def _check_counts(counts: Sequence[int]) -> None:
         ' and test.'
     )
   for count in counts:
-    arguments.check_count('The number of forgeries of a split', count, 0)
+    argument_checks.check_count('The number of forgeries of a split', count, 0)
 
 
 def _check_enough(

@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
@@ -52,9 +52,9 @@ class Plan:
   seed: int
 
   def __post_init__(self):
-    arguments.check_seed(self.seed)
+    argument_checks.check_seed(self.seed)
     for name in ('images_per_group', 'patches_per_image'):
-      arguments.check_count(name, getattr(self, name))
+      argument_checks.check_count(name, getattr(self, name))
 
   @property
   def patches_per_group(self) -> int:
@@ -101,8 +101,8 @@ def train_batches(
     DataError: The tree of the set is not there, settings make no sense, or no
       photograph can be read.
   """
-  arguments.check_count('batch_size', batch_size)
-  arguments.check_count('start_step', start_step, least=0)
+  argument_checks.check_count('batch_size', batch_size)
+  argument_checks.check_count('start_step', start_step, least=0)
   root = pathlib.Path(root or prepared.root)
   settings = _read_settings(prepared, root)
   plan = Plan(

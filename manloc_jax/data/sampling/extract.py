@@ -9,7 +9,7 @@ import zlib
 import cv2
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
@@ -45,7 +45,7 @@ class Job:
           f'--config.data.size_mismatch is {self.size_mismatch!r}; choose one '
           f'of {", ".join(SIZE_POLICIES)}.'
       )
-    arguments.check_seed(self.seed)
+    argument_checks.check_seed(self.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import hashlib
 import cv2
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import locations
 
@@ -70,7 +70,7 @@ class Sampler:
     for field, least in (
         ('stride', 1), ('test_stride', 1), ('max_per_image', 0)
     ):
-      arguments.check_count(_FLAG + field, getattr(self, field), least)
+      argument_checks.check_count(_FLAG + field, getattr(self, field), least)
     for field, least, most in (
         ('neg_per_pos', 0, np.inf),
         ('min_area', 0, np.inf),
@@ -79,7 +79,7 @@ class Sampler:
         ('label_threshold', 0, 1),
     ):
       value = getattr(self, field)
-      arguments.check_numbers(_FLAG + field, value, least, most)
+      argument_checks.check_numbers(_FLAG + field, value, least, most)
 
   def for_test(self) -> 'Sampler':
     """Returns the same sampler with the stride of validation and test."""

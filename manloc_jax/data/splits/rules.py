@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from manloc_jax.data import arguments
+from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data.splits import options
 
@@ -38,8 +38,8 @@ def random_split(
     DataError: The seed or the fractions make no sense, or a split would be
       empty.
   """
-  arguments.check_seed(seed)
-  arguments.check_fractions(fractions)
+  argument_checks.check_seed(seed)
+  argument_checks.check_fractions(fractions)
   ids = np.array(sorted(record.image_id for record in records))
   ids = ids[np.random.default_rng(seed).permutation(len(ids))]
   num_train, num_val = (
@@ -77,8 +77,8 @@ def group_split(
   """
   # Paper: splits by image. Here: groups stay together, because forgeries of
   # one photograph share its content, camera and often the very mask.
-  arguments.check_seed(seed)
-  arguments.check_fractions(fractions)
+  argument_checks.check_seed(seed)
+  argument_checks.check_fractions(fractions)
   groups = collections.defaultdict(list)
   for record in records:
     groups[record.group].append(record.image_id)

@@ -18,9 +18,9 @@ import numpy as np
 from PIL import JpegImagePlugin
 from scipy import fft
 
-from manloc_jax.data import image_formats
 from manloc_jax.data import images
-from manloc_jax.data import quiet
+from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import quiet
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import luma as luma_lib
 

@@ -13,9 +13,9 @@ from PIL import Image
 from PIL import ImageFile
 
 from manloc_jax import errors
-from manloc_jax.data import jpeg_files
-from manloc_jax.data import quiet
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import jpeg_files
+from manloc_jax.data.decoding import quiet
 
 # Room for the largest phone cameras; 600 MB once decoded to RGB.
 MAX_PIXELS = 200_000_000

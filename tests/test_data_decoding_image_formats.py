@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from manloc_jax.data import image_formats
 from manloc_jax.data import images
-from manloc_jax.data import quiet
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import quiet
 
 RGB = np.zeros((48, 64, 3), np.uint8)
 RGB[8:40, 16:50] = (200, 90, 40)

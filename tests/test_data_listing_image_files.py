@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from manloc_jax.data import image_files
 from manloc_jax.data import spec
+from manloc_jax.data.listing import image_files
 
 
 @pytest.fixture

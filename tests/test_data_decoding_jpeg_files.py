@@ -8,8 +8,8 @@ import pytest
 from skimage import data as photographs
 
 from manloc_jax.data import images
-from manloc_jax.data import jpeg_files
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import jpeg_files
 
 PHOTO = Image.fromarray(photographs.astronaut()[:210, 100:305])
 KINDS = {

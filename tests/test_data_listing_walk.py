@@ -6,7 +6,7 @@ import pytest
 
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
-from manloc_jax.data import walk
+from manloc_jax.data.listing import walk
 
 
 def listing(root, **options):

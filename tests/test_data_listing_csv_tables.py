@@ -5,9 +5,9 @@ import json
 import pytest
 import trees
 
-from manloc_jax.data import csv_tables
 from manloc_jax.data import datasets
 from manloc_jax.data import spec
+from manloc_jax.data.listing import csv_tables
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import split_list
 

@@ -7,9 +7,9 @@ import glob
 import os
 import pathlib
 
-from manloc_jax.data import image_formats
 from manloc_jax.data import spec
-from manloc_jax.data import walk
+from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.listing import walk
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Image files to pixels: formats, limits, oddities of JPEG, masks."""
