@@ -72,7 +72,7 @@ def many_scans(count: int) -> bytes:
 
 
 def jpeg_with(step: int, quality: int = 90) -> bytes:
-  """A JPEG file whose header claims other quantisation steps, all alike."""
+  """A JPEG file whose header claims a quantization table of equal numbers."""
   data = bytearray(encode(PICTURE, 'JPEG', quality=quality))
   at = data.index(b'\xff\xdb')
   data[at + 5 : at + 69] = bytes([step]) * 64

@@ -134,11 +134,11 @@ def test_scans_are_those_of_the_image(tmp_path):
     images.read_image(path)
 
 
-def test_steps_of_zero_are_no_steps(tmp_path):
+def test_a_quantization_table_with_zeros_is_none(tmp_path):
   path = tmp_path / 'a.jpg'
   for step, usable in ((0, False), (1, True), (255, True)):
     path.write_bytes(hostile.jpeg_with(step))
-    assert (jpeg.steps_of(path) is not None) == usable
+    assert (jpeg.read_quantization(path) is not None) == usable
 
 
 def test_what_libjpeg_prints_and_refuses(tmp_path, monkeypatch, capfd):

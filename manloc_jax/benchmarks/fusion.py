@@ -60,14 +60,16 @@ def parts(path: pathlib.Path) -> dict[str, float]:
 
 def _parts(path: pathlib.Path) -> dict[str, float]:
   from manloc_jax.data import images
+  from manloc_jax.localization.classical import jpeg
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import residuals
 
   fusion = _make_localizer()
-  pixels, steps = images.read_image(path).pixels, features.read_steps(path)
+  pixels = images.read_image(path).pixels
+  quantization = jpeg.read_quantization(path)
   copies, _ = _timed(features.find_copies, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
-  measuring, measured = _timed(features.measure, pixels, steps, None)
+  measuring, measured = _timed(features.measure, pixels, quantization, None)
   network, _ = _timed(fusion.fuse, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)

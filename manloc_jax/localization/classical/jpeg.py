@@ -1,7 +1,7 @@
-"""What a JPEG file holds: quantised coefficients and their steps.
+"""Reads the quantized coefficients and the quantization table of JPEG files.
 
 `jpeglib` (extra `jpeg`) reads the coefficients themselves. Without it they are
-computed from the decoded pixels and the file's quantisation table: off by one
+computed from the decoded pixels and the file's quantization table: off by one
 here and there, most where the decoder had to clip, and rounding errors come out
 smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do. The same is done with
 files that jpeglib does not read, such as those with arithmetic coding.
@@ -29,7 +29,7 @@ try:
 except ImportError:
   jpeglib = None
 
-# Standard error is the process's: one thread at a time may turn it away.
+# The process has one standard error: one thread at a time may redirect it.
 _READING = threading.Lock()
 # Chroma blue and red to red, green and blue (JFIF, as ITU-R BT.601).
 _CHROMA_TO_RGB = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
@@ -47,8 +47,8 @@ class Jpeg:
   """A JPEG image, its complete blocks only.
 
   Attributes:
-    coefficients: int32[rows, columns, 8, 8], quantised, of luma.
-    steps: int32[8, 8], the quantisation table of luma.
+    coefficients: int32[rows, columns, 8, 8], quantized, of luma.
+    quantization: int32[8, 8], the quantization table of luma.
     chroma: float32[8 * rows, 8 * columns, 2] around 0, at the size of luma;
       None for grey images.
     counted: bool[rows, columns], blocks that go into histograms and means. The
@@ -59,7 +59,7 @@ class Jpeg:
   """
 
   coefficients: np.ndarray
-  steps: np.ndarray
+  quantization: np.ndarray
   chroma: np.ndarray | None
   counted: np.ndarray
   is_exact: bool = False
@@ -68,14 +68,14 @@ class Jpeg:
     """Returns float64[8 * rows, 8 * columns] around 0, not rounded."""
     return _join(
         fft.idctn(
-            (self.coefficients * self.steps).astype(np.float64),
+            (self.coefficients * self.quantization).astype(np.float64),
             axes=(2, 3),
             norm='ortho',
         )
     )
 
   def rounding_error(self) -> np.ndarray:
-    """Returns what decoding to 8 bits took away, in the DCT domain.
+    """Returns the error of rounding to 8 bits, in the DCT domain.
 
     Returns:
       float64[rows, columns, 8, 8]: coefficients of luma before less after
@@ -104,20 +104,21 @@ def read(path: pathlib.Path) -> Jpeg | None:
   Returns:
     None where methods on JPEG coefficients are not applicable: files that are
     not JPEG, or are without luma of their own (CMYK, RGB), with luma of fewer
-    samples than chroma, or with steps of more than 8 bits or of 0.
+    samples than chroma, or with a quantization table that
+    holds 0 or numbers of more than 8 bits.
 
   Raises:
     DataError: The file cannot be decoded.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
-  steps = steps_of(path)
-  if steps is None:
+  quantization = read_quantization(path)
+  if quantization is None:
     return None
   height, width = pixels.shape[:2]
-  exact = _from_file(path, steps, height // 8, width // 8)
+  exact = _from_file(path, quantization, height // 8, width // 8)
   if exact is not None:
     return exact
-  computed = from_pixels(pixels, steps)
+  computed = from_pixels(pixels, quantization)
   is_grey = (pixels == pixels[..., :1]).all()
   return dataclasses.replace(
       computed,
@@ -126,8 +127,8 @@ def read(path: pathlib.Path) -> Jpeg | None:
   )
 
 
-def steps_of(path: pathlib.Path) -> np.ndarray | None:
-  """Returns the quantisation table of a file's luma, int32[8, 8], or None.
+def read_quantization(path: pathlib.Path) -> np.ndarray | None:
+  """Returns the quantization table of a file's luma, int32[8, 8], or None.
 
   Only the header is read; see `read` for what has no such table.
 
@@ -149,12 +150,15 @@ def steps_of(path: pathlib.Path) -> np.ndarray | None:
   return np.array(table, np.int32).reshape(8, 8)
 
 
-def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
-  """Computes what a JPEG file of these pixels would hold.
+def from_pixels(pixels: np.ndarray, quantization: np.ndarray) -> Jpeg:
+  """Quantizes the coefficients of decoded pixels.
 
   Args:
     pixels: RGB, uint8[h, w, 3]; grey images give chroma of zeros.
-    steps: Quantisation table of luma, int[8, 8].
+    quantization: Quantization table of luma, int[8, 8].
+
+  Returns:
+    The complete blocks, with `is_exact` False.
   """
   rows, columns = (side // 8 for side in pixels.shape[:2])
   pixels = pixels[: 8 * rows, : 8 * columns]
@@ -166,10 +170,10 @@ def from_pixels(pixels: np.ndarray, steps: np.ndarray) -> Jpeg:
   luma -= 128
   coefficients = block_dct(luma)
   del luma
-  coefficients /= steps
+  coefficients /= quantization
   np.round(coefficients, out=coefficients)
   return Jpeg(
-      coefficients.astype(np.int32), steps, chroma, flat.varying(pixels)
+      coefficients.astype(np.int32), quantization, chroma, flat.varying(pixels)
   )
 
 
@@ -189,9 +193,9 @@ def block_dct(plane: np.ndarray) -> np.ndarray:
 
 
 def _from_file(
-    path: pathlib.Path, steps: np.ndarray, rows: int, columns: int
+    path: pathlib.Path, quantization: np.ndarray, rows: int, columns: int
 ) -> Jpeg | None:
-  """Returns what jpeglib reads; None without it, or if it cannot."""
+  """Reads the coefficients with jpeglib; None if it is missing or fails."""
   if jpeglib is None:
     return None
   try:
@@ -203,7 +207,7 @@ def _from_file(
   luma = file.Y[:rows, :columns].astype(np.int32)
   counted = np.ones(luma.shape[:2], bool)
   if file.Cb is None:
-    return Jpeg(luma, steps, None, counted, is_exact=True)
+    return Jpeg(luma, quantization, None, counted, is_exact=True)
   chroma = [
       _enlarge(
           _join(
@@ -219,12 +223,14 @@ def _from_file(
       )
       for i, plane in ((1, file.Cb), (2, file.Cr))
   ]
-  return Jpeg(luma, steps, np.stack(chroma, axis=-1), counted, is_exact=True)
+  return Jpeg(
+      luma, quantization, np.stack(chroma, axis=-1), counted, is_exact=True
+  )
 
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-  """Keeps libjpeg from printing what oddities it found and let pass."""
+  """Discards the warnings that libjpeg prints to standard error."""
   try:
     stderr = os.dup(2)
   except OSError:  # It is closed.
@@ -239,11 +245,23 @@ def _silence() -> Iterator[None]:
     os.close(stderr)
 
 
-def _enlarge(plane, samples, luma_samples, shape) -> np.ndarray:
-  """Repeats samples of a plane until it has those of luma, `shape`."""
+def _enlarge(
+    plane: np.ndarray,
+    samples: np.ndarray,
+    luma_samples: np.ndarray,
+    shape: tuple[int, int],
+) -> np.ndarray:
+  """Repeats the samples of a chroma plane to the size of luma.
+
+  Args:
+    plane: float32[h, w].
+    samples: Its sampling factors, vertical and horizontal.
+    luma_samples: Those of luma.
+    shape: Height and width of luma.
+  """
   row, column = (
-      np.arange(size) * have // full
-      for size, have, full in zip(shape, samples, luma_samples, strict=True)
+      np.arange(size) * own // full
+      for size, own, full in zip(shape, samples, luma_samples, strict=True)
   )
   return plane[row[:, None], column]
 

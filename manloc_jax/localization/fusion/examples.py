@@ -22,6 +22,7 @@ from manloc_jax.data import worker_pool
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import folders
+from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.fusion import features as features_lib
 
 # PatchMatch takes longer than all the rest: of training images it sees some
@@ -177,8 +178,8 @@ def measure(
   if mask.shape != pixels.shape[:2]:
     return None
   copies = features_lib.find_copies(pixels) if searches_copies else None
-  steps = features_lib.read_steps(record.image)
-  features = features_lib.measure(pixels, steps, copies)
+  quantization = jpeg.read_quantization(record.image)
+  features = features_lib.measure(pixels, quantization, copies)
   return features.astype(np.float16), _fractions(mask)
 
 

@@ -1,12 +1,10 @@
-"""What the classical methods and the noise say of every 8x8 block.
+"""Features of every 8x8 block: the classical methods and statistics of noise.
 
-All is measured on decoded pixels. Of a JPEG file the quantisation table is
-used besides; another file is taken for a JPEG whose steps are all 1, so that
-the methods on double compression find what a forger's PNG hides: blocks that
-were JPEG before, among others that were not.
+All features are measured on decoded pixels. Of a JPEG file the quantization
+table is used as well; any other file is treated as a JPEG file with a table of
+ones, so that the methods on double compression find what a forger's PNG hides:
+blocks that were JPEG before, among others that were not.
 """
-
-import pathlib
 
 import cv2
 import numpy as np
@@ -17,10 +15,10 @@ from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import residuals
 
 BLOCK = flat.BLOCK
-# Pixels of the image in which copies are sought; a larger one is reduced.
+# Pixels of an image that is searched for copies; a larger one is reduced.
 COPY_PIXELS = 500_000
-_LEAST_SIDE = 64  # Pixels; what is smaller is mirrored to that size.
-_NO_STEPS = np.ones((8, 8), np.int32)
+_LEAST_SIDE = 64  # Pixels; a smaller image is mirrored to that size.
+_TABLE_OF_ONES = np.ones((8, 8), np.int32)
 
 _CLASSICAL = (
     'error_level',
@@ -42,16 +40,18 @@ NAMES = (*residuals.NAMES, *_CLASSICAL, *_COPY)
 
 
 def measure(
-    pixels: np.ndarray, steps: np.ndarray | None, copies: np.ndarray | None
+    pixels: np.ndarray,
+    quantization: np.ndarray | None,
+    copies: np.ndarray | None,
 ) -> np.ndarray:
   """Measures an image, or a tile of one that begins on a block.
 
   Args:
     pixels: RGB, uint8[h, w, 3], of any size from 1x1 on.
-    steps: The file's quantisation table of luma, int[8, 8]; None for files
-      that are not JPEG.
-    copies: Of `find_copies`, as many blocks as the image has; None if copies
-      were not sought.
+    quantization: The file's quantization table of luma, int[8, 8]; None for
+      files that are not JPEG.
+    copies: Of `find_copies`, as many blocks as the image has; None if
+      no copies were searched for.
 
   Returns:
     f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in blocks where nothing
@@ -62,39 +62,46 @@ def measure(
   if varies.any():
     rows, columns = flat.bounds(varies)
     picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
-    measured[rows, columns] = _measure(picture, steps)
+    measured[rows, columns] = _measure(picture, quantization)
     measured[~varies] = np.nan
   if copies is not None:
     add_copies(measured, copies)
   return measured
 
 
-def _measure(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
+def _measure(
+    pixels: np.ndarray, quantization: np.ndarray | None
+) -> np.ndarray:
   """Measures a picture, without copies."""
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
   padded = whole_blocks(pixels)
-  found = [
+  groups = [
       residuals.measure(padded),
-      _classical(padded, steps),
+      _classical(padded, quantization),
       np.zeros((*(side // BLOCK for side in padded.shape[:2]), len(_COPY))),
   ]
-  return np.concatenate(found, axis=-1, dtype=np.float32)[:rows, :columns]
+  return np.concatenate(groups, axis=-1, dtype=np.float32)[:rows, :columns]
 
 
 def add_copies(measured: np.ndarray, copies: np.ndarray) -> None:
-  """Writes the copies of `find_copies` into what `measure` gave without."""
+  """Writes copies into features that were measured without, in place.
+
+  Args:
+    measured: Of `measure` without copies, f32[rows, columns, len(NAMES)].
+    copies: Of `find_copies`, f32[rows, columns].
+  """
   measured[..., -2], measured[..., -1] = copies, 1
 
 
 def find_copies(pixels: np.ndarray) -> np.ndarray:
-  """Seeks regions that occur twice, by PatchMatch.
+  """Searches for regions that occur twice, by PatchMatch.
 
   Args:
     pixels: RGB, uint8[h, w, 3]; the whole image, for a copy may lie anywhere.
 
   Returns:
-    f32[ceil(h / 8), ceil(w / 8)], the share of a block that is a copy or has
-    one; zeros for strips too narrow to hold one.
+    f32[ceil(h / 8), ceil(w / 8)], the fraction of a block that is a copy or
+    was copied; zeros for strips too narrow to hold a copy.
   """
   varies = flat.varying(pixels)
   copies = np.zeros(varies.shape, np.float32)
@@ -106,7 +113,7 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
 
 
 def _find_copies(pixels: np.ndarray) -> np.ndarray:
-  """Does it in a picture without bars around it."""
+  """Searches a picture without bars around it; see `find_copies`."""
   height, width = pixels.shape[:2]
   rows, columns = -(-height // BLOCK), -(-width // BLOCK)
   shrink = min(1.0, (COPY_PIXELS / (height * width)) ** 0.5)
@@ -122,42 +129,45 @@ def _find_copies(pixels: np.ndarray) -> np.ndarray:
   return cv2.resize(marked, (columns, rows), interpolation=interpolation)
 
 
-def read_steps(path: pathlib.Path) -> np.ndarray | None:
-  """Returns the quantisation table of luma, or None; see `jpeg.steps_of`."""
-  return jpeg.steps_of(path)
-
-
 def whole_blocks(pixels: np.ndarray) -> np.ndarray:
-  """Mirrors an image at its lower and right edge to whole blocks."""
-  wanted = [
-      max(-(-side // BLOCK) * BLOCK, _LEAST_SIDE) for side in pixels.shape[:2]
-  ]
+  """Mirrors an image at its lower and right edge to whole blocks.
+
+  Args:
+    pixels: RGB, uint8[h, w, 3].
+
+  Returns:
+    RGB, uint8[h', w', 3]: both sides are multiples of 8 and 64 at least.
+  """
   missing = [
-      (0, side - have)
-      for side, have in zip(wanted, pixels.shape[:2], strict=True)
+      (0, max(-(-side // BLOCK) * BLOCK, _LEAST_SIDE) - side)
+      for side in pixels.shape[:2]
   ]
   if not any(after for _, after in missing):
     return pixels
   return np.pad(pixels, (*missing, (0, 0)), 'symmetric')
 
 
-def _classical(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
+def _classical(
+    pixels: np.ndarray, quantization: np.ndarray | None
+) -> np.ndarray:
+  """Returns the features `_CLASSICAL`, float[rows, columns, n]."""
   rows, columns = (side // BLOCK for side in pixels.shape[:2])
   size = (columns, rows)
-  # One after the other, and each made small at once: pixels are many.
+  # One map after the other, each reduced at once, to save memory.
   error = methods.METHODS['ela'].score(pixels)
   error = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
   noise = methods.METHODS['noise'].score(pixels).astype(np.float32)
   grid = methods.METHODS['blocks'].score(pixels)
-  image = jpeg.from_pixels(pixels, _NO_STEPS if steps is None else steps)
+  table = _TABLE_OF_ONES if quantization is None else quantization
+  image = jpeg.from_pixels(pixels, table)
   double, aligned, moved = (
       methods.METHODS[name].score(image)
       for name in ('dct', 'adjpeg', 'nadjpeg')
   )
-  counted = np.abs(image.coefficients)
-  high = counted.sum((2, 3)) - counted[:, :, :4, :4].sum((2, 3))
-  low = sum(counted[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
-  flat = np.ones((rows, columns))
+  sizes = np.abs(image.coefficients)
+  high = sizes.sum((2, 3)) - sizes[:, :, :4, :4].sum((2, 3))
+  low = sum(sizes[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
+  ones = np.ones((rows, columns))
   return np.stack(
       [
           np.log1p(error),
@@ -166,13 +176,13 @@ def _classical(pixels: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
           double,
           aligned,
           np.tanh(moved / 10),
-          np.log1p(np.count_nonzero(counted, (2, 3))),
-          np.log1p(np.count_nonzero(counted == 1, (2, 3))),
+          np.log1p(np.count_nonzero(sizes, (2, 3))),
+          np.log1p(np.count_nonzero(sizes == 1, (2, 3))),
           np.log1p(low),
           np.log1p(high),
-          flat * np.log(image.steps.reshape(-1)[:3].mean()),
-          flat * np.log(image.steps[4:, 4:].mean()),
-          flat * (steps is not None),
+          ones * np.log(table.reshape(-1)[:3].mean()),
+          ones * np.log(table[4:, 4:].mean()),
+          ones * (quantization is not None),
       ],
       axis=-1,
   )

@@ -18,6 +18,7 @@ from manloc_jax import provenance as provenance_lib
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
+from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
@@ -82,37 +83,38 @@ class FusionLocalizer:
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the score of every pixel from 0 to 1, f32[h, w]."""
     _check_size(str(path), image.pixels)
-    return self.score_map(image.pixels, features.read_steps(path))
+    return self.score_map(image.pixels, jpeg.read_quantization(path))
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions of a file."""
     _check_size(str(path), image.pixels)
-    return self(image.pixels, features.read_steps(path))
+    return self(image.pixels, jpeg.read_quantization(path))
 
   def __call__(
-      self, pixels: np.ndarray, steps: np.ndarray | None = None
+      self, pixels: np.ndarray, quantization: np.ndarray | None = None
   ) -> localizer.Result:
     """Localizes what is manipulated.
 
     Args:
       pixels: RGB, uint8[h, w, 3], of at least `MIN_SIDE` in both directions.
-      steps: Quantisation table of luma, int[8, 8], if the pixels come from a
-        JPEG file: many features depend on it. See `features.read_steps`.
+      quantization: Quantization table of luma, int[8, 8], if the pixels come
+        from a JPEG file: many features depend on it. See
+        `jpeg.read_quantization`.
 
     Raises:
       NotApplicable: It is smaller.
       UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
-    score = self.score_map(pixels, steps)
+    score = self.score_map(pixels, quantization)
     localizer.check_finite(score)
     result = localizer.summarize(score, score, self.threshold)
     return dataclasses.replace(result, facts=_facts(flat.varying(pixels)))
 
   def score_map(
-      self, pixels: np.ndarray, steps: np.ndarray | None = None
+      self, pixels: np.ndarray, quantization: np.ndarray | None = None
   ) -> np.ndarray:
     """Returns the scores alone, f32[h, w]; see `__call__`.
 
@@ -124,9 +126,10 @@ class FusionLocalizer:
     if np.count_nonzero(varies) < _MIN_BLOCKS:
       return np.zeros(pixels.shape[:2], np.float32)
     score_map = np.zeros(pixels.shape[:2], np.float32)
-    rows, columns = flat.picture(pixels, varies, keeps_grid=steps is not None)
+    is_jpeg = quantization is not None
+    rows, columns = flat.picture(pixels, varies, keeps_grid=is_jpeg)
     picture = pixels[rows, columns]
-    scores = self._score_blocks(picture, steps)
+    scores = self._score_blocks(picture, quantization)
     # Scores in between are as if the picture ended where it varies no more.
     varies = flat.varying(picture)
     enlarged = _enlarge(flat.filled(scores, varies), picture.shape[:2])
@@ -136,7 +139,7 @@ class FusionLocalizer:
     return score_map
 
   def _score_blocks(
-      self, pixels: np.ndarray, steps: np.ndarray | None
+      self, pixels: np.ndarray, quantization: np.ndarray | None
   ) -> np.ndarray:
     """Returns the score of every block, f32[ceil(h / 8), ceil(w / 8)]."""
     blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
@@ -149,7 +152,7 @@ class FusionLocalizer:
         for columns, outer_columns in _tiles(blocks[1], across):
           measured = features.measure(
               pixels[flat.pixels_of(outer_rows), flat.pixels_of(outer_columns)],
-              steps,
+              quantization,
               None,
           )
           copies = search.result()[outer_rows, outer_columns]

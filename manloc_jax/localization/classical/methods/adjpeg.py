@@ -15,7 +15,7 @@ from manloc_jax.localization.classical import jpeg
 _MAX_STEPS = (20,) * 10 + (30,) * 5
 _BINS = np.arange(-(2**11), 2**11)
 _ZERO = 2**11  # Bin of the coefficient 0.
-_MIN_SHARE = 0.25  # Of twice compressed blocks, for a first step to count.
+_MIN_FRACTION = 0.25  # Of twice compressed blocks; fewer are not trusted.
 _REACH = 6  # Standard deviations that the rounding error's kernel spans.
 _SMOOTHING = 5  # Blocks.
 
@@ -28,15 +28,16 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
   Returns:
     float64[rows, columns], probability of a block that was compressed once
-    on this grid, in an image compressed twice; 1/2 where nothing is known or
-    counted, and 0 at corners, where the last median filter reads zeros outside.
+    on this grid, in an image compressed twice; 1/2 where no histogram is
+    informative or the block is not counted, and 0 at corners, where the last
+    median filter reads zeros outside.
   """
   counted = image.counted
   if not counted.any():
     return np.full(counted.shape, 0.5)
   error = image.rounding_error()
-  # Off the grid, coefficients are spread as before any quantisation.
-  unquantised = jpeg.block_dct(image.luma()[1:, 1:])
+  # Off the grid, coefficients are distributed as before any quantization.
+  unquantized = jpeg.block_dct(image.luma()[1:, 1:])
   all_counted = (
       counted[:-1, :-1] & counted[:-1, 1:] & counted[1:, :-1] & counted[1:, 1:]
   )  # Of the four blocks under one off the grid.
@@ -44,8 +45,8 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   for i, max_step in enumerate(_MAX_STEPS):
     row, column = jpeg.ZIGZAG[i]
     values = image.coefficients[:, :, row, column]
-    once = unquantised[:, :, row, column]
-    step = int(image.steps[row, column])
+    once = unquantized[:, :, row, column]
+    step = int(image.quantization[row, column])
     noise = flat.pick(error[:, :, row, column], counted)
     odds *= _odds_of_double(
         _histogram(flat.pick(values, counted)),
@@ -53,9 +54,9 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
         step,
         max_step,
         bias=noise.mean() / step if i == 0 else 0.0,
-        spread=noise.std() / step,
+        std=noise.std() / step,
     )[_bin(values)]
-  # What is not counted is outside, as far as the filter knows.
+  # The filter treats blocks that are not counted as outside of the image.
   scores = np.where(counted, 1 / (1 + odds), 0)
   scores = ndimage.median_filter(scores, _SMOOTHING, mode='constant')
   return np.where(counted, scores, 0.5)
@@ -76,33 +77,33 @@ def _odds_of_double(
     step: int,
     max_step: int,
     bias: float,
-    spread: float,
+    std: float,
 ) -> np.ndarray:
-  """Fits the first step and the share of twice compressed blocks.
+  """Fits the first step and the fraction of twice compressed blocks.
 
   Args:
     observed: Histogram of the coefficients, int[4096].
     single: Histogram that they would have after one compression.
-    step: Quantisation step of the file.
+    step: Quantization step of the file.
     max_step: Highest first step tried.
     bias: Mean of the rounding error, in steps.
-    spread: Standard deviation of the rounding error, in steps.
+    std: Standard deviation of the rounding error, in steps.
 
   Returns:
-    float64[4096], odds of a value to come from two compressions; 1 where it
-    tells nothing.
+    float64[4096], odds that a value comes from two compressions; 1 where they
+    cannot be told apart.
   """
   difference = observed - single
   least, best = np.inf, None
   for first in range(1, max_step + 1):
-    gain = _gain(first / step, bias, spread)
+    gain = _gain(first / step, bias, std)
     effect = gain * single - single
     effect[_ZERO] = difference[_ZERO] = 0
     power = effect @ effect
-    share = min(effect @ difference / power, 1) if power > 1e-9 else 0
-    error = np.sum((difference - share * effect) ** 2)
-    if share > _MIN_SHARE and error < least:
-      least, best = error, share * gain + 1 - share
+    fraction = min(effect @ difference / power, 1) if power > 1e-9 else 0
+    error = np.sum((difference - fraction * effect) ** 2)
+    if fraction > _MIN_FRACTION and error < least:
+      least, best = error, fraction * gain + 1 - fraction
   if best is None:
     return np.ones(len(_BINS))
   odds = best / best.mean()
@@ -110,13 +111,13 @@ def _odds_of_double(
   return odds
 
 
-def _gain(ratio: float, bias: float, spread: float) -> np.ndarray:
-  """How much more often a value occurs after two compressions than after one.
+def _gain(ratio: float, bias: float, std: float) -> np.ndarray:
+  """Returns how much more often values occur after two compressions.
 
   Args:
     ratio: First step over second; 1 / ratio whole gives 1 everywhere.
     bias: Mean of the rounding error between them, in second steps.
-    spread: Its standard deviation, in second steps.
+    std: Its standard deviation, in second steps.
 
   Returns:
     float64[4096].
@@ -125,16 +126,16 @@ def _gain(ratio: float, bias: float, spread: float) -> np.ndarray:
   half = 0.5 / ratio
   counts = _floor(ends + half) + _floor(half - ends) + 1
   # Broken files may have errors without bounds.
-  reach = int(min(np.ceil(_REACH * spread), len(_BINS)))
+  reach = int(min(np.ceil(_REACH * std), len(_BINS)))
   kernel = np.exp(
-      -0.5 * (np.arange(-reach, reach + 1) / max(spread, 1e-9)) ** 2
+      -0.5 * (np.arange(-reach, reach + 1) / max(std, 1e-9)) ** 2
   )
   kernel /= kernel.sum()
   return ndimage.convolve1d(ratio * counts, kernel, mode='nearest')
 
 
 def _floor(values: np.ndarray) -> np.ndarray:
-  """Rounds down; whole numbers, where rounding is open, half a step less."""
+  """Rounds down, and whole numbers to half a step less: both are possible."""
   down = np.floor(values + 1e-12)
   return down - 0.5 * (np.abs(values - down) < 1e-12)
 

@@ -18,9 +18,9 @@ _MAX_FLOOR = 0.9  # Of the spectrum's peak.
 def score(image: jpeg.Jpeg) -> np.ndarray:
   """Scores blocks by coefficients that double compression makes rare.
 
-  Histograms of twice quantised coefficients are periodic. A forged block
-  was compressed once on this grid, and its values spread evenly over a
-  period.
+  Histograms of twice quantized coefficients are periodic. A forged block
+  was compressed once on this grid, and its values are distributed evenly over
+  a period.
 
   Args:
     image: A JPEG image.
@@ -44,12 +44,12 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
     period = _period(histogram)
     if period > 1:
       forged = forged / period
-      untouched = untouched * _shares(histogram, period)[values]
+      untouched = untouched * _fractions(histogram, period)[values]
   return np.where(counted, forged / (forged + untouched), 0.5)
 
 
 def _period(histogram: np.ndarray) -> int:
-  """Period of a histogram, int[n]; 1 if it has none."""
+  """Returns the period of a histogram, int[n]; 1 if it has none."""
   spectrum = np.abs(np.fft.fft(histogram))
   rises = np.flatnonzero(np.diff(spectrum) > 0)
   valley = rises[0] if rises.size else len(spectrum)
@@ -62,8 +62,8 @@ def _period(histogram: np.ndarray) -> int:
   return int(len(spectrum) / (valley + beyond.argmax()) + 0.5)
 
 
-def _shares(histogram: np.ndarray, period: int) -> np.ndarray:
-  """Share of every bin, float64[n], in the sum over its period.
+def _fractions(histogram: np.ndarray, period: int) -> np.ndarray:
+  """Returns the fraction of every bin in its period, float64[n].
 
   Periods begin at the highest bin, to both sides. As in the toolbox, bins
   less than a period below it belong to the period above it, and a period that

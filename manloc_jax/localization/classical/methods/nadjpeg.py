@@ -20,8 +20,8 @@ _FREQUENCIES = 6
 _ZERO = 2**11  # Bin of the coefficient 0.
 _BINS = 2**12
 _REACH = 6  # Standard deviations that the noise's kernel spans.
-_FIRST_SHARE = 0.05  # Of twice compressed blocks, where the fit begins.
-_MIN_RISE = 5  # Of the log-likelihood, for the fit to go on.
+_INITIAL_FRACTION = 0.05  # Of twice compressed blocks, where the fit begins.
+_MIN_RISE = 5  # Of the log-likelihood; the fit stops below it.
 _MAX_ROUNDS = 20
 # Luma table of the JPEG standard, at quality 50: its first frequencies.
 _STANDARD = (16, 11, 12, 14, 12, 10)
@@ -30,9 +30,10 @@ _STANDARD = (16, 11, 12, 14, 12, 10)
 def score(image: jpeg.Jpeg) -> np.ndarray:
   """Scores blocks by how well a compression on a moved grid explains them.
 
-  The grid is sought among all 63 by the fit to its DC coefficients. Photographs
-  pasted in show it to be found where the region is a quarter of the image or
-  more and its compression the coarser one; else the map means nothing.
+  The grid is chosen among all 63 by the fit to its DC coefficients. In tests
+  with pasted photographs the choice is right where the region is a quarter of
+  the image or more and its compression the coarser one; else the map means
+  nothing.
 
   Against the toolbox's map of a test image, structural similarity is 0.999 and
   not 1: the mean rounding error moves the histograms of DC there less far.
@@ -67,7 +68,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
           _sample(sums, down, right) / 8,
           _sample(sums, _beside(down), _beside(right)) / 8,
           0,
-          image.steps,
+          image.quantization,
           error,
           counted,
       )
@@ -78,7 +79,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
         _coefficients(luma, down, right, i),
         _coefficients(luma, _beside(down), _beside(right), i),
         i,
-        image.steps,
+        image.quantization,
         error,
         counted,
     )
@@ -93,16 +94,18 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
 
 def _sample(plane: np.ndarray, down: int, right: int) -> np.ndarray:
-  """Takes every eighth pixel but those of the padding, [rows, columns]."""
+  """Returns every eighth pixel without the padding, [rows, columns]."""
   return plane[down:, right:][:-8:8, :-8:8]
 
 
 def _beside(offset: int) -> int:
-  """Another grid nearby, where the coefficients show no quantisation."""
+  """Returns the offset of a nearby grid, which shows no quantization."""
   return offset + 1 if offset < 4 else offset - 1
 
 
-def _coefficients(luma, down, right, frequency) -> np.ndarray:
+def _coefficients(
+    luma: np.ndarray, down: int, right: int, frequency: int
+) -> np.ndarray:
   """Returns one DCT coefficient of all blocks of a moved grid."""
   basis = np.zeros((8, 8))
   basis[jpeg.ZIGZAG[frequency]] = 1
@@ -126,17 +129,17 @@ def _fit(
     values: np.ndarray,
     reference: np.ndarray,
     frequency: int,
-    steps: np.ndarray,
+    quantization: np.ndarray,
     error: np.ndarray,
     counted: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-  """Fits step and share of an earlier compression by maximum likelihood.
+  """Fits step and fraction of an earlier compression by maximum likelihood.
 
   Args:
     values: Coefficients on the grid, float64[rows, columns].
     reference: Coefficients as if not compressed before.
-    frequency: Their place in zig-zag order.
-    steps: The file's quantisation table.
+    frequency: Their index in zig-zag order.
+    quantization: The file's quantization table.
     error: Rounding errors, float64[rows, columns, 8, 8].
     counted: Blocks that are counted, bool[rows, columns].
 
@@ -145,7 +148,7 @@ def _fit(
     hypotheses twice and once compressed, float64[rows, columns].
   """
   row, column = jpeg.ZIGZAG[frequency]
-  step = int(steps[row, column])
+  step = int(quantization[row, column])
   noise = flat.pick(error[:, :, row, column], counted)
   reference = flat.pick(reference, counted)
   once = _histogram(reference) + 1
@@ -161,7 +164,7 @@ def _fit(
   once = once / once.sum()
   twice = twice / twice.sum(1, keepdims=True)
   bins = _bin(values)
-  likelihood, best = _expectation_maximisation(
+  likelihood, best = _expectation_maximization(
       np.bincount(flat.pick(bins, counted).ravel(), minlength=_BINS),
       once,
       twice,
@@ -169,47 +172,63 @@ def _fit(
   return likelihood, np.log(twice[best] / once)[bins]
 
 
-def _twice(reference, first_steps, bias, spread) -> np.ndarray:
-  """Histograms had `reference` been compressed with each first step.
+def _twice(
+    reference: np.ndarray, first_steps: range, bias: float, std: float
+) -> np.ndarray:
+  """Simulates an earlier compression of `reference` with each first step.
+
+  Args:
+    reference: Coefficients as if not compressed before, float64[...].
+    first_steps: The quantization steps to try.
+    bias: Mean of the noise between the compressions.
+    std: Its standard deviation.
 
   Returns:
-    float64[first steps, 4096], plus 1 so that no value is impossible.
+    Histograms, float64[first steps, 4096], plus 1 so that no value is
+    impossible.
   """
-  quantised = np.stack([
+  quantized = np.stack([
       _histogram(np.round(np.round(reference, 6) / first) * first)
       for first in first_steps
   ])
   # Broken files may have errors without bounds.
-  reach = int(min(np.ceil(_REACH * spread + abs(bias)), _BINS))
+  reach = int(min(np.ceil(_REACH * std + abs(bias)), _BINS))
   kernel = np.exp(
-      -0.5 * ((np.arange(-reach, reach + 1) - bias) / spread) ** 2
+      -0.5 * ((np.arange(-reach, reach + 1) - bias) / std) ** 2
   )
   kernel /= kernel.sum()
   # By Fourier transforms: the kernel of a coarse step is long.
-  spread_out = signal.fftconvolve(
-      quantised, kernel[np.newaxis], mode='same', axes=1
+  smoothed = signal.fftconvolve(
+      quantized, kernel[np.newaxis], mode='same', axes=1
   )
-  return 1 + np.maximum(spread_out, 0)
+  return 1 + np.maximum(smoothed, 0)
 
 
-def _expectation_maximisation(counts, once, twice) -> tuple[float, int]:
-  """Fits the share of twice compressed blocks for each first step.
+def _expectation_maximization(
+    counts: np.ndarray, once: np.ndarray, twice: np.ndarray
+) -> tuple[float, int]:
+  """Fits the fraction of twice compressed blocks for each first step.
+
+  Args:
+    counts: Histogram of the coefficients, int[4096].
+    once: Their distribution after one compression, float64[4096].
+    twice: Those after two, float64[first steps, 4096].
 
   Returns:
     The highest log-likelihood and the index of its first step.
   """
-  seen = counts > 0
-  counts, once, twice = counts[seen], once[seen], twice[:, seen]
-  share = np.full((len(twice), 1), _FIRST_SHARE)
+  occurs = counts > 0
+  counts, once, twice = counts[occurs], once[occurs], twice[:, occurs]
+  fraction = np.full((len(twice), 1), _INITIAL_FRACTION)
   highest = -np.inf
   for _ in range(_MAX_ROUNDS):
-    mixture = share * twice + (1 - share) * once
+    mixture = fraction * twice + (1 - fraction) * once
     likelihood = np.log(mixture) @ counts
     rise = likelihood.max() - highest
     highest = likelihood.max()
     if rise < _MIN_RISE:
       break
-    share = (share * twice / mixture) @ counts[:, None] / counts.sum()
+    fraction = (fraction * twice / mixture) @ counts[:, None] / counts.sum()
   return float(highest), int(likelihood.argmax())
 
 
