@@ -1,4 +1,4 @@
-"""Image files to heat maps, masks, overlays and records on disk."""
+"""Localizes image files and writes heat maps, masks, overlays and records."""
 
 from collections.abc import Callable, Iterator, Sequence
 import dataclasses
@@ -18,21 +18,21 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.data.listing import image_files as image_files_lib
+from manloc_jax.data.listing import image_files
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
 
 FORMATS = ('png', 'npy', 'npz')
 
-# Bytes of a file's name, which systems take up to 255 of; what results add to
-# it while they are written takes the rest.
+# Bytes of an image's name. Systems allow 255, and the suffixes of results, also
+# of temporary ones, take the rest.
 _LONGEST_NAME = 220
 
 Record = dict[str, Any]
 
 
 def localize_files(
-    inputs: Sequence[image_files_lib.Input],
+    inputs: Sequence[image_files.Input],
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str = 'png',
@@ -47,16 +47,16 @@ def localize_files(
 
   Args:
     inputs: The images.
-    localizer: What scores them.
+    localizer: The localizer to run.
     out: Folder for results.
     heat_format: One of `FORMATS`.
 
   Yields:
-    The record of each image: what was localized, with what, and where it is
-    written; with `image` and `error` alone if it cannot be used, and besides
-    `not_applicable` if the method cannot say anything of it. Images whose
-    results are there, from the same bytes, weights and hyperparameters, give
-    their old record with `skipped`.
+    The record of each image, see `describe`, with the names of the files that
+    were written. The record of an image that cannot be used holds `image` and
+    `error` alone, and `not_applicable` as well if the method does not apply to
+    it. Images whose results exist, from the same bytes, weights and
+    hyperparameters, yield their old record with `skipped`.
 
   Raises:
     UserError: The disk is full, or the weights are broken.
@@ -106,12 +106,12 @@ def _explain(
 
 
 def _localize_file(
-    image_file: image_files_lib.Input,
+    image_file: image_files.Input,
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str,
 ) -> Record:
-  provenance = {
+  made_by = {
       **localizer.provenance,
       'image_sha256': _digest(image_file.path),
   }
@@ -126,22 +126,22 @@ def _localize_file(
         ' which leaves no room for the names of results; rename it.'
     )
   path = out / f'{image_file.name}.json'
-  if old := _read(path, {**provenance, 'files': names}, out):
+  if old := _read(path, {**made_by, 'files': names}, out):
     return {**old, 'image': str(image_file.path), 'skipped': True}
   image = images.read_image(image_file.path)
   start = time.monotonic()
   result = localizer.localize(image_file.path, image)
   seconds = time.monotonic() - start
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.unlink(missing_ok=True)  # It may tell of other hyperparameters.
+  path.unlink(missing_ok=True)  # It may be of other hyperparameters.
   picture = overlay.draw(image.pixels, result.score, result.mask)
   heat_map = result.score if heat_format == 'png' else result.raw
   _write(out / names['heat'], _HEAT[heat_format], heat_map)
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
   record = describe(str(image_file.path), image, result, localizer, seconds)
-  record |= {**provenance, 'files': names}
-  # Last, so that who finds it finds the rest.
+  record |= {**made_by, 'files': names}
+  # Last, so that a record implies that its other files exist.
   files.write_text(path, json.dumps(record) + '\n')
   return record
 
@@ -156,11 +156,11 @@ def describe(
   """Returns the record of an image, as JSON holds it.
 
   Args:
-    name: What the image is called.
-    image: It.
+    name: The name of the image in the record.
+    image: The decoded image.
     result: Of the localizer.
-    localizer: What made the result.
-    seconds: How long that took.
+    localizer: The localizer that computed the result.
+    seconds: The time that it took.
   """
   height, width = result.mask.shape
   is_unmeasured = localizer_lib.NOT_MEASURED in result.facts
@@ -198,7 +198,7 @@ def _digest(path: pathlib.Path) -> str:
 def _read(
     path: pathlib.Path, wanted: Record, out: pathlib.Path
 ) -> Record | None:
-  """Returns the record at `path` if it and its files are what is wanted."""
+  """Returns the record at `path` if it matches and its files exist."""
   try:
     record = json.loads(path.read_text())
   except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Makes localizers: of a method, of a run, or the packaged one."""
+"""Makes a localizer from a method, a run or the packaged weights."""
 
 import os
 import pathlib
@@ -18,10 +18,10 @@ def make(
     stride: int | None = None,
     gate: str | None = None,
 ) -> localizer_lib.Localizer:
-  """Makes a localizer; what it needs is imported here.
+  """Makes a localizer, and imports only what its method needs.
 
   Args:
-    method: One of `run_config.METHODS`; by default what the run is of, and the
+    method: One of `run_config.METHODS`; by default that of the run, and the
       fusion without one.
     workdir: Folder of a run of the network or of the fusion; without one the
       fusion takes the weights of the package.
@@ -82,7 +82,7 @@ def make(
 
 
 def _method_of(workdir: str | None) -> str:
-  """Returns what a run is of.
+  """Returns the method of a run.
 
   Raises:
     UserError: There is no run, or it is of a classical method.

@@ -15,12 +15,12 @@ from manloc_jax.data import spec
 
 
 class NotApplicable(spec.DataError):
-  """A file that a method does not apply to, in one sentence."""
+  """The error that a method does not apply to a file, in one sentence."""
 
 
 # Fraction of the pixels that may score higher than the image does.
 _TOP_FRACTION = 0.01
-MAX_REGIONS = 20  # That are listed; noise has any number.
+MAX_REGIONS = 20  # In a list; the mask of a noisy map has thousands.
 # Key of `Result.facts`: why nothing could be measured in an image.
 NOT_MEASURED = 'not_measured'
 
@@ -55,12 +55,12 @@ class Result:
     mask: bool[h, w], where the score reaches the threshold.
     threshold: Of the mask.
     image_score: The 99th percentile of `raw`: one percent of the image has
-      to look manipulated. The largest score of an image says little, for among
+      to look manipulated. The largest score of an image means little, for among
       millions of pixels some are always near 1.
     regions: The largest connected regions of the mask, the largest first.
     region_count: How many there are in all.
     facts: What else the result of this file depends on, as JSON holds it, such
-      as where coefficients come from; it goes into the record.
+      as how coefficients were read; part of the record.
   """
 
   score: np.ndarray
@@ -74,7 +74,7 @@ class Result:
 
 
 class Localizer(Protocol):
-  """A method that makes a map of an image file.
+  """Computes maps of image files.
 
   Attributes:
     provenance: What the results depend on, as JSON holds it.
@@ -98,7 +98,7 @@ class Localizer(Protocol):
     """Returns the map alone, f32[h, w], high where manipulated.
 
     Args:
-      path: The file, for what is not in its pixels.
+      path: The file, for methods that read more than its pixels.
       image: Of `images.read_image`.
 
     Raises:
@@ -110,7 +110,7 @@ class Localizer(Protocol):
 
 
 def check_pixels(pixels: np.ndarray) -> None:
-  """Raises ValueError unless it is an image, uint8[h, w, 3]."""
+  """Raises ValueError unless `pixels` is an image, uint8[h, w, 3]."""
   if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
     raise ValueError(
         f'An image must be uint8[h, w, 3], not {pixels.dtype}{pixels.shape}.'
@@ -122,7 +122,7 @@ def check_pixels(pixels: np.ndarray) -> None:
 def check_size(
     subject: str, shape: tuple[int, ...], min_side: int, method: str
 ) -> None:
-  """Raises NotApplicable for an image in which a method can measure nothing.
+  """Raises NotApplicable for an image that is too small for a method.
 
   Args:
     subject: What the sentence begins with: a file, or `The image`.
@@ -140,7 +140,7 @@ def check_size(
 
 
 def check_threshold(threshold: float) -> None:
-  """Raises UserError unless it is on the scale of `Result.score`."""
+  """Raises UserError unless a threshold is on the scale of `Result.score`."""
   if not isinstance(threshold, numbers.Real) or not 0 <= threshold <= 1:
     raise errors.UserError(
         f'A threshold of {threshold} is not on the scale of the heat maps;'
@@ -158,7 +158,7 @@ def check_finite(score: np.ndarray) -> None:
 
 
 def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
-  """Makes the mask, its regions and the image's score.
+  """Computes the mask, its regions and the image's score.
 
   Args:
     raw: f32[h, w].
@@ -183,7 +183,7 @@ def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:
   count, _, stats, _ = cv2.connectedComponentsWithStats(
       mask.view(np.uint8), connectivity=8
   )
-  stats = stats[1:]  # Row 0 is what no region holds.
+  stats = stats[1:]  # Row 0 is the background.
   order = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind='stable')
   largest = order[:MAX_REGIONS]
   columns = [

@@ -1,4 +1,4 @@
-"""Whole images at native resolution: every window scored, overlaps averaged.
+"""Localizes in whole images with the paper's network, window by window.
 
 The score of a pixel is the mean probability of manipulation over all windows
 that cover it, see `sliding_window`. The host cuts a batch while the devices
@@ -29,11 +29,11 @@ import numpy as np
 
 from manloc_jax import errors
 from manloc_jax import models
-from manloc_jax import provenance as provenance_lib
+from manloc_jax import provenance
 from manloc_jax import run_config
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
-from manloc_jax.localization import sliding_window as sliding_window_lib
+from manloc_jax.localization import sliding_window
 from manloc_jax.metrics import thresholds
 from manloc_jax.models import postprocess
 from manloc_jax.training import checkpoint
@@ -48,13 +48,13 @@ _BATCHES_AHEAD = 2
 
 
 class NetworkLocalizer:
-  """Maps images of any size to results; a `localizer.Localizer`.
+  """Localizes in images of any size; see `localizer.Localizer`.
 
   Attributes:
     threshold: Scores from here on are manipulated.
     provenance: What the results depend on, as JSON holds it: hyperparameters
       and weights.
-    packages, device, is_probability, constant_score: See there.
+    packages, device, is_probability, constant_score: As of the protocol.
   """
 
   is_probability = True
@@ -124,7 +124,7 @@ class NetworkLocalizer:
     Args:
       workdir: The run's folder.
       threshold: By default the one with the best F1 on the run's validation
-        split, as its evaluation wrote it down for this checkpoint. Without an
+        split, as the evaluation of this checkpoint stored it. Without an
         evaluation it is 0.5, with a warning. It was chosen on scores without
         gating, so that it is 0.5 with a gate, too.
       gate: See `__init__`.
@@ -154,8 +154,8 @@ class NetworkLocalizer:
     self.provenance |= {
         'step': run.step,
         'threshold_from': threshold_from,
-        'config_sha256': provenance_lib.sha256_of_json(config),
-        'version': provenance_lib.VERSION,
+        'config_sha256': provenance.sha256_of_json(config),
+        'version': provenance.VERSION,
     }
     return self
 
@@ -188,7 +188,7 @@ class NetworkLocalizer:
   def score_map(self, image: np.ndarray) -> np.ndarray:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
     localizer.check_pixels(image)
-    windows = sliding_window_lib.Windows(image, self._stride)
+    windows = sliding_window.Windows(image, self._stride)
     waiting: collections.deque = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
       scores = self._score(self._params, sharding.put_batch(batch, self._mesh))
@@ -268,7 +268,7 @@ def _choose_threshold(
 
 
 def _digest(params: Any) -> str:
-  """Names parameters, whatever machine they lie on."""
+  """Hashes parameters, with the same result on every machine."""
   digest = hashlib.sha256()
   for path, leaf in jax.tree_util.tree_leaves_with_path(params):
     digest.update(f'{jax.tree_util.keystr(path)} {leaf.shape}'.encode())

@@ -1,4 +1,4 @@
-"""Pictures for people: a heat map over its image, with the mask outlined."""
+"""Draws a heat map over its image and outlines the mask."""
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ def draw(
 
 
 def reduce(pixels: np.ndarray, longest: int) -> np.ndarray:
-  """Makes uint8 or f32[h, w, ...] smaller where a side is over `longest`."""
+  """Reduces uint8 or f32[h, w, ...] so that no side is over `longest`."""
   height, width = pixels.shape[:2]
   scale = longest / max(height, width)
   if scale >= 1:
@@ -55,5 +55,5 @@ def reduce(pixels: np.ndarray, longest: int) -> np.ndarray:
 
 
 def reduce_mask(mask: np.ndarray, longest: int) -> np.ndarray:
-  """Makes bool[h, w] smaller in the same way; no region is lost."""
+  """Reduces bool[h, w] in the same way; no region is lost."""
   return reduce(np.where(mask, np.uint8(255), np.uint8(0)), longest) > 0

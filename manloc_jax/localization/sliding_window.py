@@ -1,8 +1,8 @@
-"""An image as overlapping windows, and the mean score of every pixel.
+"""Cuts an image into overlapping windows and averages their scores.
 
 Windows are cut from the image as it is, never resized, on a lattice that
 begins in its corner, so that they are aligned with a JPEG file's own blocks, as
-those of training are. The last windows are filled up with the image's
+those of training are. The last windows are padded with the image's
 reflection.
 """
 

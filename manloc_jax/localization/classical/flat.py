@@ -1,8 +1,8 @@
-"""Blocks in which nothing varies: they do not tell how an image was made.
+"""Finds blocks of one colour, which carry no trace of how an image was made.
 
-A clipped sky, a bar beside a film's picture or a page around a photograph fit
-any history. They are left out of whatever is counted over blocks, so that they
-change nothing elsewhere.
+A clipped sky, a bar beside a film's picture and a page around a photograph are
+made of such blocks. Statistics over blocks leave them out, so that they do not
+change the scores of other blocks.
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ BLOCK = 8  # Pixels.
 
 
 def varying(pixels: np.ndarray) -> np.ndarray:
-  """Tells the blocks in which any pixel differs from another.
+  """Finds the blocks whose pixels are not all alike.
 
   Args:
     pixels: RGB, uint8[h, w, 3].
 
   Returns:
-    bool[ceil(h / 8), ceil(w / 8)]; incomplete blocks count as they are.
+    bool[ceil(h / 8), ceil(w / 8)], also for incomplete blocks.
   """
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
   varies = np.empty((rows, columns), bool)
@@ -39,7 +39,11 @@ def varying(pixels: np.ndarray) -> np.ndarray:
 
 
 def bounds(varies: np.ndarray) -> tuple[slice, slice]:
-  """Returns rows and columns of the box around the blocks that vary."""
+  """Returns the bounding box of the blocks that vary, in blocks.
+
+  Args:
+    varies: bool[rows, columns], not all False.
+  """
   return ndimage.find_objects(varies.astype(np.uint8))[0]
 
 
@@ -51,9 +55,9 @@ def picture(
   Args:
     pixels: RGB, uint8[h, w, 3].
     varies: Of `varying`, not all False.
-    keeps_grid: Whether the picture begins on a block, as a JPEG file's own
-      blocks demand; else it begins where the bar ends, where the blocks of an
-      earlier compression do.
+    keeps_grid: Whether the picture has to begin on a block of 8x8 pixels, as
+      the blocks of a JPEG file do. Otherwise it begins where the bar ends,
+      where the blocks of an earlier compression began.
 
   Returns:
     Its rows and columns, in pixels.
@@ -74,22 +78,32 @@ def picture(
 
 
 def pixels_of(blocks: slice) -> slice:
-  """Returns the pixels of a row or column of blocks."""
+  """Converts a range of blocks to a range of pixels."""
   return slice(blocks.start * BLOCK, blocks.stop * BLOCK)
 
 
 def pick(values: np.ndarray, varies: np.ndarray) -> np.ndarray:
-  """Returns the values, [rows, columns, ...], of blocks that vary.
+  """Selects the values of blocks that vary.
 
-  Where all do, it is the array itself: sums come out the same to the last bit.
+  Args:
+    values: [rows, columns, ...].
+    varies: bool[rows, columns].
+
+  Returns:
+    [n, ...], or `values` itself where all blocks vary, so that sums over them
+    are the same to the last bit.
   """
   return values if varies.all() else values[varies]
 
 
 def filled(values: np.ndarray, varies: np.ndarray) -> np.ndarray:
-  """Gives other blocks the values of the nearest one that varies.
+  """Replaces the values of blocks of one colour by those of the nearest other.
 
-  It is what replicating the border does for a picture without bars around it.
+  Filters then treat a bar like the border of a picture, which is replicated.
+
+  Args:
+    values: [rows, columns].
+    varies: bool[rows, columns], not all False.
   """
   if varies.all():
     return values
@@ -100,6 +114,14 @@ def filled(values: np.ndarray, varies: np.ndarray) -> np.ndarray:
 
 
 def enlarged(varies: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-  """Returns the same of pixels, bool[shape]."""
+  """Repeats the value of each block for its pixels.
+
+  Args:
+    varies: bool[rows, columns].
+    shape: Height and width in pixels.
+
+  Returns:
+    bool[shape].
+  """
   row, column = (np.arange(side) // BLOCK for side in shape)
   return varies[row[:, None], column]

@@ -1,4 +1,4 @@
-"""The classical methods as detectors: maps at the size of their image.
+"""The classical methods as localizers: maps at the size of their image.
 
 Nothing here imports JAX, so that worker processes start fast.
 """
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from manloc_jax import errors
-from manloc_jax import provenance as provenance_lib
+from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
@@ -20,7 +20,7 @@ from manloc_jax.localization.classical import methods
 
 OTSU = 'otsu'
 
-_LOWEST, _HIGHEST = 0.01, 0.99  # Shares of the pixels beyond the scale.
+_LOWEST, _HIGHEST = 0.01, 0.99  # Quantiles that are shown as 0 and 1.
 _PACKAGES = (
     'numpy',
     'scipy',
@@ -32,18 +32,17 @@ _PACKAGES = (
 
 
 class ClassicalLocalizer:
-  """A classical method; see `localizer_lib.Localizer`."""
+  """Localizes with a classical method; see `localizer.Localizer`."""
 
   runs_in_workers = True
 
   def __init__(self, method: str, threshold: float | None = None):
-    """Takes a method.
+    """Looks a method up.
 
     Args:
       method: Key of `methods.METHODS`.
-      threshold: Of the mask, on the scale of `Result.score`; by default the
-        one of Otsu for each image, which always marks something unless the
-        map is constant.
+      threshold: Of the mask, on the scale of `Result.score`; by default Otsu's
+        for each image, which marks some pixels unless the map is constant.
 
     Raises:
       UserError: There is no such method, or the threshold is not in 0 to 1.
@@ -64,7 +63,7 @@ class ClassicalLocalizer:
         'scale': 'as it is'
         if self._method.is_probability
         else 'from the 1st to the 99th percentile of the image',
-        'version': provenance_lib.VERSION,
+        'version': provenance.VERSION,
     }
     if self._method.needs == 'jpeg':
       self.provenance['coefficient_reader'] = (
@@ -72,7 +71,7 @@ class ClassicalLocalizer:
       )
     self.packages = {
         name: version
-        for name, version in provenance_lib.versions(_PACKAGES).items()
+        for name, version in provenance.versions(_PACKAGES).items()
         if version is not None
     }
     self.device = 'cpu'
@@ -82,9 +81,9 @@ class ClassicalLocalizer:
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the method's own values, f32[h, w].
 
-    A value of a block is that of all its pixels; incomplete blocks at the
-    right and lower border have those of the last complete ones. An image of
-    one colour has `constant_score` everywhere.
+    All pixels of a block have its value; incomplete blocks at the right and
+    lower border have the values of the last complete ones. An image of one
+    colour has `constant_score` everywhere.
 
     Args:
       path: The file; methods on JPEG coefficients read it once more. Neither
@@ -92,8 +91,8 @@ class ClassicalLocalizer:
       image: Its pixels.
 
     Raises:
-      NotApplicable: The file is no JPEG with luma and the method needs one,
-        or its size is out of the method's reach.
+      NotApplicable: The method needs a JPEG file with luma and this is none,
+        or the image is too small or too large for it.
     """
     return self._measured(path, image, _varying(image.pixels))[0]
 
@@ -111,42 +110,43 @@ class ClassicalLocalizer:
           f'{path} has {height * width / 1e6:.0f} megapixels, but {self.name}'
           f' takes {limit} at most; choose another method or crop it.'
       )
-    given: np.ndarray | jpeg.Jpeg = image.pixels
+    argument: np.ndarray | jpeg.Jpeg = image.pixels
     facts = {}
     if self._method.needs == 'jpeg':
-      given = self._read_jpeg(path)
+      argument = self._read_jpeg(path)
       facts['coefficients'] = (
-          'of the file' if given.is_exact else 'computed from pixels'
+          'of the file' if argument.is_exact else 'computed from pixels'
       )
     if not varies.any():
       constant = np.float32(self._method.constant_score)
       return np.full((height, width), constant), facts
     try:
-      values = self._method.score(given)
+      values = self._method.score(argument)
     except errors.UserError as error:
       raise localizer.NotApplicable(f'{path}: {error}') from error
     return _enlarged(values, self._method.block, (height, width)), facts
 
   def _read_jpeg(self, path: pathlib.Path) -> jpeg.Jpeg:
     try:
-      found = jpeg.read(path)
+      image = jpeg.read(path)
     except errors.UserError as error:
-      # The pixels could be read: what is refused is the method's affair.
+      # The pixels could be read, so that other methods are applicable.
       raise localizer.NotApplicable(str(error)) from error
-    if found is None:
+    if image is None:
       raise localizer.NotApplicable(
           f'{path} is no JPEG file with luma of its own, which {self.name}'
           ' needs; choose a method that works on pixels (ela, noise, blocks,'
           ' patchmatch).'
       )
-    return found
+    return image
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions; see `raw_map`.
 
-    Scale and threshold are of the blocks that vary; the score of others is 0.
+    Scale and threshold are computed over the blocks that vary; the score of
+    other blocks is 0.
     """
     varies = _varying(image.pixels)
     raw, facts = self._measured(path, image, varies)
@@ -166,7 +166,7 @@ class ClassicalLocalizer:
 def _enlarged(
     values: np.ndarray, block: int, shape: tuple[int, int]
 ) -> np.ndarray:
-  """Gives the pixels of each block its value, f32[shape]."""
+  """Repeats the value of each block for its pixels, f32[shape]."""
   row, column = (
       np.minimum(np.arange(size) // block, blocks - 1)
       for size, blocks in zip(shape, values.shape, strict=True)
@@ -180,14 +180,17 @@ def _varying(pixels: np.ndarray) -> np.ndarray:
 
 
 def _stretched(raw: np.ndarray, counted: np.ndarray) -> np.ndarray:
-  """Brings an image's values to 0 to 1; those of a constant map are 0.
+  """Stretches an image's values to 0 to 1; a constant map becomes 0.
 
   Args:
-    raw: The values.
-    counted: Those of them that set the scale.
+    raw: f32[h, w].
+    counted: f32[...], those of them that set the scale.
+
+  Returns:
+    f32[h, w].
   """
   low, high = np.quantile(counted, (_LOWEST, _HIGHEST))
-  if low == high:  # Hardly anything stands out; what does shall be seen.
+  if low == high:  # Fewer than 1% of the pixels differ: they set the scale.
     low, high = counted.min(), counted.max()
   if low == high:
     return np.zeros_like(raw)
@@ -195,7 +198,7 @@ def _stretched(raw: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def _otsu(score: np.ndarray) -> float:
-  """Returns Otsu's threshold; of a constant map one that it does not reach."""
+  """Returns Otsu's threshold; that of a constant map is just above it."""
   if score.min() == score.max():
     return float(np.nextafter(score.max(), np.float32(2)))
   levels = np.rint(255 * score).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Luma, and weighted sums of channels in general, a strip at a time."""
+"""Computes luma and other weighted sums of channels, a strip at a time."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def studio_luma(pixels: np.ndarray) -> np.ndarray:
 def mix(planes: np.ndarray, weights: np.ndarray) -> np.ndarray:
   """Returns `planes @ weights`, float64[h, w], of [h, w, n].
 
-  NumPy would turn all planes to float64 first: gigabytes for a large image.
+  NumPy would convert all planes to float64 first: gigabytes for large images.
   """
   mixed = np.empty(planes.shape[:2])
   for rows in strips(len(planes)):
@@ -31,6 +31,6 @@ def mix(planes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def strips(height: int) -> Iterator[slice]:
-  """Cuts an image's rows, so that what is between lies in little memory."""
+  """Yields strips of rows, so that intermediate arrays are small."""
   for top in range(0, height, _STRIP):
     yield slice(top, min(top + _STRIP, height))

@@ -1,4 +1,4 @@
-"""Examples for the network: the features of forged images, measured once."""
+"""Measures the features of forged images once, as training examples."""
 
 from collections.abc import Sequence
 import contextlib
@@ -12,11 +12,11 @@ import zlib
 
 import cv2
 import numpy as np
-import tqdm
 
 from manloc_jax import files
 from manloc_jax.data import datasets
 from manloc_jax.data import images
+from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.splits import options
@@ -25,16 +25,16 @@ from manloc_jax.data.storage import folders
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.fusion import features as features_lib
 
-# PatchMatch takes longer than all the rest: of training images it sees some
-# only, and of those without a copy fewer, to show where it errs.
-_SEARCHED = {'copy-move': 50}  # Percent of the images.
-_SEARCHED_ELSEWHERE = 10
+# PatchMatch takes longer than all other methods: it runs on some training
+# images only. Those without a copy show the network where PatchMatch errs.
+_SEARCHED_PERCENT = {'copy-move': 50}
+_SEARCHED_PERCENT_OF_OTHERS = 10
 VERSION = 2  # Raise it where `features` measures something else.
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-  """An image as the network sees it.
+  """The features of an image and their labels.
 
   Attributes:
     image_id: The image.
@@ -51,10 +51,10 @@ class Example:
 
 
 def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
-  """Splits a set from names alone.
+  """Splits a set; no file is opened.
 
   Args:
-    data: The section of the config, see configs/fusion.py.
+    data: The section `data` of the config, see configs/fusion.py.
 
   Returns:
     The manipulated images of each split, and the digest of the split.
@@ -82,12 +82,12 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
 def collect(
     data: Any, records: Sequence[spec.Record], split: str
 ) -> list[Example]:
-  """Measures images, or reads what was measured before.
+  """Measures images, or reads their features from the cache.
 
   Args:
-    data: The section of the config.
+    data: The section `data` of the config.
     records: Manipulated images.
-    split: Which they are of; copies are searched for in some images of `train`,
+    split: Their split; copies are searched for in some images of `train`,
       and in all of other splits.
 
   Returns:
@@ -102,12 +102,8 @@ def collect(
       _measured, dataset=data.name, cache=cache, all_copies=split != 'train'
   )
   with worker_pool.ordered_map(data.workers or None) as run:
-    measured = tqdm.tqdm(
-        run(measure_record, records),
-        f'measuring {split}',
-        len(records),
-        unit='image',
-        disable=None,
+    measured = progress.progress(
+        run(measure_record, records), f'measuring {split}', len(records)
     )
     examples = [example for example in measured if example is not None]
   if not examples:
@@ -124,7 +120,7 @@ def _measured(
   searches = (
       all_copies
       or zlib.crc32(record.image.stem.encode()) % 100
-      < _SEARCHED.get(record.manipulation, _SEARCHED_ELSEWHERE)
+      < _SEARCHED_PERCENT.get(record.manipulation, _SEARCHED_PERCENT_OF_OTHERS)
   )
   path = cache / f'{_digest(record, dataset)}{"_copies" * searches}.npz'
   measured = _load(path)
@@ -139,8 +135,7 @@ def _measured(
 
 
 def _load(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
-  """Returns what was measured before; None if the file is not there or whole.
-  """
+  """Returns features and fractions of a file; None unless it is complete."""
   try:
     with np.load(path, allow_pickle=False) as saved:
       return saved['evidence'], saved['share']
@@ -149,11 +144,11 @@ def _load(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _digest(record: spec.Record, dataset: str) -> str:
-  """Names what is measured by what the files hold and how they are read."""
+  """Hashes the files of an example and the version of their features."""
   facts = (VERSION, dataset, *features_lib.NAMES)
   digest = hashlib.sha256(' '.join(map(str, facts)).encode())
   for path in filter(None, (record.image, record.mask)):
-    with contextlib.suppress(OSError):  # Said when it is decoded.
+    with contextlib.suppress(OSError):  # `measure` reports it.
       digest.update(path.read_bytes())
   return digest.hexdigest()[:20]
 
@@ -163,8 +158,8 @@ def measure(
 ) -> tuple[np.ndarray, np.ndarray] | None:
   """Returns features and fractions of a manipulated image; see `Example`.
 
-  None stands for an image that cannot be used: it or its mask is broken, or
-  they are not of one size.
+  It is None if the image cannot be used: the image or its mask is broken, or
+  they differ in size.
   """
   if record.mask is None:
     return None

@@ -1,7 +1,7 @@
-"""Images of any size to maps, by a trained fusion.
+"""Localizes in images of any size with a trained fusion.
 
-An image of more than `_TILE_PIXELS` is measured in tiles, so that memory is
-bounded. A tile is compared with itself alone.
+Features of an image of more than `_TILE_PIXELS` are measured and normalized
+tile by tile, so that memory is bounded.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import cv2
 import jax
 import numpy as np
 
-from manloc_jax import provenance as provenance_lib
+from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
@@ -25,16 +25,16 @@ from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import sharding
 
 MIN_SIDE = 64  # Pixels; below, an image has too few blocks to compare them.
-_MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # That vary.
-# Of a tile, without the margin. Error level analysis saves as JPEG, which takes
-# no side of more than 65,500 pixels.
+_MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # Of those that vary.
+# Of a tile, without the margin. Error level analysis saves as JPEG, whose sides
+# have at most 65,500 pixels.
 _TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
 _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
-_CARD = 'MODEL_CARD.md'  # Beside weights: what they can do.
+_CARD = 'MODEL_CARD.md'  # In the folder of the weights.
 
 
 class FusionLocalizer:
-  """Maps images to results; see `localizer_lib.Localizer`."""
+  """Localizes with a trained fusion; see `localizer.Localizer`."""
 
   is_probability = True
   constant_score = 0.5
@@ -52,12 +52,12 @@ class FusionLocalizer:
     Args:
       path: File of `weights.save`.
       threshold: Of the mask; by default the one with the best F1 over the
-        validation part of the training set.
+        validation split of the training set.
       device: Kind of device, such as `cpu` or `gpu`; the best one by default.
 
     Raises:
-      UserError: The file is no such, the threshold is no score, or there
-        is no such device.
+      UserError: The file holds no weights of a fusion, the threshold is not
+        in 0 to 1, or there is no such device.
     """
     if threshold is not None:
       localizer.check_threshold(threshold)
@@ -72,13 +72,13 @@ class FusionLocalizer:
     self.provenance = {
         'method': 'fusion',
         'threshold': self.threshold,
-        'weights_sha256': provenance_lib.sha256_of_file(path),
+        'weights_sha256': provenance.sha256_of_file(path),
         'training': _training(weights.provenance),
-        'version': provenance_lib.VERSION,
+        'version': provenance.VERSION,
     }
     card = pathlib.Path(path).with_name(_CARD)
     if card.is_file():
-      self.provenance['model_card_sha256'] = provenance_lib.sha256_of_file(card)
+      self.provenance['model_card_sha256'] = provenance.sha256_of_file(card)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the score of every pixel from 0 to 1, f32[h, w]."""
@@ -104,7 +104,7 @@ class FusionLocalizer:
         `jpeg.read_quantization`.
 
     Raises:
-      NotApplicable: It is smaller.
+      NotApplicable: The image is smaller.
       UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
@@ -118,7 +118,7 @@ class FusionLocalizer:
   ) -> np.ndarray:
     """Returns the scores alone, f32[h, w]; see `__call__`.
 
-    They are 0 in blocks of 8x8 alike pixels, which tell nothing.
+    They are 0 in blocks of one colour, which carry no trace.
     """
     localizer.check_pixels(pixels)
     _check_size('The image', pixels)
@@ -130,7 +130,7 @@ class FusionLocalizer:
     rows, columns = flat.picture(pixels, varies, keeps_grid=is_jpeg)
     picture = pixels[rows, columns]
     scores = self._score_blocks(picture, quantization)
-    # Scores in between are as if the picture ended where it varies no more.
+    # Interpolation treats blocks of one colour like the border of the picture.
     varies = flat.varying(picture)
     enlarged = _enlarge(flat.filled(scores, varies), picture.shape[:2])
     if not varies.all():
@@ -174,7 +174,7 @@ class FusionLocalizer:
 
 
 def _facts(varies: np.ndarray) -> dict[str, Any]:
-  """Returns what a record tells of an image with blocks that do not vary."""
+  """Returns the facts about blocks of one colour for `Result.facts`."""
   if varies.all():
     return {}
   facts: dict[str, Any] = {'flat_share': float(1 - varies.mean())}
@@ -192,7 +192,7 @@ def _check_size(subject: str, pixels: np.ndarray) -> None:
 
 
 def _training(weights: dict[str, Any]) -> dict[str, Any]:
-  """Which set and which seed made the weights."""
+  """Returns the set, split, seed and step that made the weights."""
   config = weights.get('config', {})
   return {
       'data': config.get('data', {}).get('name'),
@@ -203,7 +203,7 @@ def _training(weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cuts(rows: int, columns: int) -> tuple[int, int]:
-  """Says how many tiles to cut each side, so that no tile is too large."""
+  """Returns the numbers of tiles along both sides; none is too large."""
   down = across = 1
   most = _TILE_PIXELS // features.BLOCK**2
   longest = _TILE_SIDE // features.BLOCK
@@ -219,7 +219,7 @@ def _cuts(rows: int, columns: int) -> tuple[int, int]:
 
 
 def _tiles(length: int, count: int) -> Iterator[tuple[slice, slice]]:
-  """Cuts a length evenly; yields tiles, without and with their margin."""
+  """Cuts a length evenly; yields each tile without and with its margin."""
   edges = [length * i // count for i in range(count + 1)]
   for low, high in zip(edges, edges[1:], strict=False):
     outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))

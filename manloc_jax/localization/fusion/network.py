@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 WINDOW = 64  # Blocks that it works on at once; see `make_scores`.
-# A block that differs from half of the image by more is just different.
-_MAX_DEVIATION = 6.0
+_MAX_DEVIATION = 6.0  # Larger values of normalized features are clipped.
 _MIN_RANGE = 0.05  # Between quartiles, for an image that hardly varies.
 
 
@@ -69,7 +68,7 @@ class Fusion(nn.Module):
     drop = functools.partial(
         nn.Dropout, self.dropout, deterministic=not is_training
     )
-    # Whole features: of other images the best ones may say nothing.
+    # Whole features: the best ones of some images are useless in others.
     blocks = drop(broadcast_dims=(1, 2))(blocks)
     scale = nn.gelu(nn.Dense(self.width)(statistics))
     scale = nn.Dense(2 * self.width)(scale)[:, None, None]
@@ -91,12 +90,12 @@ class Fusion(nn.Module):
 def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
   """Returns `scores(params, blocks, statistics, inside)`, f32[rows, columns].
 
-  They are from 0 to 1, and 0 where nothing is inside. The network works on
-  windows of one size, so that one program serves images of all sizes, and gives
-  what it would give for the whole at once.
+  Scores are from 0 to 1, and 0 outside. The network is applied to windows of
+  one size, so that one program serves images of all sizes; the scores are those
+  of the whole image at once.
 
   Args:
-    model: The network. What it takes is what `normalize` returns.
+    model: The network; its inputs are what `normalize` returns.
   """
 
   @jax.jit
@@ -130,11 +129,11 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
 def normalize(
     features: np.ndarray, mean: np.ndarray, std: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Compares blocks with those of training images and of their own image.
+  """Normalizes features over the training set and over their own image.
 
   Args:
     features: float[rows, columns, n], of `features.measure`; all blocks that
-      are to be compared. One of NaN, where nothing varies, counts for nothing.
+      are to be compared. Blocks of NaN, where nothing varies, are ignored.
     mean: f32[n], of the features over training blocks.
     std: f32[n], their standard deviation.
 

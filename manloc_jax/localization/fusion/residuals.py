@@ -1,6 +1,6 @@
-"""Statistics of the noise in every 8x8 block, whatever made it.
+"""Measures statistics of noise residuals in every 8x8 block.
 
-High-pass filters take the picture away and leave noise, interpolation and
+High-pass filters suppress the picture and leave noise, interpolation and
 compression, as in steganalysis (Fridrich, Kodovsky: Rich models for
 steganalysis of digital images, 2012, whose kernels some of these are).
 """
@@ -36,51 +36,56 @@ _LUMA_FILTERS = {
 }
 _HISTOGRAM_FILTERS = {'square3': _SQUARE3, 'square5': _SQUARE5}
 _CHROMA_FILTERS = {'row': _LINE, 'column': _LINE.T, 'square3': _SQUARE3}
+_CHROMA = ('red', 'blue')  # Differences to luma, Cr and Cb.
 _EDGES = (0.3, 0.8, 1.8, 4.0)  # Grey levels, of a residual's size.
 _MOST, _MOST_CHROMA, _MOST_PRODUCT = 20, 10, 9  # Larger ones are edges.
 # Coefficients in zig-zag order that share a band of frequencies.
 _BANDS = (1, 3, 6, 10, 15, 21, 28, 36, 49, 64)
-_BLACK, _WHITE = 3, 252  # Beyond these the sensor is blind.
+_BLACK, _WHITE = 3, 252  # Pixels beyond these are clipped.
 
 NAMES = (
     *(f'luma_{name}' for name in _LUMA_FILTERS),
     *(
-        f'{name}_{what}'
+        f'{name}_{statistic}'
         for name in _HISTOGRAM_FILTERS
-        for what in (*(f'below_{e}' for e in _EDGES), 'along', 'across')
+        for statistic in (*(f'below_{e}' for e in _EDGES), 'along', 'across')
     ),
-    *(f'{c}_{name}' for c in ('red', 'blue') for name in _CHROMA_FILTERS),
+    *(f'{plane}_{name}' for plane in _CHROMA for name in _CHROMA_FILTERS),
     *(f'band_{first}' for first in _BANDS[:-1]),
-    *('luma', 'red', 'blue', 'contrast', 'blind'),
+    *('luma', *_CHROMA, 'contrast', 'blind'),
 )
 
 
 def measure(pixels: np.ndarray) -> np.ndarray:
-  """Returns f32[h / 8, w / 8, len(NAMES)] of RGB, uint8[h, w, 3].
+  """Measures the features `NAMES`.
 
-  Both sides of the image must be multiples of 8.
+  Args:
+    pixels: RGB, uint8[h, w, 3]; both sides are multiples of 8.
+
+  Returns:
+    f32[h / 8, w / 8, len(NAMES)].
   """
   planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32)
   luma = np.ascontiguousarray(planes[..., 0])
-  found = [
+  features = [
       np.log1p(4 * _mean(np.minimum(np.abs(_filter(luma, kernel)), _MOST)))
       for kernel in _LUMA_FILTERS.values()
   ]
   for kernel in _HISTOGRAM_FILTERS.values():
-    found += _histogram(_filter(luma, kernel))
+    features += _histogram(_filter(luma, kernel))
   for channel in (1, 2):
     plane = np.ascontiguousarray(planes[..., channel])
     for kernel in _CHROMA_FILTERS.values():
       size = np.minimum(np.abs(_filter(plane, kernel)), _MOST_CHROMA)
-      found.append(np.log1p(8 * _mean(size)))
-  found += _bands(luma)
+      features.append(np.log1p(8 * _mean(size)))
+  features += _bands(luma)
   means = [_mean(planes[..., channel]) for channel in range(3)]
-  found += [mean / 64 - 2 for mean in means]
+  features += [mean / 64 - 2 for mean in means]
   variance = np.maximum(_mean(luma**2) - means[0] ** 2, 0)
-  found.append(np.log1p(np.sqrt(variance)))
-  blind = (luma < _BLACK) | (luma > _WHITE)
-  found.append(_mean(blind.astype(np.float32)))
-  return np.stack(found, axis=-1).astype(np.float32)
+  features.append(np.log1p(np.sqrt(variance)))
+  is_clipped = (luma < _BLACK) | (luma > _WHITE)
+  features.append(_mean(is_clipped.astype(np.float32)))
+  return np.stack(features, axis=-1).astype(np.float32)
 
 
 def _filter(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -94,9 +99,16 @@ def _mean(plane: np.ndarray) -> np.ndarray:
 
 
 def _histogram(residual: np.ndarray) -> list[np.ndarray]:
-  """Shares of small residuals, and how neighbours go together."""
+  """Measures fractions of small residuals and products of neighbours.
+
+  Args:
+    residual: f32[h, w].
+
+  Returns:
+    f32[h / 8, w / 8] for each fraction and each of two directions.
+  """
   size = np.abs(residual)
-  found = [_mean((size < edge).astype(np.float32)) for edge in _EDGES]
+  statistics = [_mean((size < edge).astype(np.float32)) for edge in _EDGES]
   for axis in (1, 0):
     product = np.zeros_like(residual)
     here, there = (residual[:, :-1], residual[:, 1:]) if axis else (
@@ -106,12 +118,12 @@ def _histogram(residual: np.ndarray) -> list[np.ndarray]:
     product[: here.shape[0], : here.shape[1]] = np.clip(
         here * there, -_MOST_PRODUCT, _MOST_PRODUCT
     )
-    found.append(_mean(product))
-  return found
+    statistics.append(_mean(product))
+  return statistics
 
 
 def _bands(luma: np.ndarray) -> list[np.ndarray]:
-  """Mean size of the block's own DCT coefficients, band by band."""
+  """Returns the mean magnitude of DCT coefficients in each band."""
   coefficients = np.abs(jpeg.block_dct(luma - 128))
   ordered = [coefficients[:, :, row, column] for row, column in jpeg.ZIGZAG]
   return [

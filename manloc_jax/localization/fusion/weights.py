@@ -1,4 +1,4 @@
-"""Weights of the fusion in one safetensors file: numbers, and no code."""
+"""Reads and writes the weights of the fusion, in one safetensors file."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from manloc_jax.localization.fusion import network
 
 _MAX_BYTES = 64_000_000
 _FORMAT = 'manloc fusion 1'
-# What facts and tensors of another form than those of `save` raise.
+# Raised by metadata and tensors of another form than those of `save`.
 _MALFORMED = (
     ArithmeticError, AttributeError, KeyError, TypeError, ValueError,
 )  # fmt: skip
@@ -39,7 +39,7 @@ class Weights:
     mean: f32[n], of the features over training blocks.
     std: f32[n], their standard deviation.
     threshold: Score from which a pixel counts as manipulated.
-    provenance: How it was trained, in facts that JSON can hold.
+    provenance: How it was trained, as JSON holds it.
   """
 
   model: network.Fusion
@@ -76,7 +76,7 @@ def load(path: pathlib.Path) -> Weights:
   """Reads a file.
 
   Raises:
-    UserError: It is missing, or holds something else.
+    UserError: The file is missing, or holds no weights of a fusion.
   """
   path = pathlib.Path(path)
   _check_file(path)
@@ -123,18 +123,18 @@ def load(path: pathlib.Path) -> Weights:
 def _check_file(path: pathlib.Path) -> None:
   """Raises UserError unless there is a file of a size that weights may have."""
   try:
-    found = path.stat()
+    status = path.stat()
   except (FileNotFoundError, NotADirectoryError):
     raise errors.UserError(
         f'There is no file {path}; name the weights of a fusion.'
     ) from None
   except OSError as error:
     raise _unreadable(path, error) from error
-  if not stat.S_ISREG(found.st_mode):  # A pipe would be waited for.
+  if not stat.S_ISREG(status.st_mode):  # A pipe would be waited for.
     raise errors.UserError(
         f'{path} is no regular file; name the weights of a fusion.'
     )
-  if found.st_size > _MAX_BYTES:
+  if status.st_size > _MAX_BYTES:
     raise errors.UserError(
         f'{path} is larger than {_MAX_BYTES:,} bytes, which no weights of a'
         ' fusion are; name another file.'
@@ -142,7 +142,7 @@ def _check_file(path: pathlib.Path) -> None:
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-  """Returns what a file tells of its weights, and its tensors by name."""
+  """Returns the metadata of a file, and its tensors by name."""
   try:
     with safetensors.safe_open(path, 'numpy') as file:
       facts = json.loads(file.metadata()['manloc'])

@@ -36,7 +36,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
 
 def _lines(grey: np.ndarray) -> np.ndarray:
-  """Strength of horizontal grid lines at every pixel, float32[h, w]."""
+  """Returns the strength of horizontal grid lines, float32[h, w]."""
   replicated = np.pad(grey, ((1, 1), (0, 0)), 'edge')
   difference = np.abs(np.diff(replicated, 2, axis=0))
   difference[difference > _EDGE] = 0
@@ -51,25 +51,38 @@ def _lines(grey: np.ndarray) -> np.ndarray:
   return line
 
 
-def _median_of_5(a, b, c, d, e) -> np.ndarray:
-  """The median, many times as fast as NumPy's."""
-  # The least and the largest of four are not it; of three are left.
+def _median_of_5(
+    a: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
+    d: np.ndarray,
+    e: np.ndarray,
+) -> np.ndarray:
+  """Returns the median of five arrays, many times as fast as NumPy."""
+  # The smallest and the largest of four are not the median: three are left.
   low = np.maximum(np.minimum(a, b), np.minimum(c, d))
   high = np.minimum(np.maximum(a, b), np.maximum(c, d))
   return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
 
 
 def _median_across(line: np.ndarray) -> np.ndarray:
-  """Median of the `_WINDOW` lines around each, mirrored at the border."""
+  """Returns the median of the `_WINDOW` lines around each line."""
   half = _WINDOW // 2
   columns = np.pad(line, ((half, half), (0, 0)), 'symmetric').T
-  # One after the other: in one dimension the filter is ten times as fast.
+  # As one long line: in one dimension the filter is ten times as fast.
   medians = ndimage.median_filter(columns.ravel(), _WINDOW)
   return medians.reshape(columns.shape)[:, half:-half].T
 
 
 def _excess(sums: np.ndarray) -> np.ndarray:
-  """Strongest line inside less the weaker one at the border, of [..., 8]."""
+  """Subtracts the weaker border line from the strongest inner one.
+
+  Args:
+    sums: float32[..., 8], strength of the eight lines of a block.
+
+  Returns:
+    float32[...].
+  """
   return sums[..., 1:7].max(-1) - np.minimum(sums[..., 0], sums[..., 7])
 
 

@@ -17,8 +17,8 @@ _MEDIAN_OF_NORMAL = 0.6745  # Of the absolute value, at a deviation of 1.
 def score(pixels: np.ndarray) -> np.ndarray:
   """Scores blocks of 16x16 pixels by their noise.
 
-  A high value is more noise, which is as good a sign of manipulation as less
-  noise than elsewhere: the score has no side of its own.
+  A high value means more noise. Less noise than elsewhere is as good a sign of
+  manipulation: the direction of the score is arbitrary.
 
   Args:
     pixels: RGB, uint8[h, w, 3].

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from manloc_jax.localization.classical import interface
 
-# The lengths below, in pixels, are for images of about this size.
+# All lengths below, in pixels, suit images of about this size.
 _MAX_PIXELS = 1_000_000
 _DIAMETER = 16  # Of the discs that are compared.
 _ORDER = 5  # Highest of the Zernike moments.
@@ -52,7 +52,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
 
 def _zernike(grey: np.ndarray) -> np.ndarray:
-  """Magnitudes of Zernike moments around pixels, float32[h, w, 12] in 0 to 1.
+  """Returns magnitudes of Zernike moments, float32[h, w, 12] in 0 to 1.
 
   The moments are integrals over polar coordinates, of pixels interpolated
   linearly; turning the image leaves the magnitudes alone.
@@ -83,7 +83,7 @@ def _zernike(grey: np.ndarray) -> np.ndarray:
 
 
 def _radial(order: int, turns: int, rho: np.ndarray) -> np.ndarray:
-  """Radial Zernike polynomial."""
+  """Returns the radial Zernike polynomial at `rho`."""
   total = np.zeros_like(rho)
   for k in range((order - turns) // 2 + 1):
     total += (
@@ -95,8 +95,19 @@ def _radial(order: int, turns: int, rho: np.ndarray) -> np.ndarray:
   return total
 
 
-def _to_pixels(wave, radius, theta) -> np.ndarray:
-  """Spreads samples at polar coordinates over the pixels around them."""
+def _to_pixels(
+    wave: np.ndarray, radius: np.ndarray, theta: np.ndarray
+) -> np.ndarray:
+  """Distributes samples at polar coordinates over the pixels around them.
+
+  Args:
+    wave: complex128[radii, angles], the samples.
+    radius: float64[radii, angles], in pixels.
+    theta: float64[radii, angles].
+
+  Returns:
+    complex128[side, side], a kernel with the origin in the middle.
+  """
   half = int(np.ceil(radius.max()))
   kernel = np.zeros((2 * half + 2, 2 * half + 2), complex)
   y, x = radius * np.sin(theta) + half, radius * np.cos(theta) + half
@@ -109,19 +120,19 @@ def _to_pixels(wave, radius, theta) -> np.ndarray:
 
 
 class _Matching:
-  """For every pixel the offset to the one whose surroundings are alike."""
+  """Searches for the offset from every pixel to the most similar one."""
 
   def __init__(self, features: np.ndarray):
     self._features = features
     self._pixels = features.reshape(-1, features.shape[-1])
     self._random = np.random.default_rng(0)
     shape = features.shape[:2]
-    self._place = np.stack(list(np.indices(shape, np.int32)), axis=-1)
+    self._position = np.stack(list(np.indices(shape, np.int32)), axis=-1)
     self._limit = np.array(shape, np.int32)
     target = self._random.integers(0, shape, (*shape, 2), np.int32)
     self._offset = np.zeros((*shape, 2), np.int32)
     self._cost = np.full(shape, np.inf, np.float32)
-    self._try(np.s_[:], target - self._place)
+    self._try(np.s_[:], target - self._position)
 
   def run(self) -> np.ndarray:
     """Returns int32[h, w, 2], downwards and to the right."""
@@ -132,9 +143,9 @@ class _Matching:
     return self._offset
 
   def _try(self, at, offset: np.ndarray) -> None:
-    """Takes offsets, of the pixels `at`, where they are better."""
+    """Replaces the offsets of the pixels `at` where others are better."""
     # Each number of an offset on its own: NumPy is slow along axes of two.
-    target = self._place[at] + offset
+    target = self._position[at] + offset
     down, right = target[..., 0], target[..., 1]
     height, width = self._limit
     valid = (down >= 0) & (down < height) & (right >= 0) & (right < width)
@@ -149,8 +160,8 @@ class _Matching:
   def _sweep(self, axis: int, forwards: bool) -> None:
     """Propagates offsets over the image, a whole line at a time.
 
-    The second candidate goes on as the two lines before do, which follows
-    turned and scaled copies.
+    The second candidate extrapolates the two lines before linearly, which
+    follows turned and scaled copies.
     """
     line = (lambda i: np.s_[i]) if axis == 0 else (lambda i: np.s_[:, i])
     lines = range(self._limit[axis])[:: 1 if forwards else -1]
@@ -160,7 +171,7 @@ class _Matching:
       self._try(line(this), 2 * near - far)
 
   def _search(self) -> None:
-    """Tries offsets at random, the nearer to the best one the more often."""
+    """Tries random offsets, more of them close to the best one."""
     radius = int(self._limit.max())
     while radius >= 1:
       step = self._random.integers(
@@ -171,7 +182,7 @@ class _Matching:
 
 
 def _regions(offsets: np.ndarray) -> np.ndarray:
-  """Keeps regions whose offsets are an affine map, bool[h, w]."""
+  """Marks regions whose offsets are an affine map, bool[h, w]."""
   disc = _disc(_MEDIAN_RADIUS)
   smooth = np.stack(
       [
@@ -192,7 +203,14 @@ def _regions(offsets: np.ndarray) -> np.ndarray:
 
 
 def _affine_error(offsets: np.ndarray) -> np.ndarray:
-  """Squared error of the best affine map of offsets around each pixel."""
+  """Returns the squared error of a local affine fit to the offsets.
+
+  Args:
+    offsets: float64[h, w, 2].
+
+  Returns:
+    float64[h, w], summed over the disc around each pixel.
+  """
   disc = _disc(_FIT_RADIUS).astype(np.float64)
   side = np.arange(-_FIT_RADIUS, _FIT_RADIUS + 1)
   down, right = disc * side[:, None], disc * side
