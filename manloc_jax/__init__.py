@@ -17,17 +17,17 @@ __all__ = ['__version__', 'load_localizer']
 def load_localizer(
     method: str | None = None, workdir: str | None = None, **options: Any
 ) -> 'Localizer':
-  """Returns what localizes manipulated pixels in images.
+  """Makes a localizer of manipulated pixels in images.
 
   Args:
     method: `fusion`, `network` or a classical method such as `ela`; by default
-      what `workdir` is a run of, and the fusion without one.
+      that of the run in `workdir`, and the fusion without one.
     workdir: Folder of a run; without one the fusion takes the packaged weights.
     **options: Others of `localization.factory.make`, such as `threshold`.
 
   Raises:
-    UserError: The arguments do not go together, or one makes no sense.
+    UserError: An argument is invalid, or cannot be combined with another.
   """
-  from manloc_jax.localization import factory  # JAX takes its time.
+  from manloc_jax.localization import factory  # Importing JAX takes long.
 
   return factory.make(method, workdir, **options)

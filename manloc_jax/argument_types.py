@@ -1,4 +1,4 @@
-"""Argument types of the command line, which refuse in one sentence."""
+"""Parses arguments of the command line; an error is one sentence."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-_MOST = 2**63 - 1  # What fits into the integers of other libraries.
+_MOST = 2**63 - 1  # The largest integer of other libraries.
 _WHOLE = re.compile(r'[0-9]{1,19}')  # No digits of other scripts, no sign.
 _DECIMAL = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?')
 
@@ -16,7 +16,7 @@ class Parser(argparse.ArgumentParser):
   """Refuses a command line without printing the usage before the reason."""
 
   def print_help(self, file: Any | None = None) -> None:
-    # Argparse passes over what keeps the help from being written.
+    # Argparse suppresses the errors of writing.
     print(self.format_help(), end='', file=file)
 
   def error(self, message: str) -> NoReturn:
@@ -27,7 +27,7 @@ def whole_number(text: str, least: int = 0, most: int = _MOST) -> int:
   """Reads a whole number.
 
   Raises:
-    ArgumentTypeError: It is something else, or not from `least` to `most`.
+    ArgumentTypeError: `text` is no whole number from `least` to `most`.
   """
   if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
     upper = 'on' if most == _MOST else f'to {most}'
@@ -45,7 +45,7 @@ def number(text: str, above: float = -math.inf) -> float:
   """Reads a finite number.
 
   Raises:
-    ArgumentTypeError: It is something else, or not above `above`.
+    ArgumentTypeError: `text` is no finite number above `above`.
   """
   value = float(text) if _DECIMAL.fullmatch(text) else math.nan
   if not math.isfinite(value) or value <= above:
@@ -58,10 +58,10 @@ positive_number = functools.partial(number, above=0)
 
 
 def names(text: str) -> list[str]:
-  """Reads different names between commas.
+  """Reads a comma-separated list of different names.
 
   Raises:
-    ArgumentTypeError: One is empty, or there twice.
+    ArgumentTypeError: A name is empty, or occurs twice.
   """
   parts = text.split(',')
   if not all(parts):
@@ -71,10 +71,10 @@ def names(text: str) -> list[str]:
 
 
 def seeds(text: str) -> list[int]:
-  """Reads different whole numbers from 0 on between commas.
+  """Reads a comma-separated list of different whole numbers from 0 on.
 
   Raises:
-    ArgumentTypeError: There is something else, or one is there twice.
+    ArgumentTypeError: A part is no such number, or occurs twice.
   """
   try:
     values = [whole_number(part) for part in text.split(',')]
@@ -95,7 +95,7 @@ def sides(text: str) -> tuple[int, int]:
   """Reads the least and the largest side of images, in pixels.
 
   Raises:
-    ArgumentTypeError: They are something else, or in the other order.
+    ArgumentTypeError: `text` is not two positive numbers in this order.
   """
   try:
     least, most = map(positive, text.split(','))
@@ -112,7 +112,7 @@ def fractions(text: str) -> tuple[float, float, float]:
   """Reads three positive fractions that sum to one.
 
   Raises:
-    ArgumentTypeError: They are something else.
+    ArgumentTypeError: `text` is not three such numbers.
   """
   try:
     train, val, test = map(number, text.split(','))

@@ -1,4 +1,4 @@
-r"""The `manloc` command: localizes, looks at datasets, splits, prepares them.
+r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc serve --workdir runs/demo            the same on a local web page
@@ -21,11 +21,12 @@ import sys
 
 from manloc_jax.commands import exit_codes
 
-# The commands are imported where they are added: Ctrl-C meanwhile is theirs.
+# The commands are imported in `_parse`, so that Ctrl-C during the imports is
+# handled by `exit_codes.run`.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command that is named.
+  """Parses a command line and runs its command.
 
   Returns:
     The exit code.
@@ -43,7 +44,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   """Parses a command line into `args`.
 
   Each command adds its parser with `add_to`, which also sets `run`, the
-  sentence `when_interrupted` and how the options begin that it passes on.
+  sentence `when_interrupted` and the prefix of the options that it passes on.
   """
   from manloc_jax import argument_types
   from manloc_jax.commands import audit

@@ -1,4 +1,4 @@
-"""What a user is meant to read when something cannot go on."""
+"""Errors that users can put right, and tests for causes of other errors."""
 
 import errno
 
@@ -14,9 +14,10 @@ class UserError(Exception):
 
 
 def printable(message: str) -> str:
-  """Keeps a message on its line, and the terminal safe, whatever names hold.
+  """Escapes line breaks, control characters and bytes that are no text.
 
-  Line breaks, control characters and bytes that are no text are escaped.
+  Names of files may hold them; a message stays on one line, and the terminal
+  does not interpret it.
   """
   return ''.join(
       character
@@ -27,12 +28,12 @@ def printable(message: str) -> str:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-  """Tells a full disk or quota from other errors, also behind a wrapper.
+  """Tells whether an error was caused by a full disk or quota.
 
   Libraries that write in the background raise errors of their own, with the
-  system's only in their text or among their causes.
+  system's error only in their text or among their causes.
   """
-  visited = set()  # A chain of causes may be a ring.
+  visited = set()  # A chain of causes may be a cycle.
   while error is not None and id(error) not in visited:
     visited.add(id(error))
     if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
@@ -48,7 +49,7 @@ _NO_MEMORY = ('Insufficient memory', 'RESOURCE_EXHAUSTED', 'Out of memory')
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-  """Tells missing memory from other errors, whichever library lacks it."""
+  """Tells whether an error of any library was caused by missing memory."""
   if isinstance(error, (MemoryError, UserError)):
     return isinstance(error, MemoryError)
   return any(text in str(error) for text in _NO_MEMORY)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files atomically: they appear complete or not at all."""
 
 from collections.abc import Iterator
 import contextlib
@@ -14,7 +14,7 @@ def replacing(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a temporary path beside `path` that becomes `path` at the end.
 
   Raises:
-    OSError: It cannot be written; the error names `path`.
+    OSError: The file cannot be written; the error names `path`.
   """
   path = pathlib.Path(path)
   temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
@@ -22,7 +22,7 @@ def replacing(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     yield temporary
     os.replace(temporary, path)
   except OSError as error:
-    # The path that the user knows.
+    # The error names the path that the user knows.
     if error.filename is not None and str(error.filename) == str(temporary):
       error.filename = str(path)
     raise

@@ -5,7 +5,7 @@ r"""Flags and dispatch: prepare, train, evaluate, report, robustness.
 
 Each stage is skipped when it is done; a run that was killed continues.
 `--mode=robustness` scores a finished run on degraded test images, and
-`--config.method=ela` a classical method on the whole images of the test part.
+`--config.method=ela` a classical method on the whole images of the test split.
 """
 
 import os
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
   is_network = config.method == run_config.NETWORK
   trains = mode in ('all', 'train') and is_network
   if trains and not _train(config, prepared, workdir):
-    return  # The cluster wants its machine back; the next start goes on.
+    return  # The cluster preempted the run; the next start continues it.
   if mode in ('all', 'evaluate'):
     evaluate = _evaluate if is_network else _evaluate_method
     evaluate(config, prepared, workdir)
@@ -139,7 +139,7 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:
-  """Makes the finite parts of `synthetic` where they are missing."""
+  """Makes the forgeries of the set `synthetic` that are missing."""
   from manloc_jax.data.forge import tree
 
   _, left_out = tree.make(
@@ -177,9 +177,9 @@ def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
   mesh = sharding.make_mesh()
   written = evaluate.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
-    # Whatever the threshold of masks: scores do not depend on it.
-    detector = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
-    written += image_evaluation.evaluate(config, prepared, workdir, detector)
+    # Scores do not depend on the threshold of masks.
+    localizer = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
+    written += image_evaluation.evaluate(config, prepared, workdir, localizer)
   for path in written:
     print(f'Scores: {path}')
 
@@ -190,10 +190,10 @@ def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.reports.study import runs
 
   run_config.claim(workdir, config, prepared.digest)
-  detector = factory.make(config.method, config.fusion)
+  localizer = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
-    runs.check_training(detector.provenance, config.data.name, prepared.digest)
-  for path in image_evaluation.evaluate(config, prepared, workdir, detector):
+    runs.check_training(localizer.provenance, config.data.name, prepared.digest)
+  for path in image_evaluation.evaluate(config, prepared, workdir, localizer):
     print(f'Scores: {path}')
 
 

@@ -1,4 +1,4 @@
-"""What made a result: versions, hashes and the device; does it still stand?"""
+"""Records versions, hashes and devices, and compares those of results."""
 
 from collections.abc import Iterable, Mapping
 import hashlib
@@ -8,7 +8,7 @@ from typing import Any
 
 VERSION = '0.2.0'  # Of this package; pyproject.toml reads it.
 
-# Those that the scores of a network may depend on.
+# The packages that the scores of a network may depend on.
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow')
 
 
@@ -21,7 +21,7 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
 
 
 def _version(package: str) -> str | None:
-  import importlib.metadata  # Every start of `manloc` would wait for it.
+  import importlib.metadata  # Slow, and not needed at every start.
 
   for name in (package, f'{package}-cpu'):
     try:
@@ -35,14 +35,14 @@ def sha256_of_file(path: str | pathlib.Path) -> str:
   """Returns the hash of a file's content, in hexadecimal digits.
 
   Raises:
-    OSError: It cannot be read.
+    OSError: The file cannot be read.
   """
   with pathlib.Path(path).open('rb') as file:
     return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def sha256_of_json(content: Any) -> str:
-  """Returns the hash of what JSON can hold, whatever the order of keys."""
+  """Returns the hash of JSON content; the order of keys does not matter."""
   text = json.dumps(content, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()
 
@@ -51,10 +51,10 @@ def of_run(config: Mapping[str, Any]) -> dict[str, Any]:
   """Returns which config, packages and devices make a result.
 
   Args:
-    config: Of `run_config.scored`: folders are left out, for they say where a
-      result was made and not what it is.
+    config: Of `run_config.scored`, which leaves out folders: they do not
+      change a result.
   """
-  import jax  # Those who only read versions do without.
+  import jax  # Not needed for versions and hashes.
 
   return {
       'config': dict(config),
@@ -70,8 +70,8 @@ def is_current(path: pathlib.Path, provenance: Mapping[str, Any]) -> bool:
   try:
     written = json.loads(path.read_text())
   except (FileNotFoundError, ValueError):
-    return False  # Missing or damaged: it is made anew.
-  # Through JSON, which knows no tuples.
+    return False  # Missing or damaged: it has to be made again.
+  # JSON turns tuples into lists.
   wanted = json.loads(json.dumps(provenance))
   return isinstance(written, dict) and all(
       written.get(key) == value for key, value in wanted.items()

@@ -1,4 +1,4 @@
-"""What a run is made of: its config and its split of the images."""
+"""Reads, writes and compares the config and the split of a run."""
 
 from collections.abc import Mapping
 import json
@@ -31,25 +31,26 @@ METHODS = (FUSION, NETWORK, *CLASSICAL)
 _RENAMED_BACKENDS = {'resident': 'memory', 'stream': 'online'}
 # Fields that version 0.1 had under other names.
 RENAMED_FIELDS = {'data.source': 'data.backend', 'data.stream': 'data.online'}
-# What readers of a config rely on.
+# Sections without which a file is no config.
 _SECTIONS = ('model', 'data')
-# What other methods depend on.
+# Sections and fields that methods other than the network depend on.
 _OTHERS = ('method', 'data', 'eval')
-# Of the section `data`; the images that a list names are in the split's digest.
+# Paths in the section `data`. The digest of the split covers the content of a
+# split list.
 PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
 
 def claim(
     workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
-  """Writes down what a run is made of, or checks that it is the same.
+  """Writes config and split of a run, or checks that they are the same.
 
   Args:
     workdir: The run's folder.
     config: Its config, written as `config.json`.
     split_digest: Names the images of train, val and test; written as
-      `split.txt`. Images that come or go redraw the split, and a run scored on
-      another one may have trained on its test images.
+      `split.txt`. Images that come or go change the split, and a run scored
+      on another split may have trained on its test images.
 
   Raises:
     UserError: The folder belongs to a run of another config or another split.
@@ -67,13 +68,13 @@ def claim(
 def check(
     workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
-  """Checks that the run in `workdir` is of this config and these images.
+  """Checks that the run in `workdir` has this config and this split.
 
-  The section `eval` may differ, for it moves no parameter, and so may the
-  folders that the data lies in.
+  The section `eval` may differ, for it does not affect training, and so may the
+  folders of the data.
 
   Raises:
-    UserError: There is no run, or it is of another config or another split.
+    UserError: There is no run, or it has another config or another split.
   """
   ours, theirs = flatten(plain(config)), flatten(plain(read(workdir)))
   changed = sorted(
@@ -150,8 +151,8 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
 def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   """Returns a config as JSON holds it, without the fields of a machine.
 
-  Those of a network do not name the method: runs of older versions do not.
-  Those of other methods hold nothing that they do not depend on.
+  The config of a network does not name the method, as in runs of older
+  versions. That of another method is reduced to what its results depend on.
   """
   content = json.loads(config.to_json())
   if content.get('method', NETWORK) == NETWORK:
@@ -167,10 +168,10 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
 
 
 def scored(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
-  """Returns `plain` without which splits were asked for.
+  """Returns `plain` without the list of splits to score.
 
-  The scores of a split depend on nothing else that is left out, so that they
-  stand whatever other splits are scored later.
+  The scores of a split do not depend on which other splits are scored, so that
+  they stay current when others are added.
   """
   content = plain(config)
   content['eval'].pop('splits', None)

@@ -1,4 +1,4 @@
-"""Classical methods as detectors: maps, masks, what they refuse."""
+"""The classical methods as localizers: maps, masks and refusals."""
 
 import json
 import pathlib
@@ -15,7 +15,7 @@ from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization.classical import flat
-from manloc_jax.localization.classical import localizer
+from manloc_jax.localization.classical import localizer as classical
 from manloc_jax.localization.classical import methods
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -46,11 +46,11 @@ def command(tmp_path, capsys):
 
 @pytest.mark.parametrize('name', methods.METHODS)
 def test_maps_are_as_large_as_the_image(name, photo):
-  detector = localizer.ClassicalLocalizer(name)
+  localizer = classical.ClassicalLocalizer(name)
   image = images.read_image(photo)
-  raw = detector.raw_map(photo, image)
+  raw = localizer.raw_map(photo, image)
   assert raw.dtype == np.float32 and raw.shape == PHOTO.shape[:2]
-  result = detector.localize(photo, image)
+  result = localizer.localize(photo, image)
   np.testing.assert_array_equal(result.raw, raw)
   assert result.score.min() >= 0 and result.score.max() <= 1
   # The scale keeps the order, but where nothing varies.
@@ -63,7 +63,7 @@ def test_maps_are_as_large_as_the_image(name, photo):
 
 def test_blocks_give_their_value_to_their_pixels():
   values = np.arange(6.0).reshape(2, 3)
-  found = localizer._enlarged(values, 8, (19, 24))
+  found = classical._enlarged(values, 8, (19, 24))
   assert found.shape == (19, 24)
   for row, column in ((0, 0), (7, 15), (8, 16), (15, 23)):
     assert found[row, column] == values[row // 8, column // 8]
@@ -74,7 +74,7 @@ def test_a_constant_map_marks_nothing(tmp_path):
   path = tmp_path / 'flat.png'
   Image.fromarray(np.full((64, 80, 3), 90, np.uint8)).save(path)
   for name in ('ela', 'noise', 'blocks', 'patchmatch'):
-    method = localizer.ClassicalLocalizer(name)
+    method = classical.ClassicalLocalizer(name)
     result = method.localize(path, images.read_image(path))
     assert not result.mask.any() and result.regions == []
 
@@ -82,11 +82,11 @@ def test_a_constant_map_marks_nothing(tmp_path):
 def test_otsu_parts_two_kinds_and_a_threshold_overrules_it(photo):
   score = np.full((20, 30), 0.2, np.float32)
   score[5:10, 5:10] = 0.7
-  assert 0.2 < localizer._otsu(score) <= 0.7
+  assert 0.2 < classical._otsu(score) <= 0.7
   image = images.read_image(photo)
-  by_otsu = localizer.ClassicalLocalizer('ela').localize(photo, image)
+  by_otsu = classical.ClassicalLocalizer('ela').localize(photo, image)
   assert 0 < by_otsu.mask.mean() < 0.5
-  given = localizer.ClassicalLocalizer('ela', 0.25).localize(photo, image)
+  given = classical.ClassicalLocalizer('ela', 0.25).localize(photo, image)
   np.testing.assert_array_equal(given.mask, given.score >= 0.25)
 
 
@@ -103,10 +103,10 @@ def test_coefficients_lie_as_the_pixels_do(name, orientation, photo, tmp_path):
   image = images.read_image(turned)
   assert image.orientation == orientation
   np.testing.assert_array_equal(image.pixels, images.read_image(photo).pixels)
-  detector = localizer.ClassicalLocalizer(name)
+  localizer = classical.ClassicalLocalizer(name)
   np.testing.assert_array_equal(
-      detector.raw_map(turned, image),
-      detector.raw_map(photo, images.read_image(photo)),
+      localizer.raw_map(turned, image),
+      localizer.raw_map(photo, images.read_image(photo)),
   )
 
 
@@ -115,7 +115,7 @@ def test_coefficients_are_only_in_jpegs(name, tmp_path):
   path = tmp_path / 'photo.png'
   Image.fromarray(PHOTO).save(path)
   with pytest.raises(localizer_lib.NotApplicable, match='photo.png is no JPEG'):
-    localizer.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
+    classical.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
 
 
 @pytest.mark.parametrize(
@@ -125,22 +125,22 @@ def test_what_is_too_small_is_not_applicable(name, size, tmp_path):
   path = tmp_path / 'small.png'
   Image.fromarray(PHOTO[: size[0], : size[1]]).save(path)
   with pytest.raises(localizer_lib.NotApplicable, match='png is .*or more'):
-    localizer.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
+    classical.ClassicalLocalizer(name).raw_map(path, images.read_image(path))
 
 
 def test_what_is_too_large_is_not_applicable():
   huge = np.broadcast_to(np.uint8(0), (8000, 8000, 3))  # Without memory.
   decoded = images.Decoded(huge, '')
   with pytest.raises(localizer_lib.NotApplicable, match='64 megapixels'):
-    method = localizer.ClassicalLocalizer('nadjpeg')
+    method = classical.ClassicalLocalizer('nadjpeg')
     method.raw_map(pathlib.Path('huge.jpg'), decoded)
 
 
 def test_bad_settings_are_refused():
   with pytest.raises(errors.UserError, match='choose one of adjpeg'):
-    localizer.ClassicalLocalizer('elo')
+    classical.ClassicalLocalizer('elo')
   with pytest.raises(errors.UserError, match='from 0 to 1'):
-    localizer.ClassicalLocalizer('ela', 7)
+    classical.ClassicalLocalizer('ela', 7)
 
 
 def test_the_command_leaves_maps_with_raw_values(command, photo, tmp_path):
@@ -150,7 +150,7 @@ def test_the_command_leaves_maps_with_raw_values(command, photo, tmp_path):
   assert 0 < record['mask_threshold'] < 1
   assert 'percentile' in record['scale'] and 'pillow' in record
   raw = np.load(tmp_path / 'out' / record['files']['heat'])
-  method = localizer.ClassicalLocalizer('ela')
+  method = classical.ClassicalLocalizer('ela')
   wanted = method.raw_map(photo, images.read_image(photo))
   np.testing.assert_array_equal(raw, wanted)
   assert raw.max() > 1, 'not scaled'

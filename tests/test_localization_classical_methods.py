@@ -1,4 +1,4 @@
-"""Classical detectors: against the toolbox's maps, and on planted cases."""
+"""Classical methods: against the toolbox's maps, and on planted cases."""
 
 import io
 

@@ -33,10 +33,10 @@ def forgeries(tmp_path_factory):
 
 
 def test_they_find_splices_that_they_have_never_seen(forgeries):
-  detector = factory.make(device='cpu')
+  localizer = factory.make(device='cpu')
   areas = []
   for path, mask in forgeries:
-    found = detector.localize(path, images.read_image(path))
+    found = localizer.localize(path, images.read_image(path))
     areas.append(metrics.roc_auc_score(mask.ravel(), found.score.ravel()))
   assert len(areas) == 8
   assert np.mean(areas) > 0.7, areas

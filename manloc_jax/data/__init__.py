@@ -1,1 +1,1 @@
-"""From image trees to batches of patches."""
+"""Turns image trees into batches of patches."""

@@ -1,7 +1,8 @@
-"""Numbers that callers give, refused where they make no sense.
+"""Checks the numbers that callers pass to the functions of `data`.
 
-The command line checks its own; these also meet calls from Python, where a
-NaN passes comparisons and a negative seed fails deep inside NumPy.
+`argument_types` parses those of the command line; these checks also cover calls
+from Python, where a NaN passes comparisons and a negative seed fails deep
+inside NumPy.
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,8 @@ def check_count(name: str, count: Any, least: int = 1) -> None:
   """Raises DataError unless a count is a whole number from `least` on.
 
   Args:
-    name: What is counted, as the user knows it.
-    count: The number.
+    name: The name of the count for users.
+    count: The value to check.
     least: The smallest that makes sense.
   """
   if not _is_whole(count) or count < least:
@@ -41,13 +42,13 @@ def check_numbers(
   """Raises DataError unless all values are finite and in a range.
 
   Args:
-    name: What they are, as the user knows it.
+    name: The name of the values for users.
     values: One number or a sequence of them.
     least: The smallest that makes sense.
     most: The largest that makes sense.
   """
-  some = values if isinstance(values, (list, tuple)) else [values]
-  if not all(_is_finite(one) and least <= one <= most for one in some):
+  listed = values if isinstance(values, (list, tuple)) else [values]
+  if not all(_is_finite(x) and least <= x <= most for x in listed):
     text = f'at least {least:g}'
     if most < math.inf:
       text = f'from {least:g} to {most:g}'
@@ -55,11 +56,11 @@ def check_numbers(
 
 
 def check_fractions(fractions: Any) -> None:
-  """Raises DataError unless there are three positive ones that sum to one."""
+  """Raises DataError unless three positive fractions sum to one."""
   if (
       not isinstance(fractions, Sequence)
       or len(fractions) != len(spec.SPLITS)
-      or not all(_is_finite(one) and one > 0 for one in fractions)
+      or not all(_is_finite(x) and x > 0 for x in fractions)
       or not math.isclose(sum(fractions), 1, abs_tol=1e-5)
   ):
     raise spec.DataError(

@@ -1,8 +1,8 @@
-"""Degradations that images meet on their way: JPEG, blur, noise and resize.
+"""Degrades images by JPEG compression, blur, noise and resizing.
 
-The kinds and, but for resize, the levels are those that IMDL-BenCo tests
-(arXiv 2406.10580). The numbers of noise are standard deviations here and
-variances there.
+The kinds and, but for resizing, the levels are those of IMDL-BenCo (arXiv
+2406.10580). The levels of noise are standard deviations here and variances
+there.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ from PIL import Image
 
 Pair = tuple[np.ndarray, np.ndarray]
 
-_STRIP = 256  # Rows that get their noise at once.
+_STRIP = 256  # Rows that noise is added to at once.
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-  """One kind of degradation at rising strength.
+  """A kind of degradation at rising strength.
 
   Attributes:
-    title: Its name.
-    unit: What a level is.
-    levels: From mild to strong.
+    title: The name of the kind.
+    unit: The unit of a level.
+    levels: The strengths, from mild to strong.
     apply: `apply(image, mask, level, rng) -> (image, mask)`.
   """
 
@@ -38,7 +38,7 @@ class Series:
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-  """Compresses and decodes an image.
+  """Compresses an image as JPEG and decodes it, uint8[h, w, 3].
 
   The encoder is Pillow's, that is libjpeg-turbo, with its standard tables
   scaled by `quality`, chroma halved both ways (4:2:0) and no other option.
@@ -56,7 +56,7 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def blur(image: np.ndarray, kernel: int) -> np.ndarray:
-  """Convolves an image with a Gaussian; borders are mirrored.
+  """Convolves an image with a Gaussian, uint8[h, w, 3]; mirrors borders.
 
   Args:
     image: uint8[h, w, 3].
@@ -69,12 +69,12 @@ def blur(image: np.ndarray, kernel: int) -> np.ndarray:
 def noise(
     image: np.ndarray, deviation: float, rng: np.random.Generator
 ) -> np.ndarray:
-  """Adds white Gaussian noise, of its own in each channel.
+  """Adds white Gaussian noise, independent in each channel.
 
   Args:
     image: uint8[h, w, 3].
     deviation: Standard deviation in grey levels; the variance is its square.
-    rng: Where the noise comes from.
+    rng: Random generator of the noise.
   """
   noisy = np.empty_like(image)
   # By strips: the noise of a whole large image takes gigabytes.
@@ -86,7 +86,7 @@ def noise(
 
 
 def resize(image: np.ndarray, mask: np.ndarray, factor: float) -> Pair:
-  """Shrinks an image by averaging areas, and its mask to nearest pixels.
+  """Reduces an image by averaging areas, and its mask to nearest pixels.
 
   Args:
     image: uint8[h, w, 3].
@@ -129,7 +129,7 @@ SERIES: dict[str, Series] = {
 
 
 def versions() -> dict[str, str | None]:
-  """Names the libraries that the degraded pixels depend on."""
+  """Returns the versions of the libraries that degraded pixels depend on."""
   return {
       'pillow': PIL.__version__,
       'libjpeg-turbo': features.version('libjpeg_turbo'),

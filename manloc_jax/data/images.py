@@ -1,4 +1,4 @@
-"""Image and mask files to arrays: every file is decoded in full or refused."""
+"""Reads image and mask files; a file is decoded in full or refused."""
 
 from collections.abc import Callable
 import contextlib
@@ -14,7 +14,7 @@ from manloc_jax.data.decoding import image_formats
 from manloc_jax.data.decoding import jpeg_files
 from manloc_jax.data.decoding import masks
 
-# What is done to images that are not 8-bit RGB.
+# How images that are not 8-bit RGB are converted.
 _CONVERSIONS = {
     '1': 'black and white copied to three channels',
     'L': 'grey copied to three channels',
@@ -35,7 +35,7 @@ _LOSSY = ('JPEG', 'MPO', 'WEBP', 'AVIF', 'HEIF')
 _JPEG = ('JPEG', 'MPO')  # One image, or several in a row.
 _HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
 _ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
-# Pillow turns TIFF files, and no others, as their tag says. What undoes it:
+# Pillow applies the orientation of TIFF files, and of no others. Its inverse:
 _TURN_BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,7 +53,7 @@ class Decoded:
 
   Attributes:
     pixels: uint8[h, w, 3], RGB, read-only.
-    note: What had to be done to make it 8-bit RGB; empty if nothing.
+    note: How it was converted to 8-bit RGB; empty if it was not.
     orientation: EXIF orientation, 1 to 8, which was not applied; 1 is upright,
       5 to 8 exchange height and width.
   """
@@ -64,7 +64,7 @@ class Decoded:
 
 
 def read_size(path: pathlib.Path) -> tuple[int, int]:
-  """Returns height and width as the header tells them; decodes nothing.
+  """Returns height and width from the header; decodes nothing.
 
   Raises:
     DataError: The file is missing, no image, or too large.
@@ -133,7 +133,7 @@ def read_mask(
     uint8[h, w], 1 = manipulated.
 
   Raises:
-    DataError: As `read_image`, or it is not two classes.
+    DataError: As `read_image`, or the mask does not have two classes.
   """
   stored = _read_stored(path)
   image = stored.image
@@ -155,11 +155,11 @@ def read_mask(
 
 @dataclasses.dataclass(frozen=True)
 class _Stored:
-  """What a file holds, before anything is converted.
+  """The content of a file before any conversion.
 
   Attributes:
     image: Its pixels, loaded, as they are stored and not turned.
-    note: What was odd about the file.
+    note: Irregularities of the file; empty if there are none.
     orientation: EXIF orientation, 1 to 8.
     is_deep_colour: Whether Pillow kept the high byte of 16 bits a channel.
     is_lossy: Whether its format may change values.
@@ -191,7 +191,7 @@ def _read_stored(path: pathlib.Path) -> _Stored:
     orientation = turned or _exif_orientation(image)
   notes = [note, 'only the first of several frames used' if is_animated else '']
   if turned in _TURN_BACK:
-    # What is kept with the file is not kept with a turned copy.
+    # `transpose` returns a copy without the metadata.
     info = image.info
     image = image.transpose(_TURN_BACK[turned])
     image.info = info
@@ -219,7 +219,7 @@ def _decoded(
 
 
 def _exif_orientation(image: Image.Image) -> int | None:
-  # The pixels are good whatever a broken EXIF block makes its reader raise.
+  # The pixels are sound whatever the reader of a broken EXIF block raises.
   with contextlib.suppress(Exception):
     return image.getexif().get(_ORIENTATION)
   return None

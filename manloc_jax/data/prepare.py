@@ -1,4 +1,4 @@
-"""Image tree to data files and a manifest: split, sample, write, once.
+"""Prepares an image tree: splits it, samples patches and writes them.
 
 Two passes, so that memory stays bounded: the first decodes the masks, counts
 candidates and keeps each mask packed; the second decodes the images and samples
@@ -48,7 +48,7 @@ def prepare(
     num_shards: int = 4,
     workers: int | None = None,
 ) -> pathlib.Path:
-  """Prepares a dataset for training and evaluation, unless that is done.
+  """Prepares a dataset for training and evaluation, unless that was done.
 
   The result is a folder with the splits `train`, `val` and `test`, patches of
   the paper's sampler, and `test_grid`: every native window of the test
@@ -77,8 +77,8 @@ def prepare(
     The prepared folder.
 
   Raises:
-    DataError: No images, unusable settings, a list that does not fit the
-      images, or a full disk.
+    DataError: There are no images, an argument is invalid, the list does not
+      fit the images, or the disk is full.
   """
   root, out = pathlib.Path(root), pathlib.Path(out)
   _check_choice('split_rule', split_rule, options.ALL_RULES)
@@ -118,14 +118,14 @@ def prepare(
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-  """What a prepared set is made of, and how.
+  """The images of a prepared set and how they are prepared.
 
   Attributes:
     root: Folder of the image tree.
     records: The images to use, sorted by name.
     rejected: The files left out.
-    job: What workers need to know.
-    settings: As the manifest will hold them.
+    job: The arguments of the workers.
+    settings: The `settings` of the manifest.
     listed: Image ids of each split by the rule `list`, otherwise None.
   """
 
@@ -137,7 +137,7 @@ class _Plan:
   listed: dict[str, list[str]] | None
 
   def split(self, usable: list[spec.Record]) -> dict[str, list[str]]:
-    """Splits the images that can be used; see the functions of `splits`."""
+    """Splits the images that can be used; see the functions of `rules`."""
     if self.listed is not None:
       return rules.listed_split(usable, self.listed)
     return rules.split_by_rule(
@@ -167,7 +167,7 @@ def _plan(
 
 
 def _build(folder: pathlib.Path, plan: _Plan, run: worker_pool.Map) -> None:
-  """Fills an empty folder."""
+  """Writes the patches, the metadata and the manifest into a folder."""
   examine = functools.partial(extract.examine, job=plan.job)
   examined = {
       result.image_id: result

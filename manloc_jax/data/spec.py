@@ -1,4 +1,4 @@
-"""What every package of `data/` agrees on: records, patches, datasets."""
+"""The types that all packages of `data` share: records, patches, datasets."""
 
 from collections.abc import Callable, Mapping
 import dataclasses
@@ -13,19 +13,19 @@ SPLITS = ('train', 'val', 'test')
 
 
 class DataError(errors.UserError):
-  """Data that cannot be used, in one sentence for the user."""
+  """The error that data cannot be used, in one sentence for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-  """One image of a dataset and what is known about it.
+  """An image of a dataset with its mask and labels.
 
   Attributes:
     image_id: Unique name within the dataset, such as the file's stem.
     image: Path of the image file.
     mask: Path of the ground-truth mask; None for a pristine image.
-    group: Images that share a photograph share a group; a group split keeps
-      it on one side.
+    group: Images that share a photograph share a group; a split by group keeps
+      them in one split.
     manipulation: `copy-move`, `splice`, `removal`, `inpainting`, `unknown` or
       `none`; `folder` takes the words of its table.
     split: `train`, `val` or `test` where the dataset itself fixes it.
@@ -41,7 +41,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Rejected:
-  """A file that was left out, and the one sentence that says why."""
+  """A file that was left out, and the reason in one sentence."""
 
   path: str
   reason: str
@@ -68,13 +68,13 @@ class Patch:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-  """A kind of image tree: what it is, how it is read.
+  """A dataset: its description, and how its image tree is read.
 
   Attributes:
     name: Key of the dataset in `datasets.DATASETS`.
     description: One or two sentences for the prepared folder's metadata.
     homepage: Where the data come from.
-    citation: Whom to cite.
+    citation: The publication to cite.
     layout: One sentence that says where the files must lie under the root.
     find_records: Lists the images under a root and the files left out, from
       names alone: no image is decoded. Raises `DataError` if the tree is not
@@ -87,8 +87,8 @@ class Dataset:
       is known to have; empty where there is no such set.
     others: Expression for image files of the set that are neither images nor
       masks, as `pairing.ImagePattern` has them; empty where there are none.
-    list_records: For sets with a table of their own: lists what it names,
-      whether the files are there or not. None where only files tell.
+    list_records: For sets with a table of their own: lists its images, whether
+      their files exist or not. None for sets without a table.
   """
 
   name: str

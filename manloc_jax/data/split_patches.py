@@ -1,4 +1,4 @@
-"""The patches of one split: how many each image gives, and their files."""
+"""Chooses, samples and writes the patches of one split."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import extract
-from manloc_jax.data.storage import split_writer as split_writer_lib
+from manloc_jax.data.storage import split_writer
 
 
 def requests(
@@ -22,12 +22,12 @@ def requests(
     examined: dict[str, extract.Examined],
     job: extract.Job,
 ) -> list[extract.Request]:
-  """Says how many patches of each label each image of a split gives.
+  """Decides how many patches of each label each image of a split gives.
 
   Args:
     name: The split.
     records: Its images.
-    examined: What is known of each image, by id.
+    examined: The results of examining each image, by id.
     job: What all images have in common.
 
   Returns:
@@ -52,8 +52,8 @@ def requests(
       )
   ]
   if not is_test:
-    # On disk in random order, so that even a shuffle buffer smaller than the
-    # split mixes images from all over it.
+    # In random order, so that even a shuffle buffer smaller than the split
+    # mixes images from all over it.
     order = np.random.default_rng(job.seed).permutation(len(made))
     made = [made[i] for i in order]
   return made
@@ -68,7 +68,7 @@ def write(
     examined: dict[str, extract.Examined],
     job: extract.Job,
     run: worker_pool.Map,
-) -> dict[str, split_writer_lib.CountingWriter]:
+) -> dict[str, split_writer.CountingWriter]:
   """Samples and writes a split, with `test` also `test_grid`.
 
   Args:
@@ -76,8 +76,9 @@ def write(
     name: The split.
     requests: Of `requests`.
     ids: Its images; patches hold an index into them.
-    settings: What the manifest will hold as `settings`.
-    examined: What is known of each image, by id; what decoding tells is added.
+    settings: The `settings` of the manifest.
+    examined: The results of examining each image, by id; notes and errors of
+      decoding are added.
     job: What all images have in common.
     run: A map over worker processes.
 
@@ -90,7 +91,7 @@ def write(
   with contextlib.ExitStack() as stack:
     writers = {
         written: stack.enter_context(
-            split_writer_lib.CountingWriter(folder, written, ids, settings)
+            split_writer.CountingWriter(folder, written, ids, settings)
         )
         for written in names
     }

@@ -1,4 +1,4 @@
-"""An ordered map over worker processes that never runs far ahead."""
+"""Maps functions over worker processes, in order and with bounded lookahead."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +22,8 @@ Map = Callable[[Callable, Iterable], Iterator]
 def available_cores() -> int:
   """Counts the cores that this process may use.
 
-  A scheduler may have given us some of the machine's only. Python tells so
-  everywhere from 3.13 on, and Linux tells older versions; macOS does not.
+  A scheduler may restrict the process to some cores. Python reports that from
+  3.13 on, and Linux to older versions, too.
   """
   if hasattr(os, 'process_cpu_count'):
     return os.process_cpu_count() or 1
@@ -57,7 +57,7 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
       this process.
 
   Raises:
-    DataError: The number makes no sense, or a worker was killed.
+    DataError: The number of workers is invalid, or a worker was killed.
   """
   if workers is None:
     workers = available_cores()
@@ -74,9 +74,9 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
       try:
         yield functools.partial(_bounded_map, pool, 2 * workers)
       finally:
-        # What no worker has begun is not worth waiting for, where the reader
-        # leaves. What they have begun is: workers that are left to themselves
-        # may miss their end, and whoever waits for them hangs.
+        # Tasks that have not begun are cancelled where the reader leaves. Those
+        # that have are waited for: workers that are left to themselves may miss
+        # the end of the pool, and the parent would hang at exit.
         pool.shutdown(cancel_futures=True)
   except concurrent.futures.process.BrokenProcessPool as error:
     raise spec.DataError(
@@ -91,7 +91,7 @@ def _start_worker() -> None:
 
 
 def _leave_with_parent() -> None:
-  # A killed parent cannot tell its workers, which would wait for ever.
+  # A killed parent cannot stop its workers, which would wait for ever.
   parent = multiprocessing.parent_process()
   assert parent is not None, 'A worker has a parent.'
   parent.join()
