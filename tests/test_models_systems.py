@@ -12,6 +12,7 @@ from small import SIDE
 from configs import ablation
 from manloc_jax import models
 from manloc_jax.metrics import summary
+from manloc_jax.training import eval_step
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
 from manloc_jax.training import steps
@@ -125,10 +126,10 @@ def test_single_tasks_train_and_score_what_they_do(system):
   assert (seen[0]['patch'] > 0) == has_patch
   assert (seen[0]['mask'] > 0) == (not has_patch)
 
-  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE, tasks=model.tasks)
-  count = steps.make_eval_step(model, mesh)
+  zeros = eval_step.make_zero_totals(mesh, bins=8, side=SIDE, tasks=model.tasks)
+  count = eval_step.make_eval_step(model, mesh)
   totals = count(state.params, zeros(3), sharding.put_batch(data, mesh))
-  totals = jax.device_get(steps.make_sum_totals(mesh)(totals))
+  totals = jax.device_get(eval_step.make_sum_totals(mesh)(totals))
   found = summary.network(totals, model.tasks)
   assert {key.split('_')[0] for key in found} == (
       {'patch'} if has_patch else {'pixel', 'mask'}

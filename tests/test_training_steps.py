@@ -13,6 +13,7 @@ from small import SIDE
 from manloc_jax import errors
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
+from manloc_jax.training import eval_step
 from manloc_jax.training import losses
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -85,10 +86,10 @@ def test_steps_compile_once():
       learning_rate=1e-3, num_steps=10, warmup_steps=2, clip_norm=1.0
   )
   step = steps.make_train_step(MODEL, tx, mesh, symmetries=True)
-  count = steps.make_eval_step(MODEL, mesh)
+  count = eval_step.make_eval_step(MODEL, mesh)
   state = new_state(tx, mesh)
-  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)
-  add = steps.make_sum_totals(mesh)
+  zeros = eval_step.make_zero_totals(mesh, bins=8, side=SIDE)
+  add = eval_step.make_sum_totals(mesh)
   totals = zeros(3)
   batches = [sharding.put_batch(batch(8, seed=s), mesh) for s in range(3)]
   state, _ = step(state, batches[0])
@@ -106,11 +107,11 @@ def test_totals_count_each_example_once(n_devices):
   mesh = sharding.make_mesh(jax.devices()[:n_devices])
   state = new_state(optax.sgd(0.1), mesh)
   data = [batch(8, seed=1), batch(8, padding=3, seed=2)]
-  step = steps.make_eval_step(MODEL, mesh)
-  totals = steps.make_zero_totals(mesh, bins=64, side=SIDE)(3)
+  step = eval_step.make_eval_step(MODEL, mesh)
+  totals = eval_step.make_zero_totals(mesh, bins=64, side=SIDE)(3)
   for part in data:
     totals = step(state.params, totals, sharding.put_batch(part, mesh))
-  totals = jax.device_get(steps.make_sum_totals(mesh)(totals))
+  totals = jax.device_get(eval_step.make_sum_totals(mesh)(totals))
 
   whole = {
       k: np.concatenate([data[0][k], data[1][k][:5]]) for k in data[0]
@@ -167,9 +168,9 @@ def test_validation_reports_the_loss_that_training_minimizes():
   }
   state = new_state(optax.sgd(0.1), mesh)
   data = sharding.put_batch(batch(8, padding=3), mesh)
-  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)(3)
-  count = steps.make_eval_step(MODEL, mesh, loss=weights)
-  totals = steps.make_sum_totals(mesh)(count(state.params, zeros, data))
+  zeros = eval_step.make_zero_totals(mesh, bins=8, side=SIDE)(3)
+  count = eval_step.make_eval_step(MODEL, mesh, loss=weights)
+  totals = eval_step.make_sum_totals(mesh)(count(state.params, zeros, data))
   step = steps.make_train_step(MODEL, optax.sgd(0.1), mesh, loss=weights)
   _, trained = step(state, data)
   found = summary.objective(jax.device_get(totals))
@@ -183,9 +184,9 @@ def test_scores_that_are_not_finite_are_counted_apart():
   mesh = sharding.make_mesh()
   state = new_state(optax.sgd(0.1), mesh)
   broken = jax.tree.map(lambda x: x * jnp.nan, state.params)
-  zeros = steps.make_zero_totals(mesh, bins=8, side=SIDE)(3)
+  zeros = eval_step.make_zero_totals(mesh, bins=8, side=SIDE)(3)
   data = sharding.put_batch(batch(8, padding=3), mesh)
-  count = steps.make_eval_step(MODEL, mesh)
-  totals = steps.make_sum_totals(mesh)(count(broken, zeros, data))
+  count = eval_step.make_eval_step(MODEL, mesh)
+  totals = eval_step.make_sum_totals(mesh)(count(broken, zeros, data))
   assert totals.non_finite.tolist() == [5, 5 * SIDE * SIDE]
   assert not totals.patches.any() and not totals.pixels.any()

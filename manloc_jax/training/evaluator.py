@@ -13,8 +13,8 @@ from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import totals as totals_lib
+from manloc_jax.training import eval_step
 from manloc_jax.training import sharding
-from manloc_jax.training import steps
 
 
 def make_totaller(
@@ -35,21 +35,21 @@ def make_totaller(
         f'{config.eval.bins} bins have no edge at the threshold 0.5; choose an'
         ' even --config.eval.bins.'
     )
-  zeros = steps.make_zero_totals(
+  zeros = eval_step.make_zero_totals(
       mesh, bins=config.eval.bins, side=models.SIDE, tasks=model.tasks
   )
-  step = steps.make_eval_step(
+  add_batch = eval_step.make_eval_step(
       model, mesh, loss=config.loss, smooth_sigma=config.eval.smooth_sigma
   )
-  add = steps.make_sum_totals(mesh)
+  sum_over_devices = eval_step.make_sum_totals(mesh)
 
   def total(
       params, batches: Iterable, images: int, name: str
   ) -> totals_lib.Totals:
     totals = zeros(images)
     for batch in sharding.prefetch(batches, mesh):
-      totals = step(params, totals, batch)
-    summed = jax.device_get(add(totals))
+      totals = add_batch(params, totals, batch)
+    summed = jax.device_get(sum_over_devices(totals))
     totals_lib.check_finite(summed, name)
     return summed
 

@@ -1,12 +1,12 @@
-"""One training, evaluation or prediction step, mapped over the devices.
+"""One training or prediction step, mapped over the devices.
 
 Each step is written for one device's shard of the batch; what crosses devices
 is a visible `psum`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
-import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,6 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 import optax
 
-from manloc_jax import models
-from manloc_jax.metrics import histogram
-from manloc_jax.metrics import totals as totals_lib
-from manloc_jax.models import postprocess
 from manloc_jax.training import augment
 from manloc_jax.training import losses
 from manloc_jax.training import microbatch
@@ -55,40 +51,15 @@ def make_train_step(
     microbatch_size = microbatch.default_size(mesh)
 
   def local_step(state: state_lib.TrainState, batch):
-    key = jax.random.fold_in(state.rng, state.step)
-    key = jax.random.fold_in(key, jax.lax.axis_index(sharding.DATA))
-    symmetry_key, dropout_key = jax.random.split(key)
+    symmetry_key, dropout_key = _step_keys(state)
     if symmetries:
-      images, masks = augment.random_symmetry(
-          batch['image'], batch['mask'], symmetry_key
-      )
-      batch = {**batch, 'image': images, 'mask': masks}
-    # Weights of the whole batch, so that padding never biases the mean.
-    total = jax.lax.psum(batch['weight'].sum(), sharding.DATA)
-    examples = jnp.arange(batch['weight'].size)
-
-    # Without the cast, autodiff sums the gradient over devices by itself and
-    # the psum below would count it once per device.
-    params = jax.lax.pcast(state.params, sharding.DATA, to='varying')
-
-    def grads_and_terms(microbatch_arrays):
-      batch, examples = microbatch_arrays
-      key = jax.random.fold_in(dropout_key, examples[0])
-      return gradient(params, batch, total, key)
-
-    summed = microbatch.sum_over(
-        grads_and_terms, (batch, examples), microbatch_size
+      batch = _augment(batch, symmetry_key)
+    local_sums = _sum_gradients(
+        gradient, state.params, batch, dropout_key, microbatch_size
     )
-    grads, terms = jax.lax.psum(summed, sharding.DATA)
-
-    updates, opt_state = tx.update(grads, state.opt_state, state.params)
-    new_state = dataclasses.replace(
-        state,
-        step=state.step + 1,
-        params=optax.apply_updates(state.params, updates),
-        opt_state=opt_state,
-    )
-    return new_state, {**terms, 'grad_norm': optax.tree.norm(grads)}
+    grads, terms = jax.lax.psum(local_sums, sharding.DATA)
+    scalars = {**terms, 'grad_norm': optax.tree.norm(grads)}
+    return _apply_gradients(state, tx, grads), scalars
 
   mapped = jax.shard_map(
       local_step,
@@ -97,6 +68,66 @@ def make_train_step(
       out_specs=(P(), P()),
   )
   return jax.jit(mapped, donate_argnums=0)
+
+
+def _step_keys(state: state_lib.TrainState) -> jax.Array:
+  """Returns this device's keys of symmetries and of dropout, key[2]."""
+  key = jax.random.fold_in(state.rng, state.step)
+  key = jax.random.fold_in(key, jax.lax.axis_index(sharding.DATA))
+  return jax.random.split(key)
+
+
+def _augment(batch: dict[str, jax.Array], key: jax.Array):
+  """Returns the batch with images and masks flipped and rotated at random."""
+  images, masks = augment.random_symmetry(batch['image'], batch['mask'], key)
+  return {**batch, 'image': images, 'mask': masks}
+
+
+def _sum_gradients(
+    gradient: Callable,
+    params: Any,
+    batch: dict[str, jax.Array],
+    dropout_key: jax.Array,
+    microbatch_size: int,
+) -> tuple[Any, dict[str, jax.Array]]:
+  """Returns one device's addends to the gradient and to the loss terms.
+
+  Args:
+    gradient: `gradient(params, batch, total, key) -> (grads, terms)`.
+    params: Parameters, the same on all devices.
+    batch: This device's shard.
+    dropout_key: Key of this device and step.
+    microbatch_size: See `make_train_step`.
+  """
+  # Weights of the whole batch, so that padding never biases the mean.
+  total = jax.lax.psum(batch['weight'].sum(), sharding.DATA)
+  examples = jnp.arange(batch['weight'].size)
+
+  # Without the cast, autodiff sums the gradient over devices by itself and
+  # the `psum` of the step would count it once per device.
+  params = jax.lax.pcast(params, sharding.DATA, to='varying')
+
+  def grads_and_terms(microbatch_arrays):
+    batch, examples = microbatch_arrays
+    key = jax.random.fold_in(dropout_key, examples[0])
+    return gradient(params, batch, total, key)
+
+  return microbatch.sum_over(
+      grads_and_terms, (batch, examples), microbatch_size
+  )
+
+
+def _apply_gradients(
+    state: state_lib.TrainState, tx: optax.GradientTransformation, grads: Any
+) -> state_lib.TrainState:
+  """Returns the state after one update."""
+  updates, opt_state = tx.update(grads, state.opt_state, state.params)
+  return dataclasses.replace(
+      state,
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      opt_state=opt_state,
+  )
 
 
 def _make_loss(model, loss: Mapping):
@@ -122,19 +153,9 @@ def _make_loss(model, loss: Mapping):
   return objective
 
 
-def _score(logits: jax.Array | None) -> jax.Array | None:
-  """Probability of manipulation from [..., 2] logits; None stays None."""
+def manipulation_probability(logits: jax.Array | None) -> jax.Array | None:
+  """Maps f32[..., 2] logits to probabilities, f32[...]; None stays None."""
   return None if logits is None else jax.nn.softmax(logits)[..., 1]
-
-
-def _count_non_finite(
-    scores: jax.Array | None, counted: jax.Array
-) -> jax.Array:
-  """Counts NaN and infinities, i32[], in the scores of examples that count."""
-  if scores is None:
-    return jnp.zeros_like(counted, jnp.int32).sum()
-  each = (~jnp.isfinite(scores)).reshape(len(counted), -1).sum(axis=1)
-  return (each * counted).sum(dtype=jnp.int32)
 
 
 def make_predict_step(
@@ -153,7 +174,10 @@ def make_predict_step(
   def local_step(params, images):
     def predict(images):
       out = model.apply({'params': params}, images)
-      return _score(out.patch_logits), _score(out.mask_logits)
+      return (
+          manipulation_probability(out.patch_logits),
+          manipulation_probability(out.mask_logits),
+      )
 
     return microbatch.map_over(predict, images, microbatch_size)
 
@@ -162,158 +186,5 @@ def make_predict_step(
       mesh=mesh,
       in_specs=(P(), P(sharding.DATA)),
       out_specs=(P(sharding.DATA), P(sharding.DATA)),
-  )
-  return jax.jit(mapped)
-
-
-def make_zero_totals(
-    mesh: Mesh,
-    *,
-    bins: int,
-    side: int,
-    tasks: tuple[str, ...] = models.TASKS,
-):
-  """Returns `zeros(images) -> Totals`: a set of empty sums on each device."""
-  n = mesh.size
-
-  def zeros(images: int) -> totals_lib.Totals:
-    return totals_lib.Totals(
-        patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
-        pixels=jnp.zeros((n, images, 2, bins), jnp.int32),
-        postprocessed={
-            name: jnp.zeros((n, images, 2, bins), jnp.int32)
-            for name in postprocess.names(tasks)
-        },
-        positives=jnp.zeros((n, side, side), jnp.int32),
-        loss=jnp.zeros((n, 3), jnp.float32),
-        objective=jnp.zeros((n, 3), jnp.float32),
-        non_finite=jnp.zeros((n, 2), jnp.int32),
-    )
-
-  return jax.jit(
-      zeros, static_argnums=0, out_shardings=sharding.sharded(mesh)
-  )
-
-
-def make_eval_step(
-    model,
-    mesh: Mesh,
-    *,
-    loss: Mapping | None = None,
-    smooth_sigma: float = 1.0,
-    microbatch_size: int | None = None,
-):
-  """Returns `step(params, totals, batch) -> totals`; donates `totals`.
-
-  A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere. `loss` and
-  `microbatch_size` are as for training; `smooth_sigma` is that of
-  `postprocess.variants`.
-  """
-  weights = dict(loss or {})
-  if microbatch_size is None:
-    microbatch_size = microbatch.default_size(mesh)
-
-  def local_step(params, totals: totals_lib.Totals, batch):
-    forward = lambda images: model.apply({'params': params}, images)
-    out = microbatch.map_over(forward, batch['image'], microbatch_size)
-    new = _totals_of_batch(
-        out, batch, totals.pixels.shape[1:], weights, smooth_sigma
-    )
-    return jax.tree.map(lambda total, x: total + x[None], totals, new)
-
-  mapped = jax.shard_map(
-      local_step,
-      mesh=mesh,
-      in_specs=(P(), P(sharding.DATA), P(sharding.DATA)),
-      out_specs=P(sharding.DATA),
-  )
-  return jax.jit(mapped, donate_argnums=1)
-
-
-def _totals_of_batch(
-    out: models.Outputs,
-    batch: Mapping[str, jax.Array],
-    shape: tuple[int, ...],
-    weights: Mapping,
-    smooth_sigma: float,
-) -> totals_lib.Totals:
-  """Counts one device's shard of a batch, without the device axis.
-
-  Args:
-    out: What the network says about the patches.
-    batch: As of `make_eval_step`.
-    shape: Of the pixel scores' histogram, `(images, 2, bins)`.
-    weights: Of `losses.joint_loss`, for the objective.
-    smooth_sigma: Of `postprocess.variants`.
-  """
-  patch, pixel = _score(out.patch_logits), _score(out.mask_logits)
-  after = {}
-  if pixel is not None:
-    after = postprocess.variants(patch, pixel, smooth_sigma)
-  masks = batch['mask'].astype(jnp.int32)
-  counted = batch['weight'] > 0
-  ignored = -1  # A class that no histogram counts.
-  pixel_truth = jnp.where(counted[:, None, None], masks, ignored)
-  rows = jnp.broadcast_to(batch['image_index'][:, None, None], masks.shape)
-  images, _, bins = shape
-
-  def count_pixels(scores):
-    if scores is None:
-      scores = jnp.zeros(masks.shape)
-    return histogram.histogram(
-        scores.ravel(), pixel_truth.ravel(), rows.ravel(), (images, bins)
-    )
-
-  loss, objective = _loss_sums(out, batch, masks, weights)
-  return totals_lib.Totals(
-      patches=histogram.histogram(
-          jnp.zeros(counted.shape) if patch is None else patch,
-          jnp.where(counted, batch['label'], ignored),
-          jnp.zeros_like(batch['label']),
-          (1, bins),
-      ),
-      pixels=count_pixels(pixel),
-      postprocessed=jax.tree.map(count_pixels, after),
-      positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
-      loss=loss,
-      objective=objective,
-      non_finite=jnp.stack([
-          _count_non_finite(scores, counted) for scores in (patch, pixel)
-      ]),
-  )
-
-
-def _loss_sums(
-    out: models.Outputs,
-    batch: Mapping[str, jax.Array],
-    masks: jax.Array,
-    weights: Mapping,
-) -> tuple[jax.Array, jax.Array]:
-  """Returns the sums `loss` and `objective` of `Totals`, f32[3] each."""
-  joint_loss = functools.partial(
-      losses.joint_loss,
-      patch_logits=out.patch_logits,
-      mask_logits=out.mask_logits,
-      labels=batch['label'],
-      masks=masks,
-  )
-  plain, objective = joint_loss(), joint_loss(**weights)
-  summed = lambda terms, key: (terms[key] * batch['weight']).sum()
-  loss = [
-      summed(plain, 'patch'),
-      summed(plain, 'mask'),
-      batch['weight'].sum(),
-  ]
-  return jnp.stack(loss), jnp.stack([
-      summed(objective, key) for key in ('total', 'patch', 'mask')
-  ])
-
-
-def make_sum_totals(mesh: Mesh):
-  """Returns `add(totals) -> totals`: sums over the devices, whose axis goes."""
-  add = lambda t: jax.tree.map(lambda x: jax.lax.psum(x[0], sharding.DATA), t)
-  mapped = jax.shard_map(
-      add, mesh=mesh, in_specs=P(sharding.DATA), out_specs=P()
   )
   return jax.jit(mapped)
