@@ -34,7 +34,7 @@ from manloc_jax.training import startup_timer
 if TYPE_CHECKING:
   from manloc_jax.data.storage.prepared_set import PreparedSet
 
-_STAGES = startup_timer.Stages('imports', startup_timer.process_start())
+_TIMER = startup_timer.StageTimer('imports', startup_timer.process_start())
 
 # JAX, TensorFlow and all that stands on them are imported where they are used:
 # the worker processes that prepare data import this module anew.
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     from manloc_jax.training import sharding
 
     sharding.keep_programs()
-    _STAGES.begin('settings and set')
+    _TIMER.begin('settings and set')
     config_checks.check(config, mode)
     _check_root(config.data)
     if mode != 'prepare':
@@ -156,14 +156,14 @@ def _forge(data: ml_collections.ConfigDict) -> None:
 
 def _train(config, prepared: 'PreparedSet', workdir: str) -> bool:
   """Trains; returns whether training has ended."""
-  _STAGES.begin('imports')
+  _TIMER.begin('imports')
   from manloc_jax.training import sharding
   from manloc_jax.training import train
 
-  _STAGES.begin('restore')
-  run_config.claim(workdir, config, prepared.digest)
+  _TIMER.begin('restore')
+  run_config.write_or_check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
-  return train.train(config, prepared, workdir, mesh, _STAGES)
+  return train.train(config, prepared, workdir, mesh, _TIMER)
 
 
 def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
@@ -173,7 +173,7 @@ def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.localization import network
   from manloc_jax.training import sharding
 
-  run_config.check(workdir, config, prepared.digest)
+  run_config.check_same(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   written = evaluate.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
@@ -189,8 +189,8 @@ def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.localization import factory
   from manloc_jax.reports.study import runs
 
-  run_config.claim(workdir, config, prepared.digest)
-  localizer = factory.make(config.method, config.fusion)
+  run_config.write_or_check(workdir, config, prepared.digest)
+  detector = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
     runs.check_training(localizer.provenance, config.data.name, prepared.digest)
   for path in image_evaluation.evaluate(config, prepared, workdir, localizer):
@@ -202,7 +202,7 @@ def _robustness(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.reports import report
   from manloc_jax.training import sharding
 
-  run_config.check(workdir, config, prepared.digest)
+  run_config.check_same(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   path = robustness.robustness(config, prepared, workdir, mesh)
   print('\n'.join(report.robustness(workdir)))

@@ -1,4 +1,4 @@
-"""Reads, writes and compares the config and the split of a run."""
+"""Reads, writes and compares the config and the split digest of a run."""
 
 from collections.abc import Mapping
 import json
@@ -8,14 +8,14 @@ from typing import Any, TYPE_CHECKING
 from manloc_jax import errors
 from manloc_jax import files
 
-if TYPE_CHECKING:  # `manloc --help` does without it.
+if TYPE_CHECKING:  # Not imported for `manloc --help`.
   import ml_collections
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
-# Values of `method`: what `manloc_jax.main` trains, what `manloc fusion`
-# trains, and the classical methods, each the name of a file: what only needs
-# their names does not import them.
+# Values of `method`: the network that `manloc_jax.main` trains, the one that
+# `manloc fusion` trains, and the classical methods, each named by its file, so
+# that listing them imports none.
 NETWORK = 'network'
 FUSION = 'fusion'
 CLASSICAL = tuple(
@@ -31,33 +31,32 @@ METHODS = (FUSION, NETWORK, *CLASSICAL)
 _RENAMED_BACKENDS = {'resident': 'memory', 'stream': 'online'}
 # Fields that version 0.1 had under other names.
 RENAMED_FIELDS = {'data.source': 'data.backend', 'data.stream': 'data.online'}
-# Sections without which a file is no config.
+# Sections that every config must have.
 _SECTIONS = ('model', 'data')
-# Sections and fields that methods other than the network depend on.
-_OTHERS = ('method', 'data', 'eval')
-# Paths in the section `data`. The digest of the split covers the content of a
-# split list.
+# Fields that the scores of methods without training depend on.
+_UNTRAINED = ('method', 'data', 'eval')
+# Folders and files in the section `data`; the split digest covers the images.
 PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
 
-def claim(
+def write_or_check(
     workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
-  """Writes config and split of a run, or checks that they are the same.
+  """Writes config and split digest of a new run, or checks those of an old one.
 
   Args:
     workdir: The run's folder.
     config: Its config, written as `config.json`.
-    split_digest: Names the images of train, val and test; written as
-      `split.txt`. Images that come or go change the split, and a run scored
-      on another split may have trained on its test images.
+    split_digest: Identifies the images of train, val and test; written as
+      `split.txt`. Where images are added or removed the split changes, and a
+      run scored on another split may have trained on its test images.
 
   Raises:
     UserError: The folder belongs to a run of another config or another split.
   """
   path = pathlib.Path(workdir) / CONFIG
   if path.exists():
-    check(workdir, config, split_digest)
+    check_same(workdir, config, split_digest)
     return
   path.parent.mkdir(parents=True, exist_ok=True)
   # First, so that a run with a config always has it.
@@ -65,13 +64,18 @@ def claim(
   files.write_text(path, config.to_json(indent=2))
 
 
-def check(
+def check_same(
     workdir: str, config: 'ml_collections.ConfigDict', split_digest: str
 ) -> None:
   """Checks that the run in `workdir` has this config and this split.
 
-  The section `eval` may differ, for it does not affect training, and so may the
+  The section `eval` may differ, for no parameter depends on it, and so may the
   folders of the data.
+
+  Args:
+    workdir: The run's folder.
+    config: The config that it should have.
+    split_digest: See `write_or_check`.
 
   Raises:
     UserError: There is no run, or it has another config or another split.
@@ -134,15 +138,15 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
 
 
 def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns a config of any version with today's names of its fields.
+  """Returns a config of any version with the present names of its fields.
 
   Args:
-    content: What `config.json` holds, or the `config` of a result.
+    content: The content of `config.json`, or `config` of a result.
   """
   data = dict(content.get('data', {}))
   if 'source' in data:
-    stored = data.pop('source')
-    data['backend'] = _RENAMED_BACKENDS.get(stored, stored)
+    backend = data.pop('source')
+    data['backend'] = _RENAMED_BACKENDS.get(backend, backend)
   if 'stream' in data:
     data['online'] = data.pop('stream')
   return {**content, 'data': data}
@@ -151,15 +155,15 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
 def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   """Returns a config as JSON holds it, without the fields of a machine.
 
-  The config of a network does not name the method, as in runs of older
-  versions. That of another method is reduced to what its results depend on.
+  The config of a network does not name the method, as in older versions; that
+  of another method holds only the fields that its scores depend on.
   """
   content = json.loads(config.to_json())
   if content.get('method', NETWORK) == NETWORK:
     content.pop('method', None)
     content.pop('fusion', None)
   else:
-    content = {key: content[key] for key in _OTHERS}
+    content = {key: content[key] for key in _UNTRAINED}
   for key in PATHS:
     content['data'].pop(key, None)
   for section in (content['data'], content['data'].get('online', {})):
@@ -168,10 +172,9 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
 
 
 def scored(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
-  """Returns `plain` without the list of splits to score.
+  """Returns `plain` without `eval.splits`: what the scores of a split depend on.
 
-  The scores of a split do not depend on which other splits are scored, so that
-  they stay current when others are added.
+  So scores of one split stay valid whatever other splits are scored later.
   """
   content = plain(config)
   content['eval'].pop('splits', None)

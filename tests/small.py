@@ -66,7 +66,7 @@ def untrained_run(workdir, scale: float = 1.0, **changes) -> str:
   With a scale above 1 the scores of noise differ from pixel to pixel.
   """
   made = config(**changes)
-  run_config.claim(str(workdir), made, 'split')
+  run_config.write_or_check(str(workdir), made, 'split')
   model = models.make(**made.model)
   tx, _ = state_lib.make_optimizer(num_steps=1, **made.optim)
   key = jax.random.key(0)

@@ -30,7 +30,7 @@ from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import backend_names
 from manloc_jax.localization.classical import methods
 from manloc_jax.metrics import histogram
-from manloc_jax.training import startup_timer as startup_timer_lib
+from manloc_jax.training import startup_timer
 
 CONFIG = pathlib.Path(__file__).parents[1] / 'configs/default.py'
 FIELDS = {
@@ -285,10 +285,10 @@ def test_classical_methods_report_beside_pyifd(tmp_path):
 
 
 def test_startup_reports():
-  stages = startup_timer_lib.Stages('settings and set', since=0.0)
-  stages.begin(None)
-  found = startup.parse(f'{startup_timer_lib.FIRST_STEP} {stages}\n')
-  assert found == pytest.approx(stages.seconds, abs=0.06)
+  timer = startup_timer.StageTimer('settings and set', since=0.0)
+  timer.begin(None)
+  found = startup.parse(f'{startup_timer.FIRST_STEP} {timer}\n')
+  assert found == pytest.approx(timer.seconds, abs=0.06)
   result = startup.summarize({
       'cold': [(20.0, {'program': 9.0}), (30.0, {'program': 11.0})],
       'warm': [(4.0, {'program': 1.0}), (6.0, {'program': 1.0})],

@@ -24,10 +24,10 @@ def test_a_config_of_version_0_1_is_one_of_today(tmp_path, stored, backend):
     older['data']['stream'] = older['data'].pop('online')
   (tmp_path / run_config.CONFIG).write_text(json.dumps(older))
   (tmp_path / run_config.SPLIT).write_text('split')
-  run_config.check(str(tmp_path), today, 'split')
+  run_config.check_same(str(tmp_path), today, 'split')
   other = small.config(**{'data.backend': 'memory', 'seed': 1})
   with pytest.raises(errors.UserError, match='another config: .*seed'):
-    run_config.check(str(tmp_path), other, 'split')
+    run_config.check_same(str(tmp_path), other, 'split')
 
 
 def test_what_is_scored_changes_no_score():

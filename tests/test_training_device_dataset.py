@@ -157,7 +157,7 @@ def test_broken_run_ends_like_an_unbroken_one_and_compiles_once(
   assert last < config.num_steps
   whole, broken = str(tmp_path / 'whole'), str(tmp_path / 'broken')
   for workdir in (whole, broken):
-    run_config.claim(workdir, config, 'split')
+    run_config.write_or_check(workdir, config, 'split')
   compiled = []
 
   def note(name, seconds, **unused):

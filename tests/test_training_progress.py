@@ -1,4 +1,4 @@
-"""What a training loop shows and checks."""
+"""Progress reports, divergence and the scores that a run remembers."""
 
 import pytest
 
@@ -17,12 +17,12 @@ def test_a_finite_loss_passes():
   progress.check_finite(1e30, 7, 'nothing')
 
 
-def test_the_meter_counts_what_it_is_told(capsys):
-  meter = progress.Meter(4, 10, batch_size=3, show=True, examples='crops')
-  with meter.waiting():
+def test_a_report_has_rates_and_the_note(capsys):
+  reporter = progress.ProgressReporter(4, 10, batch_size=3, show=True, examples='crops')
+  with reporter.waiting():
     pass
-  meter.note('so far')
-  rates = meter.read(6, 0.25)
+  reporter.set_note('so far')
+  rates = reporter.report(6, 0.25)
   assert rates['crops_per_s'] > 0 and 0 < rates['input_wait_share'] < 1
   line = capsys.readouterr().err
   assert line.startswith('step 6/10  loss 0.2500') and 'crops/s' in line

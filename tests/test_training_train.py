@@ -45,7 +45,7 @@ def finished(prepared, mesh, tmp_path_factory):
   """A run that was trained without a break, and evaluated."""
   workdir = str(tmp_path_factory.mktemp('run'))
   config = small.config()
-  run_config.claim(workdir, config, 'split')
+  run_config.write_or_check(workdir, config, 'split')
   train.train(config, prepared, workdir, mesh)
   patch_evaluation.evaluate(config, prepared, workdir, mesh)
   return workdir
@@ -69,7 +69,7 @@ def test_broken_run_ends_like_an_unbroken_one(
     if at == step:
       raise Killed
 
-  run_config.claim(workdir, config, 'split')
+  run_config.write_or_check(workdir, config, 'split')
   monkeypatch.setattr(checkpoint, 'save', save_then_die)
   with pytest.raises(Killed):
     train.train(config, prepared, workdir, mesh)
@@ -179,16 +179,16 @@ def test_load_gives_the_same_network_on_one_device(finished, mesh):
 
 
 def test_other_settings_do_not_share_a_folder(finished):
-  run_config.claim(finished, small.config(**{'eval.bins': 32}), 'split')
+  run_config.write_or_check(finished, small.config(**{'eval.bins': 32}), 'split')
   with pytest.raises(errors.UserError, match='conv1_filters is 4 there and 5'):
-    run_config.claim(
+    run_config.write_or_check(
         finished, small.config(**{'model.conv1_filters': 5}), 'split'
     )
 
 
 def test_another_split_of_the_images_is_refused(finished):
   with pytest.raises(errors.UserError, match='another split'):
-    run_config.check(finished, small.config(), 'other')
+    run_config.check_same(finished, small.config(), 'other')
 
 
 def test_resumed_runs_keep_no_more_than_the_last_and_the_best(tmp_path):
@@ -236,7 +236,7 @@ def test_checkpoint_of_another_model_is_refused(
     finished, prepared, mesh, tmp_path
 ):
   config = small.config(**{'model.conv3_filters': 6})
-  run_config.claim(str(tmp_path), config, 'split')
+  run_config.write_or_check(str(tmp_path), config, 'split')
   (tmp_path / 'checkpoints').symlink_to(f'{finished}/checkpoints')
   with pytest.raises(errors.UserError, match='does not hold the model'):
     checkpoint.load(str(tmp_path))
@@ -249,7 +249,7 @@ def test_missing_runs_are_named(tmp_path, finished):
     checkpoint.load(str(tmp_path))
   with pytest.raises(errors.UserError, match='no checkpoint of step 99'):
     checkpoint.load(finished, 99)
-  run_config.claim(str(tmp_path), small.config(), 'split')
+  run_config.write_or_check(str(tmp_path), small.config(), 'split')
   with pytest.raises(errors.UserError, match='train first'):
     checkpoint.load(str(tmp_path))
   (tmp_path / 'config.json').write_text('{"model": ')
@@ -313,7 +313,7 @@ def test_fine_tuning_starts_from_the_best_parameters_of_a_run(
   }
   config = small.config(**changes)
   workdir = str(tmp_path / 'run')
-  run_config.claim(workdir, config, 'split')
+  run_config.write_or_check(workdir, config, 'split')
   train.train(config, prepared, workdir, mesh)
   chex.assert_trees_all_close(
       checkpoint.load(workdir, 2).params,

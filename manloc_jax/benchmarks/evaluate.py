@@ -62,8 +62,8 @@ def make_ours(
 ) -> candidates.Run:
   """Makes passes over a set that end with its sums."""
   params, model, mesh = candidates.make_network(config, precision)
-  count = evaluator.make_counter(model, mesh, config, prepared)
-  return _repeat(lambda: count(params, SPLIT))
+  evaluate = evaluator.make_split_evaluator(model, mesh, config, prepared)
+  return _repeat(lambda: evaluate(params, SPLIT))
 
 
 def make_forward(

@@ -88,7 +88,7 @@ def make_eval_step(
 
 
 def make_sum_totals(mesh: Mesh):
-  """Returns `add(totals) -> totals`, which sums over the axis of the devices."""
+  """Returns `add(totals) -> totals`, the sums over the axis of devices."""
   add = lambda t: jax.tree.map(lambda x: jax.lax.psum(x[0], sharding.DATA), t)
   mapped = jax.shard_map(
       add, mesh=mesh, in_specs=P(sharding.DATA), out_specs=P()

@@ -1,4 +1,4 @@
-"""A split to sums: the network's scores counted over all devices."""
+"""Scores the patches of a split and sums the counts over all devices."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,14 +17,25 @@ from manloc_jax.training import eval_step
 from manloc_jax.training import sharding
 
 
-def make_totaller(
+def make_batch_evaluator(
     model, mesh, config: ml_collections.ConfigDict
 ) -> Callable[[Any, Iterable, int, str], totals_lib.Totals]:
-  """Returns `total(params, batches, images, name)`, sums over all devices.
+  """Returns `evaluate(params, batches, images, name) -> totals`.
 
-  The sums are NumPy arrays. `total` compiles once for equally many images; the
-  pixel scores take 8 bytes per bin and image on each device. It raises a
-  UserError with the subject `name` where scores are not finite.
+  It is compiled once for equally many images; the pixel scores take 8 bytes
+  per bin and image on each device.
+
+  Args:
+    model: A module of `models`.
+    mesh: Devices.
+    config: The run's config.
+
+  Returns:
+    A function of the parameters; of batches of NumPy arrays as of
+    `eval_step.make_eval_step`, this process's shards; of the number of images
+    that they are from; and of a name, the subject of the error where a score
+    is not finite. It returns sums over all devices as NumPy arrays, and raises
+    UserError.
 
   Raises:
     UserError: `eval.bins` is odd, or the batch does not split.
@@ -43,7 +54,7 @@ def make_totaller(
   )
   sum_over_devices = eval_step.make_sum_totals(mesh)
 
-  def total(
+  def evaluate(
       params, batches: Iterable, images: int, name: str
   ) -> totals_lib.Totals:
     totals = zeros(images)
@@ -53,23 +64,34 @@ def make_totaller(
     totals_lib.check_finite(summed, name)
     return summed
 
-  return total
+  return evaluate
 
 
-def make_counter(
+def make_split_evaluator(
     model,
     mesh,
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
 ) -> Callable[..., totals_lib.Totals]:
-  """Returns `count(params, split, network='The network') -> totals`.
+  """Returns `evaluate(params, split, network='The network') -> totals`.
 
-  `network` says whose parameters these are, for errors; see `make_totaller`.
+  Args:
+    model: A module of `models`.
+    mesh: Devices.
+    config: The run's config.
+    prepared: The set that `split` is of.
+
+  Returns:
+    A function whose argument `network` says whose parameters these are, for
+    errors; otherwise see `make_batch_evaluator`.
+
+  Raises:
+    UserError: As `make_batch_evaluator`.
   """
-  total = make_totaller(model, mesh, config)
+  evaluate_batches = make_batch_evaluator(model, mesh, config)
   process = (jax.process_index(), jax.process_count())
 
-  def count(
+  def evaluate(
       params, split: str, network: str = 'The network'
   ) -> totals_lib.Totals:
     batches = backend.eval_batches(
@@ -79,9 +101,10 @@ def make_counter(
         process=process,
     )
     images = len(prepared.image_ids(split))
-    return total(params, batches, images, f'{network} on the split {split!r}')
+    name = f'{network} on the split {split!r}'
+    return evaluate_batches(params, batches, images, name)
 
-  return count
+  return evaluate
 
 
 def mean_mask(

@@ -1,4 +1,4 @@
-"""What a training loop shows and checks as it goes."""
+"""Reports the progress of a training loop and refuses a diverged one."""
 
 import math
 import sys
@@ -22,11 +22,11 @@ def check_finite(
     raise errors.UserError(f'The {name} is {value} at step {step}; {remedy}.')
 
 
-class Meter:
-  """Progress on one line: step, loss, examples per second, time left.
+class ProgressReporter:
+  """Prints one line of progress: step, loss, examples per second, time left.
 
-  It also knows how long the loop waited for the input pipeline: the most that
-  the devices can have starved, for they are a step behind the loop.
+  It also measures how long the loop waited for the input pipeline: the most
+  that the devices can have been idle, for they are a step behind the loop.
   """
 
   def __init__(
@@ -43,8 +43,8 @@ class Meter:
       first: Updates done so far.
       num_steps: Updates in all.
       batch_size: Examples of an update.
-      show: Whether to print; `read` returns the rates all the same.
-      examples: What they are called.
+      show: Whether to print; `report` returns the rates all the same.
+      examples: What the examples are called, such as `patches`.
     """
     self._examples = examples
     self._num_steps, self._batch_size = num_steps, batch_size
@@ -54,19 +54,28 @@ class Meter:
     self._step, self._start = first, time.monotonic()
 
   def waiting(self):
-    """A context whose time counts as waiting for input."""
+    """Returns a context whose time counts as waiting for input."""
     return _Stopwatch(lambda s: setattr(self, '_waited', self._waited + s))
 
   def paused(self):
-    """A context whose time counts as neither training nor waiting."""
+    """Returns a context whose time is neither training nor waiting."""
     return _Stopwatch(lambda s: setattr(self, '_excluded', self._excluded + s))
 
-  def note(self, text: str) -> None:
-    """Shows `text` at the end of the following lines."""
+  def set_note(self, text: str) -> None:
+    """Prints `text` at the end of the following lines."""
     self._note = text
 
-  def read(self, step: int, loss: float) -> dict[str, float]:
-    """Returns and shows the rates since the last reading, and resets them."""
+  def report(self, step: int, loss: float) -> dict[str, float]:
+    """Prints and returns the rates since the last report.
+
+    Args:
+      step: Updates so far.
+      loss: Of the last update, or its mean since the last report.
+
+    Returns:
+      `<examples>_per_s`, and `input_wait_share`: the fraction of the time that
+      the loop waited for input.
+    """
     seconds = max(time.monotonic() - self._start - self._excluded, 1e-9)
     done = step - self._step
     rates = {
@@ -80,7 +89,7 @@ class Meter:
           f'  {rates[f"{self._examples}_per_s"]:.0f} {self._examples}/s'
           f'  {int(left) // 60}:{int(left) % 60:02d} left  {self._note}'
       )
-      # On a terminal the line is redrawn, in a log each reading is a line.
+      # On a terminal the line is redrawn, in a log each report is a line.
       end = '\r' if sys.stderr.isatty() else '\n'
       print(f'{line:<78}', end=end, file=sys.stderr, flush=True)
     self._waited = self._excluded = 0.0
@@ -88,7 +97,7 @@ class Meter:
     return rates
 
   def close(self) -> None:
-    """Leaves the last line standing."""
+    """Ends the line on a terminal, so that it is not overwritten."""
     if self._show and sys.stderr.isatty():
       print(file=sys.stderr)
 

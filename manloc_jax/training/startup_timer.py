@@ -1,8 +1,8 @@
-"""Where the first seconds of a run go, from the process to the first update."""
+"""Times the stages of a run from the start of its process to its first update."""
 
 import time
 
-FIRST_STEP = 'First step after'  # Begins the line that a run shows.
+FIRST_STEP = 'First step after'  # Begins the line that a run prints.
 
 
 def process_start() -> float:
@@ -14,17 +14,26 @@ def process_start() -> float:
   return time.monotonic() - time.process_time()
 
 
-class Stages:
-  """A stopwatch that always runs for one of several stages."""
+class StageTimer:
+  """Adds up the seconds of several stages, one of which runs at a time.
+
+  Attributes:
+    seconds: Of each stage, as far as it has ended.
+  """
 
   def __init__(self, stage: str, since: float | None = None):
-    """Begins with `stage`, at a time of `time.monotonic`, by default now."""
+    """Begins a stage.
+
+    Args:
+      stage: Its name.
+      since: When it began, on `time.monotonic`; by default now.
+    """
     self.seconds: dict[str, float] = {}
     self._stage: str | None = stage
     self._since = time.monotonic() if since is None else since
 
   def begin(self, stage: str | None) -> None:
-    """Ends the stage that runs and begins one, perhaps again; None stops."""
+    """Ends the running stage and begins `stage`, new or not; None stops."""
     now = time.monotonic()
     if self._stage is not None:
       spent = self.seconds.get(self._stage, 0.0) + now - self._since
@@ -32,6 +41,6 @@ class Stages:
     self._stage, self._since = stage, now
 
   def __str__(self) -> str:
-    """Renders what has ended: `9.8 s: imports 4.1, input 1.6`."""
+    """Renders the seconds, such as `9.8 s: imports 4.1, input 1.6`."""
     stages = ', '.join(f'{k} {v:.1f}' for k, v in self.seconds.items())
     return f'{sum(self.seconds.values()):.1f} s: {stages}'

@@ -1,21 +1,24 @@
-"""The training loop."""
+"""The training loop: updates, validation, checkpoints and early stopping."""
 
+from collections.abc import Callable, Iterator
 import dataclasses
 import functools
 import itertools
 import sys
 import types
+from typing import Any
 
 from absl import logging
 import jax
 import ml_collections
+import optax
+from orbax import checkpoint as ocp
 
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import summary
-from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
@@ -28,7 +31,7 @@ from manloc_jax.training import steps
 
 # The validation score that picks a checkpoint, of the first task there is.
 SELECTION = {models.MASK: 'pixel_auc_pooled', models.PATCH: 'patch_auc'}
-# Against a loss that is not finite.
+# What a user can do where the loss is not finite.
 _REMEDY = (
     'choose a smaller --config.optim.learning_rate or a'
     ' --config.optim.clip_norm, and another --workdir'
@@ -40,7 +43,7 @@ def train(
     prepared: prepared_set.PreparedSet,
     workdir: str,
     mesh,
-    stages: startup_timer.Stages | None = None,
+    timer: startup_timer.StageTimer | None = None,
 ) -> bool:
   """Trains to `num_steps` or until the validation score stops growing.
 
@@ -53,7 +56,7 @@ def train(
     prepared: The prepared set.
     workdir: The run's folder.
     mesh: Devices.
-    stages: Stopwatch of the start, shown after the first update.
+    timer: Times the stages before the first update, and is printed after it.
 
   Returns:
     Whether training has ended; false if the cluster asked it to leave.
@@ -62,7 +65,7 @@ def train(
     UserError: The config does not fit, conv2 is zero everywhere, or the
       training diverges.
   """
-  stages = stages or startup_timer.Stages('restore')
+  timer = timer or startup_timer.StageTimer('restore')
   sharding.check_batch_size(config.batch_size, mesh)
   model = models.make(**config.model)
   tx, schedule = state_lib.make_optimizer(
@@ -71,60 +74,120 @@ def train(
   train_step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
   )
-  count = evaluator.make_counter(model, mesh, config, prepared)
-  selection = next(SELECTION[t] for t in SELECTION if t in model.tasks)
-  is_writer = jax.process_index() == 0
+  validate = _make_validation(model, mesh, config, prepared)
+  selection = next(SELECTION[task] for task in SELECTION if task in model.tasks)
 
   with checkpoint.make_manager(
       workdir, config.train.checkpoint_every_steps
   ) as manager:
-    state, progress = _start(config, model, tx, mesh, manager)
-    first = int(state.step)
+    state, progress = _restore_or_initialize(config, model, tx, mesh, manager)
     if progress.done:
       return True  # A finished run stays as it is.
-    batches = _batches(config, prepared, mesh, first, stages)
-    train_step, batches = _compile(train_step, model, state, batches, stages)
-    meter = progress_lib.Meter(
-        first, config.num_steps, config.batch_size, show=is_writer
+    batches = _batches(config, prepared, mesh, int(state.step), timer)
+    train_step, batches = _compile(train_step, model, state, batches, timer)
+    _update_to_the_end(
+        config,
+        workdir,
+        manager,
+        state=state,
+        progress=progress,
+        train_step=train_step,
+        batches=batches,
+        schedule=schedule,
+        validate=validate,
+        selection=f'val_{selection}',
+        timer=timer,
     )
-    with metric_writer_lib.Writer(
-        workdir, first_step=first, enabled=is_writer
-    ) as writer:
-      for step in range(first + 1, config.num_steps + 1):
-        with meter.waiting():
-          batch = next(batches)
-        with jax.profiler.StepTraceAnnotation('train', step_num=step):
-          state, scalars = train_step(state, batch)
-        if step == first + 1 and is_writer:
-          _tell_start(stages, scalars)
-        last = step == config.num_steps
-        if step % config.train.log_every_steps == 0 or last:
-          # The only place that waits for the devices between evaluations.
-          writer.write(step, _read(scalars, step, schedule, meter))
-        evaluated = step % config.train.eval_every_steps == 0 or last
-        if evaluated:
-          with meter.paused():
-            totals = count(state.params, 'val', f'The network at step {step}')
-          scores = _validation_scores(totals, model.tasks)
-          writer.write(step, scores)
-          score = scores[f'val_{selection}']
-          meter.note(f'val {selection} {score:.3f}')
-          progress.add(step, score)
-          progress.done = last or _is_stale(
-              progress, config.train.patience_evals
-          )
-        checkpoint.save(manager, step, state, progress, force=evaluated)
-        if progress.done:
-          break
-        if manager.reached_preemption(step):
-          logging.warning('Preempted at step %d; saved, leaving.', step)
-          break
-    meter.close()
   return progress.done
 
 
-def _start(config, model, tx, mesh, manager):
-  """Returns the state to go on from and what else the run remembers."""
+def _update_to_the_end(
+    config: ml_collections.ConfigDict,
+    workdir: str,
+    manager: ocp.CheckpointManager,
+    *,
+    state: state_lib.TrainState,
+    progress: checkpoint.Progress,
+    train_step: Callable,
+    batches: Iterator[Any],
+    schedule: optax.Schedule,
+    validate: Callable[[Any, int], dict[str, float]],
+    selection: str,
+    timer: startup_timer.StageTimer,
+) -> None:
+  """Updates, logs, validates and saves until training ends or is preempted.
+
+  Args:
+    config: The config.
+    workdir: The run's folder.
+    manager: Of the run's checkpoints.
+    state: The state to go on from; donated to the first update.
+    progress: Of the run so far; `done` is set where training ends.
+    train_step: Of `steps.make_train_step`, compiled.
+    batches: The batches of all further updates, on the devices.
+    schedule: The learning rate, by step.
+    validate: Of `_make_validation`.
+    selection: The score of `validate` that picks the checkpoint.
+    timer: Printed after the first update.
+  """
+  first, is_writer = int(state.step), jax.process_index() == 0
+  reporter = progress_lib.ProgressReporter(
+      first, config.num_steps, config.batch_size, show=is_writer
+  )
+  with metric_writer_lib.Writer(
+      workdir, first_step=first, enabled=is_writer
+  ) as writer:
+    for step in range(first + 1, config.num_steps + 1):
+      with reporter.waiting():
+        batch = next(batches)
+      with jax.profiler.StepTraceAnnotation('train', step_num=step):
+        state, scalars = train_step(state, batch)
+      if step == first + 1 and is_writer:
+        _print_startup_times(timer, scalars)
+      last = step == config.num_steps
+      if step % config.train.log_every_steps == 0 or last:
+        # The only place that waits for the devices between evaluations.
+        writer.write(step, _fetch(scalars, step, schedule, reporter))
+      evaluated = step % config.train.eval_every_steps == 0 or last
+      if evaluated:
+        with reporter.paused():
+          scores = validate(state.params, step)
+        writer.write(step, scores)
+        reporter.set_note(f'{selection} {scores[selection]:.3f}')
+        progress.add(step, scores[selection])
+        progress.done = last or _is_stale(progress, config.train.patience_evals)
+      checkpoint.save(manager, step, state, progress, force=evaluated)
+      if progress.done:
+        break
+      if manager.reached_preemption(step):
+        logging.warning('Preempted at step %d; saved, leaving.', step)
+        break
+  reporter.close()
+
+
+def _make_validation(
+    model,
+    mesh,
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+) -> Callable[[Any, int], dict[str, float]]:
+  """Returns `validate(params, step)`, the scores `val_...` of the split `val`.
+
+  The terms of the objective are named as in training.
+  """
+  evaluate = evaluator.make_split_evaluator(model, mesh, config, prepared)
+
+  def validate(params: Any, step: int) -> dict[str, float]:
+    totals = evaluate(params, 'val', f'The network at step {step}')
+    scores = summary.objective(totals)
+    scores |= summary.network(totals, model.tasks)
+    return {f'val_{name}': value for name, value in scores.items()}
+
+  return validate
+
+
+def _restore_or_initialize(config, model, tx, mesh, manager):
+  """Returns the state to go on from, and the progress of the run."""
   fresh = _new_state(model, tx, mesh, config.seed)
   if config.train.init_from and manager.latest_step() is None:
     trained = checkpoint.load(config.train.init_from)
@@ -153,16 +216,16 @@ def _batches(
     prepared: prepared_set.PreparedSet,
     mesh,
     start_step: int,
-    stages: startup_timer.Stages,
+    timer: startup_timer.StageTimer,
 ):
   """Returns the batches after `start_step`, on the devices."""
-  stages.begin('input')
+  timer.begin('input')
   order = {'seed': config.seed, 'start_step': start_step}
   if prepared.backend == backend_names.MEMORY:
     return device_dataset.train_batches(
         prepared, mesh, batch_size=config.batch_size, **order
     )
-  stages.begin('imports')
+  timer.begin('imports')
   reader: types.ModuleType
   if prepared.backend == backend_names.ONLINE:
     from manloc_jax.data.input import online
@@ -184,48 +247,47 @@ def _batches(
   return sharding.prefetch(batches, mesh)
 
 
-def _compile(train_step, model, state, batches, stages):
+def _compile(train_step, model, state, batches, timer):
   """Compiles the step for the first batch; returns it and all batches."""
-  stages.begin('input')
+  timer.begin('input')
   batch = next(batches)
-  stages.begin('program')
+  timer.begin('program')
   if state.step == 0:
-    _check_alive(model, state.params, batch['image'])
+    _check_conv2_is_active(model, state.params, batch['image'])
   program = train_step.lower(state, batch).compile()
-  stages.begin('first step')
+  timer.begin('first step')
   return program, itertools.chain([batch], batches)
 
 
-def _tell_start(stages: startup_timer.Stages, scalars) -> None:
-  """Shows where the seconds up to the first update went."""
+def _print_startup_times(timer: startup_timer.StageTimer, scalars) -> None:
+  """Prints the seconds of each stage up to the end of the first update."""
   jax.block_until_ready(scalars)
-  stages.begin(None)
-  print(f'{startup_timer.FIRST_STEP} {stages}', file=sys.stderr, flush=True)
+  timer.begin(None)
+  print(f'{startup_timer.FIRST_STEP} {timer}', file=sys.stderr, flush=True)
 
 
-def _read(
-    scalars, step: int, schedule, meter: progress_lib.Meter
+def _fetch(
+    scalars: dict[str, jax.Array],
+    step: int,
+    schedule: optax.Schedule,
+    reporter: progress_lib.ProgressReporter,
 ) -> dict[str, float]:
-  """Fetches the scalars of an update; refuses to go on after a divergence."""
+  """Fetches the scalars of an update, and reports its loss and the rates.
+
+  Raises:
+    UserError: The loss is not finite.
+  """
   terms = {f'train_{k}': float(v) for k, v in scalars.items()}
   progress_lib.check_finite(terms['train_total'], step, _REMEDY)
-  rates = meter.read(step, terms['train_total'])
+  rates = reporter.report(step, terms['train_total'])
   return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
-
-
-def _validation_scores(
-    totals: totals_lib.Totals, tasks: tuple[str, ...]
-) -> dict[str, float]:
-  """Names the scores of a validation, the objective as in training."""
-  scores = {**summary.objective(totals), **summary.network(totals, tasks)}
-  return {f'val_{key}': value for key, value in scores.items()}
 
 
 def _is_stale(progress: checkpoint.Progress, patience: int) -> bool:
   return bool(patience) and progress.evaluations_since_best >= patience
 
 
-def _check_alive(model, params, images: jax.Array) -> None:
+def _check_conv2_is_active(model, params, images: jax.Array) -> None:
   """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
   fields = dict(vars(model))
   if fields.get('lstm_input') != 'conv' or not fields['conv2_activation']:

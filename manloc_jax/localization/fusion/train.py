@@ -193,7 +193,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
   """
   model = _make_model(config)
   records, split_digest = examples_lib.split_records(config.data)
-  run_config.claim(workdir, config, split_digest)
+  run_config.write_or_check(workdir, config, split_digest)
   train_examples, val_examples = (
       examples_lib.collect(config.data, records[split], split)
       for split in ('train', 'val')
@@ -242,13 +242,13 @@ def _run(
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
     first, last = int(state.step), config.num_steps
-    meter = progress_lib.Meter(
+    reporter = progress_lib.ProgressReporter(
         first, last, config.batch_size, show=True, examples='crops'
     )
     losses = []
     with metric_writer_lib.Writer(workdir, first_step=first) as writer:
       for step in range(first + 1, last + 1):
-        with meter.waiting():
+        with reporter.waiting():
           batch = crops[step - 1]
         state, loss = update(state, batch, config.seed)
         losses.append(loss)
@@ -256,10 +256,10 @@ def _run(
         if evaluated:
           mean_loss, losses = float(np.mean(jax.device_get(losses))), []
           progress_lib.check_finite(mean_loss, step, _REMEDY)
-          rates = meter.read(step, mean_loss)
-          with meter.paused():
+          rates = reporter.report(step, mean_loss)
+          with reporter.paused():
             auc = evaluate(step, state.params, progress)
-          meter.note(f'val AUC {auc:.3f}')
+          reporter.set_note(f'val AUC {auc:.3f}')
           scalars = {'loss': mean_loss, 'val_block_auc_mean': auc, **rates}
           writer.write(step, scalars)
           progress.done = step == last
@@ -267,7 +267,7 @@ def _run(
         if step < last and manager.reached_preemption(step):
           logging.warning('Preempted at step %d; saved, leaving.', step)
           return None
-    meter.close()
+    reporter.close()
   return max(progress.scores.values())
 
 
