@@ -172,9 +172,10 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
 
 
 def scored(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
-  """Returns `plain` without `eval.splits`: what the scores of a split depend on.
+  """Returns `plain` without `eval.splits`.
 
-  So scores of one split stay valid whatever other splits are scored later.
+  The scores of a split depend on nothing else, so that they stay valid
+  whatever other splits are scored later.
   """
   content = plain(config)
   content['eval'].pop('splits', None)

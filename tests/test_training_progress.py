@@ -18,7 +18,9 @@ def test_a_finite_loss_passes():
 
 
 def test_a_report_has_rates_and_the_note(capsys):
-  reporter = progress.ProgressReporter(4, 10, batch_size=3, show=True, examples='crops')
+  reporter = progress.ProgressReporter(
+      4, 10, batch_size=3, show=True, examples='crops'
+  )
   with reporter.waiting():
     pass
   reporter.set_note('so far')

@@ -178,8 +178,9 @@ def test_load_gives_the_same_network_on_one_device(finished, mesh):
   )
 
 
-def test_other_settings_do_not_share_a_folder(finished):
-  run_config.write_or_check(finished, small.config(**{'eval.bins': 32}), 'split')
+def test_other_configs_do_not_share_a_folder(finished):
+  other_bins = small.config(**{'eval.bins': 32})
+  run_config.write_or_check(finished, other_bins, 'split')
   with pytest.raises(errors.UserError, match='conv1_filters is 4 there and 5'):
     run_config.write_or_check(
         finished, small.config(**{'model.conv1_filters': 5}), 'split'

@@ -1,1 +1,1 @@
-"""Scores of patches, whole images and degraded images."""
+"""Scores methods on patches, on whole images and on degraded images."""

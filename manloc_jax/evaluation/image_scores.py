@@ -1,10 +1,11 @@
-"""How well a map orders the pixels of one image; of maps of any range.
+"""Scores the map of one image, whatever the range of its values.
 
-Maps of classical methods have no common range. Histograms over images need one,
-and get the order of 32-bit floats: a bin holds the values that share their
-sign, their exponent and the first 11 bits behind the point, so that a bin is
-never wider than 1/2048 of its value, whatever the range. 0, 0.5 and 1 are edges
-of bins. The area under the ROC curve of a single image is exact.
+The maps of classical methods have no common range, but a histogram over all
+images needs one set of bins. The bins follow the order of 32-bit floats: a bin
+holds the values that share their sign, their exponent and the first 11 bits of
+their fraction, so that a bin is never wider than 1/2048 of its values. 0, 0.5
+and 1 are edges of bins. The area under the ROC curve of a single image is
+computed from exact ranks.
 
 Nothing here imports JAX, so that worker processes start fast.
 """
@@ -30,16 +31,16 @@ _SIGN = np.uint32(2**31)
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-  """What is kept of one image.
+  """The scores of one image.
 
   Attributes:
-    bins: i32[n], those that hold pixels, rising.
-    counts: i64[2, n], pristine and manipulated pixels in them.
-    auc: Area under the exact ROC curve; NaN where all pixels are of a class.
-    seconds: That the map took, without decoding the pixels.
-    pixels: How many there are.
-    reason: Why the detector is not applicable, and the map is constant; empty
-      if it is.
+    bins: i32[n], the bins that hold pixels, rising.
+    counts: i64[2, n], pristine and manipulated pixels in these bins.
+    auc: Area under the exact ROC curve; NaN where all pixels are of one class.
+    seconds: Time to compute the map, without decoding the pixels.
+    pixels: Number of pixels.
+    reason: Why the localizer is not applicable and the map is constant; empty
+      if it is applicable.
   """
 
   bins: np.ndarray
@@ -51,32 +52,34 @@ class Scored:
 
 
 def score(
-    record: spec.Record, job: extract.Job, detector: localizer_lib.Localizer
+    record: spec.Record, job: extract.Job, localizer: localizer_lib.Localizer
 ) -> Scored:
   """Scores the map of a whole image.
 
   Args:
     record: An image.
     job: How its set was prepared.
-    detector: What makes the map; where it is not applicable, the map is
-      constant.
+    localizer: Makes the map; where it is not applicable, the map is constant.
+
+  Returns:
+    The scores of the image.
 
   Raises:
     DataError: The files have changed since they were prepared.
-    UserError: The map holds something else than numbers.
+    UserError: The map holds values that are not finite.
   """
   pixels, mask, note = extract.load(record, job)
   start = time.perf_counter()
   reason = ''
   try:
-    raw = detector.raw_map(record.image, images.Decoded(pixels, note))
+    raw = localizer.raw_map(record.image, images.Decoded(pixels, note))
   except localizer_lib.NotApplicable as error:
-    raw = np.full(mask.shape, detector.constant_score, np.float32)
+    raw = np.full(mask.shape, localizer.constant_score, np.float32)
     reason = str(error)
   seconds = time.perf_counter() - start
   if not np.isfinite(raw).all():
     raise errors.UserError(
-        f'The map of {record.image} holds infinite values or none; leave the'
+        f'The map of {record.image} holds values that are not finite; leave the'
         ' image out, or choose another method or run.'
     )
   bins, counts = histogram(raw, mask)
@@ -126,7 +129,12 @@ def edge(index: int) -> float:
 
 
 def exact_auc(raw: np.ndarray, mask: np.ndarray) -> float:
-  """Returns the area under the ROC curve; NaN if a class is empty."""
+  """Returns the area under the ROC curve; NaN if a class is empty.
+
+  Args:
+    raw: f32[h, w].
+    mask: uint8[h, w], 1 = manipulated.
+  """
   negatives, positives = np.sort(raw[mask == 0]), raw[mask == 1]
   if not negatives.size or not positives.size:
     return float('nan')
@@ -138,13 +146,13 @@ def exact_auc(raw: np.ndarray, mask: np.ndarray) -> float:
 
 
 def save(path: pathlib.Path, scored: Scored) -> None:
-  """Writes the scores of an image, whole or not at all."""
+  """Writes the scores of an image atomically."""
   with files.replacing(path) as temporary, temporary.open('wb') as file:
     np.savez(file, **dataclasses.asdict(scored))
 
 
 def load(path: pathlib.Path) -> Scored | None:
-  """Reads what `save` wrote; None if there is nothing that can be read."""
+  """Reads what `save` wrote; None if the file is missing or damaged."""
   try:
     with np.load(path, allow_pickle=False) as file:
       arrays = {name: file[name] for name in file.files}

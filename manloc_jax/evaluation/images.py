@@ -1,9 +1,10 @@
-"""Whole images at native resolution to numbers: networks and classical methods.
+"""Scores networks and classical methods on whole images at native resolution.
 
-The protocol `whole image`: the manipulated images of a split, each pixel once,
-at the scores that `manloc localize` gives. Where a method is not applicable its
-map is constant, and the image counts all the same. No map is turned around: an
-area below one half stays there. Scores are named as those of patches are.
+The protocol `whole image` counts each pixel of the manipulated images of a
+split once, with the scores of `manloc localize`. Where a method is not
+applicable its map is constant, and the image counts all the same. No map is
+inverted: an AUC below one half stays there. Scores are named as those of
+patches are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,77 +37,77 @@ def evaluate(
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
     workdir: str,
-    detector: localizer_lib.Localizer,
+    localizer: localizer_lib.Localizer,
     workers: int | None = None,
 ) -> list[pathlib.Path]:
-  """Scores a detector on the whole images of `eval.splits`.
+  """Scores a localizer on the whole images of `eval.splits`.
 
-  Each image is written down as soon as it is scored, so that what was stopped
-  goes on with the next image; at the end these notes are removed. Those of
-  another config or detector stay.
+  The scores of each image are written as soon as they are known, so that an
+  evaluation that was stopped continues with the next image. At the end these
+  files are removed; those of another config or localizer stay.
 
   Args:
     config: The config; those of `eval.splits` that are in
       `manifest.WHOLE_IMAGES`, or else `test_images`, are scored.
     prepared: The prepared set, whose images are read from `data.root`.
     workdir: The run's folder; `results/<split>.json` is written there.
-    detector: What makes the maps.
+    localizer: Makes the score maps.
     workers: Processes of a classical method; one per core by default.
 
   Returns:
-    The JSON files; those of the same detector, images, config and versions
+    The JSON files; those of the same localizer, images, config and versions
     are left as they are.
 
   Raises:
     UserError: Images have changed or gone.
   """
-  provenance = _provenance(config, prepared, detector)
+  provenance = _provenance(config, prepared, localizer)
   results = pathlib.Path(workdir) / 'results'
   whole = manifest.WHOLE_IMAGES
   asked = [split for split in config.eval.splits if split in whole]
   written = [results / f'{split}.json' for split in asked or ['test_images']]
   if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
-  kept = results / f'images-{provenance_lib.sha256_of_json(provenance)[:12]}'
-  kept.mkdir(parents=True, exist_ok=True)
-  if not detector.runs_in_workers:
+  cache = results / f'images-{provenance_lib.sha256_of_json(provenance)[:12]}'
+  cache.mkdir(parents=True, exist_ok=True)
+  if not localizer.runs_in_workers:
     workers = 1  # The devices are in this process.
-  count = functools.partial(
-      _score_split, config, prepared, detector, kept, workers
+  score_split = functools.partial(
+      _score_split, config, prepared, localizer, cache, workers
   )
-  _, validation = count('val')
+  _, validation = score_split('val')
   bins, pooled = _pooled(validation)
   edge = int(bins[histogram.f1_curve(pooled).argmax()])
   for path in written:
-    records, scored = count(whole[path.stem])
+    records, scored = score_split(whole[path.stem])
     result = {
         'split': path.stem,
         'protocol': PROTOCOL,
-        **_result(records, scored, edge, detector.is_probability),
+        **_result(records, scored, edge, localizer.is_probability),
         'data': prepared.facts(whole[path.stem]),
         'training': {},
         **provenance,
     }
     files.write_json(path, result)
-  shutil.rmtree(kept)
+  shutil.rmtree(cache)
   return written
 
 
 def _provenance(
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
-    detector: localizer_lib.Localizer,
+    localizer: localizer_lib.Localizer,
 ) -> dict[str, Any]:
-  """What the scores depend on."""
+  """Returns what the scores depend on."""
   made_by = provenance_lib.of_run(run_config.scored(config))
-  made_by['versions'] |= detector.packages
+  made_by['versions'] |= localizer.packages
   if config.method != run_config.NETWORK:
-    made_by |= {'device': detector.device, 'devices': 1}
+    made_by |= {'device': localizer.device, 'devices': 1}
   return {
       'method': config.method,
-      'detector': detector.provenance,
+      'detector': localizer.provenance,
       'prepared': prepared.digest,
-      'step': detector.provenance.get('step'),
+      'step': localizer.provenance.get('step'),
       **made_by,
   }
 
@@ -114,8 +115,8 @@ def _provenance(
 def _score_split(
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
-    detector: localizer_lib.Localizer,
-    kept: pathlib.Path,
+    localizer: localizer_lib.Localizer,
+    cache: pathlib.Path,
     workers: int | None,
     split: str,
 ) -> tuple[list[spec.Record], list[image_scores.Scored]]:
@@ -124,10 +125,16 @@ def _score_split(
   Args:
     config: The config.
     prepared: The prepared set.
-    detector: What makes the maps.
-    kept: Folder for the scores of each image.
+    localizer: Makes the score maps.
+    cache: Folder for the scores of each image.
     workers: Processes.
     split: `val` or `test`.
+
+  Returns:
+    The images, and the scores of each.
+
+  Raises:
+    DataError: There is no image with a mask, or a file has changed.
   """
   records = [
       record
@@ -139,23 +146,23 @@ def _score_split(
         f'{prepared.folder} has no image with a mask in its split {split!r};'
         ' prepare a set with manipulated images in validation and test.'
     )
-  paths = [kept / f'{split}-{i}.npz' for i in range(len(records))]
+  paths = [cache / f'{split}-{i}.npz' for i in range(len(records))]
   scored = [image_scores.load(path) for path in paths]
-  missing = [i for i, known in enumerate(scored) if known is None]
+  missing = [i for i, scores in enumerate(scored) if scores is None]
   score = functools.partial(
-      image_scores.score, job=prepared.job, detector=detector
+      image_scores.score, job=prepared.job, localizer=localizer
   )
   if missing:
     with worker_pool.ordered_map(workers) as run:
       fresh = run(score, [records[i] for i in missing])
-      shown = _shown(split, fresh, missing)
-      for i, result in zip(missing, shown, strict=True):
+      monitored = _with_bar(split, fresh, missing)
+      for i, result in zip(missing, monitored, strict=True):
         image_scores.save(paths[i], result)
         scored[i] = result
-  return records, [known for known in scored if known is not None]
+  return records, [scores for scores in scored if scores is not None]
 
 
-def _shown(split: str, scored: Iterable, missing: list[int]) -> Iterator:
+def _with_bar(split: str, scored: Iterable, missing: list[int]) -> Iterator:
   # Without a terminal (`None`) a bar would fill the log.
   return tqdm.tqdm(
       scored, f'{split} images', len(missing), unit='image', disable=None
@@ -179,13 +186,14 @@ def _result(
     edge: int,
     is_probability: bool,
 ) -> dict[str, Any]:
-  """What a result file says of the images of a split.
+  """Computes the scores and baselines of a result file.
 
   Args:
     records: The images.
-    scored: What is known of each.
-    edge: Bin from which on F1 is best on validation.
-    is_probability: Whether scores at the threshold 0.5 mean anything.
+    scored: The scores of each.
+    edge: The bin whose lower edge is the threshold of the best F1 on the
+      validation split.
+    is_probability: Whether the threshold 0.5 means anything.
   """
   bins, pooled = _pooled(scored)
   negatives, positives = pooled.sum(axis=1)

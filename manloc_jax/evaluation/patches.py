@@ -1,4 +1,4 @@
-"""A split of a prepared set to numbers, with trivial baselines beside them."""
+"""Scores a trained network on the patches of each split of a prepared set."""
 
 import functools
 import pathlib
@@ -33,13 +33,13 @@ def evaluate(
 ) -> list[pathlib.Path]:
   """Scores the best checkpoint of a run on every split of `eval.splits`.
 
-  Whole images are left to `evaluation.images`.
+  Splits of whole images are left to `evaluation.images`.
 
   Args:
     config: The run's config.
     prepared: The prepared set.
     workdir: The run's folder; `results/<split>.json` and
-      `results/examples.npz`, a few images for pictures, are written there.
+      `results/examples.npz`, a few images for figures, are written there.
     mesh: Devices.
 
   Returns:
@@ -66,40 +66,54 @@ def evaluate(
   folder.mkdir(parents=True, exist_ok=True)
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
-  count = functools.partial(
-      evaluator.make_counter(model, mesh, config, prepared),
+  evaluate_split = functools.partial(
+      evaluator.make_split_evaluator(model, mesh, config, prepared),
+      params,
       network=network_name(workdir, run.step),
   )
-  edge = evaluator.best_edge(count(params, 'val'))
+  edge = evaluator.best_edge(evaluate_split('val'))
   if models.MASK in model.tasks:
     value, bins = edge / config.eval.bins, config.eval.bins
     thresholds.write(workdir, thresholds.Threshold(run.step, value, bins))
-    qualitative.save(
-        folder / 'examples.npz',
-        model=model,
-        params=params,
-        mesh=mesh,
-        prepared=prepared,
-        split='test_grid',
-        images=config.eval.examples,
-        batch_size=config.eval.batch_size,
-    )
+    _save_examples(config, prepared, folder, model, params, mesh)
   prior = evaluator.mean_mask(prepared)
   for split, path in zip(splits, written, strict=True):
     kinds = prepared.manipulations(split)
+    totals = evaluate_split(split)
     result = {
         'split': split,
-        **split_scores(count(params, split), model.tasks, kinds, prior, edge),
+        **split_scores(totals, model.tasks, kinds, prior, edge),
         'data': prepared.facts(split),
-        'training': _rates(workdir),
+        'training': _training_speed(workdir),
         **provenance,
     }
     files.write_json(path, result)
   return written
 
 
+def _save_examples(
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+    folder: pathlib.Path,
+    model,
+    params: Any,
+    mesh,
+) -> None:
+  """Writes a few scored test images for figures."""
+  qualitative.save(
+      folder / 'examples.npz',
+      model=model,
+      params=params,
+      mesh=mesh,
+      prepared=prepared,
+      split='test_grid',
+      images=config.eval.examples,
+      batch_size=config.eval.batch_size,
+  )
+
+
 def network_name(workdir: str, step: int) -> str:
-  """Names a checkpoint at the start of a sentence."""
+  """Returns the name of a checkpoint, as the subject of an error."""
   return f'The network of checkpoint {step} in {workdir!r}'
 
 
@@ -110,14 +124,18 @@ def split_scores(
     prior: np.ndarray,
     edge: int,
 ) -> dict[str, Any]:
-  """Everything that a result file says of the sums over a split.
+  """Computes the scores and baselines of a result file from sums.
 
   Args:
-    totals: The sums.
-    tasks: What the network does; the rest is left out.
+    totals: Sums over the split.
+    tasks: Of the network; scores of other tasks are left out.
     kinds: Manipulation of each image of the split.
     prior: f64[side, side], the mean training mask.
     edge: The bin edge with the best F1 on the validation split.
+
+  Returns:
+    What JSON can hold: `scores`, `trivial` (of baselines), `counts` and more;
+    NaN where a score is undefined.
   """
   result: dict[str, Any] = {
       'scores': summary.network(totals, tasks),
@@ -148,8 +166,8 @@ def split_scores(
   return result
 
 
-def _rates(workdir: str) -> dict[str, float]:
-  """Median speed of training, and the fraction of it spent on waiting."""
+def _training_speed(workdir: str) -> dict[str, float]:
+  """Returns the median speed of training and fraction of time spent waiting."""
   lines = [x for x in metric_writer.read(workdir) if 'patches_per_s' in x]
   keys = ('patches_per_s', 'input_wait_share')
   return {

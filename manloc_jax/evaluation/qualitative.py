@@ -1,4 +1,4 @@
-"""Whole test images put together from their scored patches, for pictures."""
+"""Assembles whole test images from their scored patches, for figures."""
 
 import pathlib
 from typing import Any
@@ -34,7 +34,7 @@ def save(
     params: Its parameters.
     mesh: Devices.
     prepared: The prepared set.
-    split: A split of plain windows, such as `test_grid`.
+    split: A split of non-overlapping windows, such as `test_grid`.
     images: How many images.
     batch_size: Patches over all devices.
   """
@@ -57,8 +57,8 @@ def save(
       ))
   arrays: dict[str, Any] = {}
   for index, patches in by_image.items():
-    for key, whole in _assemble(patches).items():
-      arrays[f'{index}/{key}'] = whole
+    for key, array in _assemble(patches).items():
+      arrays[f'{index}/{key}'] = array
   with files.replacing(path) as temporary, temporary.open('wb') as file:
     np.savez_compressed(file, **arrays)
 
@@ -74,6 +74,6 @@ def _assemble(patches) -> dict[str, np.ndarray]:
       'score': np.zeros((height, width), np.float32),
   }
   for (top, left), *layers in patches:
-    for whole, layer in zip(canvas.values(), layers, strict=True):
-      whole[top : top + side, left : left + side] = layer
+    for array, layer in zip(canvas.values(), layers, strict=True):
+      array[top : top + side, left : left + side] = layer
   return canvas

@@ -1,4 +1,4 @@
-"""The test images degraded, level by level, and scored anew."""
+"""Scores a trained network on test images that are degraded level by level."""
 
 from collections.abc import Callable, Iterable, Iterator
 import functools
@@ -72,7 +72,7 @@ def robustness(
   provenance = _provenance(config, prepared, run.step)
   path = pathlib.Path(workdir) / FILE
   unfinished = path.with_name('unfinished.json')
-  result = _begin((path, unfinished), provenance)
+  result = _read_or_begin((path, unfinished), provenance)
   done = {(row['series'], row['level']) for row in result['levels']}
   missing = [level for level in LEVELS if level not in done]
   if not missing:
@@ -81,32 +81,55 @@ def robustness(
   records = prepared.records(degraded_windows.SPLIT, config.data.root)
   score = _make_scorer(config, prepared, workdir, run, mesh, records)
   with (
-      worker_pool.ordered_map(workers) as each,
+      worker_pool.ordered_map(workers) as ordered_map,
       # Without a terminal (`None`) a bar would fill the log.
       tqdm.tqdm(
           total=len(missing) * len(records), unit='image', disable=None
       ) as bar,
   ):
-    for series, level in missing:
-      name = f'{series} {level}' if series else 'undegraded'
-      bar.set_description(name)
-      cut = functools.partial(
-          degraded_windows.cut,
-          job=prepared.job,
-          series=series,
-          level=level or 0,
-      )
-      windowless: list[str] = []
-      cuts = _watched(each(cut, records), records, bar, windowless)
-      result['levels'].append({
-          'series': series,
-          'level': level,
-          **score(cuts, name),
-          'images_without_windows': windowless,
-      })
+    for level in missing:
+      row = _score_level(level, prepared, records, ordered_map, score, bar)
+      result['levels'].append(row)
       files.write_json(unfinished, result)
   os.replace(unfinished, path)
   return path
+
+
+def _score_level(
+    degradation: Level,
+    prepared: prepared_set.PreparedSet,
+    records: list[spec.Record],
+    ordered_map: Callable[..., Iterable],
+    score: Callable[[Iterable[patches.Cut], str], dict[str, Any]],
+    bar: tqdm.tqdm,
+) -> dict[str, Any]:
+  """Degrades all images to one level of a series and scores them.
+
+  Args:
+    degradation: One of `LEVELS`.
+    prepared: The prepared set.
+    records: Its test images.
+    ordered_map: Maps a function over a list in other processes.
+    score: Of `_make_scorer`.
+    bar: Moved on by each image.
+
+  Returns:
+    The level's row of the JSON file.
+  """
+  series, level = degradation
+  name = f'{series} {level}' if series else 'undegraded'
+  bar.set_description(name)
+  cut = functools.partial(
+      degraded_windows.cut, job=prepared.job, series=series, level=level or 0
+  )
+  windowless: list[str] = []
+  cuts = _monitored(ordered_map(cut, records), records, bar, windowless)
+  return {
+      'series': series,
+      'level': level,
+      **score(cuts, name),
+      'images_without_windows': windowless,
+  }
 
 
 def _provenance(
@@ -114,7 +137,7 @@ def _provenance(
     prepared: prepared_set.PreparedSet,
     step: int,
 ) -> dict[str, Any]:
-  """What the scores of all levels depend on."""
+  """Returns what the scores of all levels depend on."""
   return {
       'split': degraded_windows.SPLIT,
       'step': step,
@@ -124,10 +147,10 @@ def _provenance(
   }
 
 
-def _begin(
+def _read_or_begin(
     paths: Iterable[pathlib.Path], provenance: dict[str, Any]
 ) -> dict[str, Any]:
-  """Returns what one of the files holds, or a result without levels."""
+  """Returns the first file of this provenance, or a result without levels."""
   for path in paths:
     if provenance_lib.is_current(path, provenance):
       return json.loads(path.read_text())
@@ -138,13 +161,13 @@ def _begin(
   return {**provenance, 'series': series, 'levels': []}
 
 
-def _watched(
+def _monitored(
     cuts: Iterable[patches.Cut],
     records: list[spec.Record],
     bar: tqdm.tqdm,
     windowless: list[str],
 ) -> Iterator[patches.Cut]:
-  """Passes windows on; notes images that have none and moves the bar."""
+  """Yields the windows; lists images without any and moves the bar on."""
   for record, windows in zip(records, cuts, strict=True):
     if not windows:
       windowless.append(record.image_id)
@@ -160,20 +183,33 @@ def _make_scorer(
     mesh,
     records: list[spec.Record],
 ) -> Callable[[Iterable[patches.Cut], str], dict[str, Any]]:
-  """Returns `score(cuts, name) -> scores`, of the windows of each image.
+  """Returns `score(cuts, name) -> scores` of the windows of all images.
 
-  `name` says how the images were degraded, for errors.
+  Args:
+    config: The run's config.
+    prepared: The prepared set.
+    workdir: The run's folder.
+    run: The network.
+    mesh: Devices.
+    records: The test images.
+
+  Returns:
+    A function of the windows of each image, and of how the images were
+    degraded, for errors. It returns `patches.split_scores` without curves.
+
+  Raises:
+    UserError: The batch does not split over the devices.
   """
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
-  total = evaluator.make_totaller(model, mesh, config)
+  evaluate_batches = evaluator.make_batch_evaluator(model, mesh, config)
   network = patch_evaluation.network_name(workdir, run.step)
   threshold = thresholds.read(workdir, run.step)
   if threshold is not None and threshold.bins == config.eval.bins:
     edge = round(threshold.value * threshold.bins)
   else:
-    count = evaluator.make_counter(model, mesh, config, prepared)
-    edge = evaluator.best_edge(count(params, 'val', network))
+    evaluate = evaluator.make_split_evaluator(model, mesh, config, prepared)
+    edge = evaluator.best_edge(evaluate(params, 'val', network))
   prior = evaluator.mean_mask(prepared)
   kinds = [record.manipulation for record in records]
   index, processes = jax.process_index(), jax.process_count()
@@ -184,7 +220,8 @@ def _make_scorer(
         batch_size=config.eval.batch_size // processes,
         process=(index, processes),
     )
-    totals = total(params, batches, len(records), f'{network} ({name})')
+    subject = f'{network} ({name})'
+    totals = evaluate_batches(params, batches, len(records), subject)
     # A level may leave no window, and then no mean either.
     with np.errstate(invalid='ignore'):
       scores = patch_evaluation.split_scores(

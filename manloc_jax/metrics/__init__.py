@@ -1,1 +1,1 @@
-"""From counts summed on devices to named scores."""
+"""Computes named scores from counts that are summed on devices."""

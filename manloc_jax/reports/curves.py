@@ -5,6 +5,9 @@ import pathlib
 
 from matplotlib import figure as figure_lib
 
+# Version 0.1 wrote only these losses of the validation, without class weights.
+_OLDER = {'val_patch': 'val_patch_loss', 'val_mask': 'val_mask_loss'}
+
 
 def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
   """Draws the ROC of patches and of pixels (paper, Figure 4).
@@ -57,8 +60,8 @@ def learning_curve(
       left: {
           'train_patch': 'patch loss, training',
           'train_mask': 'mask loss, training',
-          'val_patch_loss': 'patch loss, validation',
-          'val_mask_loss': 'mask loss, validation',
+          'val_patch': 'patch loss, validation',
+          'val_mask': 'mask loss, validation',
       },
       right: {
           'val_patch_auc': 'patch AUC, validation',
@@ -70,9 +73,9 @@ def learning_curve(
       label: str | None = legend
       for lines in runs:
         points = [
-            (line['step'], line[key])
+            (line['step'], value)
             for line in lines
-            if line.get(key) is not None
+            if (value := line.get(key, line.get(_OLDER.get(key)))) is not None
         ]
         if points:
           x, y = zip(*points, strict=True)

@@ -1,1 +1,1 @@
-"""From batches to checkpoints: state, steps, losses and the loop."""
+"""Trains networks: state, steps, losses, checkpoints and the loop."""

@@ -1,4 +1,4 @@
-"""Times the stages of a run from the start of its process to its first update."""
+"""Times the stages of a run from its start to its first update."""
 
 import time
 

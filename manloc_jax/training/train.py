@@ -1,8 +1,6 @@
 """The training loop: updates, validation, checkpoints and early stopping."""
 
 from collections.abc import Callable, Iterator
-import dataclasses
-import functools
 import itertools
 import sys
 import types
@@ -14,7 +12,6 @@ import ml_collections
 import optax
 from orbax import checkpoint as ocp
 
-from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import prepared_set
@@ -22,6 +19,7 @@ from manloc_jax.metrics import summary
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
+from manloc_jax.training import initialization
 from manloc_jax.training import metric_writer as metric_writer_lib
 from manloc_jax.training import progress as progress_lib
 from manloc_jax.training import sharding
@@ -80,23 +78,20 @@ def train(
   with checkpoint.make_manager(
       workdir, config.train.checkpoint_every_steps
   ) as manager:
-    state, progress = _restore_or_initialize(config, model, tx, mesh, manager)
+    state, progress = initialization.restore_or_initialize(
+        config, model, tx, mesh, manager
+    )
     if progress.done:
       return True  # A finished run stays as it is.
     batches = _batches(config, prepared, mesh, int(state.step), timer)
     train_step, batches = _compile(train_step, model, state, batches, timer)
     _update_to_the_end(
-        config,
-        workdir,
-        manager,
-        state=state,
-        progress=progress,
+        config, workdir, manager, state, progress, timer,
         train_step=train_step,
         batches=batches,
         schedule=schedule,
         validate=validate,
         selection=f'val_{selection}',
-        timer=timer,
     )
   return progress.done
 
@@ -105,15 +100,15 @@ def _update_to_the_end(
     config: ml_collections.ConfigDict,
     workdir: str,
     manager: ocp.CheckpointManager,
-    *,
     state: state_lib.TrainState,
     progress: checkpoint.Progress,
+    timer: startup_timer.StageTimer,
+    *,
     train_step: Callable,
     batches: Iterator[Any],
     schedule: optax.Schedule,
     validate: Callable[[Any, int], dict[str, float]],
     selection: str,
-    timer: startup_timer.StageTimer,
 ) -> None:
   """Updates, logs, validates and saves until training ends or is preempted.
 
@@ -123,12 +118,12 @@ def _update_to_the_end(
     manager: Of the run's checkpoints.
     state: The state to go on from; donated to the first update.
     progress: Of the run so far; `done` is set where training ends.
+    timer: Printed after the first update.
     train_step: Of `steps.make_train_step`, compiled.
     batches: The batches of all further updates, on the devices.
     schedule: The learning rate, by step.
     validate: Of `_make_validation`.
     selection: The score of `validate` that picks the checkpoint.
-    timer: Printed after the first update.
   """
   first, is_writer = int(state.step), jax.process_index() == 0
   reporter = progress_lib.ProgressReporter(
@@ -157,10 +152,7 @@ def _update_to_the_end(
         progress.add(step, scores[selection])
         progress.done = last or _is_stale(progress, config.train.patience_evals)
       checkpoint.save(manager, step, state, progress, force=evaluated)
-      if progress.done:
-        break
-      if manager.reached_preemption(step):
-        logging.warning('Preempted at step %d; saved, leaving.', step)
+      if progress.done or _is_preempted(manager, step):
         break
   reporter.close()
 
@@ -184,31 +176,6 @@ def _make_validation(
     return {f'val_{name}': value for name, value in scores.items()}
 
   return validate
-
-
-def _restore_or_initialize(config, model, tx, mesh, manager):
-  """Returns the state to go on from, and the progress of the run."""
-  fresh = _new_state(model, tx, mesh, config.seed)
-  if config.train.init_from and manager.latest_step() is None:
-    trained = checkpoint.load(config.train.init_from)
-    models.check_shapes(
-        trained.params, fresh.params, f'The run in {config.train.init_from!r}'
-    )
-    params = jax.device_put(trained.params, sharding.replicated(mesh))
-    fresh = dataclasses.replace(fresh, params=params)
-  return checkpoint.restore_or(manager, fresh)
-
-
-def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
-  """Makes the initial state on the devices: no host copy, no transfer."""
-  create = lambda key: state_lib.create(model, tx, models.SIDE, key)
-  create = jax.jit(
-      create,
-      out_shardings=sharding.replicated(mesh),
-      # It runs once: what counts is the time to compile it.
-      compiler_options={'xla_backend_optimization_level': 1},
-  )
-  return create(jax.random.key(seed))
 
 
 def _batches(
@@ -253,7 +220,7 @@ def _compile(train_step, model, state, batches, timer):
   batch = next(batches)
   timer.begin('program')
   if state.step == 0:
-    _check_conv2_is_active(model, state.params, batch['image'])
+    initialization.check_conv2_is_active(model, state.params, batch['image'])
   program = train_step.lower(state, batch).compile()
   timer.begin('first step')
   return program, itertools.chain([batch], batches)
@@ -287,17 +254,9 @@ def _is_stale(progress: checkpoint.Progress, patience: int) -> bool:
   return bool(patience) and progress.evaluations_since_best >= patience
 
 
-def _check_conv2_is_active(model, params, images: jax.Array) -> None:
-  """Refuses a start whose conv2 is zero everywhere: nothing could learn."""
-  fields = dict(vars(model))
-  if fields.get('lstm_input') != 'conv' or not fields['conv2_activation']:
-    return
-  # Compiled as one: operation by operation takes seconds.
-  read_blocks = jax.jit(functools.partial(model.apply, method='read_blocks'))
-  blocks = read_blocks({'params': params}, images)
-  if not bool((blocks > 0).any()):
-    raise errors.UserError(
-        'No value of conv2 is positive at the start, so its ReLU passes'
-        ' nothing and no gradient returns; choose another --config.seed or a'
-        ' larger --config.model.conv2_filters.'
-    )
+def _is_preempted(manager: ocp.CheckpointManager, step: int) -> bool:
+  """Returns whether the cluster asks the run to leave after this step."""
+  if manager.reached_preemption(step):
+    logging.warning('Preempted at step %d; saved, leaving.', step)
+    return True
+  return False
