@@ -196,7 +196,7 @@ def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
 def test_broken_maps_are_refused(config, prepared, tmp_path, monkeypatch):
   nothing = lambda self, path, image: np.full(image.pixels.shape[:2], np.nan)
   monkeypatch.setattr(localizer.ClassicalLocalizer, 'raw_map', nothing)
-  with pytest.raises(errors.UserError, match='infinite values or none'):
+  with pytest.raises(errors.UserError, match='values that are not finite'):
     run(config, prepared, tmp_path)
 
 

@@ -75,7 +75,7 @@ def learning_curve(
         points = [
             (line['step'], value)
             for line in lines
-            if (value := line.get(key, line.get(_OLDER.get(key)))) is not None
+            if (value := line.get(key, line.get(_OLDER.get(key, key)))) is not None
         ]
         if points:
           x, y = zip(*points, strict=True)
