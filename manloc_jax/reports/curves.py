@@ -72,12 +72,7 @@ def learning_curve(
     for i, (key, legend) in enumerate(names.items()):
       label: str | None = legend
       for lines in runs:
-        points = [
-            (line['step'], value)
-            for line in lines
-            if (value := line.get(key, line.get(_OLDER.get(key, key)))) is not None
-        ]
-        if points:
+        if points := _points(lines, key):
           x, y = zip(*points, strict=True)
           axis.plot(x, y, color=f'C{i}', label=label)
           label = None  # Once for all runs.
@@ -86,6 +81,14 @@ def learning_curve(
     if axis.lines:  # A single task may leave a panel empty.
       axis.legend(fontsize='small')
   _save(figure, path)
+
+
+def _points(
+    lines: Sequence[Mapping[str, float | None]], key: str
+) -> list[tuple[float | None, float]]:
+  """Returns step and value of the lines that have one."""
+  values = [(x['step'], x.get(key, x.get(_OLDER.get(key, key)))) for x in lines]
+  return [(step, value) for step, value in values if value is not None]
 
 
 def _save(figure, path: pathlib.Path) -> None:
