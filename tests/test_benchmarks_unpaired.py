@@ -46,7 +46,7 @@ def test_a_long_run_is_cut_into_tenths(backend, tmp_path):
       tmp_path / 'set', 'train', patches=24, backend=backend, num_shards=1
   )
   mesh = sharding.make_mesh(jax.devices()[:1])
-  tenths = endurance.train(small_config(), folder, mesh, steps=1)
+  tenths = endurance.train(small_config(), folder, mesh, num_steps=10)
   assert len(tenths) == 10
   assert all(t['milliseconds'] > 0 for t in tenths)
   with flagsaver.flagsaver():

@@ -37,7 +37,7 @@ def test_seeds_are_averaged(members):
 
 
 def test_a_single_task_has_one_curve(members):
-  part = score_columns.part(
+  part = score_columns.find_split(
       study.collect(members), 'nist16', 'p-conv-lstm', 'test'
   )
   assert part['roc'].keys() == {'patch'}
@@ -122,8 +122,8 @@ def test_another_label_threshold_labels_other_patches(tmp_path, members):
   other = write_run(tmp_path, 'iou-0.5', 0, 0.8, change=change)
   text = markdown(study.collect([*members, other]), 'table4')
   assert '| all pristine (IoU-0.5) |' in text
-  assert '| manipulated share (IoU-0.125) | – | – | 40.0% |' in text
-  assert '| manipulated share (IoU-0.5) | – | – | 20.0% |' in text
+  assert '| manipulated fraction (IoU-0.125) | – | – | 40.0% |' in text
+  assert '| manipulated fraction (IoU-0.5) | – | – | 20.0% |' in text
 
 
 def test_fine_tuned_runs_may_start_from_different_folders(tmp_path):

@@ -22,7 +22,7 @@ def test_tables_stand_beside_the_paper(members):
   assert '| NIST | P-LSTM | – | 81.05 | – | – |' in table1, 'not run'
   assert '| casia1 | J-Conv-LSTM-Conv | 1 | – | 70.00 | 0.700 |' in table1
   assert '| NIST | all pristine | – | – | 60.00 | 0.500 |' in table1
-  assert '| NIST | manipulated share | – | – | 40.0% | – |' in table1
+  assert '| NIST | manipulated fraction | – | – | 40.0% | – |' in table1
   assert '| NIST | mean training mask | – | – | – | 0.550 |' in markdown(
       found, 'table2'
   )
@@ -49,7 +49,7 @@ def test_table_6_names_its_protocol_and_keeps_patches_apart(tmp_path, members):
   assert '| J-Conv-LSTM-Conv | 0.7641 | – | – | – | – | – | – |' in text
   assert '| J-Conv-LSTM-Conv, patches | – | 0.810 ± 0.010 |' in text
   assert '| random or constant | – | 0.500 | 0.500 | – | 0.500 |' in text
-  assert '| manipulated share | – | 10.0% | – | – | 10.0% |' in text
+  assert '| manipulated fraction | – | 10.0% | – | – | 10.0% |' in text
   assert 'not applicable to 3 of 4 images of casia1' in text
   assert 'protocol `whole image`' in text and 'cannot be compared' in text
 
@@ -83,7 +83,7 @@ def test_classical_methods_alone_make_table_6_alone(tmp_path):
 
 
 def test_the_papers_numbers_bound_its_share_of_pixels():
-  bounds = [paper.share_bound(dataset) for dataset in paper.DATASETS]
+  bounds = [paper.fraction_bound(dataset) for dataset in paper.DATASETS]
   assert bounds == pytest.approx([0.326, 0.404, 0.244], abs=1e-3)
 
 

@@ -1,1 +1,1 @@
-"""Speed, as commands that compare this package with peers and print ratios."""
+"""Commands that measure speed against peers and print ratios."""

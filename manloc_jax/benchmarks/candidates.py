@@ -1,4 +1,4 @@
-"""Candidates of this package; each runs in a process of its own."""
+"""Makes the candidates of this package that benchmarks measure."""
 
 from collections.abc import Callable
 import functools
@@ -28,7 +28,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
 }
 PRECISIONS = ('float32', 'tensorfloat32', 'bfloat16')
 
-Run = Callable[[int], None]  # Does something so many times, and waits for it.
+Run = Callable[[int], None]  # Repeats the work so often and waits for its end.
 
 
 def make_step(
@@ -36,16 +36,16 @@ def make_step(
     mode: str,
     *,
     precision: str,
-    chunk: int | None,
+    microbatch_size: int | None,
     network: str = 'manloc_jax',
 ) -> Run:
   """Makes a train step or a forward pass of a whole batch.
 
   Args:
-    config: Settings of the network, the optimizer and the batch.
+    config: Config of the network, the optimizer and the batch.
     mode: `train` or `forward`.
     precision: One of `PRECISIONS`, of the products.
-    chunk: See `steps.make_train_step`.
+    microbatch_size: See `steps.make_train_step`.
     network: Key of `NETWORKS`.
   """
   mesh = start(config, precision)
@@ -55,10 +55,12 @@ def make_step(
   state = jax.device_put(state, sharding.replicated(mesh))
   batch = sharding.put_batch(workload.random_batch(config.batch_size), mesh)
   if mode == 'forward':
-    predict = steps.make_predict_step(model, mesh, microbatch_size=chunk)
+    predict = steps.make_predict_step(
+        model, mesh, microbatch_size=microbatch_size
+    )
     return repeat(lambda: predict(state.params, batch['image']))
   step = steps.make_train_step(
-      model, tx, mesh, loss=config.loss, microbatch_size=chunk
+      model, tx, mesh, loss=config.loss, microbatch_size=microbatch_size
   )
 
   def train():
@@ -96,7 +98,7 @@ def make_part(
     part: str,
     *,
     precision: str,
-    chunk: int | None,
+    microbatch_size: int | None,
     network: str = 'manloc_jax',
 ) -> Run:
   """Makes one part of the network on a batch, alone, with its gradients.
@@ -106,12 +108,13 @@ def make_part(
     mode: See `make_step`.
     part: One of `workload.PARTS`.
     precision: See `make_step`.
-    chunk: See `make_step`.
+    microbatch_size: See `make_step`.
     network: See `make_step`.
   """
   mesh = start(config, precision)
   model = NETWORKS[network](**config.model)
-  chunk = microbatch.default_size(mesh) if chunk is None else chunk
+  if microbatch_size is None:
+    microbatch_size = microbatch.default_size(mesh)
   images = workload.random_batch(config.batch_size)['image']
   params = model.init(jax.random.key(0), images[:1])['params']
   methods = {
@@ -125,12 +128,23 @@ def make_part(
     return model.apply({'params': params}, x, method=method)
 
   return make_function(
-      apply, params, inputs, mesh=mesh, mode=mode, chunk=chunk
+      apply,
+      params,
+      inputs,
+      mesh=mesh,
+      mode=mode,
+      microbatch_size=microbatch_size,
   )
 
 
 def make_function(
-    function: Callable, params, inputs, *, mesh, mode: str, chunk: int
+    function: Callable,
+    params,
+    inputs,
+    *,
+    mesh,
+    mode: str,
+    microbatch_size: int,
 ) -> Run:
   """Makes a function of parameters and a batch, with gradients of both.
 
@@ -140,7 +154,7 @@ def make_function(
     inputs: Examples; the gradient of integers is not taken.
     mesh: Devices.
     mode: `train` or `forward`.
-    chunk: See `steps.make_train_step`.
+    microbatch_size: See `steps.make_train_step`.
   """
   wanted = (0, 1) if jnp.issubdtype(inputs.dtype, jnp.floating) else (0,)
 
@@ -158,7 +172,9 @@ def make_function(
 
   def local(params, x):
     params = jax.lax.pcast(params, sharding.DATA, to='varying')
-    sums = microbatch.sum_over(lambda x: work(params, x), x, chunk)
+    sums = microbatch.sum_over(
+        lambda x: work(params, x), x, microbatch_size
+    )
     return jax.tree.map(lambda total: total[None], sums)
 
   mapped = jax.jit(

@@ -1,11 +1,11 @@
-r"""Classical methods in seconds per megapixel, and NADQ against pyIFD's.
+r"""Measures classical methods in seconds per megapixel, and NADQ of pyIFD.
 
   python -m manloc_jax.benchmarks.classical --json=-
   PYTHONPATH=<folder with pyIFD and jpegio> \
       python -m manloc_jax.benchmarks.classical --sizes=1 --methods=nadjpeg
 
-The image is made up: noise of many scales, compressed twice on two grids. Each
-method starts from what it needs, the decoded pixels, or the file for those on
+The image is noise of many scales, compressed twice on two grids. Each method
+starts from what it needs, the decoded pixels, or the file for those on
 JPEG coefficients, and ends with its map. pyIFD (Python, a port of the public
 MATLAB toolbox) takes the same file, if it can be imported.
 """
@@ -46,7 +46,7 @@ _JSON = results.define_json_flag()
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
   has_peer = COMPARED in _METHODS.value and bool(
       importlib.util.find_spec('pyIFD') and importlib.util.find_spec('jpegio')
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
   with tempfile.TemporaryDirectory() as folder:
     for size in sizes:
       path = pathlib.Path(folder) / f'{size}.jpg'
-      # Elsewhere, for the memory of this process shows in that of others.
+      # In another process: the peak memory of this one is inherited.
       with concurrent.futures.ProcessPoolExecutor(
           1, multiprocessing.get_context('spawn')
       ) as pool:
@@ -106,7 +106,7 @@ def make_method(name: str, path: pathlib.Path) -> candidates.Run:
   def score() -> None:
     method.score(jpeg.read(path) if method.needs == 'jpeg' else pixels)
 
-  return _repeat(score)
+  return candidates.repeat(score)
 
 
 def make_peer(path: pathlib.Path) -> candidates.Run:
@@ -117,25 +117,17 @@ def make_peer(path: pathlib.Path) -> candidates.Run:
     if NADQ.NADQ(str(path)) is None:  # It prints its errors.
       raise RuntimeError('pyIFD gave no map.')
 
-  return _repeat(score)
-
-
-def _repeat(function) -> candidates.Run:
-  def run(repeats: int) -> None:
-    for _ in range(repeats):
-      function()
-
-  return run
+  return candidates.repeat(score)
 
 
 def _peer_versions() -> dict[str, str]:
-  found = {}
+  versions = {}
   for name in ('pyIFD', 'jpegio'):
     try:
-      found[name] = importlib.metadata.version(name)
+      versions[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-      found[name] = 'a stand-in by that name'
-  return found
+      versions[name] = 'a stand-in by that name'
+  return versions
 
 
 def summarize(times: command.Times, pixels: int) -> list[command.Result]:
@@ -146,8 +138,8 @@ def summarize(times: command.Times, pixels: int) -> list[command.Result]:
     pixels: Of the image.
   """
   rows = []
-  for name, one in times.items():
-    summary = one.summary()
+  for name, candidate in times.items():
+    summary = candidate.summary()
     rows.append({
         'name': name,
         'megapixels': pixels / 1e6,
@@ -155,7 +147,7 @@ def summarize(times: command.Times, pixels: int) -> list[command.Result]:
         **summary,
     })
     if name == COMPARED and PEER in times:
-      rows[-1]['ratio'] = interleaved.ratio(one, times[PEER])
+      rows[-1]['ratio'] = interleaved.ratio(candidate, times[PEER])
   return rows
 
 

@@ -1,13 +1,14 @@
-"""What commands that compare candidates share: flags, and how they end."""
+"""Flags, measurement and output of the commands that compare candidates."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 import jax
+import ml_collections
 
 from manloc_jax.benchmarks import candidates
-from manloc_jax.benchmarks import interleaved as interleaved_lib
+from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import results
 from manloc_jax.commands import config_files
 
@@ -21,7 +22,7 @@ _TURN_SECONDS = flags.DEFINE_float('turn_seconds', 2.0, 'Length of a run.')
 _JSON = results.define_json_flag()
 
 Result = dict[str, Any]
-Times = Mapping[str, interleaved_lib.Times]
+Times = Mapping[str, interleaved.Times]
 
 
 def define_peers(peers: Sequence[str], default: Sequence[str]):
@@ -46,12 +47,12 @@ def define_mode():
   )
 
 
-def define_chunk():
-  """Defines `--chunk`, see `steps.make_train_step`."""
+def define_microbatch_size():
+  """Defines `--chunk`, the microbatch size of `steps.make_train_step`."""
   return flags.DEFINE_integer(
       'chunk',
       None,
-      'Patches that a device works on at once; 0: all.',
+      'Patches that a device computes at once (microbatch); 0: all.',
       allow_override=True,  # See above.
   )
 
@@ -67,22 +68,30 @@ def define_patches(default: int):
   )
 
 
-def config():
-  """Returns the settings, with `--batch_size` for training and evaluation."""
+def read_config() -> ml_collections.ConfigDict:
+  """Returns the config, with `--batch_size` for training and evaluation."""
   config = CONFIG.value
   config.batch_size = config.eval.batch_size = BATCH_SIZE.value
   return config
 
 
 def measure(
-    made: Mapping[str, Callable[[], candidates.Run]],
+    makers: Mapping[str, Callable[[], candidates.Run]],
     environment: Mapping[str, str] | None = None,
 ) -> Times:
-  """Measures candidates, each with its `make`; see `interleaved.measure`."""
-  return interleaved_lib.measure(
+  """Measures candidates in interleaved runs.
+
+  Args:
+    makers: `interleaved.Candidate.make` by name.
+    environment: Environment variables of all.
+
+  Returns:
+    Times by name.
+  """
+  return interleaved.measure(
       [
-          interleaved_lib.Candidate(*item, environment or {})
-          for item in made.items()
+          interleaved.Candidate(*item, environment or {})
+          for item in makers.items()
       ],
       rounds=_ROUNDS.value,
       turn_seconds=_TURN_SECONDS.value,
@@ -97,11 +106,11 @@ def compare(times: Times, patches: int) -> Result:
     patches: Of one repeat.
   """
   ours, *peers = times
-  rows = {name: one.summary() for name, one in times.items()}
+  rows = {name: each.summary() for name, each in times.items()}
   for row in rows.values():
     row['patches_per_s'] = 1e3 * patches / row['milliseconds']
   ratios = {
-      peer: interleaved_lib.ratio(times[ours], times[peer]) for peer in peers
+      peer: interleaved.ratio(times[ours], times[peer]) for peer in peers
   }
   return {
       'ratio_to_peer': ratios[peers[0]]['median'] if peers else None,
@@ -135,7 +144,7 @@ def finish(
 
   Args:
     benchmark: Name of the command.
-    result: What it found out.
+    result: Its measurements.
     render: Turns the result, with the flags and the machine, into lines.
   """
   device = jax.devices()[0]

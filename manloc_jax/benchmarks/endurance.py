@@ -1,4 +1,4 @@
-r"""Whether a long run stays as fast and as small as it began.
+r"""Measures whether a long run stays as fast and as small as it began.
 
   python -m manloc_jax.benchmarks.endurance --config=configs/small.py \
       --batch_size=16 --steps=10000
@@ -27,7 +27,7 @@ from manloc_jax.commands import flag_commands
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
-from manloc_jax.training import steps as steps_lib
+from manloc_jax.training import steps
 
 _STEPS = flags.DEFINE_integer('steps', 10_000, 'Updates.', lower_bound=20)
 _BACKEND = flags.DEFINE_enum(
@@ -41,7 +41,7 @@ _TENTHS = 10
 def main(argv: list[str]) -> None:
   """Trains, prints a line for each tenth and writes JSON."""
   del argv
-  config = command.config()
+  config = command.read_config()
   mesh = candidates.start(config, command.PRECISION.value)
   with tempfile.TemporaryDirectory() as scratch:
     prepared = random_set.write(
@@ -51,32 +51,34 @@ def main(argv: list[str]) -> None:
         backend=_BACKEND.value,
         num_shards=config.data.num_shards,
     )
-    tenths = train(config, prepared, mesh, _STEPS.value // _TENTHS)
+    tenths = train(config, prepared, mesh, _STEPS.value)
   command.finish(
       'endurance', summarize(tenths, _BACKEND.value, config.batch_size), lines
   )
 
 
 def train(
-    config, prepared: prepared_set.PreparedSet, mesh, steps: int
+    config, prepared: prepared_set.PreparedSet, mesh, num_steps: int
 ) -> list[dict[str, float]]:
-  """Trains for ten times `steps` updates; returns what each tenth took."""
+  """Trains for `num_steps` updates; returns the times of each tenth."""
   model = models.make(**config.model)
-  tx, _ = state_lib.make_optimizer(num_steps=_TENTHS * steps, **config.optim)
-  step = steps_lib.make_train_step(
+  tx, _ = state_lib.make_optimizer(num_steps=num_steps, **config.optim)
+  step = steps.make_train_step(
       model, tx, mesh, symmetries=config.train.symmetries
   )
   state = state_lib.create(model, tx, models.SIDE, jax.random.key(config.seed))
   state = jax.device_put(state, sharding.replicated(mesh))
   batches = pipeline.open_batches(config, prepared, mesh)
   tenths = []
+  steps_of_tenth = num_steps // _TENTHS
   for number in range(_TENTHS):
     start = time.perf_counter()
-    for _ in range(steps):
+    for _ in range(steps_of_tenth):
       state, scalars = step(state, next(batches))
     jax.block_until_ready(scalars)
+    seconds = time.perf_counter() - start
     tenths.append({
-        'milliseconds': 1e3 * (time.perf_counter() - start) / steps,
+        'milliseconds': 1e3 * seconds / steps_of_tenth,
         'resident_mib': results.resident_bytes() / 2**20,
     })
     results.say(f'tenth {number + 1}: {tenths[-1]["milliseconds"]:.1f} ms')

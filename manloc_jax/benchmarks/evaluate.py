@@ -1,11 +1,11 @@
-r"""Evaluation of a prepared set, reading included, against peers.
+r"""Compares the evaluation of a prepared set, reading included, with peers.
 
   python -m manloc_jax.benchmarks.evaluate --json=-
   python -m manloc_jax.benchmarks.evaluate --peer=forward --batch_size=256
 
 A repeat is one pass over a set of noise. Peers: `torch` (PyTorch with channels
 last, histograms in NumPy) and `forward`, our own network without the metrics,
-which says what they cost. Both read the same files.
+which shows what they cost. Both read the same files.
 """
 
 import functools
@@ -13,7 +13,6 @@ import pathlib
 import sys
 import tempfile
 
-import jax
 import numpy as np
 
 from manloc_jax.benchmarks import candidates
@@ -33,9 +32,9 @@ _PATCHES = command.define_patches(512)
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
-  config = command.config()
+  config = command.read_config()
   with tempfile.TemporaryDirectory() as scratch:
     prepared = random_set.write(
         pathlib.Path(scratch) / 'set',
@@ -63,7 +62,7 @@ def make_ours(
   """Makes passes over a set that end with its sums."""
   params, model, mesh = candidates.make_network(config, precision)
   evaluate = evaluator.make_split_evaluator(model, mesh, config, prepared)
-  return _repeat(lambda: evaluate(params, SPLIT))
+  return candidates.repeat(lambda: evaluate(params, SPLIT))
 
 
 def make_forward(
@@ -73,10 +72,9 @@ def make_forward(
   predict = candidates.make_predict(config, precision)
 
   def scores():
-    found = [predict(batch['image']) for batch in _batches(config, prepared)]
-    jax.block_until_ready(found)
+    return [predict(batch['image']) for batch in _batches(config, prepared)]
 
-  return _repeat(scores)
+  return candidates.repeat(scores)
 
 
 def make_torch(
@@ -102,7 +100,7 @@ def make_torch(
           pixel[real], batch['mask'][real], rows[:, None, None], pixels.shape
       )
 
-  return _repeat(count)
+  return candidates.repeat(count)
 
 
 def histogram(
@@ -121,14 +119,6 @@ def _batches(config, prepared: prepared_set.PreparedSet):
   )
 
 
-def _repeat(function) -> candidates.Run:
-  def run(repeats: int) -> None:
-    for _ in range(repeats):
-      function()
-
-  return run
-
-
 def summarize(times: command.Times, patches: int) -> command.Result:
   """Returns speeds, ratios and what the metrics cost.
 
@@ -138,9 +128,9 @@ def summarize(times: command.Times, patches: int) -> command.Result:
   """
   result = command.compare(times, patches)
   forward = result['ratios'].get('forward')
-  # Of our time, what is left when the forward pass is taken away.
-  share = 1 - forward['median'] if forward else None
-  return {**result, 'metrics_share': share}
+  # The fraction of our time that the forward pass does not take.
+  fraction = 1 - forward['median'] if forward else None
+  return {**result, 'metrics_share': fraction}
 
 
 def lines(result: command.Result) -> list[str]:

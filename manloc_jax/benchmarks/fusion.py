@@ -1,4 +1,4 @@
-"""The fusion on a JPEG file: beside other candidates, and stage by stage."""
+"""Measures the fusion on a JPEG file: as a candidate, and stage by stage."""
 
 from collections.abc import Callable
 import concurrent.futures
@@ -45,12 +45,9 @@ def make(path: pathlib.Path) -> candidates.Run:
   from manloc_jax.data import images
 
   fusion = _make_localizer()
-
-  def run(repeats: int) -> None:
-    for _ in range(repeats):
-      fusion.localize(path, images.read_image(path))
-
-  return run
+  return candidates.repeat(
+      lambda: fusion.localize(path, images.read_image(path))
+  )
 
 
 def parts(path: pathlib.Path) -> dict[str, float]:
@@ -125,7 +122,7 @@ def summarize(
     plain: interleaved.Times | None,
     scale: float,
 ) -> command.Result:
-  """Returns speed, memory and shares of the fusion.
+  """Returns speed, memory and the fractions of the stages of the fusion.
 
   Args:
     fusion: Of the whole file.
@@ -164,6 +161,6 @@ def lines(result: command.Result) -> list[str]:
         " of the paper's network, by a strip"
         f' ({ratio["least"]:.1f} to {ratio["most"]:.1f})'
     )
-  shares = result['share_of_parts']
-  parts_text = ', '.join(f'{name} {x:.0%}' for name, x in shares.items())
+  fractions = result['share_of_parts']
+  parts_text = ', '.join(f'{name} {x:.0%}' for name, x in fractions.items())
   return [text, f'  one after the other: {parts_text}']

@@ -1,4 +1,4 @@
-"""Interleaved runs of candidates, each in a process of its own.
+"""Measures candidates in interleaved runs, each in a process of its own.
 
 A shared machine is faster in one minute and slower in the next, so that two
 times taken one after the other say little. Here each candidate runs a little
@@ -25,7 +25,7 @@ import numpy as np
 
 from manloc_jax.data import worker_pool
 
-# Candidates share a device: none may take its memory for itself.
+# Candidates share a device: none may allocate all of its memory.
 _SHARING = {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'}
 
 
@@ -47,7 +47,7 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-  """What the runs of a candidate took.
+  """The times of the runs of a candidate.
 
   Attributes:
     seconds: Per repeat, one figure for each round.
@@ -115,7 +115,7 @@ def ratio(times: Times, other: Times) -> dict[str, float]:
 
 
 class _Runner:
-  """A candidate's process, warmed up on entry."""
+  """The process of a candidate; it is started and warmed up on entry."""
 
   def __init__(self, candidate: Candidate):
     self._candidate = candidate

@@ -1,13 +1,13 @@
-r"""A whole image by the localizer, against plain loops over its windows.
+r"""Compares the localizer of a whole image with plain loops over its windows.
 
   python -m manloc_jax.benchmarks.localize --json=-
   python -m manloc_jax.benchmarks.localize --megapixels=24 --stride=16
 
 Peers: `torch` (PyTorch with channels last) and `plain`, our own network, in the
 same loop: every 64x64 window at the stride goes through the network, a batch at
-a time, and the host averages the scores before it cuts the next batch. Nobody
-shares work between windows, so that the ratio to `plain` says what
-the localizer gains by its order of work alone.
+a time, and the host averages the scores before it cuts the next batch. Neither
+shares work between windows, so that the ratio to `plain` shows what the
+localizer gains by sharing alone.
 
 All run over a strip of the image, and `extrapolated_seconds` is what the whole
 image would take at the speed of the strip. `fusion`, which is what `manloc
@@ -45,9 +45,9 @@ _STRIP = flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
-  config, stride = command.config(), _STRIDE.value
+  config, stride = command.read_config(), _STRIDE.value
   height, width = image_size(_MEGAPIXELS.value)
   strip = models.SIDE + (_STRIP.value - 1) * stride
   makers = {OURS: make_ours, 'torch': make_torch, 'plain': make_plain}
@@ -92,7 +92,7 @@ def windows(height: int, width: int, stride: int) -> list[tuple[int, int]]:
 
 
 def localize(predict, image: np.ndarray, stride: int, batch_size: int):
-  """Returns the mean score of each pixel over the windows that see it.
+  """Returns the mean score of each pixel over the windows that hold it.
 
   Args:
     predict: Maps uint8[batch_size, 64, 64, 3] to scores of patches and pixels.
@@ -156,11 +156,7 @@ def _make_loop(predict, size, stride: int, batch_size: int) -> candidates.Run:
 def _repeat(function, size) -> candidates.Run:
   image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
 
-  def run(repeats: int) -> None:
-    for _ in range(repeats):
-      function(image)
-
-  return run
+  return candidates.repeat(lambda: function(image))
 
 
 def summarize(times: command.Times, timed: int, total: int) -> command.Result:

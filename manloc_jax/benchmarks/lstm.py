@@ -30,16 +30,16 @@ _MODE = command.define_mode()
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
-  config, mode = command.config(), _MODE.value
+  config, mode = command.read_config(), _MODE.value
   precision = command.PRECISION.value
   part = functools.partial(
       candidates.make_part, config, mode, 'lstm', precision=precision
   )
-  made = {OURS: functools.partial(part, chunk=None)}
+  made = {OURS: functools.partial(part, microbatch_size=None)}
   makers = {
-      'plain': functools.partial(part, chunk=None, network='plain'),
+      'plain': functools.partial(part, microbatch_size=None, network='plain'),
       'hoisted': functools.partial(make_hoisted, config, mode, precision),
       'cudnn': functools.partial(make_cudnn, config, mode, precision),
   }
@@ -70,7 +70,7 @@ def make_hoisted(config, mode: str, precision: str) -> candidates.Run:
       jax.random.normal(jax.random.key(1), shape),
       mesh=mesh,
       mode=mode,
-      chunk=microbatch.default_size(mesh),
+      microbatch_size=microbatch.default_size(mesh),
   )
 
 
@@ -122,7 +122,7 @@ def cudnn(config):
   """Returns the sum of the outputs as a function of weights and inputs.
 
   Args:
-    config: Settings of the network and the batch.
+    config: Config of the network and the batch.
 
   Returns:
     The function, and its arguments: f32 weights in one vector, as cuDNN keeps
@@ -130,19 +130,19 @@ def cudnn(config):
   """
   (batch, steps, features), layers = _shapes(config)
   width = config.model.lstm_hidden[0]
-  settings = {
+  fields = {
       'input_size': features,
       'hidden_size': width,
       'num_layers': layers,
       'bidirectional': False,
   }
-  weights = rnn.init_lstm_weight(jax.random.key(0), **settings)
+  weights = rnn.init_lstm_weight(jax.random.key(0), **fields)
   x = jax.random.normal(jax.random.key(1), (batch, steps, features))
   zeros = jnp.zeros((layers, batch, width))
   lengths = jnp.full((batch,), steps, jnp.int32)
 
   def total(weights, x):
-    y, _, _ = rnn.lstm(x, zeros, zeros, weights, lengths, dropout=0, **settings)
+    y, _, _ = rnn.lstm(x, zeros, zeros, weights, lengths, dropout=0, **fields)
     return y.sum()
 
   return total, (weights, x)

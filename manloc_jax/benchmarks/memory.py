@@ -1,4 +1,4 @@
-r"""Memory of a train step as a function of the batch, as the compiler plans it.
+r"""Reports the memory that the compiler plans for a train step.
 
   python -m manloc_jax.benchmarks.memory --batches=16,64,256,1024
 
@@ -18,56 +18,59 @@ from manloc_jax.benchmarks import command
 from manloc_jax.benchmarks import results
 from manloc_jax.benchmarks import workload
 from manloc_jax.commands import flag_commands
-from manloc_jax.training import sharding as parallel
+from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
 from manloc_jax.training import steps
 
 _BATCHES = flags.DEFINE_list(
     'batches', ['16', '64', '256', '1024'], 'Patches in each.'
 )
-_CHUNK = command.define_chunk()
+_MICROBATCH_SIZE = command.define_microbatch_size()
 
 
 def main(argv: list[str]) -> None:
   """Compiles, prints a line for each batch and writes JSON."""
   del argv
-  config = command.config()
+  config = command.read_config()
   sizes = results.read_numbers(
       '--batches', _BATCHES.value, argument_types.positive
   )
   mesh = candidates.start(config, command.PRECISION.value)
   rows = [
-      {'batch_size': size, **plan(config, mesh, size, _CHUNK.value)}
+      {'batch_size': size, **plan(config, mesh, size, _MICROBATCH_SIZE.value)}
       for size in sizes
   ]
-  command.finish('memory', {'rows': rows, 'chunk': _CHUNK.value}, lines)
+  result = {'rows': rows, 'chunk': _MICROBATCH_SIZE.value}
+  command.finish('memory', result, lines)
 
 
-def plan(config, mesh, batch_size: int, chunk: int | None) -> dict[str, float]:
+def plan(
+    config, mesh, batch_size: int, microbatch_size: int | None
+) -> dict[str, float]:
   """Returns the MiB that a train step takes on each device.
 
   Args:
-    config: Settings of the network and the optimizer.
+    config: Config of the network and the optimizer.
     mesh: Devices.
     batch_size: Patches over all devices.
-    chunk: See `steps.make_train_step`.
+    microbatch_size: See `steps.make_train_step`.
   """
   model = models.make(**config.model)
   tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
   create = lambda key: state_lib.create(model, tx, models.SIDE, key)
   state = jax.eval_shape(create, jax.random.key(0))
-  abstract = lambda tree, sharding: jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree
+  abstract = lambda tree, layout: jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout), tree
   )
   batch = jax.eval_shape(
       lambda: jax.tree.map(jnp.asarray, workload.random_batch(batch_size))
   )
   step = steps.make_train_step(
-      model, tx, mesh, loss=config.loss, microbatch_size=chunk
+      model, tx, mesh, loss=config.loss, microbatch_size=microbatch_size
   )
   memory = step.lower(
-      abstract(state, parallel.replicated(mesh)),
-      abstract(batch, parallel.sharded(mesh)),
+      abstract(state, sharding.replicated(mesh)),
+      abstract(batch, sharding.sharded(mesh)),
   ).compile().memory_analysis()
   return {
       'temporary_mib': memory.temp_size_in_bytes / 2**20,

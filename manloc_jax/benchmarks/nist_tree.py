@@ -1,10 +1,10 @@
-"""A tree as NIST Nimble 2016 is one, forged from other photographs.
+"""Makes a tree like NIST Nimble 2016, forged from other photographs.
 
 NIST's images may not be passed on, but its reference table and masks say
 everything except the pixels. A forged probe of the tree has the name, size,
 mask, type of forgery and base photograph that the table says, so that
-preparation works as hard as with the real one. What its network scores means
-nothing.
+preparation works as hard as with the real one. The scores of a
+network on it mean nothing.
 """
 
 import csv
@@ -55,7 +55,7 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """What all scenes have in common; see `make`."""
+  """The arguments of `make` that all scenes need."""
 
   source: pathlib.Path
   out: pathlib.Path
@@ -96,14 +96,7 @@ def make(
   """
   if out.exists():
     raise spec.DataError(f'{out} exists; remove it or choose another --out.')
-  files = sorted(
-      path for path in photographs.glob('*') if path.suffix.lower() == '.jpg'
-  )
-  if len(files) < 2:
-    raise spec.DataError(
-        f'{photographs} has {len(files)} *.jpg; set --photographs to a folder '
-        'that has some.'
-    )
+  files = _list_photographs(photographs)
   table = nist16.find_table(source)
   rows = nist16.read_table(table)
   release = table.parents[2]
@@ -113,24 +106,47 @@ def make(
   usable = [row for row in forged if row['ProbeMaskFileName'] not in missing]
   order = np.random.default_rng(seed).permutation(len(usable))
   scenes = _scenes([usable[i] for i in order[:targets]], rows, files, seed)
-  named = {row['ProbeFileName'] for scene in scenes for row in scene.rows}
-  with folders.atomic(out) as fresh, worker_pool.ordered_map(workers) as run:
+  probes = {row['ProbeFileName'] for scene in scenes for row in scene.rows}
+  kept = [
+      row
+      for row in rows
+      if row['ProbeFileName'] in probes or row['ProbeMaskFileName'] in missing
+  ]
+  with folders.atomic(out) as fresh:
     (fresh / TABLE).parent.joinpath('mask').mkdir(parents=True)
     (fresh / 'probe').mkdir()
-    kept = [
-        row
-        for row in rows
-        if row['ProbeFileName'] in named or row['ProbeMaskFileName'] in missing
-    ]
     write_table(fresh / TABLE, kept)
-    write = functools.partial(
-        _write_scene, job=Job(release, fresh, seed, long_side)
-    )
-    done = run(write, scenes)
-    with tqdm.tqdm(total=len(named), unit='image', disable=None) as progress:
-      for count in done:
-        progress.update(count)
+    _write_scenes(scenes, Job(release, fresh, seed, long_side), workers)
   return missing
+
+
+def _list_photographs(folder: pathlib.Path) -> list[pathlib.Path]:
+  """Lists the JPEG files of a folder.
+
+  Raises:
+    DataError: There are fewer than two.
+  """
+  files = sorted(
+      path for path in folder.glob('*') if path.suffix.lower() == '.jpg'
+  )
+  if len(files) < 2:
+    raise spec.DataError(
+        f'{folder} has {len(files)} *.jpg; set --photographs to a folder'
+        ' that has some.'
+    )
+  return files
+
+
+def _write_scenes(scenes: list[Scene], job: Job, workers: int | None) -> None:
+  """Writes the probes of all scenes and their masks, with a progress bar."""
+  write = functools.partial(_write_scene, job=job)
+  total = sum(len(scene.rows) for scene in scenes)
+  with (
+      worker_pool.ordered_map(workers) as ordered_map,
+      tqdm.tqdm(total=total, unit='image', disable=None) as bar,
+  ):
+    for count in ordered_map(write, scenes):
+      bar.update(count)
 
 
 def write_table(path: pathlib.Path, rows: list[Row]) -> None:

@@ -1,12 +1,12 @@
-r"""Input against the train step that consumes it, in the same run.
+r"""Compares the input with the train step that consumes it.
 
   python -m manloc_jax.benchmarks.pipeline --json=-
   python -m manloc_jax.benchmarks.pipeline --prepared=data/demo-given-...
 
 A repeat is one batch, on the devices as training gets it. Without `--prepared`
-sets of noise are written to a temporary folder, in both formats, and the
-stream reads one for each number of `--shards`; the first counts.
-`ratio_to_peer` is how many times faster input is than the train step.
+sets of noise are written to a temporary folder, one of arrays and a TFRecord
+set for each number of `--shards`; `ratio_to_peer` is of the first. It tells
+how many times faster input is than the train step.
 """
 
 from collections.abc import Iterator
@@ -38,9 +38,9 @@ _SHARDS = flags.DEFINE_multi_integer(
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
-  config = command.config()
+  config = command.read_config()
   with tempfile.TemporaryDirectory() as scratch:
     first, *others = _sets(pathlib.Path(scratch))
     made = {
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
             config,
             'train',
             precision=command.PRECISION.value,
-            chunk=None,
+            microbatch_size=None,
         ),
         **{
             name(prepared): functools.partial(make_input, config, prepared)
@@ -74,7 +74,7 @@ def _sets(scratch: pathlib.Path) -> list[prepared_set.PreparedSet]:
     if prepared.backend == backend_names.ONLINE:
       raise errors.UserError(
           f'{_PREPARED.value} is trained on forgeries generated online, whose'
-          ' workers would go on while the train step has its turn; see'
+          ' workers would go on while the train step is timed; see'
           ' input_wait_share in the metrics.jsonl of a run instead.'
       )
     return [prepared]

@@ -1,6 +1,6 @@
-"""The network as one would first write it in Linen: the reference.
+"""The network in plain Linen layers: the reference of benchmarks and tests.
 
-It knows none of the arrangements of `models`, computes the same function and
+It has none of the optimizations of `models`, computes the same function and
 keeps its parameters in the same tree.
 """
 
@@ -60,7 +60,7 @@ class BlockLSTM(nn.Module):
 
 
 class PlainNetwork(models.ConvLSTMConv):
-  """`models.ConvLSTMConv` in plain layers; the same fields, and which parts.
+  """`models.ConvLSTMConv` in plain layers, with the same fields.
 
   Attributes:
     plain_convolutions: Whether the convolutions and the max pool are plain.

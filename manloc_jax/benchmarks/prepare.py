@@ -1,10 +1,10 @@
-r"""Preparation of large photographs, against only decoding them.
+r"""Compares the preparation of large photographs with only decoding them.
 
   python -m manloc_jax.benchmarks.prepare --root=data/standin --images=8,16,32
 
 `--root` is NIST16, or what `manloc_jax.benchmarks.standin` makes. For each
 number of images, processes of their own prepare that many forged ones and
-decode the same images and masks once, in turns and with as many workers.
+decode the same images and masks once, interleaved and with as many workers.
 `decode_share` is the time of decoding over that of preparation: 1 means that
 preparation costs nothing else. Memory is that of parent and workers together;
 pages that they share count in each.
@@ -199,17 +199,17 @@ def watch(task: Callable[..., float], *args) -> tuple[float, int]:
   theirs.close()
   peak = 0
   while not ours.poll(_SAMPLE_SECONDS):
-    family = _family(str(process.pid))
-    peak = max(peak, sum(map(_resident_bytes, family)))
+    processes = _process_tree(str(process.pid))
+    peak = max(peak, sum(map(_resident_bytes, processes)))
   try:
-    found = ours.recv()
+    reply = ours.recv()
   except EOFError:
     raise RuntimeError(f'{task.__name__} failed, see above.') from None
   finally:
     process.join()
-  if isinstance(found, errors.UserError):
-    raise found
-  return found, peak
+  if isinstance(reply, errors.UserError):
+    raise reply
+  return reply, peak
 
 
 def _report(pipe, task: Callable[..., float], *args) -> None:
@@ -219,13 +219,13 @@ def _report(pipe, task: Callable[..., float], *args) -> None:
     pipe.send(error)
 
 
-def _family(process: str) -> list[str]:
+def _process_tree(process: str) -> list[str]:
   """Lists a process and all that descend from it."""
   children: list[str] = []
   for path in pathlib.Path(f'/proc/{process}/task').glob('*/children'):
     with contextlib.suppress(OSError):  # It has just ended.
       children += path.read_text().split()
-  return [process, *(pid for child in children for pid in _family(child))]
+  return [process, *(pid for child in children for pid in _process_tree(child))]
 
 
 def _resident_bytes(process: str) -> int:

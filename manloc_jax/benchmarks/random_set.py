@@ -1,4 +1,4 @@
-"""A prepared set of noise, written by the real writers."""
+"""Writes a prepared set of noise with the writers of real sets."""
 
 import pathlib
 
@@ -10,7 +10,7 @@ from manloc_jax.data.storage import backend_names
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import prepared_set
 
-_IMAGES = 16  # That the patches claim to come from.
+_IMAGES = 16  # Number of images that the patches are attributed to.
 
 
 def write(
@@ -25,8 +25,8 @@ def write(
 
   Args:
     folder: The folder, made here.
-    split: Name of the part.
-    patches: In the part.
+    split: Name of the split.
+    patches: Number of patches.
     backend: Key of `backend_names.BACKENDS`.
     num_shards: Files of the split of `tfrecord`; others have one per field.
   """
@@ -49,7 +49,7 @@ def write(
           source='window',
       )
       writer.write(patch, images[i % _IMAGES], i % _IMAGES)
-  part = {
+  contents = {
       'num_patches': patches,
       'images': [{'image_id': image} for image in images],
       'shards': writer.shards,
@@ -61,6 +61,6 @@ def write(
       split={split: images},
       examined=[],
       rejected=[],
-      contents={split: part},
+      contents={split: contents},
   )
   return prepared_set.PreparedSet.open(folder)

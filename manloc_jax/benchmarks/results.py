@@ -1,4 +1,4 @@
-"""What a benchmark prints and writes."""
+"""Prints the result of a benchmark and writes it as JSON."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -40,6 +40,9 @@ def read_numbers(
     flag: Its name.
     texts: Its value.
     read: Reads one of them, see `argument_types`.
+
+  Returns:
+    The numbers, at least one.
 
   Raises:
     UserError: One is something else, or there is none.
@@ -85,11 +88,11 @@ def resident_bytes() -> int:
 
 
 def describe_machine(platform_name: str, device_kind: str) -> dict[str, Any]:
-  """Says on what machine and with which packages a result was made."""
-  found = provenance.versions(_PACKAGES)
+  """Returns the device and the package versions behind a result."""
+  packages = provenance.versions(_PACKAGES)
   versions = {
       'manloc_jax': provenance.VERSION,
-      **{name: version for name, version in found.items() if version},
+      **{name: version for name, version in packages.items() if version},
   }
   name = device_kind if platform_name != 'cpu' else _cpu_name()
   return {'device': name, 'versions': versions}
@@ -99,6 +102,6 @@ def _cpu_name() -> str:
   name = platform.processor() or platform.machine()
   if os.path.exists('/proc/cpuinfo'):
     with open('/proc/cpuinfo') as file:
-      found = re.search(r'model name\s*:\s*(.+)', file.read())
-    name = found[1] if found else name
+      match = re.search(r'model name\s*:\s*(.+)', file.read())
+    name = match[1] if match else name
   return f'{name}, {worker_pool.available_cores()} cores'

@@ -1,4 +1,4 @@
-r"""Start of a run, from the command to the first finished training step.
+r"""Measures the start of a run, up to its first finished training step.
 
   python -m manloc_jax.benchmarks.startup --config=configs/demo.py
   python -m manloc_jax.benchmarks.startup --json=- --config=configs/demo.py \
@@ -38,7 +38,7 @@ Start = tuple[float, dict[str, float]]  # Seconds in all, and of each stage.
 
 
 def main(argv: list[str]) -> None:
-  """Starts runs, prints where their time goes and writes JSON."""
+  """Starts runs, prints the times of their stages and writes JSON."""
   command = [sys.executable, '-m', 'manloc_jax.main', *argv[1:]]
   prepare = [*command, '--mode=prepare']
   subprocess.run(prepare, check=True, stdout=sys.stderr)

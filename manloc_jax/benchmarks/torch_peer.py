@@ -1,4 +1,4 @@
-"""The same network in PyTorch: the peer of the benchmarks and of a test."""
+"""The joint network in PyTorch, a peer of the benchmarks and of a test."""
 
 from collections.abc import Callable, Mapping
 import itertools
@@ -117,7 +117,7 @@ def make_step(
   """Returns `run(repeats)` for a train step or a forward pass.
 
   Args:
-    config: Settings of the network, the optimizer and the batch.
+    config: Config of the network, the optimizer and the batch.
     mode: `train` or `forward`.
     channels_last: Layout of the maps in memory.
     compiled: Whether `torch.compile` gets the network.
@@ -165,7 +165,7 @@ def make_predict(
   """Returns `predict(images)`, as `steps.make_predict_step`, channels last.
 
   Args:
-    config: Settings of the network.
+    config: Config of the network.
     precision: See `make_step`.
   """
   network, device, autocast = _start(config, True, precision)

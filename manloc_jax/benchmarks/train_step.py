@@ -1,4 +1,4 @@
-r"""Train step and forward pass against peers, in the same run.
+r"""Compares train step and forward pass with peers.
 
   python -m manloc_jax.benchmarks.train_step --peer=torch --batch_size=64
   python -m manloc_jax.benchmarks.train_step --mode=forward --json=-
@@ -23,12 +23,15 @@ from manloc_jax.benchmarks import interleaved
 from manloc_jax.benchmarks import workload
 from manloc_jax.commands import flag_commands
 
-# Settings of `candidates.make_step`.
+# Arguments of `candidates.make_step`.
 ARRANGEMENTS: dict[str, dict[str, Any]] = {
-    'plain': {'network': 'plain', 'chunk': 0},
+    'plain': {'network': 'plain', 'microbatch_size': 0},
     'plain-lstm': {'network': 'plain-lstm'},
-    'plain-convolutions': {'network': 'plain-convolutions', 'chunk': 0},
-    'unchunked': {'chunk': 0},
+    'plain-convolutions': {
+        'network': 'plain-convolutions',
+        'microbatch_size': 0,
+    },
+    'unchunked': {'microbatch_size': 0},
 }
 PEERS = ('torch', 'torch-channels-last', 'torch-compile', *ARRANGEMENTS)
 OURS = 'manloc_jax'
@@ -44,7 +47,7 @@ TUNED_ALLOCATOR = {
 
 _PEERS = command.define_peers(PEERS, ['torch'])
 _MODE = command.define_mode()
-_CHUNK = command.define_chunk()
+_MICROBATCH_SIZE = command.define_microbatch_size()
 _PARTS = flags.DEFINE_bool('parts', False, 'Times the parts as well.')
 _TUNED = flags.DEFINE_bool(
     'tuned_allocator', False, 'Best settings of the allocator, for all.'
@@ -52,16 +55,16 @@ _TUNED = flags.DEFINE_bool(
 
 
 def main(argv: list[str]) -> None:
-  """Measures all candidates, prints a line each and writes JSON."""
+  """Measures all candidates, prints a line for each and writes JSON."""
   del argv
-  config, mode = command.config(), _MODE.value
+  config, mode = command.read_config(), _MODE.value
   times = command.measure(
       _candidates(config, mode), TUNED_ALLOCATOR if _TUNED.value else None
   )
   model = workload.make_model(config)
   result = {
       'mode': mode,
-      'chunk': _CHUNK.value,
+      'chunk': _MICROBATCH_SIZE.value,
       'tuned_allocator': _TUNED.value,
       **summarize(times, workload.flops(model, mode), config.batch_size),
   }
@@ -70,24 +73,27 @@ def main(argv: list[str]) -> None:
 
 def _candidates(config, mode: str) -> dict[str, Callable]:
   precision = command.PRECISION.value
-  settings = {'precision': precision, 'chunk': _CHUNK.value}
+  arguments = {
+      'precision': precision,
+      'microbatch_size': _MICROBATCH_SIZE.value,
+  }
   make = functools.partial
   made: dict[str, Callable] = {
-      OURS: make(candidates.make_step, config, mode, **settings),
+      OURS: make(candidates.make_step, config, mode, **arguments),
       PEAK: make(candidates.make_peak, config, precision),
   }
   for peer in _PEERS.value:
-    made[peer] = make(_make_peer, peer, config, mode, settings)
+    made[peer] = make(_make_peer, peer, config, mode, arguments)
   if _PARTS.value:
     for part in workload.PARTS:
-      made[part] = make(candidates.make_part, config, mode, part, **settings)
+      made[part] = make(candidates.make_part, config, mode, part, **arguments)
   return made
 
 
-def _make_peer(peer: str, config, mode: str, settings) -> candidates.Run:
+def _make_peer(peer: str, config, mode: str, arguments) -> candidates.Run:
   if peer in ARRANGEMENTS:
     return candidates.make_step(
-        config, mode, **{**settings, **ARRANGEMENTS[peer]}
+        config, mode, **{**arguments, **ARRANGEMENTS[peer]}
     )
   from manloc_jax.benchmarks import torch_peer  # PyTorch may not be there.
 
@@ -96,7 +102,7 @@ def _make_peer(peer: str, config, mode: str, settings) -> candidates.Run:
       mode,
       channels_last=peer != 'torch',
       compiled=peer == 'torch-compile',
-      precision=settings['precision'],
+      precision=arguments['precision'],
   )
 
 
@@ -105,7 +111,7 @@ def summarize(
     flops: dict[str, float],
     batch_size: int,
 ) -> dict[str, Any]:
-  """Returns ratios, speeds and shares of the peak.
+  """Returns ratios, speeds and fractions of the peak.
 
   Args:
     times: By candidate; `OURS`, `PEAK`, peers and parts.
@@ -117,7 +123,7 @@ def summarize(
   peak = interleaved.Times(
       [s / (2 * side**3) for s in times[PEAK].seconds], 0, 0
   )
-  share = lambda t, count: interleaved.ratio(
+  fraction = lambda t, count: interleaved.ratio(
       interleaved.Times(
           [s / (count * batch_size) for s in t.seconds], 0, 0
       ),
@@ -129,7 +135,7 @@ def summarize(
           **times[part].summary(),
           'share_of_step': 1 / interleaved.ratio(times[part], ours)['median'],
           'gflop_per_patch': flops[part] / 1e9,
-          'share_of_peak': share(times[part], flops[part])['median'],
+          'share_of_peak': fraction(times[part], flops[part])['median'],
       }
       for part in workload.PARTS
       if part in times
@@ -138,7 +144,7 @@ def summarize(
       **command.compare(
           {name: times[name] for name in (OURS, *peers)}, batch_size
       ),
-      'share_of_peak': share(ours, sum(flops.values()))['median'],
+      'share_of_peak': fraction(ours, sum(flops.values()))['median'],
       'gflop_per_patch': sum(flops.values()) / 1e9,
       'peak_gflop_per_s': 1 / np.median(peak.seconds) / 1e9,
       'parts': parts,

@@ -1,4 +1,4 @@
-"""What the candidates work on, and how much work it is."""
+"""Makes the batches of the benchmarks and counts the operations on them."""
 
 import ml_collections
 import numpy as np
@@ -10,7 +10,7 @@ PARTS = ('convolutions', 'lstm', 'decoder')
 
 
 def random_batch(size: int) -> dict[str, np.ndarray]:
-  """Returns a random training batch, see `data.pipeline.train_batches`."""
+  """Returns a random training batch, as of `data.input.pipeline`."""
   rng = np.random.default_rng(0)
   shape = (size, models.SIDE, models.SIDE)
   return {

@@ -1,4 +1,4 @@
-"""Contact sheets: image, truth, heat map and mask side by side."""
+"""Draws contact sheets: image, truth, heat map and mask side by side."""
 
 from collections.abc import Mapping, Sequence
 import pathlib
@@ -15,7 +15,7 @@ def contact_sheet(
   """Draws one row per image (paper, Figure 5).
 
   Args:
-    examples: An `.npz` of `examples.save`: images, truths, and scores, the
+    examples: An `.npz` of `qualitative.save`: images, truths, and scores, the
       probabilities of manipulation.
     path: The PNG to write.
     threshold: Scores from here on are drawn as manipulated.
@@ -29,8 +29,8 @@ def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
   """Reads examples: of each `image`, `truth` and `score`.
 
   Args:
-    examples: An `.npz` of `examples.save`.
-    limit: How many, spread evenly; all where it is None.
+    examples: An `.npz` of `qualitative.save`.
+    limit: How many, evenly chosen; None for all.
   """
   with np.load(examples, allow_pickle=False) as arrays:
     indices = sorted({int(name.split('/')[0]) for name in arrays})
@@ -46,11 +46,15 @@ def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
 def sheet(
     groups: Mapping[str, Sequence[dict]], thresholds: Mapping[str, float]
 ):
-  """Draws groups of examples below each other; returns a figure.
+  """Draws groups of examples below each other.
 
   Args:
     groups: Examples of `read` by the name that stands beside their rows.
-    thresholds: Scores from here on are drawn as manipulated.
+    thresholds: By the same names; scores from here on are drawn as
+      manipulated.
+
+  Returns:
+    The figure.
   """
   rows = [(name, x) for name, examples in groups.items() for x in examples]
   columns = len(COLUMNS) + 1

@@ -1,4 +1,4 @@
-"""Tables of the documents, made from the files committed under `results/`."""
+"""Makes the tables of the documents from files committed in `results/`."""
 
 from collections.abc import Callable
 import dataclasses
@@ -15,7 +15,7 @@ from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
 ROOT = pathlib.Path(__file__).parents[2]  # Of a checkout, not of a package.
-# Those that have such tables.
+# The documents that have such tables.
 DOCUMENTS = tuple(
     ROOT / name
     for name in (
@@ -43,15 +43,15 @@ def scores_block() -> str:
     if 'test' not in content:
       text += [score_tables.trials_table(content), '']
       continue
-    for part in content.values():
-      first = part['runs'][0]
+    for split in content.values():
+      first = split['runs'][0]
       text += [
           f'{score_tables.counts_line(first)} Configuration'
           f' `{first["config_sha256"][:12]}`, device {first["device"]}.',
           '',
-          score_tables.scores_table(part['runs']),
+          score_tables.scores_table(split['runs']),
           '',
-          score_tables.kinds_table(part['runs']),
+          score_tables.kinds_table(split['runs']),
           '',
       ]
     text += [score_tables.rates_line(content['test']['runs']), '']
@@ -124,7 +124,7 @@ def summary_block() -> str:
   return '\n'.join(text)
 
 
-# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
+# Makes the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 _BLOCKS: dict[str, Callable[[], str]] = {
     'results': scores_block,
     'study': study_block,
@@ -151,14 +151,14 @@ def update_all() -> list[pathlib.Path]:
 
 
 def update(path: pathlib.Path) -> None:
-  """Replaces what stands between the marks of a document.
+  """Replaces the text between the marks of a document.
 
   Raises:
     UserError: There are no marks, or one is missing.
   """
   text = path.read_text()
-  there = [name for name in _BLOCKS if f'<!-- {name}:' in text]
-  for name in there or _BLOCKS:
+  marked = [name for name in _BLOCKS if f'<!-- {name}:' in text]
+  for name in marked or _BLOCKS:
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
     if end not in text.partition(begin)[2]:
       raise errors.UserError(

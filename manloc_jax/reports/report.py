@@ -1,4 +1,4 @@
-"""The report of a run: files in, tables and figures out."""
+"""Writes the report of a run: tables and figures made from its files."""
 
 from collections.abc import Sequence
 import pathlib
@@ -12,6 +12,9 @@ from manloc_jax.training import metric_writer
 
 def report(workdir: str | pathlib.Path) -> pathlib.Path:
   """Writes the report of one run.
+
+  Args:
+    workdir: The run's folder.
 
   Returns:
     `report.md` in the run's folder, which shows the figures beside it.
@@ -64,20 +67,23 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
 def robustness(workdir: str | pathlib.Path) -> list[str]:
   """Draws `figures/robustness.png` if the run was scored for robustness.
 
+  Args:
+    workdir: The run's folder.
+
   Returns:
     Lines of Markdown that show scores and figure; none if it was not.
   """
-  from manloc_jax.reports import robustness_figures as plots
+  from manloc_jax.reports import robustness_figures
 
   workdir = pathlib.Path(workdir)
   scores = workdir / 'results' / 'robustness' / 'scores.json'
   if not scores.exists():
     return []
-  plots.curves(scores, workdir / 'figures' / 'robustness.png')
+  robustness_figures.curves(scores, workdir / 'figures' / 'robustness.png')
   return [
       'Windows of degraded test images:',
       '',
-      plots.table(scores),
+      robustness_figures.table(scores),
       '',
       '![Robustness](figures/robustness.png)',
       '',
@@ -85,7 +91,15 @@ def robustness(workdir: str | pathlib.Path) -> list[str]:
 
 
 def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
-  """Writes the scores of one setting's seeds; draws their learning curves."""
+  """Writes the scores of several seeds and draws their learning curves.
+
+  Args:
+    workdirs: Folders of runs of one config with different seeds.
+    path: The JSON to write; the figure is written beside it.
+
+  Raises:
+    UserError: The runs differ in more than the seed, or lack results.
+  """
   from manloc_jax.reports import curves
 
   path = pathlib.Path(path)
@@ -96,5 +110,13 @@ def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
 
 
 def compare(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
-  """Writes the scores of runs of several settings."""
+  """Writes the scores of runs of different configs, and how these differ.
+
+  Args:
+    workdirs: Folders of runs.
+    path: The JSON to write.
+
+  Raises:
+    UserError: A run has no results.
+  """
   files.write_json(path, run_results.compare(workdirs))

@@ -1,4 +1,4 @@
-"""Scores over the strength of a degradation."""
+"""Draws scores over the strength of a degradation, and tabulates them."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Results of finished runs: read, averaged over seeds, and compared."""
+"""Reads the results of finished runs, averages and compares them."""
 
 from collections.abc import Mapping, Sequence
 import json
@@ -11,16 +11,16 @@ from absl import logging
 from manloc_jax import errors
 from manloc_jax import run_config
 
-# Of the section `eval`, what moves no score.
-NO_SCORE = ('eval.batch_size', 'eval.examples', 'eval.splits')
+# Fields of `eval` that no score depends on.
+WITHOUT_EFFECT = ('eval.batch_size', 'eval.examples', 'eval.splits')
 
 
 def read_results(workdir: str | pathlib.Path) -> dict[str, dict]:
   """Returns the results of a run by the name of the split.
 
   Evaluations at different times may leave results of several checkpoints, or
-  of several settings of `eval`. Those of the latest checkpoint are returned,
-  and of these the ones of one setting; what is left out is logged, and named by
+  of several configs `eval`. Those of the latest checkpoint are returned, and of
+  these the ones of one config; the others are logged, and named by
   `list_left_out`.
 
   Args:
@@ -38,6 +38,12 @@ def read_results(workdir: str | pathlib.Path) -> dict[str, dict]:
 
 def list_left_out(workdir: str | pathlib.Path) -> list[str]:
   """Names the results of a run that `read_results` leaves out, and why.
+
+  Args:
+    workdir: Folder of the run.
+
+  Returns:
+    A sentence for each split that is left out.
 
   Raises:
     UserError: There is none, or one is damaged.
@@ -75,9 +81,9 @@ def _left_out(results: Mapping[str, dict]) -> dict[str, str]:
   """Returns why a split cannot stand beside the others, by its name."""
   groups: dict[tuple[int, str], list[str]] = {}
   for split, result in results.items():
-    key = (result.get('step') or 0, repr(_eval_settings(result)))
+    key = (result.get('step') or 0, repr(_eval_config(result)))
     groups.setdefault(key, []).append(split)
-  # With as many splits of either, `test` says which.
+  # Of groups with equally many splits, the one with `test` is kept.
   kept = max(
       groups, key=lambda k: (k[0], len(groups[k]), 'test' in groups[k], k)
   )
@@ -92,17 +98,20 @@ def _left_out(results: Mapping[str, dict]) -> dict[str, str]:
   return reasons
 
 
-def _eval_settings(result: dict) -> dict[str, Any]:
+def _eval_config(result: dict) -> dict[str, Any]:
   flat = run_config.flatten(result['config'])
   return {
       key: flat[key]
       for key in sorted(flat)
-      if key.startswith('eval.') and key not in NO_SCORE
+      if key.startswith('eval.') and key not in WITHOUT_EFFECT
   }
 
 
 def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
-  """Collects the runs of several seeds of one configuration.
+  """Collects the runs of several seeds of one config.
+
+  Args:
+    workdirs: Folders of the runs.
 
   Returns:
     By split that all runs were evaluated on: `runs`, the results of each seed
@@ -128,14 +137,14 @@ def summarize(workdirs: Sequence[str | pathlib.Path]) -> dict:
 
 
 def _summary(names: list[str], results: list[dict]) -> dict:
-  """Mean and standard deviation over the seeds of one split."""
+  """Returns mean and standard deviation over the seeds of one split."""
   results = [{**result, 'roc': None} for result in results]
-  free = ('seed', *NO_SCORE)
+  free = ('seed', *WITHOUT_EFFECT)
   configs = [run_config.flatten(result['config']) for result in results]
-  settings = [
+  fixed = [
       {k: v for k, v in config.items() if k not in free} for config in configs
   ]
-  if any(other != settings[0] for other in settings):
+  if any(other != fixed[0] for other in fixed):
     raise errors.UserError(
         f'The runs {names} differ in more than their seed; summarize runs of'
         ' one configuration.'
@@ -154,11 +163,14 @@ def _summary(names: list[str], results: list[dict]) -> dict:
 
 
 def compare(workdirs: Sequence[str | pathlib.Path]) -> dict:
-  """Collects runs of different settings.
+  """Collects runs of different configs.
+
+  Args:
+    workdirs: Folders of the runs.
 
   Returns:
-    By the run's folder: `settings`, those in which the runs are not all
-    alike, and `scores` by split.
+    By the run's folder: `settings`, the config fields in which the runs
+    differ, and `scores` by split.
 
   Raises:
     UserError: A run has no results.

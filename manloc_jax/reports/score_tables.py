@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Makes tables of the scores of runs, in Markdown."""
 
 from collections.abc import Sequence
 import statistics
@@ -125,7 +125,7 @@ def kinds_table(results: Sequence[dict]) -> str:
 
 
 def trials_table(trials: dict[str, dict]) -> str:
-  """Makes a table of runs of several settings, in Markdown.
+  """Makes a table of runs of different configs, in Markdown.
 
   Args:
     trials: The JSON of `run_results.compare`.
@@ -137,25 +137,25 @@ def trials_table(trials: dict[str, dict]) -> str:
       if any(split in trial['scores'] for trial in trials.values())
   ]
   lines = [
-      '| Run | Settings | '
+      '| Run | Config fields | '
       + ' | '.join(f'{split} `{key}`' for split, key in columns)
       + ' |',
       '|---|---|' + '---|' * len(columns),
   ]
   for name, trial in trials.items():
-    settings = ' '.join(
+    fields = ' '.join(
         f'`--config.{k}={v}`' for k, v in trial['settings'].items()
     )
     cells = [
         _mean_sd([trial['scores'].get(split, {}).get(key)])
         for split, key in columns
     ]
-    lines.append(f'| {name} | {settings} | ' + ' | '.join(cells) + ' |')
+    lines.append(f'| {name} | {fields} | ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
 
 
 def counts_line(result: dict) -> str:
-  """Says in one sentence which rows a score was taken on."""
+  """Returns a sentence on the images and patches of a split."""
   c = result['counts']
   if 'patches_pristine' not in c:
     return _whole_images_line(result)
@@ -191,19 +191,19 @@ def _whole_images_line(result: dict) -> str:
 
 
 def rates_line(results: Sequence[dict]) -> str:
-  """Says how fast the runs trained and whether input kept up."""
+  """Returns a sentence on the speed of training and the wait for input."""
   speed = _mean_sd([r['training'].get('patches_per_s') for r in results], '.0f')
-  shares = [r['training'].get('input_wait_share') for r in results]
+  fractions = [r['training'].get('input_wait_share') for r in results]
   return (
       f'Trained at {speed} patches/s on {results[0]["devices"]}'
       f' {results[0]["device"]}; fetching input took the host'
-      f' {_mean_sd(shares, ".2%")} of the time, while the device was at work'
+      f' {_mean_sd(fractions, ".2%")} of the time, while the device was at work'
       ' on the step before.'
   )
 
 
 def _mean_sd(values, form: str = '.3f') -> str:
-  """`0.712 ± 0.010` of the values there are; a dash where there is none."""
+  """Formats the known values as `0.712 ± 0.010`; a dash without any."""
   values = [value for value in values if value is not None]
   if not values:
     return '–'

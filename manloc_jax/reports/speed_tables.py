@@ -1,4 +1,4 @@
-"""Tables of benchmarks in Markdown."""
+"""Makes tables of benchmarks, in Markdown."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ def step_table(results: Sequence[dict], peers: Mapping[str, str]) -> str:
   """
   lines = [
       '| | Batch | Filters | Precision | Allocator | Patches/s |'
-      + ' Share of peak |'
+      + ' Fraction of peak |'
       + ''.join(f' Times {title} |' for title in peers.values()),
       '|' + '---|' * (7 + len(peers)),
   ]

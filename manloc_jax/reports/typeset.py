@@ -1,8 +1,8 @@
-"""Tables as Markdown and as LaTeX."""
+"""Renders tables as Markdown and as LaTeX."""
 
 import dataclasses
 
-DASH = '–'  # In a cell: there is no such number.
+DASH = '–'  # Stands in a cell where there is no number.
 
 
 @dataclasses.dataclass(frozen=True)

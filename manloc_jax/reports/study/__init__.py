@@ -1,1 +1,1 @@
-"""The paper's study: its tables, figures and claims beside ours."""
+"""Compares tables, figures and claims of the paper with our runs."""

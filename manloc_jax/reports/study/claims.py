@@ -1,4 +1,4 @@
-"""What several seeds say of the paper's claims."""
+"""Tests the paper's claims with the scores of several seeds."""
 
 import collections
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ RULE = (
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-  """On the claim that one system scores above another.
+  """The verdict on a claim that one system scores above another.
 
   Attributes:
     verdict: `CONFIRMED`, `CONTRADICTED` or `NOT_SETTLED`.
@@ -55,8 +55,11 @@ def judge(
     worse: Those of the other.
     baselines: For either system, the best score on its rows of constant or
       trivial baselines.
+
+  Returns:
+    The verdict, by `RULE`.
   """
-  means = [statistics.fmean(one.values()) for one in (better, worse)]
+  means = [statistics.fmean(scores.values()) for scores in (better, worse)]
   difference = means[0] - means[1]
   ends = interval(better, worse)
   if ends is None:
@@ -154,21 +157,21 @@ def _line(
 ) -> tuple[str, ...] | None:
   """Cells of a claim from the dataset on; None where a system has not run."""
   pair = (claim.better, claim.worse)
-  parts = [
-      part
+  known = [
+      score_columns.find_split(study, dataset, system, claim.split)
       for system in pair
-      if (part := score_columns.part(study, dataset, system, claim.split))
   ]
-  if len(parts) < 2 or any(score.key not in part['mean'] for part in parts):
+  splits = [split for split in known if split is not None]
+  if len(splits) < 2 or any(score.key not in x['mean'] for x in splits):
     return None
   systems = study['datasets'][dataset]['systems']
   by_seed = [
-      dict(zip(systems[name]['seeds'], part['scores'][score.key], strict=True))
-      for name, part in zip(pair, parts, strict=True)
+      dict(zip(systems[name]['seeds'], split['scores'][score.key], strict=True))
+      for name, split in zip(pair, splits, strict=True)
   ]
   baselines = tuple(
-      max(one.get(score.baseline, 0.0) for one in part['trivial'].values())
-      for part in parts
+      max(x.get(score.baseline, 0.0) for x in split['trivial'].values())
+      for split in splits
   )
   verdict = judge(*by_seed, baselines=baselines)
   form = lambda value: ('+' if value >= 0 else '') + score.form(value)
@@ -181,13 +184,15 @@ def _line(
       for name in pair
       if dataset in by_system.get(name, {})
   ]
-  known = score.percent and len(published) == 2
+  comparable = score.percent and len(published) == 2
   return (
       score_columns.title(dataset),
       f'{paper.TASKS[score.task]}: {score.title}'
       + (f' ({claim.split})' if claim.split != 'test' else ''),
-      *(score.over_seeds(part) for part in parts),
+      *(score.over_seeds(split) for split in splits),
       difference,
-      f'{published[0] - published[1]:+.2f}' if known else score_columns.DASH,
+      f'{published[0] - published[1]:+.2f}'
+      if comparable
+      else score_columns.DASH,
       ': '.join(filter(None, (verdict.verdict, verdict.reason))),
   )

@@ -1,4 +1,4 @@
-"""Table 6: classical methods beside networks, on whole images."""
+"""Makes Table 6: classical methods beside networks, on whole images."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -21,11 +21,11 @@ _NOTE = (
     ' AUC is pooled over all pixels, or the mean of the areas of single images;'
     ' s/Mpx are seconds per megapixel of an image, with a process on every core'
     ' for classical methods, on machines that did other work besides. An'
-    ' area below one half is not turned around. A method that is not applicable'
+    ' AUC below one half is not inverted. A method that is not applicable'
     ' to an image scores a constant map there.'
 )
 _PATCHES_NOTE = (
-    'Rows of patches are scored on `test`, the patches that the sampler draws,'
+    'Rows of patches are scored on `test`, the patches of the sampler,'
     ' and cannot be compared with rows of whole images. The paper does not say'
     ' on which of both its numbers stand.'
 )
@@ -50,14 +50,14 @@ def table(study: dict) -> typeset.Table:
   network = paper.AUC['pixel'][paper.JOINT]['nist16']
   for system, name in paper.SYSTEMS.items():
     parts = [
-        score_columns.part(study, dataset, system, SPLIT)
+        score_columns.find_split(study, dataset, system, SPLIT)
         for dataset in datasets
     ]
     if any(parts) or system == paper.JOINT:
       published = network if system == paper.JOINT else None
       rows.append(_row(name, published, parts))
   patches = [
-      score_columns.part(study, dataset, paper.JOINT, 'test')
+      score_columns.find_split(study, dataset, paper.JOINT, 'test')
       for dataset in datasets
   ]
   notes = [_NOTE]
@@ -97,7 +97,7 @@ def _trained_on(study: dict) -> list[str]:
 
 
 def trained(data: str) -> str:
-  """Says in words what the weights of a fusion were trained on."""
+  """Returns in words what the weights of a fusion were trained on."""
   if data == 'synthetic':
     return 'forged photographs'
   return f'the training split of {score_columns.title(data)}'
@@ -128,7 +128,8 @@ def _row(
 
 def _baselines(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
   """Trivial baselines, and the fraction of manipulated pixels."""
-  areas, fractions = ['random or constant', DASH], ['manipulated share', DASH]
+  areas = ['random or constant', DASH]
+  fractions = ['manipulated fraction', DASH]
   for dataset in datasets:
     part = next(_whole(study, dataset), None)
     if part is None:
@@ -145,9 +146,9 @@ def _whole(study: dict, dataset: str):
   """Yields the results on whole images of a dataset."""
   entry = study['datasets'][dataset]
   for group in ('methods', 'fusions', 'systems'):
-    for one in entry.get(group, {}).values():
-      if SPLIT in one['splits']:
-        yield one['splits'][SPLIT]
+    for method in entry.get(group, {}).values():
+      if SPLIT in method['splits']:
+        yield method['splits'][SPLIT]
 
 
 def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:

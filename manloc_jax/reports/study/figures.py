@@ -31,7 +31,7 @@ def joint_roc(study: dict):
   parts = {
       dataset: part
       for dataset in study['datasets']
-      if (part := score_columns.part(study, dataset, paper.JOINT, 'test'))
+      if (part := score_columns.find_split(study, dataset, paper.JOINT, 'test'))
   }
   if not parts:
     return None
@@ -68,7 +68,7 @@ def systems_roc(study: dict):
   for row, dataset in zip(axes, datasets, strict=True):
     for axis, (task, name) in zip(row, paper.TASKS.items(), strict=True):
       for system, title in paper.SYSTEMS.items():
-        part = score_columns.part(study, dataset, system, 'test')
+        part = score_columns.find_split(study, dataset, system, 'test')
         if part and task in part['roc']:
           label = f'{title}: AUC {_auc(part, task)}'
           color = colors.get(system, 'black')

@@ -1,4 +1,4 @@
-"""Scores of the packaged weights: the fusion beside what it is made of."""
+"""Makes the table of the fusion beside networks and classical methods."""
 
 from collections.abc import Iterator, Sequence
 import statistics

@@ -85,10 +85,10 @@ TYPING_ERRORS = (
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-  """That one system scores above another.
+  """A claim that one system scores above another.
 
   Attributes:
-    text: What the paper says of it.
+    text: The claim in a few words.
     better: The system said to score higher.
     worse: The system said to score lower.
     tasks: Of `TASKS`, those that the claim is about.
@@ -118,8 +118,8 @@ CLAIMS = (
     Claim('16 maps in conv1 beat 32', JOINT, 'conv1-32f', ('patch', 'pixel')),
     Claim('256 features beat 64', JOINT, 'lstm-64h', ('patch', 'pixel')),
     Claim('Label above 1/2: patches gain', 'iou-0.5', JOINT, ('patch',)),
-    # The label threshold redraws `test`: other patches, and other pixels. All
-    # windows of the test images are the same for both.
+    # Another label threshold samples other patches for `test`. The windows of
+    # `test_grid` are the same for both.
     Claim(
         'Label above 1/2: pixels lose',
         JOINT,
@@ -130,8 +130,8 @@ CLAIMS = (
 )
 
 
-def share_bound(dataset: str) -> float:
-  """Bounds the share of manipulated pixels among the paper's test pixels.
+def fraction_bound(dataset: str) -> float:
+  """Bounds the fraction of manipulated pixels among the paper's test pixels.
 
   Where a concave ROC of area A holds a point of accuracy a, the rarer class
   makes up at most (1 - a) / (2 - 2 A): the area is no less than that of the

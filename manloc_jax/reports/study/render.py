@@ -1,4 +1,4 @@
-"""A study as files: tables as text and pictures, and the paper's figures."""
+"""Writes a study as files: tables as text and images, and figures."""
 
 from collections.abc import Sequence
 import pathlib

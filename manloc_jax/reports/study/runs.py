@@ -1,4 +1,4 @@
-"""Finished runs of the paper's systems, and whether one protocol made them."""
+"""Reads runs of the paper's systems and checks that they are comparable."""
 
 from collections.abc import Collection
 import dataclasses
@@ -10,10 +10,10 @@ from manloc_jax import run_config
 from manloc_jax.reports import run_results
 from manloc_jax.reports.study import paper
 
-# What a run of any system may set for itself.
+# Config fields in which comparable runs may differ.
 OWN = ('seed', 'system')
-# What makes a network the paper's joint one, by setting. Of `lstm_hidden` only
-# the last width counts, of `head` only whether there is one.
+# Config fields of the paper's joint network. Of `lstm_hidden` only the last
+# width is compared, of `head` only whether there is one.
 _JOINT: dict[str, Any] = {
     'model.network': 'conv_lstm',
     'model.lstm_input': 'conv',
@@ -23,7 +23,7 @@ _JOINT: dict[str, Any] = {
     'model.lstm_hidden': 256,
     'data.sampler.label_threshold': 0.125,
 }
-# What each system has instead.
+# The fields in which each system differs from it.
 DEFINES: dict[str, dict[str, Any]] = {
     paper.JOINT: {},
     'p-lstm': {'model.decoder': 'none', 'model.lstm_input': 'rgb'},
@@ -50,9 +50,9 @@ class Run:
   Attributes:
     path: Its folder.
     results: The JSON of each split.
-    config: Settings by dotted name, without those of evaluation that move no
-      score. `train.init_from` is only whether there is such a run. Only
-      networks have a seed and a system there.
+    config: Fields by dotted name, without those that no score depends on.
+      `train.init_from` only tells whether there is such a run. Only networks
+      have a seed and a system.
   """
 
   path: pathlib.Path
@@ -65,7 +65,7 @@ class Run:
 
   @property
   def training(self) -> dict[str, Any]:
-    """What the weights of a fusion were trained on."""
+    """The data and the seed that the weights of a fusion were trained with."""
     return self.first['detector']['training']
 
   @property
@@ -82,17 +82,20 @@ class Run:
 
   @property
   def shared(self) -> dict[str, Any]:
-    """Its settings but for those that every run has of its own."""
+    """Its config without the fields in which comparable runs may differ."""
     return {k: v for k, v in self.config.items() if k not in OWN}
 
   @property
   def first(self) -> dict:
-    """The result of one split, for what is the same in all."""
+    """The result of one split, for fields that are the same in all."""
     return next(iter(self.results.values()))
 
 
 def read(workdir: str | pathlib.Path) -> Run:
   """Reads the results of a run of one of the paper's systems or methods.
+
+  Args:
+    workdir: The run's folder.
 
   Raises:
     UserError: It has not been evaluated, or is of no system that is known.
@@ -108,14 +111,15 @@ def read(workdir: str | pathlib.Path) -> Run:
         f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
     )
   _check_system(workdir, config)
-  kept = {k: v for k, v in config.items() if k not in run_results.NO_SCORE}
+  without_effect = run_results.WITHOUT_EFFECT
+  kept = {k: v for k, v in config.items() if k not in without_effect}
   # Each seed starts from a run of its own, in another folder.
   kept['train.init_from'] = bool(config.get('train.init_from'))
   return Run(workdir, results, kept)
 
 
 def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
-  """Raises UserError where the settings are not those of the system's name."""
+  """Raises UserError where the config is not that of the system's name."""
   system = config['system']
   for key, expected in (_JOINT | DEFINES[system]).items():
     value = config.get(key)
@@ -126,7 +130,7 @@ def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
     if value != expected:
       raise errors.UserError(
           f'The run {str(workdir)!r} is called {system}, but its {key} is'
-          f' {config.get(key)!r}; train it with the settings that'
+          f' {config.get(key)!r}; train it with the config that'
           ' configs/ablation.py gives that system.'
       )
 
@@ -182,16 +186,16 @@ def check_methods(
 
 
 def check_training(
-    detector: dict[str, Any], dataset: str, split_digest: str
+    provenance: dict[str, Any], dataset: str, split_digest: str
 ) -> None:
-  """Raises UserError where a fusion may have trained on what it is scored on.
+  """Raises UserError where a fusion may have trained on its test images.
 
   Args:
-    detector: Its `origin`.
+    provenance: Of the fusion's weights, with `training`.
     dataset: Name of the set that it is scored on.
     split_digest: Of that set.
   """
-  training = detector['training']
+  training = provenance['training']
   if training['data'] == dataset and training['split_digest'] != split_digest:
     raise errors.UserError(
         f'The fusion was trained on {dataset}, split in another way, so that'
@@ -207,7 +211,7 @@ def check_systems(reference: Run, run: Run) -> None:
 
 
 def _differing(one: Run, other: Run, free: Collection[str]) -> dict:
-  """What runs differ in, by name: settings, images or rows of the test."""
+  """Returns what runs differ in, by name: config, images or test patches."""
   facts = []
   # Whole images are scored on demand.
   splits = [split for split in one.results if split in other.results]

@@ -1,4 +1,4 @@
-"""What was run: seeds, patches and the settings that make each system."""
+"""Makes the table of runs: seeds, patches and the config of each system."""
 
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
@@ -37,7 +37,7 @@ def table(study: dict) -> typeset.Table:
   return typeset.Table(
       'runs',
       'Runs',
-      ('Dataset', 'System', 'Seeds', 'Training patches', 'Settings of its own')
+      ('Dataset', 'System', 'Seeds', 'Training patches', 'Config of its own')
       + ('Devices',),
       tuple(rows),
       tuple(rules),

@@ -1,4 +1,4 @@
-"""Columns of a study's tables: formatted scores, ours or the paper's."""
+"""Formats the columns of a study's tables: scores, ours or the paper's."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -7,7 +7,7 @@ from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 
 DASH = typeset.DASH
-# Constant or trivial baselines: what they say depends on no pixel.
+# Constant or trivial baselines, which depend on no pixel of the image.
 BASELINES = {
     'all_pristine': 'all pristine',
     'all_manipulated': 'all manipulated',
@@ -78,8 +78,10 @@ def _scores(task: str) -> tuple[Score, Score]:
 SCORES = {task: _scores(task) for task in paper.TASKS}
 
 
-def part(study: dict, dataset: str, system: str, split: str) -> dict | None:
-  """Returns what a study holds of a split, or None where that has not run."""
+def find_split(
+    study: dict, dataset: str, system: str, split: str
+) -> dict | None:
+  """Returns the scores of a split in a study; None where it was not run."""
   systems = study['datasets'].get(dataset, {}).get('systems', {})
   return systems.get(system, {}).get('splits', {}).get(split)
 
@@ -117,7 +119,7 @@ def baseline_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
     manipulated = f'{fraction(part, column.task):.1%}'
     fractions.append(manipulated if is_first else DASH)
     tasks |= {column.task} if is_first else set()
-  rows['manipulated share'] = fractions
+  rows['manipulated fraction'] = fractions
   return rows
 
 

@@ -1,4 +1,4 @@
-"""Runs of the paper's systems on its datasets, gathered in one small file."""
+"""Gathers runs of the paper's systems on its datasets in one small file."""
 
 from collections.abc import Callable, Iterable, Sequence
 import json
@@ -21,13 +21,16 @@ GRID = np.linspace(0, 1, 51) ** 2
 def collect(runs: Sequence[runs_lib.Run]) -> dict:
   """Gathers runs of several systems, datasets and seeds.
 
+  Args:
+    runs: The runs.
+
   Returns:
     `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
-    settings `config` of its first system and, by name, `systems`: `seeds`,
-    `settings` other than those, provenance, and the scores of every split that
-    all of its seeds were scored on, see `_split`. Classical methods are in
-    `methods`, see `_method`, and the fusion in `fusions`, by the name of what
-    it was trained on, see `_fusions`.
+    `config` of its reference system and, by name, `systems`: `seeds`, the
+    config fields `settings` that differ from the reference, provenance, and
+    the scores of every split that all of its seeds were scored on, see
+    `_split`. Classical methods are in `methods`, see `_method`, and the fusion
+    in `fusions`, by the name of its training set, see `_fusions`.
 
   Raises:
     UserError: There is no run; runs of a system differ in more than the seed,
@@ -87,7 +90,7 @@ def _grouped(
 
 
 def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
-  """What a study keeps of the runs of one system on one dataset."""
+  """Returns what a study keeps of the runs of one system on one dataset."""
   first = runs[0]
   shared = reference.shared
   return {
@@ -110,10 +113,10 @@ def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
 
 
 def _method(run: runs_lib.Run) -> dict:
-  """What a study keeps of a classical method.
+  """Returns what a study keeps of a classical method.
 
   Returns:
-    Provenance, and of each split what `_split` says with `val_threshold`,
+    Provenance, and of each split the result of `_split` with `val_threshold`,
     `auc_bound` and the scores by kind of manipulation.
   """
   kept = ('auc_bound', 'by_manipulation')
@@ -160,20 +163,21 @@ def _fusions(runs: list[runs_lib.Run]) -> dict:
 
 
 def _split(results: list[dict]) -> dict:
-  """What a study keeps of one split.
+  """Returns what a study keeps of one split.
 
   Args:
     results: Its JSON, one per seed.
 
   Returns:
     `scores`, a list over seeds of each, with their `mean` and `deviation`
-    (sample standard deviation); the same of every gate under `postprocessed`;
+    (sample standard deviation); the same of each post-processing under
+    `postprocessed`;
     `counts`; `trivial`; `roc`: by unit the true positive rates at `GRID`, a
     list per seed, where the system has that task; and for whole images
     `whole_image`: `seconds_per_megapixel` of each seed, and the number of
     images that were `not_applicable`.
   """
-  gates = results[0].get('postprocessed', {})
+  variants = results[0].get('postprocessed', {})
   curves = {
       unit: [result['roc'].get(unit) for result in results]
       for unit in paper.TASKS
@@ -189,8 +193,8 @@ def _split(results: list[dict]) -> dict:
   return {
       **_over_seeds([result['scores'] for result in results]),
       'postprocessed': {
-          gate: _over_seeds([r['postprocessed'][gate] for r in results])
-          for gate in gates
+          variant: _over_seeds([r['postprocessed'][variant] for r in results])
+          for variant in variants
       },
       'counts': results[0]['counts'],
       'trivial': _rounded(results[0]['trivial']),
@@ -260,5 +264,5 @@ def read(path: str | pathlib.Path) -> dict:
   except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
     raise errors.UserError(
         f'{str(path)!r} is not a study ({error}); write one with'
-        ' python -m manloc report RUNS --study FILE.'
+        ' manloc report RUNS --study FILE.'
     ) from error

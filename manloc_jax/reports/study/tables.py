@@ -1,4 +1,4 @@
-"""Tables 1 to 6 of the paper: its numbers, ours, and what they settle."""
+"""Makes Tables 1 to 6 of the paper with its numbers and ours."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -22,13 +22,13 @@ _SEGMENTATION = (
 PROTOCOL = (
     'The protocol is re-created and nothing is claimed as reproduced: the'
     " paper's patch sampler and training settings were never published. Ours"
-    ' are means ± sample standard deviations over seeds, on patches drawn by'
+    ' are means ± sample standard deviations over seeds, on patches sampled by'
     ' the re-created sampler, with constant and trivial baselines on the same'
     ' rows. Accuracy, in %, is that of all pixels or patches at 0.5; it depends'
-    ' on the share that is manipulated, which the paper does not state, so that'
+    ' on the manipulated fraction, which the paper does not state, so that'
     ' accuracies of ours and of the paper cannot be compared. AUC is pooled'
     ' over pixels or patches; it depends on the sampler too, but not on that'
-    ' share alone.'
+    ' fraction alone.'
 )
 _CLASSICAL_PROTOCOL = (
     'The protocol is re-created and nothing is claimed as reproduced: the paper'
@@ -38,24 +38,61 @@ _CLASSICAL_PROTOCOL = (
 
 
 def _has_networks(study: dict) -> bool:
-  return any(one['systems'] for one in study['datasets'].values())
+  return any(x['systems'] for x in study['datasets'].values())
 
 
 def protocol(study: dict) -> str:
-  """Says what the tables of a study stand on."""
+  """Returns a paragraph on the protocol behind the tables of a study."""
   return PROTOCOL if _has_networks(study) else _CLASSICAL_PROTOCOL
 
 
 def tables(study: dict) -> list[typeset.Table]:
-  """Makes all tables of a study (`study.collect`).
+  """Makes all tables of a study.
 
-  Without a network that is Table 6 alone.
+  Args:
+    study: Of `study.collect`.
+
+  Returns:
+    The tables that have rows: without a network Table 6 alone.
   """
   if not _has_networks(study):
     return [classical_table.table(study)]
   patch, pixel = (_accuracy_columns(task) for task in paper.TASKS)
   both = (*patch, *pixel)
   made = [
+      *_task_tables(study, patch, pixel),
+      *_variant_tables(study, both),
+      _table(
+          'table5',
+          'Table 5. Area under the ROC curves of Figure 4',
+          study,
+          {paper.JOINT: None},
+          _area_columns(),
+          notes=(paper.TYPING_ERRORS,),
+      ),
+      classical_table.table(study),
+      _table(
+          'grid',
+          'Every native window of the test images (`test_grid`), at its'
+          ' natural fraction of manipulated pixels',
+          study,
+          dict.fromkeys(paper.SYSTEMS),
+          tuple(s for s in both if s.published is None),
+          split='test_grid',
+      ),
+      claims.table(study),
+      runs_table.table(study),
+  ]
+  return [table for table in made if table.rows]
+
+
+def _task_tables(
+    study: dict,
+    patch: Sequence[score_columns.Score],
+    pixel: Sequence[score_columns.Score],
+) -> list[typeset.Table]:
+  """Makes Tables 1 and 2, and the latter after post-processing."""
+  return [
       _table(
           'table1',
           'Table 1. Patch classification',
@@ -69,9 +106,17 @@ def tables(study: dict) -> list[typeset.Table]:
           study,
           dict.fromkeys(_SEGMENTATION),
           pixel,
-          notes=(_share_note(),),
+          notes=(_fraction_note(),),
       ),
       _postprocessing(study),
+  ]
+
+
+def _variant_tables(
+    study: dict, columns: Sequence[score_columns.Score]
+) -> list[typeset.Table]:
+  """Makes Tables 3 and 4, of variants of the joint network."""
+  return [
       _table(
           'table3',
           'Table 3. Size of the feature maps',
@@ -80,7 +125,7 @@ def tables(study: dict) -> list[typeset.Table]:
               paper.JOINT: 'J-Conv-LSTM-Conv (16f, 256h)',
               **dict.fromkeys(('conv1-8f', 'conv1-32f', 'lstm-64h')),
           },
-          both,
+          columns,
           beside=paper.JOINT,
       ),
       _table(
@@ -88,36 +133,15 @@ def tables(study: dict) -> list[typeset.Table]:
           'Table 4. Label threshold of a patch',
           study,
           {'iou-0.5': None, paper.JOINT: 'IoU-0.125'},
-          both,
+          columns,
           beside=paper.JOINT,
           notes=(
               'The two rows are scored against different labels and on'
               ' different patches, for the threshold decides which patches are'
-              ' drawn; only their scores on `test_grid` share their pixels.',
+              ' sampled; only their scores on `test_grid` share their pixels.',
           ),
       ),
-      _table(
-          'table5',
-          'Table 5. Area under the ROC curves of Figure 4',
-          study,
-          {paper.JOINT: None},
-          _area_columns(),
-          notes=(paper.TYPING_ERRORS,),
-      ),
-      classical_table.table(study),
-      _table(
-          'grid',
-          'Every native window of the test images (`test_grid`), at its'
-          ' natural share of manipulated pixels',
-          study,
-          dict.fromkeys(paper.SYSTEMS),
-          tuple(s for s in both if s.published is None),
-          split='test_grid',
-      ),
-      claims.table(study),
-      runs_table.table(study),
   ]
-  return [table for table in made if table.rows]
 
 
 def _accuracy_columns(task: str) -> tuple[score_columns.Score, ...]:
@@ -203,7 +227,7 @@ def _group(
   # The name of a system and its split, by the rows that were scored.
   splits: dict[tuple, tuple[str, dict]] = {}
   for system, name in systems.items():
-    part = score_columns.part(study, dataset, system, split)
+    part = score_columns.find_split(study, dataset, system, split)
     cells = [column.cell(system, dataset, part) for column in columns]
     if all(cell == DASH for cell in cells):
       continue
@@ -223,20 +247,20 @@ def _group(
   return rows
 
 
-def _share_note() -> str:
+def _fraction_note() -> str:
   bounds = ', '.join(
-      f'{paper.share_bound(dataset):.1%} on {name}'
+      f'{paper.fraction_bound(dataset):.1%} on {name}'
       for dataset, name in paper.DATASETS.items()
   )
   return (
       "The paper's accuracy and AUC can only stand together, for concave ROC"
-      ' curves, where the share of manipulated test pixels is at most'
+      ' curves, where the fraction of manipulated test pixels is at most'
       f' {bounds}; calling everything pristine then scores at least the rest.'
   )
 
 
 def _postprocessing(study: dict) -> typeset.Table:
-  """Table 2 again, beside what smoothing and the patch label make of it."""
+  """Makes Table 2 with each kind of post-processing."""
   f1 = score_columns.Score(
       'F1 at 0.5', 'pixel', 'pixel_f1_at_half_pooled', 'pixel_f1'
   )
@@ -245,7 +269,7 @@ def _postprocessing(study: dict) -> typeset.Table:
   rules = []
   for dataset in study['datasets']:
     for system in _SEGMENTATION:
-      part = score_columns.part(study, dataset, system, 'test')
+      part = score_columns.find_split(study, dataset, system, 'test')
       kinds = part and part['postprocessed']
       if not kinds:
         continue
