@@ -67,7 +67,7 @@ def main(argv: list[str]) -> None:
     from manloc_jax.commands import config_checks
     from manloc_jax.training import sharding
 
-    sharding.keep_programs()
+    sharding.enable_compilation_cache()
     _TIMER.begin('settings and set')
     config_checks.check(config, mode)
     _check_root(config.data)

@@ -58,7 +58,7 @@ def make(
     return classical.ClassicalLocalizer(method, threshold)
   from manloc_jax.training import sharding
 
-  sharding.keep_programs()
+  sharding.enable_compilation_cache()
   if method == run_config.FUSION:
     from manloc_jax.localization.fusion import localizer as fusion
 

@@ -1,4 +1,4 @@
-"""Scores as histograms: sums on the device, ratios once on the host.
+"""Computes metrics from histograms of scores, which are sums on the devices.
 
 Every metric here is a function of how many positives and negatives fell into
 each of `bins` equal score intervals. Such counts add over batches, devices and
@@ -19,8 +19,8 @@ def histogram(
   """Counts scores by row, class and bin.
 
   Args:
-    scores: f32[n] in [0, 1]. Those that are not finite are in no bin; whoever
-      reports scores counts and refuses them, see `totals.check_finite`.
+    scores: f32[n] in [0, 1]. Those that are not finite are in no bin; they
+      are counted apart and refused, see `totals.check_finite`.
     truth: Integers [n]: 1 for positives, 0 for negatives; others are ignored.
     row: i32[n], such as the index of the image a pixel lies in.
     shape: `(rows, bins)`.
@@ -71,10 +71,13 @@ def roc(counts: np.ndarray) -> Curve | None:
 
 
 def auc(counts: np.ndarray) -> float:
-  """Area under the ROC curve of [2, bins] counts; NaN if a class is empty.
+  """Returns the area under the ROC curve; NaN if a class is empty.
 
   Scores of one bin count as tied; the area of exact ranks is within
   `auc_bound` of it.
+
+  Args:
+    counts: Of negatives and positives, [2, bins].
   """
   curve = roc(counts)
   if curve is None:
@@ -83,10 +86,13 @@ def auc(counts: np.ndarray) -> float:
 
 
 def auc_bound(counts: np.ndarray) -> float:
-  """Largest error of `auc` from ties within bins; NaN if a class is empty.
+  """Returns the largest error of `auc` from ties; NaN if a class is empty.
 
   Pairs of a positive and a negative in one bin count one half and could count
   zero or one, so the bound is half their fraction of all pairs.
+
+  Args:
+    counts: Of negatives and positives, [2, bins].
   """
   negatives, positives = counts.astype(np.float64)
   pairs = negatives.sum() * positives.sum()
@@ -94,7 +100,7 @@ def auc_bound(counts: np.ndarray) -> float:
 
 
 def average_precision(counts: np.ndarray) -> float:
-  """Average precision of [2, bins] counts; NaN without positives."""
+  """Returns average precision of [2, bins] counts; NaN without positives."""
   fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
   if not tp[-1]:
     return float('nan')
@@ -104,16 +110,16 @@ def average_precision(counts: np.ndarray) -> float:
 
 
 def at_half(counts: np.ndarray) -> dict[str, float]:
-  """Scores of `at_edge` of [2, bins] counts at the threshold 0.5."""
+  """Returns `at_edge` of [2, bins] counts at the threshold 0.5."""
   return at_edge(counts, counts.shape[1] // 2)
 
 
 def at_edge(counts: np.ndarray, edge: int) -> dict[str, float]:
-  """Accuracy, F1, IoU and MCC where the bins from `edge` on are manipulated.
+  """Computes accuracy, F1, IoU and MCC at the lower edge of a bin.
 
   Args:
     counts: Of negatives and positives, [2, bins].
-    edge: 0 to the number of bins.
+    edge: The first bin that counts as manipulated, 0 to the number of bins.
 
   Returns:
     `accuracy`, `accuracy_balanced` (mean of the classes' recalls), `f1`,
@@ -139,22 +145,22 @@ def _confusion_scores(tp, fp, fn, tn) -> dict[str, float]:
 
 
 def f1_curve(counts: np.ndarray) -> np.ndarray:
-  """F1 at every bin edge: f64[bins], entry i at the threshold i / bins."""
+  """Returns F1 at every bin edge, f64[bins]: entry i at threshold i / bins."""
   fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)[:, ::-1]
   return 2 * tp / np.maximum(tp + fp + tp[0], 1)
 
 
 def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
-  """What constant and random scores reach on the same rows.
+  """Computes the metrics of constant and of random scores.
 
   Args:
     positives: Number of manipulated patches or pixels.
     negatives: Number of pristine ones.
 
   Returns:
-    For `all_pristine`, `all_manipulated`, whose F1 is the best of a threshold
-    chosen freely, and `random` (uniform in [0, 1], in expectation of the
-    counts) the scores of `at_half`, `auc` and `average_precision`.
+    For `all_pristine`, for `all_manipulated`, whose F1 is the highest that a
+    free choice of the threshold reaches, and for `random` (uniform in [0, 1],
+    in expectation of the counts) the scores of `at_half`, `auc` and `average_precision`.
   """
   p, n = float(positives), float(negatives)
   prevalence = p / (p + n) if p + n else float('nan')

@@ -1,4 +1,4 @@
-"""Sums over a split to named scores, with trivial baselines beside them."""
+"""Computes named scores and trivial baselines from the sums over a split."""
 
 from collections.abc import Callable, Iterable, Sequence
 import math
@@ -15,7 +15,7 @@ Scores = dict[str, float]
 def network(
     totals: totals_lib.Totals, tasks: Sequence[str] = models.TASKS
 ) -> Scores:
-  """Every score of one split; the name of each carries its protocol.
+  """Computes every score of one split; each name carries its protocol.
 
   `patch_*` count patches, `pixel_*` pixels. `_pooled` means one ROC or one
   confusion table over all pixels of the split, `_image_mean` the mean over
@@ -26,7 +26,7 @@ def network(
     tasks: What the network does; scores of another task are left out.
 
   Returns:
-    Names to values; NaN where a score is undefined.
+    Values by name; NaN where a score is undefined.
   """
   patch_loss, mask_loss, weight = totals.loss
   scores: Scores = {}
@@ -46,7 +46,7 @@ def network(
 
 
 def objective(totals: totals_lib.Totals) -> Scores:
-  """The loss that training minimizes and its terms, as training names them.
+  """Computes the loss of training and its terms, named as in training.
 
   Args:
     totals: Sums over the split without the device axis.
@@ -80,9 +80,13 @@ def pixel_scores(
 
   Args:
     pooled: Counts of all pixels by class and bin, [2, bins].
-    edge: The first bin of the threshold 0.5; None where it means nothing.
+    edge: The bin whose lower edge is the threshold 0.5; None where scores are
+      no probabilities, and 0.5 means nothing.
     image_aucs: Area of each image, NaN in those of one class.
     image_f1s: F1 at 0.5 of each image that holds manipulated pixels.
+
+  Returns:
+    Values by name; NaN where a score is undefined.
   """
   scores = {
       'pixel_auc_pooled': histogram.auc(pooled),
@@ -108,12 +112,15 @@ def _pixels_at_half(counts: np.ndarray, edge: int) -> Scores:
 
 
 def postprocessed(totals: totals_lib.Totals) -> dict[str, Scores]:
-  """Pixel scores after post-processing, pooled, by `postprocess.variants`.
+  """Computes pooled pixel scores after post-processing (paper, section 4).
 
   Only `soft` has an AUC: the others are masks of zeros and ones.
 
   Args:
     totals: Sums over the split.
+
+  Returns:
+    Scores by the names of `postprocess.variants`.
   """
   scores = {}
   for name, images in totals.postprocessed.items():
@@ -131,12 +138,12 @@ def mean(values: Iterable[float]) -> float:
 
 
 def trivial(totals: totals_lib.Totals, prior: np.ndarray | None) -> dict:
-  """What predictors reach on the same rows that do not depend on the image.
+  """Computes the scores of predictors that do not depend on the image.
 
   Args:
     totals: Sums over the split.
-    prior: f64[side, side], the mean training mask. As a score of every patch
-      it tells how much the sampler gives away by where it puts the regions.
+    prior: f64[side, side], the mean training mask. Its score shows how much
+      the sampler gives away by the locations of manipulated regions.
 
   Returns:
     `all_pristine` and `random` for patches and pixels, and `mean_mask` for
@@ -175,16 +182,19 @@ def by_manipulation(
     image_aucs: Sequence[float],
     pool: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, dict[str, float]]:
-  """Pixel scores over the images of each kind of manipulation.
+  """Computes pixel scores over the images of each kind of manipulation.
 
   Args:
     kinds: The kind of each image.
     image_aucs: Area of each image, NaN in those of one class.
     pool: Returns the counts, [2, bins], of the images with these indices.
+
+  Returns:
+    Number of images and scores, by kind.
   """
   result = {}
   for kind in sorted(set(kinds)):
-    indices = np.flatnonzero([one == kind for one in kinds])
+    indices = np.flatnonzero([x == kind for x in kinds])
     result[kind] = {
         'images': len(indices),
         'pixel_auc_pooled': histogram.auc(pool(indices)),
@@ -194,7 +204,7 @@ def by_manipulation(
 
 
 def counts(totals: totals_lib.Totals) -> dict[str, int]:
-  """How many images, patches and pixels of each class a score stands on."""
+  """Returns how many images, patches and pixels of each class are scored."""
   images = totals.pixels.sum(axis=2, dtype=np.int64)  # [images, 2]
   negatives, positives = images.sum(axis=0)
   patch_negatives, patch_positives = totals.patches[0].sum(axis=1)

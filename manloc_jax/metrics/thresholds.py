@@ -1,8 +1,8 @@
-"""The threshold that validation chose for a checkpoint, in the run's folder.
+"""Reads and writes the threshold of a checkpoint, chosen on validation.
 
-`threshold.json` holds one entry per checkpoint. It is of scores of patches:
-whole images, and maps of other methods, are scored on another scale, and their
-thresholds stay in their own results.
+`threshold.json` in the run's folder holds one entry per checkpoint, for the
+scores of patches. Whole images and the maps of other methods are scored on
+another scale; their thresholds are in their own results.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ PROTOCOL = 'patches'
 
 @dataclasses.dataclass(frozen=True)
 class Threshold:
-  """A threshold and how it was chosen.
+  """A threshold of pixel scores and how it was chosen.
 
   Attributes:
-    step: Of the checkpoint.
+    step: Step of the checkpoint.
     value: Pixels with a score from here on count as manipulated.
-    bins: Of the histogram of scores; `value` is one of its edges.
+    bins: Bins of the histogram of scores; `value` is one of their edges.
     split: The split that it was chosen on.
-    criterion: What is highest there.
-    protocol: What was scored.
+    criterion: The score that it maximizes.
+    protocol: The protocol of this score.
   """
 
   step: int
@@ -39,7 +39,7 @@ class Threshold:
 
 
 def write(workdir: str | pathlib.Path, threshold: Threshold) -> None:
-  """Writes the threshold of a checkpoint; those of others stay."""
+  """Writes the threshold of a checkpoint and keeps those of others."""
   path = pathlib.Path(workdir) / FILE
   entries = _read_json(path) if path.exists() else {}
   entries[str(threshold.step)] = dataclasses.asdict(threshold)
@@ -53,7 +53,7 @@ def read(workdir: str | pathlib.Path, step: int) -> Threshold | None:
 
   Args:
     workdir: The run's folder.
-    step: Of the checkpoint.
+    step: Step of the checkpoint.
 
   Raises:
     UserError: A file is damaged.
@@ -80,10 +80,10 @@ def _from_results(workdir: pathlib.Path, step: int) -> Threshold | None:
 
 
 def _make(path: pathlib.Path, **fields) -> Threshold:
-  """Makes a threshold of what a file says.
+  """Makes a threshold from the fields of a file.
 
   Raises:
-    UserError: The file says something else.
+    UserError: They are not those of a threshold.
   """
   try:
     threshold = Threshold(**fields)

@@ -17,8 +17,8 @@ _REMEDY = (
 class Totals:
   """Sums over the patches so far, a shard of the sums per device.
 
-  Classes are counted for a task that the network does not have, too, with all
-  scores in the lowest bin: the trivial baselines stand on these counts.
+  Classes are counted even for a task that the network does not have, with all
+  scores in the lowest bin: the trivial baselines need these counts.
 
   Attributes:
     patches: i32[devices, 1, 2, bins], patch scores by class.

@@ -69,12 +69,12 @@ def make(
 def make_checked(
     fields: Mapping[str, Any], where: str, remedy: str
 ) -> tuple[nn.Module, Any]:
-  """Makes a network of fields that a user wrote, without computing anything.
+  """Makes a network from fields that a user wrote, and checks them.
 
   Args:
     fields: Arguments of `make`, of any type.
-    where: Subject of the sentence of an error: what holds the fields.
-    remedy: Its end: what to do.
+    where: Subject of the error's sentence: what holds the fields.
+    remedy: End of that sentence: what to do.
 
   Returns:
     The network and `abstract_params` of it.

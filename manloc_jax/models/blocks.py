@@ -1,4 +1,4 @@
-"""A square map as a sequence of blocks, and back (paper, section 3.1.2)."""
+"""Cuts a square map into a sequence of blocks, and back (section 3.1.2)."""
 
 import jax
 import numpy as np

@@ -13,7 +13,7 @@ from manloc_jax.models import space_to_depth
 
 
 class FCN(nn.Module):
-  """Labels every pixel of a patch by what surrounds it.
+  """Labels every pixel of a patch.
 
   Five layers as in the paper, "3 convolution and 2 fully convolution layers",
   with fewer maps; how many is unstated.

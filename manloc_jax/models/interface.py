@@ -1,4 +1,4 @@
-"""The inputs and outputs that all networks have in common."""
+"""Inputs, outputs and parameter shapes, which all networks have in common."""
 
 from typing import Any
 
@@ -28,7 +28,14 @@ class Outputs:
 
 
 def normalize(images: jax.Array, how: str) -> jax.Array:
-  """Scales 0..255 to [-1, 1] (`symmetric`) or [0, 1] (`unit`), as f32.
+  """Scales pixels to [-1, 1] or [0, 1].
+
+  Args:
+    images: [batch, side, side, 3], 0..255, uint8 or float.
+    how: `symmetric` for [-1, 1], `unit` for [0, 1].
+
+  Returns:
+    f32 of the same shape.
 
   Raises:
     ValueError: Unknown `how`.
@@ -61,7 +68,7 @@ def check_shapes(params: Any, expected: Any, where: str) -> None:
   Args:
     params: Arrays or their descriptions, or None.
     expected: The same of the model.
-    where: Subject of the sentence, what holds `params`.
+    where: Subject of the error's sentence: what holds `params`.
   """
   shapes = lambda tree: jax.tree.map(lambda x: tuple(x.shape), tree)
   if shapes(params) != shapes(expected):

@@ -1,4 +1,4 @@
-"""Post-processing of predicted masks (paper, section 4, of that name).
+"""Post-processes predicted masks (paper, section 4).
 
 A mask is smoothed, and multiplied by the predicted label of its patch
 (patch-label gating), which removes false positives in patches that the network
@@ -56,6 +56,9 @@ def smooth(maps: jax.Array, sigma: float) -> jax.Array:
   Args:
     maps: f32[batch, side, side].
     sigma: Standard deviation in pixels.
+
+  Returns:
+    f32[batch, side, side].
 
   Raises:
     ValueError: `sigma` is negative.

@@ -1,4 +1,4 @@
-"""Checkpoints: save, resume, and the loading of runs for analysis."""
+"""Saves checkpoints, resumes from them and loads runs for analysis."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -18,12 +18,13 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
 
-_REASON = 300  # Letters of what orbax says; it shows whole descriptions.
+# Characters of orbax's messages, which may hold whole descriptions of arrays.
+_MAX_REASON = 300
 
 
 @dataclasses.dataclass
 class Progress:
-  """What a resumed run must remember besides arrays.
+  """The progress of a run, saved beside its arrays.
 
   Attributes:
     scores: Validation score by step, of every evaluation so far.
@@ -51,7 +52,15 @@ class Progress:
 
 
 def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
-  """Saves every so often and when the cluster preempts; keeps last and best."""
+  """Makes the manager of a run's checkpoints; it keeps the last and the best.
+
+  Args:
+    workdir: The run's folder.
+    every_steps: Steps between checkpoints; one more is saved at preemption.
+
+  Raises:
+    UserError: The checkpoints that are there cannot be read.
+  """
   options = ocp.CheckpointManagerOptions(
       save_decision_policy=when.AnySavePolicy([
           when.FixedIntervalPolicy(every_steps),
@@ -77,11 +86,11 @@ def _open(
     workdir: str, options: ocp.CheckpointManagerOptions | None = None
 ) -> ocp.CheckpointManager:
   directory = _directory(workdir)
-  with _telling_damage(directory):  # The scores of all of them are read.
+  with _report_damage(directory):  # The scores of all of them are read.
     return ocp.CheckpointManager(
         directory,
         options=options,
-        # Named so that shapes can be looked at before anything is read.
+        # Named so that shapes can be compared before any array is read.
         item_handlers={
             'state': ocp.StandardCheckpointHandler(),
             'progress': ocp.JsonCheckpointHandler(),
@@ -90,8 +99,8 @@ def _open(
 
 
 @contextlib.contextmanager
-def _telling_damage(directory: Any) -> Iterator[None]:
-  """Raises UserError for what orbax makes of files that cannot be read."""
+def _report_damage(directory: Any) -> Iterator[None]:
+  """Raises UserError for the exceptions of orbax about unreadable files."""
   try:
     yield
   except (errors.UserError, MemoryError):
@@ -100,7 +109,7 @@ def _telling_damage(directory: Any) -> Iterator[None]:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     raise errors.UserError(
         f'The checkpoints in {str(directory)!r} cannot be read'
-        f' ({reason[:_REASON]}); restore the files, or delete the folder of'
+        f' ({reason[:_MAX_REASON]}); restore the files, or delete the folder of'
         ' the damaged step so that the one before it counts.'
     ) from error
 
@@ -111,7 +120,7 @@ def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
   Only the description of the arrays is read, so that a checkpoint from a
   stranger cannot fill the memory.
   """
-  with _telling_damage(manager.directory):
+  with _report_damage(manager.directory):
     saved = manager.item_metadata(step)['state']
   where = f'Checkpoint {step} in {str(manager.directory)!r}'
   models.check_shapes(saved and saved.tree.get('params'), params, where)
@@ -145,14 +154,14 @@ def save(
           state=ocp.args.StandardSave(state),
           progress=ocp.args.JsonSave(dataclasses.asdict(progress)),
       ),
-      # Between evaluations there is no score, and no claim to be the best.
+      # Between evaluations there is no score: such a step is never the best.
       metrics={'score': progress.scores.get(step, -1.0)},
       force=force,
   )
 
 
 def remove_unfinished(workdir: str) -> None:
-  """Removes what a failed save left; finished checkpoints stay."""
+  """Removes the temporary files of a failed save; checkpoints stay."""
   for path in _directory(workdir).glob('*.orbax-checkpoint-tmp'):
     shutil.rmtree(path, ignore_errors=True)
 
@@ -162,6 +171,13 @@ def restore_or(
 ) -> tuple[Any, Progress]:
   """Returns the newest saved state, or `state` and no progress.
 
+  Args:
+    manager: Of `make_manager`.
+    state: A state of the same tree; its shardings are those of the result.
+
+  Returns:
+    The state and the progress of the run.
+
   Raises:
     UserError: The checkpoint does not hold this model, or it is damaged.
   """
@@ -170,7 +186,7 @@ def restore_or(
     return state, Progress()
   _check_model(manager, step, state.params)
   abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-  with _telling_damage(manager.directory):
+  with _report_damage(manager.directory):
     saved = manager.restore(
         step,
         args=ocp.args.Composite(
@@ -234,7 +250,7 @@ def load(workdir: str, step: int | None = None) -> Run:
   # The run may have had eight GPUs and this machine none: without a fallback
   # orbax refuses a topology it does not know.
   here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  with _open(workdir) as manager, _telling_damage(manager.directory):
+  with _open(workdir) as manager, _report_damage(manager.directory):
     latest = manager.latest_step()
     if step is None and latest is not None:
       saved = manager.restore(
@@ -257,7 +273,7 @@ def load(workdir: str, step: int | None = None) -> Run:
 
 def _no_checkpoint(workdir, step, steps) -> errors.UserError:
   wanted = 'checkpoint' if step is None else f'checkpoint of step {step}'
-  there = f'it has {sorted(steps)}' if steps else 'train first'
+  remedy = f'it has {sorted(steps)}' if steps else 'train first'
   return errors.UserError(
-      f'The run in {str(workdir)!r} has no {wanted}; {there}.'
+      f'The run in {str(workdir)!r} has no {wanted}; {remedy}.'
   )

@@ -1,4 +1,4 @@
-"""Training patches in device memory: order and batches without the host.
+"""Keeps the training patches in device memory and gathers batches there.
 
 Each device holds one block of the patches and gathers its shard of a batch from
 it, so that no pixel travels between devices, or from the host, at a step.
@@ -21,9 +21,9 @@ from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 
 FIELDS = ('image', 'mask', 'label')
-# Of a device's memory; the network, its gradients and maps need the rest.
+# Fraction of a device's memory; the network and its activations need the rest.
 MEMORY_FRACTION = 0.75
-# Random stream of the seed; `state.create` takes 0 and 1.
+# Random stream of the seed; `state.create` uses 0 and 1.
 _ORDER = 2
 
 Batch = dict[str, jax.Array]
@@ -83,7 +83,7 @@ def train_batches(
 
 
 def _put(array: np.ndarray, mesh: Mesh) -> jax.Array:
-  """Cuts an array into a block per device, filling up those a row short."""
+  """Splits an array into a block per device, padded to equally many rows."""
   blocks = np.array_split(array, mesh.size)  # Views: nothing is read yet.
   rows = len(blocks[0])
 
@@ -106,7 +106,7 @@ def _make_shuffle(mesh: Mesh, total: int, seed: int):
     key = jax.random.fold_in(jax.random.key(seed), _ORDER)
     key = jax.random.fold_in(jax.random.fold_in(key, epoch), device)
     order = jax.random.permutation(key, rows)
-    # As `np.array_split` cuts rows. Padding comes last, where no epoch gets to:
+    # As `np.array_split` cuts rows. Padding comes last, which no epoch reaches:
     # every device has as many rows as it needs.
     own = total // mesh.size + (device < total % mesh.size)
     return order[jnp.argsort(order >= own)]
@@ -144,12 +144,12 @@ def _check_memory(
   total = len(fields['label'])
   bytes_each = sum(array[:1].nbytes for array in fields.values())
   rows = -(-total // mesh.size)
-  room = int(MEMORY_FRACTION * _device_memory(mesh))
-  if rows * bytes_each > room:
+  limit = int(MEMORY_FRACTION * _device_memory(mesh))
+  if rows * bytes_each > limit:
     raise errors.UserError(
         f'{name} has {total} patches, {rows * bytes_each / 1e9:.2f} GB on each'
-        f' of {mesh.size} devices, but only {room / 1e9:.2f} GB, or'
-        f' {room // bytes_each * mesh.size} patches on all of them, fit; use'
+        f' of {mesh.size} devices, but only {limit / 1e9:.2f} GB, or'
+        f' {limit // bytes_each * mesh.size} patches on all of them, fit; use'
         ' more devices, or set --config.data.backend=tfrecord.'
     )
 

@@ -29,7 +29,14 @@ def make_zero_totals(
     side: int,
     tasks: tuple[str, ...] = models.TASKS,
 ):
-  """Returns `zeros(images) -> Totals`: a set of empty sums on each device."""
+  """Returns `zeros(images) -> Totals`, which makes empty sums on each device.
+
+  Args:
+    mesh: Devices.
+    bins: Of the histograms.
+    side: Side of a patch in pixels.
+    tasks: Of the network.
+  """
   n = mesh.size
 
   def zeros(images: int) -> totals_lib.Totals:
@@ -61,10 +68,17 @@ def make_eval_step(
 ):
   """Returns `step(params, totals, batch) -> totals`; donates `totals`.
 
-  A batch is as for training, with `image_index` i32[b], the row of each
-  patch in `Totals.pixels`. Padding counts nowhere. `loss` and
-  `microbatch_size` are as for training; `smooth_sigma` is that of
-  `postprocess.variants`.
+  Args:
+    model: A module of `models`.
+    mesh: Devices the batch is split over.
+    loss: Weights of `losses.joint_loss`, for the objective.
+    smooth_sigma: See `postprocess.variants`.
+    microbatch_size: See `steps.make_train_step`.
+
+  Returns:
+    A compiled function. A batch is as of `steps.make_train_step`, with
+    `image_index` i32[b], the row of each patch in `Totals.pixels`. Padding
+    counts nowhere.
   """
   weights = dict(loss or {})
   if microbatch_size is None:
@@ -106,7 +120,7 @@ def _totals_of_batch(
   """Counts one device's shard of a batch, without the device axis.
 
   Args:
-    out: What the network says about the patches.
+    out: Logits of the patches.
     batch: As of `make_eval_step`.
     shape: Of the pixel scores' histogram, `(images, 2, bins)`.
     weights: Of `losses.joint_loss`, for the objective.
@@ -114,9 +128,9 @@ def _totals_of_batch(
   """
   patch = steps.manipulation_probability(out.patch_logits)
   pixel = steps.manipulation_probability(out.mask_logits)
-  after = {}
+  postprocessed = {}
   if pixel is not None:
-    after = postprocess.variants(patch, pixel, smooth_sigma)
+    postprocessed = postprocess.variants(patch, pixel, smooth_sigma)
   masks = batch['mask'].astype(jnp.int32)
   counted = batch['weight'] > 0
   ignored = -1  # A class that no histogram counts.
@@ -140,7 +154,7 @@ def _totals_of_batch(
           (1, bins),
       ),
       pixels=count_pixels(pixel),
-      postprocessed=jax.tree.map(count_pixels, after),
+      postprocessed=jax.tree.map(count_pixels, postprocessed),
       positives=jnp.where(counted[:, None, None], masks, 0).sum(axis=0),
       loss=loss,
       objective=objective,

@@ -110,7 +110,7 @@ def make_split_evaluator(
 def mean_mask(
     prepared: prepared_set.PreparedSet, split: str = 'train'
 ) -> np.ndarray:
-  """Returns the mean mask of a split, f64[side, side]."""
+  """Returns the mean mask of a split, f64[side, side], a trivial baseline."""
   total, count = 0.0, 0
   for batch in backend.eval_batches(prepared, split, batch_size=256):
     masks = batch['mask'][batch['weight'] > 0]

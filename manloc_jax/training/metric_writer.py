@@ -1,4 +1,4 @@
-"""Scalars of a run: JSON lines, and TensorBoard where it is installed."""
+"""Writes the scalars of a run as JSON lines, and for TensorBoard."""
 
 import importlib.util
 import json
@@ -56,7 +56,14 @@ class Writer:
 
 
 def read(workdir: str) -> list[dict[str, float | None]]:
-  """Returns the lines so far, but for a half-written one; None is NaN."""
+  """Returns the lines of `metrics.jsonl` up to the first damaged one.
+
+  Args:
+    workdir: The run's folder.
+
+  Returns:
+    Scalars by name, with `step`; None stands for NaN.
+  """
   path = pathlib.Path(workdir) / 'metrics.jsonl'
   lines = []
   if path.exists():
@@ -69,7 +76,7 @@ def read(workdir: str) -> list[dict[str, float | None]]:
 
 
 def _open_tensorboard(workdir: str):
-  """Returns `add(step, scalars)`, or None where TensorBoard is missing."""
+  """Returns `add(step, scalars)`, or None if TensorBoard is not installed."""
   if importlib.util.find_spec('tensorboard') is None:
     return None
   # TensorBoard's own writer: it needs no TensorFlow.

@@ -1,4 +1,4 @@
-"""A device's batch in microbatches, whose activations stay in the cache.
+"""Computes a device's batch in microbatches, whose activations fit its cache.
 
 The maps of the network are a hundred times larger than the patches. On a CPU
 they outgrow the cache from some ten patches on, and memory bandwidth then

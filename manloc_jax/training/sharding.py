@@ -1,4 +1,4 @@
-"""Devices: one mesh, one axis, and how arrays lie on it."""
+"""Makes the mesh of devices, with one axis, and places arrays on it."""
 
 import collections
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ from manloc_jax import errors
 DATA = 'data'  # The one mesh axis: examples.
 
 
-def keep_programs() -> None:
-  """Has programs compiled by an earlier command loaded, not compiled again.
+def enable_compilation_cache() -> None:
+  """Keeps compiled programs for later commands, in JAX's persistent cache.
 
-  They lie in JAX_COMPILATION_CACHE_DIR or in ~/.cache. Where that cannot be
-  written, a sentence says so and every program is compiled.
+  The cache is JAX_COMPILATION_CACHE_DIR or in ~/.cache. Where that cannot be
+  written, a sentence on standard error says so and every program is compiled.
   """
   config: Any = jax.config  # Its fields are made at run time.
   cache = config.jax_compilation_cache_dir
@@ -37,7 +37,7 @@ def keep_programs() -> None:
         ' can.',
         file=sys.stderr,
     )
-  # A damaged entry, or a disk that fills up, costs time and nothing else.
+  # A damaged entry or a full disk only costs the time of compiling.
   warnings.filterwarnings('ignore', 'Error (reading|writing) persistent comp')
 
 

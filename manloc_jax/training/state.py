@@ -1,4 +1,4 @@
-"""The training state and the optimizer that moves it."""
+"""The training state and the optimizer that updates it."""
 
 from typing import Any
 
@@ -10,12 +10,19 @@ import optax
 
 @struct.dataclass
 class TrainState:
-  """Everything a resumed run needs; arrays only, so any pytree tool works."""
+  """Everything that a resumed run needs, as a pytree of arrays.
 
-  step: jax.Array  # i32[], number of updates applied.
+  Attributes:
+    step: i32[], number of updates applied.
+    params: Parameters of the network.
+    opt_state: State of the optimizer.
+    rng: Base key; each step folds `step` into it.
+  """
+
+  step: jax.Array
   params: Any
   opt_state: optax.OptState
-  rng: jax.Array  # Base key; each step folds `step` into it.
+  rng: jax.Array
 
 
 def make_optimizer(
@@ -62,7 +69,14 @@ def make_optimizer(
 def create(
     model, tx: optax.GradientTransformation, side: int, key: jax.Array
 ) -> TrainState:
-  """Returns the initial state; safe under `jax.jit` and `jax.eval_shape`."""
+  """Returns the initial state; safe under `jax.jit` and `jax.eval_shape`.
+
+  Args:
+    model: A module of `models`.
+    tx: The optimizer.
+    side: Side of a patch in pixels.
+    key: Random key, of the parameters and of all later steps.
+  """
   init_key, rng = jax.random.split(key)
   params = model.init(init_key, jnp.zeros((1, side, side, 3)))['params']
   return TrainState(

@@ -163,10 +163,15 @@ def make_predict_step(
 ):
   """Returns `predict(params, images) -> (patch scores, pixel scores)`.
 
-  Images are uint8[batch, side, side, 3]; scores are probabilities of
-  manipulation, f32[batch] and f32[batch, side, side], sharded like the images,
-  or None where the network does not have that task.
-  `microbatch_size` is as for training.
+  Args:
+    model: A module of `models`.
+    mesh: Devices the images are split over.
+    microbatch_size: See `make_train_step`.
+
+  Returns:
+    A compiled function. Images are uint8[batch, side, side, 3]; scores are
+    probabilities of manipulation, f32[batch] and f32[batch, side, side],
+    sharded like the images, or None where the network does not have that task.
   """
   if microbatch_size is None:
     microbatch_size = microbatch.default_size(mesh)
