@@ -1,4 +1,4 @@
-"""Parses arguments of the command line; an error is one sentence."""
+"""Types of command-line arguments, whose errors are one sentence."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ _DECIMAL = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?')
 
 
 class Parser(argparse.ArgumentParser):
-  """Refuses a command line without printing the usage before the reason."""
+  """A parser whose errors are one sentence, without the usage before it."""
 
   def print_help(self, file: Any | None = None) -> None:
-    # Argparse suppresses the errors of writing.
+    # Argparse ignores errors of writing; here they end the command.
     print(self.format_help(), end='', file=file)
 
   def error(self, message: str) -> NoReturn:
@@ -63,11 +63,11 @@ def names(text: str) -> list[str]:
   Raises:
     ArgumentTypeError: A name is empty, or occurs twice.
   """
-  parts = text.split(',')
-  if not all(parts):
+  items = text.split(',')
+  if not all(items):
     raise argparse.ArgumentTypeError(f'{text!r} is not names between commas')
-  _check_different(text, parts)
-  return parts
+  _check_different(text, items)
+  return items
 
 
 def seeds(text: str) -> list[int]:
@@ -77,7 +77,7 @@ def seeds(text: str) -> list[int]:
     ArgumentTypeError: A part is no such number, or occurs twice.
   """
   try:
-    values = [whole_number(part) for part in text.split(',')]
+    values = [whole_number(item) for item in text.split(',')]
   except argparse.ArgumentTypeError as error:
     raise argparse.ArgumentTypeError(
         f'{text!r} is not numbers from 0 on between commas, such as 0,1,2'

@@ -1,4 +1,4 @@
-r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
+r"""The `manloc` command, which runs its subcommands.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc serve --workdir runs/demo            the same on a local web page
@@ -21,8 +21,7 @@ import sys
 
 from manloc_jax.commands import exit_codes
 
-# The commands are imported in `_parse`, so that Ctrl-C during the imports is
-# handled by `exit_codes.run`.
+# Commands are imported in `_parse`, where Ctrl-C is handled already.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +43,8 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   """Parses a command line into `args`.
 
   Each command adds its parser with `add_to`, which also sets `run`, the
-  sentence `when_interrupted` and the prefix of the options that it passes on.
+  sentence `when_interrupted`, and `passes_on`: the prefixes of options that the
+  command passes on.
   """
   from manloc_jax import argument_types
   from manloc_jax.commands import audit

@@ -1,4 +1,4 @@
-r"""Flags and dispatch: prepare, train, evaluate, report, robustness.
+r"""Runs an experiment: prepare, train, evaluate, report, robustness.
 
   python -m manloc_jax.main --config=configs/demo.py
   python -m manloc_jax.main --config=configs/casia.py --config.data.root=...
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 if __name__ == '__main__' and (
     signal.getsignal(signal.SIGINT) is signal.default_int_handler
 ):
-  # Ctrl-C during the imports ends the process without a traceback; `run` says
-  # more.
+  # Ctrl-C during the imports ends the process without a traceback; later it is
+  # handled by `run`.
   signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from absl import flags
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 _TIMER = startup_timer.StageTimer('imports', startup_timer.process_start())
 
-# JAX, TensorFlow and all that stands on them are imported where they are used:
-# the worker processes that prepare data import this module anew.
+# JAX, TensorFlow and what needs them are imported where they are used: the
+# worker processes that prepare data import this module again.
 
 _CONFIG = config_files.define_flag()
 _WORKDIR = flags.DEFINE_string(
@@ -50,7 +50,7 @@ _MODE = flags.DEFINE_enum(
     'mode',
     'all',
     ['all', 'prepare', 'train', 'evaluate', 'report', 'robustness'],
-    'Which stage to run; `all` runs those that are not done, but for'
+    'Which stage to run; `all` runs those that are not done, except'
     ' `robustness`.',
 )
 
@@ -101,7 +101,7 @@ def _check_root(data: ml_collections.ConfigDict) -> None:
 
 
 def _check_workdir(workdir: str, method: str, mode: str) -> None:
-  """Makes the run's folder, or finds the run; before anything takes time.
+  """Makes the run's folder, or checks that there is a run to evaluate.
 
   Raises:
     UserError: It cannot be written, or there is no run to evaluate.
@@ -114,7 +114,7 @@ def _check_workdir(workdir: str, method: str, mode: str) -> None:
 
 
 def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
-  """Returns the prepared set, made where it is missing."""
+  """Prepares the set where it is missing, and opens it."""
   from manloc_jax.data import prepare
   from manloc_jax.data.sampling import patches
   from manloc_jax.data.storage import prepared_set
@@ -139,7 +139,7 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:
-  """Makes the forgeries of the set `synthetic` that are missing."""
+  """Forges the images of `synthetic` where they are missing."""
   from manloc_jax.data.forge import tree
 
   _, left_out = tree.make(
@@ -167,17 +167,18 @@ def _train(config, prepared: 'PreparedSet', workdir: str) -> bool:
 
 
 def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
+  """Scores a trained network on the splits of `eval.splits`."""
   from manloc_jax.data.storage import manifest
   from manloc_jax.evaluation import images as image_evaluation
-  from manloc_jax.evaluation import patches as evaluate
+  from manloc_jax.evaluation import patches as patch_evaluation
   from manloc_jax.localization import network
   from manloc_jax.training import sharding
 
   run_config.check_same(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
-  written = evaluate.evaluate(config, prepared, workdir, mesh)
+  written = patch_evaluation.evaluate(config, prepared, workdir, mesh)
   if not manifest.WHOLE_IMAGES.keys().isdisjoint(config.eval.splits):
-    # Scores do not depend on the threshold of masks.
+    # The threshold only makes masks: scores do not depend on it.
     localizer = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
     written += image_evaluation.evaluate(config, prepared, workdir, localizer)
   for path in written:
@@ -185,12 +186,13 @@ def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
 
 
 def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
+  """Scores a classical method or the fusion on whole images."""
   from manloc_jax.evaluation import images as image_evaluation
   from manloc_jax.localization import factory
   from manloc_jax.reports.study import runs
 
   run_config.write_or_check(workdir, config, prepared.digest)
-  detector = factory.make(config.method, config.fusion)
+  localizer = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
     runs.check_training(localizer.provenance, config.data.name, prepared.digest)
   for path in image_evaluation.evaluate(config, prepared, workdir, localizer):
@@ -198,6 +200,7 @@ def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
 
 
 def _robustness(config, prepared: 'PreparedSet', workdir: str) -> None:
+  """Scores a trained network on degraded test images."""
   from manloc_jax.evaluation import robustness
   from manloc_jax.reports import report
   from manloc_jax.training import sharding
@@ -210,6 +213,7 @@ def _robustness(config, prepared: 'PreparedSet', workdir: str) -> None:
 
 
 def _report(workdir: str) -> None:
+  """Writes the report of the run, and prints it."""
   from manloc_jax.reports import report
 
   path = report.report(workdir)
@@ -225,7 +229,7 @@ def _default_workdir() -> str:
 
 
 def _advised_main(argv: list[str]) -> None:
-  """Runs `main`; errors of the system say which flags to look at.
+  """Runs `main`; errors of the system name the flags to check.
 
   Raises:
     UserError: The disk is full, or a file cannot be read or written.
@@ -258,7 +262,7 @@ def _full_disk() -> errors.UserError:
 
 def run() -> int:
   """Runs the command line of this process; returns the exit code."""
-  # Orbax tells of every file it opens; progress has a line of its own.
+  # Orbax logs every file that it opens.
   logging.set_verbosity(logging.WARNING)
   return flag_commands.run(
       _advised_main,

@@ -1,1 +1,1 @@
-"""One file for each subcommand of `manloc`, and the checks of a config."""
+"""The subcommands of `manloc`, one file each, and what they share."""

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
       names_only=args.names_only,
       workers=args.workers,
   )
-  # With the JSON on the standard output the table makes way.
+  # Where the JSON is printed, the table goes to standard error.
   is_piped = args.json == '-'
   print(audited.table(), file=sys.stderr if is_piped else sys.stdout)
   if args.json:

@@ -1,4 +1,4 @@
-"""Does the config of a run make sense? Asked before anything is done."""
+"""Checks the config of a run before anything is computed."""
 
 from collections.abc import Mapping
 import math
@@ -23,7 +23,7 @@ _POSITIVE = (
     'eval.examples',
     'data.num_shards',
 )
-# Fields that may be zero, which switches something off.
+# Fields that may be zero, which turns something off.
 _NOT_NEGATIVE = (
     'seed',
     'data.seed',
@@ -40,11 +40,11 @@ _CLASS_WEIGHTS = ('loss.patch_class_weights', 'loss.pixel_class_weights')
 
 
 def check(config: ml_collections.ConfigDict, mode: str) -> None:
-  """Raises UserError where fields contradict each other or make no sense.
+  """Raises UserError where fields are out of range or contradict each other.
 
   Args:
     config: The whole config.
-    mode: Of `main`.
+    mode: Value of `--mode` of `manloc_jax.main`.
   """
   _check_method(config.method, mode)
   models.make_checked(
@@ -64,7 +64,7 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
 
 
 def _check_method(method: str, mode: str) -> None:
-  """Raises UserError unless the method exists and has the mode's stage."""
+  """Raises UserError unless the method exists and has a stage `mode`."""
   if method == run_config.NETWORK:
     return
   if method not in run_config.METHODS:
@@ -80,7 +80,7 @@ def _check_method(method: str, mode: str) -> None:
 
 
 def _check_numbers(flat: Mapping[str, Any]) -> None:
-  """Raises UserError where a number is outside of what its field means."""
+  """Raises UserError where a number is out of the range of its field."""
   rules = {
       'finite numbers': lambda key, value: _is_finite(value),
       'at least 1': lambda key, value: key not in _POSITIVE or value >= 1,
@@ -134,7 +134,7 @@ def _check_init_from(config: ml_collections.ConfigDict) -> None:
         ' scratch.'
     ) from error
   where, remedy = f'The run of {flag}', 'choose another run'
-  _, found = models.make_checked(theirs.model, where, remedy)
+  _, params = models.make_checked(theirs.model, where, remedy)
   models.check_shapes(
-      found, models.abstract_params(models.make(**config.model)), where
+      params, models.abstract_params(models.make(**config.model)), where
   )

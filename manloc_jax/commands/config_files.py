@@ -1,4 +1,4 @@
-"""Config files, wherever they lie: `--config=FILE --config.NAME=VALUE`."""
+"""Loads config files: `--config=FILE --config.NAME=VALUE`."""
 
 from collections.abc import Sequence
 import importlib.util
@@ -14,8 +14,8 @@ from ml_collections import config_flags
 from manloc_jax import errors
 from manloc_jax import run_config
 
-# What loading a file, or setting one of its fields, may raise.
-_REFUSALS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
+# Exceptions of loading a file or setting one of its fields.
+_LOAD_ERRORS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
 
 
 def define_flag(
@@ -42,7 +42,7 @@ def define_flag(
 
 
 class _Parser(flags.ArgumentParser):
-  """Loads a config file after the package that it lies in."""
+  """Loads a config file after importing the package that it is in."""
 
   def __init__(self, load_file: flags.ArgumentParser):
     self._load_file = load_file
@@ -55,7 +55,7 @@ class _Parser(flags.ArgumentParser):
     try:
       return self._load_file.parse(argument)
     except (TypeError, ValueError):
-      raise  # What `get_config` refuses; its message is for the user.
+      raise  # From `get_config`; its message is for the user.
     except Exception as error:
       raise errors.UserError(
           f'The config file {file!r} cannot be used:'
@@ -71,7 +71,7 @@ def parse(
     values: flags.FlagValues = flags.FLAGS,
     known_only: bool = False,
 ) -> list[str]:
-  """Parses a command line, which may have the flag of `define_flag`.
+  """Parses a command line that may have the flag of `define_flag`.
 
   Args:
     argv: The name of the command and its arguments.
@@ -87,11 +87,11 @@ def parse(
   _check_names(argv)
   try:
     rest = values(argv, known_only=known_only)
-    # A default file that is not there shows at the first look inside.
+    # A missing default file raises only when a field is read.
     if 'config' in values and values['config'].value is not None:
       values['config'].value.is_locked  # noqa: B018
     return rest
-  except _REFUSALS as error:
+  except _LOAD_ERRORS as error:
     raise errors.UserError(
         f'The command line cannot be used: {_sentence(error)}'
     ) from error
@@ -119,6 +119,9 @@ def load(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDict:
     file: Its path; what follows a colon goes to its `get_config`.
     overrides: Options `--config.NAME=VALUE`.
 
+  Returns:
+    The locked config.
+
   Raises:
     UserError: There is no such file, or no such field.
   """
@@ -139,7 +142,7 @@ def file_name(values: flags.FlagValues = flags.FLAGS) -> str:
 
 
 def missing(path: str | pathlib.Path) -> errors.UserError:
-  """Returns the error that tells of a config file that is not there."""
+  """Returns the error for a config file that does not exist."""
   return errors.UserError(
       f"There is no config file {str(path)!r}; run from the project's folder,"
       ' or give the path of one of its configs/*.py.'
@@ -147,7 +150,7 @@ def missing(path: str | pathlib.Path) -> errors.UserError:
 
 
 def import_package_of(path: str | pathlib.Path) -> None:
-  """Makes the package that a config file lies in importable by its name.
+  """Makes the package that a config file is in importable by its name.
 
   Configs import each other, as in `from configs import small`, and their
   project need be neither the current folder nor installed. Only the package
@@ -167,7 +170,7 @@ def import_package_of(path: str | pathlib.Path) -> None:
       submodule_search_locations=[str(folder)],
   )
   if spec is None or spec.loader is None:
-    return  # No `.py` file after all.
+    return  # It is no `.py` file.
   package = importlib.util.module_from_spec(spec)
   sys.modules[folder.name] = package
   spec.loader.exec_module(package)

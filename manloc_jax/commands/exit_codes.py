@@ -1,4 +1,4 @@
-"""How commands end: every exception becomes a sentence and an exit code.
+"""Turns every exception of a command into a sentence and an exit code.
 
   0    done
   1    some of it failed, an audit found something wrong, or there is a bug,
@@ -33,7 +33,7 @@ class ReaderLeft(Exception):
 
 
 class _Output:
-  """A standard stream whose errors are told apart from those of files."""
+  """A standard stream whose errors are distinct from those of files."""
 
   def __init__(self, stream: TextIO):
     self._stream = stream
@@ -71,8 +71,8 @@ def run(
 
   Args:
     command: Returns its exit code, or None for 0; it may also raise SystemExit.
-    when_interrupted: Returns a sentence for whoever stops the command: what is
-      kept, and how to go on.
+    when_interrupted: Returns a sentence for a user who stops the command: what
+      is kept, and how to continue.
 
   Returns:
     The exit code for the process; a command that is stopped ends the process
@@ -93,12 +93,12 @@ def run(
   except ReaderLeft:
     return _end(READER_LEFT)
   except Exception as error:
-    if not handler.is_stopping:  # Otherwise it comes of that.
+    if not handler.is_stopping:  # Otherwise Ctrl-C caused it.
       message = _explain(error)
       if message is None:
         raise
       return _end(IMPOSSIBLE, message)
-  gc.collect()  # Iterators that are not at their end have things to close.
+  gc.collect()  # Closes iterators that have not ended.
   handler.leave()
 
 
@@ -112,7 +112,7 @@ def _code_of(command: Callable[[], int | None]) -> int:
 
 
 def _explain(error: Exception) -> str | None:
-  """Returns the sentence for an exception; None for a bug."""
+  """Returns a sentence about an exception; None where it is a bug."""
   if isinstance(error, errors.UserError):
     return str(error)
   if errors.is_out_of_memory(error):
@@ -125,9 +125,9 @@ def _explain(error: Exception) -> str | None:
   if isinstance(name, bytes):
     name = os.fsdecode(name)
   if errors.is_disk_full(error):
-    place = f' of {name}' if isinstance(name, str) else ''
+    owner = f' of {name}' if isinstance(name, str) else ''
     return (
-        f'The disk{place} is full; free some space and run the same command'
+        f'The disk{owner} is full; free some space and run the same command'
         ' again.'
     )
   if isinstance(error, OSError) and isinstance(name, str):
@@ -136,7 +136,7 @@ def _explain(error: Exception) -> str | None:
 
 
 def _end(code: int, message: str = '') -> int:
-  """Says why the command ends, where anyone listens; returns the code."""
+  """Prints why the command ends, if the streams work; returns the code."""
   for stream, text in ((sys.stdout, ''), (sys.stderr, message)):
     try:
       if text:
@@ -148,14 +148,14 @@ def _end(code: int, message: str = '') -> int:
 
 
 def _discard(stream: TextIO) -> None:
-  """Lets go of what waits in a stream: the interpreter flushes it at exit."""
+  """Discards the buffer of a stream, which the interpreter flushes at exit."""
   nowhere = os.open(os.devnull, os.O_WRONLY)
   os.dup2(nowhere, stream.fileno())
   os.close(nowhere)
 
 
 def _replace_closed_streams() -> None:
-  """Writes to nowhere where the caller has closed a stream, as `>&-` does."""
+  """Replaces streams that the caller has closed, as `>&-` does, by null."""
   for name in ('stdout', 'stderr'):
     if getattr(sys, name) is None:
       setattr(sys, name, open(os.devnull, 'w'))

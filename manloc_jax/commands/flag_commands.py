@@ -1,4 +1,4 @@
-"""Commands with the flags of absl, run as modules: `python -m ...`."""
+"""Runs the commands that have absl flags: `python -m manloc_jax.main`, ..."""
 
 from collections.abc import Callable, Sequence
 import functools
@@ -22,7 +22,7 @@ def run(
   Args:
     main: Gets the name of the command and the arguments that are no flags.
     required: Flags that must be given.
-    known_only: Whether `main` gets flags of others, too.
+    known_only: Whether unknown flags are passed on to `main`.
     when_interrupted: See `exit_codes.run`.
 
   Returns:

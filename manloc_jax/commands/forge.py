@@ -33,7 +33,7 @@ def add_to(commands) -> None:
       '--count',
       type=argument_types.positive,
       required=True,
-      help='forgeries of all parts',
+      help='forgeries in all, over the three splits',
   )
   parser.add_argument(
       '--seed', type=argument_types.whole_number, default=0, help='0 by default'
@@ -87,16 +87,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:
-  """Divides forgeries among the parts; none is empty.
+  """Divides forgeries among train, val and test; none is empty.
 
   Raises:
-    UserError: There are fewer than parts.
+    UserError: There are fewer than three.
   """
   if count < len(fractions):
     raise errors.UserError(
         f'--count is {count}; train, val and test need a forgery each.'
     )
-  val, test = (max(1, round(count * share)) for share in fractions[1:])
+  val, test = (max(1, round(count * fraction)) for fraction in fractions[1:])
   val = min(val, count - 2)
   test = min(test, count - val - 1)
   return [count - val - test, val, test]

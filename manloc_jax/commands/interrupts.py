@@ -1,11 +1,10 @@
-"""Ctrl-C: one sentence instead of a traceback, whatever is going on.
+"""Ends a command at Ctrl-C with one sentence instead of a traceback.
 
 Python raises KeyboardInterrupt wherever it happens to be. In most code that is
-fine: files are removed that are not whole, and the command ends. While a
-library is imported it may crash the process, in callbacks it is printed and
-forgotten, and some libraries catch it. Nothing half done needs the command to
-go on, for a killed one leaves nothing that the next does not clear away; so
-then it ends where it stands.
+fine: incomplete files are removed, and the command ends. But during an import
+it may crash the process, in callbacks it is printed and ignored, and some
+libraries catch it. The process then ends at once, which is safe: what a killed
+command leaves behind, the next one removes.
 """
 
 from collections.abc import Callable
@@ -25,10 +24,10 @@ _UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
 
 
 class Interrupts:
-  """What a command does about Ctrl-C.
+  """Handles Ctrl-C for a command.
 
   Attributes:
-    is_stopping: Whether it has come.
+    is_stopping: Whether Ctrl-C was pressed.
   """
 
   def __init__(self, advice: Callable[[], str]):
@@ -66,10 +65,10 @@ class Interrupts:
     sys.__unraisablehook__(unraisable)
 
   def leave(self) -> NoReturn:
-    """Says that the command was stopped, and ends the process.
+    """Prints that the command was stopped, and ends the process.
 
-    What libraries are at in their threads is not worth waiting for, and some
-    crash when the interpreter ends in the middle of it.
+    It does not wait for the threads of libraries, some of which crash when the
+    interpreter ends while they run.
     """
     try:
       sys.stdout.flush()

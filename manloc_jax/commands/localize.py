@@ -56,7 +56,7 @@ def add_to(commands) -> None:
       '--threshold',
       type=argument_types.number,
       help='of the mask; by default the best on the validation split of the'
-      ' run, or 0.5 where it was not evaluated or with a gate; of a classical'
+      ' run, or 0.5 where it was not evaluated or with --gate; of a classical'
       " method, on the scale of the heat map, Otsu's for each image",
   )
   parser.add_argument(

@@ -1,4 +1,4 @@
-r"""`manloc report`: finished runs to pictures and tables.
+r"""`manloc report`: tables and figures of finished runs.
 
   manloc report runs/demo
   manloc report runs/demo-0 runs/demo-1 --summary demo.json
@@ -10,7 +10,7 @@ r"""`manloc report`: finished runs to pictures and tables.
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and standard deviation, into one file and
 draws their learning curves beside it; `--compare` collects the scores of
-several settings. `--study` gathers the paper's systems on any datasets, with
+different configs. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs).
 `--docs` writes the tables of all files committed under `manloc_jax/results/`
@@ -37,10 +37,10 @@ def add_to(commands) -> None:
       'workdirs', nargs='*', metavar='RUN', help='folders of runs'
   )
   parser.add_argument(
-      '--summary', metavar='FILE', help='JSON of the seeds of one setting'
+      '--summary', metavar='FILE', help='JSON of the seeds of one config'
   )
   parser.add_argument(
-      '--compare', metavar='FILE', help='JSON of runs of several settings'
+      '--compare', metavar='FILE', help='JSON of runs of different configs'
   )
   parser.add_argument(
       '--study', metavar='FILE', help="JSON of runs of the paper's systems"

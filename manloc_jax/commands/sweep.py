@@ -1,4 +1,4 @@
-r"""`manloc sweep`: a study, every system with every seed.
+r"""`manloc sweep`: runs every system of a study with every seed.
 
   manloc sweep casia --seeds=0,1,2 --config.data.root=...
   manloc sweep casia --list
@@ -26,7 +26,7 @@ from manloc_jax import files
 
 # Everything heavy is imported where it is used: help comes at once.
 
-# In a run's folder: what the sweep asked for, and what a run writes last.
+# In a run's folder: the arguments of the sweep, and the file written last.
 COMMAND = 'sweep.json'
 REPORT = 'report.md'
 
@@ -122,23 +122,23 @@ def jobs(
         f'There are no systems {unknown} in {study}; choose from'
         f' {", ".join(known)}.'
     )
-  found = {}
+  arguments = {}
   for seed in seeds:
     for system in systems or known:
       workdir = runs / dataset / f'{system}-{seed}'
-      found[workdir] = [
+      arguments[workdir] = [
           f'--config={study}:{dataset}/{system}',
           f'--config.seed={seed}',
           f'--workdir={workdir}',
       ]
       if source:
         start = runs / source / f'{system}-{seed}'
-        found[workdir].append(f'--config.train.init_from={start}')
-  return found
+        arguments[workdir].append(f'--config.train.init_from={start}')
+  return arguments
 
 
 def _read_study(study: pathlib.Path) -> dict[str, Any]:
-  """Returns what a config file defines, by name."""
+  """Returns the global variables of a config file, by name."""
   from manloc_jax.commands import config_files
 
   if not study.is_file():
@@ -154,9 +154,13 @@ def _read_study(study: pathlib.Path) -> dict[str, Any]:
 
 
 def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
-  """Whether a run of these arguments went through all stages.
+  """Returns whether a run with these arguments has completed all stages.
 
-  A run of other arguments is for `manloc_jax.main` to continue or to refuse.
+  A run with other arguments is continued or refused by `manloc_jax.main`.
+
+  Args:
+    workdir: The run's folder.
+    asked: Arguments of `manloc_jax.main`.
   """
   path = workdir / COMMAND
   if not path.exists() or not (workdir / REPORT).exists():
@@ -170,7 +174,15 @@ def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
 def run_all(
     todo: dict[pathlib.Path, list[str]], passed_on: Sequence[str]
 ) -> list[pathlib.Path]:
-  """Runs what is not finished, one after the other; returns what failed."""
+  """Runs what is not finished, one run after the other.
+
+  Args:
+    todo: Arguments of each run by its folder, as of `jobs`.
+    passed_on: Arguments of all runs.
+
+  Returns:
+    The folders of the runs that failed.
+  """
   failed = []
   for number, (workdir, own) in enumerate(todo.items(), 1):
     head = f'[{number}/{len(todo)}] {workdir}'

@@ -1,4 +1,4 @@
-"""Arguments of the commands that read an image tree and split its images."""
+"""Defines the arguments shared by commands that split an image tree."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from manloc_jax.data.splits import options
 
 
 def parser() -> argparse.ArgumentParser:
-  """Returns the arguments, as a parent of the parsers of such commands."""
+  """Returns a parent parser with these arguments."""
   tree = argparse.ArgumentParser(add_help=False)
   tree.add_argument('dataset', help="the set's name, such as casia1 or nist16")
   tree.add_argument('root', help='folder of the image tree')

@@ -160,7 +160,8 @@ def trivial(positives: float, negatives: float) -> dict[str, dict[str, float]]:
   Returns:
     For `all_pristine`, for `all_manipulated`, whose F1 is the highest that a
     free choice of the threshold reaches, and for `random` (uniform in [0, 1],
-    in expectation of the counts) the scores of `at_half`, `auc` and `average_precision`.
+    in expectation of the counts) the scores of `at_half`, `auc` and
+    `average_precision`.
   """
   p, n = float(positives), float(negatives)
   prevalence = p / (p + n) if p + n else float('nan')
