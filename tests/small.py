@@ -37,7 +37,7 @@ def batch(size: int = 8, padding: int = 0, seed: int = 0):
 
 
 def config(**changes):
-  """Returns settings of a run that takes seconds, on 64x64 patches."""
+  """Returns the config of a run that takes seconds, on 64x64 patches."""
   config = default.get_config()
   config.batch_size = 8
   config.num_steps = 6

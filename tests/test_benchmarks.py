@@ -52,18 +52,19 @@ def times(*seconds: float) -> interleaved.Times:
 
 
 def test_a_longer_sleeper_is_as_much_slower():
-  found = interleaved.measure(
+  measured = interleaved.measure(
       [
           candidate('short', candidates.make_sleeper, 0.01),
           candidate('long', candidates.make_sleeper, 0.03),
       ],
       **SETTINGS,
   )
-  assert [len(one.seconds) for one in found.values()] == [3, 3]
-  ratio = interleaved.ratio(found['short'], found['long'])
+  assert [len(each.seconds) for each in measured.values()] == [3, 3]
+  ratio = interleaved.ratio(measured['short'], measured['long'])
   assert ratio['median'] == pytest.approx(3, rel=0.3)
   assert ratio['least'] <= ratio['median'] <= ratio['most']
-  assert found['long'].summary()['milliseconds'] == pytest.approx(30, rel=0.3)
+  milliseconds = measured['long'].summary()['milliseconds']
+  assert milliseconds == pytest.approx(30, rel=0.3)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +155,8 @@ def test_every_pixel_is_the_mean_of_its_windows():
     sizes.append(len(windows))
     return None, windows[..., 0].astype(np.float32)
 
-  found = localize.localize(predict, image, stride=32, batch_size=4)
-  np.testing.assert_allclose(found, image[..., 0], rtol=1e-6)
+  score_map = localize.localize(predict, image, stride=32, batch_size=4)
+  np.testing.assert_allclose(score_map, image[..., 0], rtol=1e-6)
   assert set(sizes) == {4}
 
 
@@ -180,10 +181,10 @@ def summary_of_train_step():
 
 
 def summary_of_pipeline():
-  stream = 'stream, shards: 4'
+  reader = 'stream, shards: 4'
   return pipeline.summarize(
-      {stream: times(0.5, 0.5), pipeline.STEP: times(1.0, 1.0)},
-      {stream: 4},
+      {reader: times(0.5, 0.5), pipeline.STEP: times(1.0, 1.0)},
+      {reader: 4},
       batch_size=50,
   )
 
@@ -213,11 +214,12 @@ def summary_of_localize():
   }
 
 
-def test_the_fusion_reports_speed_and_shares(tmp_path, monkeypatch):
-  found = summary_of_localize()['fusion']
-  assert found['megapixels_per_s'] == 3
-  assert found['share_of_parts'] == {'copies': 0.75, 'network': 0.25}
-  assert found['ratio_to_plain'] == {'median': 7.5, 'least': 5, 'most': 10}
+def test_the_fusion_reports_speed_and_fractions(tmp_path, monkeypatch):
+  fusion_result = summary_of_localize()['fusion']
+  assert fusion_result['megapixels_per_s'] == 3
+  assert fusion_result['share_of_parts'] == {'copies': 0.75, 'network': 0.25}
+  ratio = {'median': 7.5, 'least': 5, 'most': 10}
+  assert fusion_result['ratio_to_plain'] == ratio
   path = tmp_path / 'a.jpg'
   classical.write_image(path, 0.01)
   monkeypatch.setattr(fusion, '_REPEATS', 1)
@@ -273,9 +275,9 @@ def test_classical_methods_report_beside_pyifd(tmp_path):
   assert pixels == pytest.approx(10_000, rel=0.03)
   for name in methods.METHODS:
     classical.make_method(name, path)(1)
-  found = {'ela': times(0.01), 'nadjpeg': times(0.02, 0.02)}
-  found[classical.PEER] = times(0.06, 0.06)
-  ela, ours, peer = classical.summarize(found, 10_000)
+  all_times = {'ela': times(0.01), 'nadjpeg': times(0.02, 0.02)}
+  all_times[classical.PEER] = times(0.06, 0.06)
+  ela, ours, peer = classical.summarize(all_times, 10_000)
   assert ela['seconds_per_megapixel'] == pytest.approx(1)
   assert ours['ratio']['median'] == pytest.approx(3)
   assert 'ratio' not in ela and 'ratio' not in peer
@@ -287,8 +289,8 @@ def test_classical_methods_report_beside_pyifd(tmp_path):
 def test_startup_reports():
   timer = startup_timer.StageTimer('settings and set', since=0.0)
   timer.begin(None)
-  found = startup.parse(f'{startup_timer.FIRST_STEP} {timer}\n')
-  assert found == pytest.approx(timer.seconds, abs=0.06)
+  seconds = startup.parse(f'{startup_timer.FIRST_STEP} {timer}\n')
+  assert seconds == pytest.approx(timer.seconds, abs=0.06)
   result = startup.summarize({
       'cold': [(20.0, {'program': 9.0}), (30.0, {'program': 11.0})],
       'warm': [(4.0, {'program': 1.0}), (6.0, {'program': 1.0})],

@@ -22,13 +22,13 @@ from manloc_jax.data.storage import manifest
 
 
 def make(test_data, out, targets, **changes):
-  settings = {'long_side': 320, 'workers': 1, **changes}
+  arguments = {'long_side': 320, 'workers': 1, **changes}
   return nist_tree.make(
       test_data / 'nc2016',
       test_data / 'camera_jpegs',
       out,
       targets=targets,
-      **settings,
+      **arguments,
   )
 
 
@@ -78,13 +78,13 @@ def test_it_can_be_prepared(tree, tmp_path):
       use_pristine=True,
       workers=1,
   )
-  found = manifest.read(folder)
-  assert len(found['rejected']) == 2 * len(missing)
-  parts = [found['splits'][name] for name in spec.SPLITS]
-  assert sum(part['num_images'] for part in parts) > 10  # Controls as well.
-  for part in parts:
-    assert part['manipulated'] > 0
-    assert all(image['manipulated'] < 0.6 for image in part['images'])
+  content = manifest.read(folder)
+  assert len(content['rejected']) == 2 * len(missing)
+  splits = [content['splits'][name] for name in spec.SPLITS]
+  assert sum(split['num_images'] for split in splits) > 10  # Controls as well.
+  for split in splits:
+    assert split['manipulated'] > 0
+    assert all(image['manipulated'] < 0.6 for image in split['images'])
 
 
 def test_probes_do_not_depend_on_their_number(tree, test_data, tmp_path):
@@ -130,8 +130,8 @@ def test_masks_keep_their_bytes_at_full_size(test_data, tmp_path):
 
 def test_preparation_is_measured(tree):
   root, _ = tree
-  found = datasets.get('nist16').find_records(root)[0]
-  forged = [record for record in found if record.mask][:8]
+  records = datasets.get('nist16').find_records(root)[0]
+  forged = [record for record in records if record.mask][:8]
   row = benchmark.measure(forged, workers=2, turns=1)
   assert row['images'] == 8
   assert 0 < row['decode_seconds'] and 0 < row['seconds']
@@ -146,8 +146,8 @@ def test_preparation_is_measured(tree):
 
 
 def test_too_few_images_to_split_are_refused(tree):
-  found = datasets.get('nist16').find_records(tree[0])[0]
-  forged = [record for record in found if record.mask][:1]
+  records = datasets.get('nist16').find_records(tree[0])[0]
+  forged = [record for record in records if record.mask][:1]
   with pytest.raises(spec.DataError, match='would be empty'):
     benchmark.measure(forged, workers=1, turns=1)
 

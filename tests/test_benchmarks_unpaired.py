@@ -1,5 +1,7 @@
 """Benchmarks of one candidate: memory and long runs; LSTMs of peers."""
 
+import functools
+
 from absl import flags
 from absl.testing import flagsaver
 import jax
@@ -30,7 +32,7 @@ def small_config():
 
 def test_memory_of_a_step_is_bounded_by_its_microbatches():
   mesh = sharding.make_mesh(jax.devices()[:1])
-  plan = lambda size, chunk: memory.plan(small_config(), mesh, size, chunk)
+  plan = functools.partial(memory.plan, small_config(), mesh)
   few, many, whole = plan(16, 8), plan(64, 8), plan(64, 0)
   batch = 48 * 64 * 64 * (3 + 1) / 2**20
   assert many['argument_mib'] - few['argument_mib'] == pytest.approx(

@@ -110,8 +110,8 @@ def test_heat_maps_as_arrays(heat_format, command, photographs, tmp_path):
   _, records, _ = command(photographs / 'a.png', format=heat_format)
   name = records[0]['files']['heat']
   assert name == f'a.png.heat.{heat_format}'
-  found = np.load(tmp_path / 'out' / name, allow_pickle=False)
-  score = found if heat_format == 'npy' else found['score']
+  array = np.load(tmp_path / 'out' / name, allow_pickle=False)
+  score = array if heat_format == 'npy' else array['score']
   assert score.dtype == np.float32 and score.shape == (40, 100)
 
 

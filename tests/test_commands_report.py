@@ -49,9 +49,9 @@ def test_tables_are_made_from_the_file_alone(members, tmp_path, monkeypatch):
   path, folder = tmp_path / 'study.json', tmp_path / 'out'
   cli.main(['report', *(str(run.path) for run in members), f'--study={path}'])
   assert not folder.exists()
-  found = study.read(path)
+  content = study.read(path)
   # Drawing all of them takes a while.
-  first = tables.tables(found)[:1]
+  first = tables.tables(content)[:1]
   monkeypatch.setattr(tables, 'tables', lambda unused: first)
   cli.main(['report', f'--study={path}', f'--out={folder}'])
   assert (folder / 'tables.md').read_text().endswith(

@@ -43,9 +43,9 @@ def test_bins_keep_the_order_of_floats():
   values = np.array(
       [-3.4e38, -3e38, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.5, 1.0, 255, 3e38]
   )
-  found = image_scores.bin_of(values)
-  assert (np.diff(found) >= 0).all()
-  assert found[4] == found[5], 'both zeros'
+  bins = image_scores.bin_of(values)
+  assert (np.diff(bins) >= 0).all()
+  assert bins[4] == bins[5], 'both zeros'
   wide = np.sort(RANDOM.normal(size=10_000) * 10.0 ** RANDOM.uniform(-5, 5))
   assert (np.diff(image_scores.bin_of(wide)) >= 0).all()
 
@@ -74,11 +74,11 @@ def test_what_is_saved_is_read_and_what_is_broken_is_not(tmp_path):
   path = tmp_path / 'a.npz'
   assert image_scores.load(path) is None
   image_scores.save(path, scored)
-  found = image_scores.load(path)
-  np.testing.assert_array_equal(found.counts, counts)
-  np.testing.assert_array_equal(found.bins, bins)
+  loaded = image_scores.load(path)
+  np.testing.assert_array_equal(loaded.counts, counts)
+  np.testing.assert_array_equal(loaded.bins, bins)
   for name in ('auc', 'seconds', 'pixels', 'reason'):
-    assert getattr(found, name) == getattr(scored, name)
+    assert getattr(loaded, name) == getattr(scored, name)
   path.write_bytes(path.read_bytes()[:50])
   assert image_scores.load(path) is None
 

@@ -40,21 +40,21 @@ def config(tree):
 
 def run(config, prepared, workdir, method='ela', **options) -> dict:
   config.method = method
-  detector = localizer.ClassicalLocalizer(method)
+  method = localizer.ClassicalLocalizer(method)
   (path,) = image_evaluation.evaluate(
-      config, prepared, str(workdir), detector, **{'workers': 1, **options}
+      config, prepared, str(workdir), method, **{'workers': 1, **options}
   )
   assert path == pathlib.Path(workdir, 'results/test_images.json')
   return json.loads(path.read_text())
 
 
-def maps(prepared, tree, detector, part='test'):
+def maps(prepared, tree, method, part='test'):
   """Raw values and truth of each image."""
   job = prepared.job
   for record in prepared.records(part, tree):
     pixels, mask, note = extract.load(record, job)
     image = images.Decoded(pixels, note)
-    yield detector.raw_map(record.image, image), mask
+    yield method.raw_map(record.image, image), mask
 
 
 def joined(pairs):
@@ -64,11 +64,11 @@ def joined(pairs):
 
 
 def test_scores_are_those_of_sklearn(config, prepared, tree, tmp_path):
-  found = run(config, prepared, tmp_path)
-  assert found['protocol'] == 'whole image' and found['method'] == 'ela'
+  result = run(config, prepared, tmp_path)
+  assert result['protocol'] == 'whole image' and result['method'] == 'ela'
   pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('ela'))]
   raw, truth = joined(pairs)
-  scores = found['scores']
+  scores = result['scores']
   # ELA has few values: no two share a bin.
   assert scores['pixel_auc_pooled'] == pytest.approx(
       sklearn_metrics.roc_auc_score(truth, raw)
@@ -80,7 +80,7 @@ def test_scores_are_those_of_sklearn(config, prepared, tree, tmp_path):
   assert scores['pixel_average_precision_pooled'] == pytest.approx(
       sklearn_metrics.average_precision_score(truth, raw), abs=2e-3
   )
-  at = found['val_threshold']
+  at = result['val_threshold']
   assert scores['pixel_f1_at_val_threshold_pooled'] == pytest.approx(
       sklearn_metrics.f1_score(truth, raw >= at)
   )
@@ -88,26 +88,26 @@ def test_scores_are_those_of_sklearn(config, prepared, tree, tmp_path):
       scores['pixel_f1_at_val_threshold_pooled']
   )
   assert 'pixel_accuracy' not in scores, 'ELA has no 0.5'
-  assert found['counts'] == {
+  assert result['counts'] == {
       'images': len(pairs),
       'images_of_both_classes': len(pairs),
       'pixels_pristine': int((truth == 0).sum()),
       'pixels_manipulated': int(truth.sum()),
   }
-  assert found['trivial']['random']['pixel_auc'] == 0.5
-  assert found['by_manipulation']['splice']['images'] == len(pairs)
-  assert found['seconds_per_megapixel'] > 0
-  assert found['not_applicable']['images'] == 0
+  assert result['trivial']['random']['pixel_auc'] == 0.5
+  assert result['by_manipulation']['splice']['images'] == len(pairs)
+  assert result['seconds_per_megapixel'] > 0
+  assert result['not_applicable']['images'] == 0
 
 
 def test_the_threshold_is_that_of_validation(config, prepared, tree, tmp_path):
-  found = run(config, prepared, tmp_path, 'noise')
+  result = run(config, prepared, tmp_path, 'noise')
   pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('noise'), 'val')]
   raw, truth = joined(pairs)
   best = max(
       sklearn_metrics.f1_score(truth, raw >= at) for at in np.unique(raw)
   )
-  at = sklearn_metrics.f1_score(truth, raw >= found['val_threshold'])
+  at = sklearn_metrics.f1_score(truth, raw >= result['val_threshold'])
   assert at == pytest.approx(best, abs=2e-3)
 
 
@@ -134,12 +134,12 @@ def test_what_was_stopped_goes_on(config, prepared, tmp_path, monkeypatch):
   abandoned = tmp_path / 'stopped/results/images-0123456789ab'
   abandoned.mkdir()  # Of another config.
   (abandoned / 'val-0.npz').write_bytes(b'')
-  found = run(config, prepared, tmp_path / 'stopped')
-  assert found['scores'] == whole['scores']
+  result = run(config, prepared, tmp_path / 'stopped')
+  assert result['scores'] == whole['scores']
   assert calls[4] == calls[5] and len(set(calls)) == len(calls) - 1
   # Done is done, and leaves nothing else behind.
   again = run(config, prepared, tmp_path / 'stopped')
-  assert again == found and len(set(calls)) == len(calls) - 1
+  assert again == result and len(set(calls)) == len(calls) - 1
   assert {p.name for p in (tmp_path / 'stopped/results').iterdir()} == {
       'test_images.json',
       abandoned.name,  # What another config began can still go on.
@@ -155,18 +155,18 @@ def test_not_applicable_counts_as_a_constant_map(
     image.load()
   image.save(record.image, 'PNG')  # Whatever its name says.
   try:
-    found = run(config, prepared, tmp_path, 'adjpeg')
+    result = run(config, prepared, tmp_path, 'adjpeg')
   finally:
     record.image.write_bytes(old)
-  told = found['not_applicable']
+  told = result['not_applicable']
   assert told['images'] == 1 and told['scored_as'] == 'constant map'
   assert 'no JPEG' in told['reasons'][0]
   pairs = [*maps(prepared, tree, localizer.ClassicalLocalizer('adjpeg'))]
-  assert found['counts']['images'] == len(pairs)
+  assert result['counts']['images'] == len(pairs)
   each = [image_scores.exact_auc(raw, mask) for raw, mask in pairs]
   wanted = np.mean([0.5, *each[1:]])
-  assert found['scores']['pixel_auc_image_mean'] == pytest.approx(wanted)
-  assert 'pixel_accuracy' in found['scores'], 'a probability has 0.5'
+  assert result['scores']['pixel_auc_image_mean'] == pytest.approx(wanted)
+  assert 'pixel_accuracy' in result['scores'], 'a probability has 0.5'
 
 
 def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
@@ -175,19 +175,19 @@ def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
   )
   config = small.config(**{'data.root': str(tree)})
   config.eval.splits = ('test_images',)
-  detector = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
-  (path,) = image_evaluation.evaluate(config, prepared, workdir, detector)
-  found = json.loads(path.read_text())
-  pairs = [*maps(prepared, tree, detector)]
+  method = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
+  (path,) = image_evaluation.evaluate(config, prepared, workdir, method)
+  result = json.loads(path.read_text())
+  pairs = [*maps(prepared, tree, method)]
   each = [image_scores.exact_auc(raw, mask) for raw, mask in pairs]
-  assert found['scores']['pixel_auc_image_mean'] == pytest.approx(
+  assert result['scores']['pixel_auc_image_mean'] == pytest.approx(
       np.mean(each), abs=1e-6
   )
   accuracy = np.mean([(raw >= 0.5) == mask for raw, mask in pairs])
-  assert found['scores']['pixel_accuracy'] == pytest.approx(accuracy)
-  assert found['step'] == small.STEP
-  assert found['detector']['stride'] == network.STRIDE
-  assert 'method' not in found['config'], 'as runs of older versions'
+  assert result['scores']['pixel_accuracy'] == pytest.approx(accuracy)
+  assert result['step'] == small.STEP
+  assert result['detector']['stride'] == network.STRIDE
+  assert 'method' not in result['config'], 'as runs of older versions'
   # The evaluation of patches leaves it alone.
   assert patch_evaluation.evaluate(config, prepared, workdir, mesh=None) == []
   assert path.exists()

@@ -10,7 +10,7 @@ import small
 import trees
 
 from manloc_jax import models
-from manloc_jax import run_config as settings
+from manloc_jax import run_config
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import degraded_windows
@@ -19,7 +19,7 @@ from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.evaluation import robustness
 from manloc_jax.reports import report
-from manloc_jax.reports import robustness_figures as plots
+from manloc_jax.reports import robustness_figures
 from manloc_jax.reports import run_results
 from manloc_jax.training import checkpoint
 from manloc_jax.training import sharding
@@ -65,7 +65,7 @@ def config(tree):
 def finished(config, prepared, mesh, tmp_path_factory):
   """A run that was evaluated; its network has learned nothing."""
   workdir = str(tmp_path_factory.mktemp('run'))
-  settings.claim(workdir, config, 'split')
+  run_config.write_or_check(workdir, config, 'split')
   tx, _ = state_lib.make_optimizer(num_steps=1, **config.optim)
   model = models.make(**config.model)
   state = state_lib.create(model, tx, models.SIDE, jax.random.PRNGKey(0))
@@ -92,11 +92,11 @@ def windows(prepared, tree):
 def test_undegraded_batches_are_those_of_the_prepared_part(
     processes, prepared, tree
 ):
-  found = windows(prepared, tree)
+  cuts = windows(prepared, tree)
   for index in range(processes):
-    settings = {'batch_size': 4, 'process': (index, processes)}
-    ours = degraded_windows.batches(found, **settings)
-    theirs = backend.eval_batches(prepared, 'test_grid', **settings)
+    options = {'batch_size': 4, 'process': (index, processes)}
+    ours = degraded_windows.batches(cuts, **options)
+    theirs = backend.eval_batches(prepared, 'test_grid', **options)
     for one, other in zip(ours, theirs, strict=True):
       for name, array in one.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
@@ -155,7 +155,7 @@ def test_killed_run_keeps_finished_levels(
   assert cut_levels == ['noise', 'resize']
   assert path.read_text() == unbroken
 
-  # Of other settings: all of it is stale.
+  # Of another config: all of it is stale.
   other = config.copy_and_resolve_references()
   other.eval.bins = 32
   robustness.robustness(other, prepared, finished, mesh, workers=1)
@@ -194,10 +194,10 @@ def test_networks_without_masks_are_drawn_by_their_patches(
     }
   scores = tmp_path / 'scores.json'
   scores.write_text(json.dumps(content))
-  plots.curves(scores, tmp_path / 'patches.png')
+  robustness_figures.curves(scores, tmp_path / 'patches.png')
   assert images.read_image(tmp_path / 'patches.png').pixels.std() > 1
   auc = content['levels'][0]['scores']['patch_auc']
-  assert f'| {auc:.3f} | – | – | – |' in plots.table(scores)
+  assert f'| {auc:.3f} | – | – | – |' in robustness_figures.table(scores)
 
 
 def test_missing_images_are_named(config, prepared, mesh, finished, tmp_path):

@@ -45,8 +45,8 @@ def test_the_convolution_is_that_of_the_pixels(kernel):
 def test_pool_is_the_maximum_of_2x2_pixels():
   x = jax.random.normal(jax.random.key(0), (1, 4, 4, 2))
   want = nn.max_pool(x, (2, 2), (2, 2))
-  found = space_to_depth.pool(space_to_depth.to_depth(x))
-  np.testing.assert_array_equal(found, want)
+  pooled = space_to_depth.pool(space_to_depth.to_depth(x))
+  np.testing.assert_array_equal(pooled, want)
 
 
 def test_pool_shares_its_gradient_among_the_largest_pixels():

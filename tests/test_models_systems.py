@@ -130,8 +130,8 @@ def test_single_tasks_train_and_score_what_they_do(system):
   count = eval_step.make_eval_step(model, mesh)
   totals = count(state.params, zeros(3), sharding.put_batch(data, mesh))
   totals = jax.device_get(eval_step.make_sum_totals(mesh)(totals))
-  found = summary.network(totals, model.tasks)
-  assert {key.split('_')[0] for key in found} == (
+  scores = summary.network(totals, model.tasks)
+  assert {key.split('_')[0] for key in scores} == (
       {'patch'} if has_patch else {'pixel', 'mask'}
   )
   # The classes are counted for the task that is not there, too.
@@ -145,13 +145,13 @@ def test_single_tasks_train_and_score_what_they_do(system):
 def test_lstm_without_convolutions_reads_pixels_block_by_block():
   images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
   model = models.ConvLSTMConv(lstm_input='rgb', grid=4, input_norm='unit')
-  found = model.apply({}, images, method='read_blocks')
-  assert found.shape == (1, 16, 48)
+  blocks = model.apply({}, images, method='read_blocks')
+  assert blocks.shape == (1, 16, 48)
   want = images[0, :4, 4:8] / 255  # The second block of the first row.
-  np.testing.assert_allclose(found[0, 1], want.ravel(), rtol=1e-6)
+  np.testing.assert_allclose(blocks[0, 1], want.ravel(), rtol=1e-6)
   model = models.ConvLSTMConv(lstm_input='gray', grid=4, input_norm='unit')
-  found = model.apply({}, np.full_like(images, 255), method='read_blocks')
-  np.testing.assert_allclose(found, np.ones((1, 16, 16)), rtol=1e-5)
+  blocks = model.apply({}, np.full_like(images, 255), method='read_blocks')
+  np.testing.assert_allclose(blocks, np.ones((1, 16, 16)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

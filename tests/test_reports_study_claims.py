@@ -20,59 +20,59 @@ BASELINE = (0.5, 0.5)
 
 
 def test_paired_differences_confirm_and_contradict():
-  # Each seed gains, though the seeds spread wider than the gain.
+  # Each seed gains, though the seeds error wider than the gain.
   better, worse = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81)
-  found = claims.judge(better, worse, baselines=BASELINE)
-  assert found.verdict == claims.CONFIRMED
-  found = claims.judge(worse, better, baselines=BASELINE)
-  assert found.verdict == claims.CONTRADICTED
-  assert found.difference == pytest.approx(-0.05 / 3)
+  verdict = claims.judge(better, worse, baselines=BASELINE)
+  assert verdict.verdict == claims.CONFIRMED
+  verdict = claims.judge(worse, better, baselines=BASELINE)
+  assert verdict.verdict == claims.CONTRADICTED
+  assert verdict.difference == pytest.approx(-0.05 / 3)
   # By hand: t of 97.5 % with two degrees of freedom is 4.302653.
-  spread = statistics.stdev([0.02, 0.02, 0.01]) / math.sqrt(3)
-  assert found.interval == pytest.approx((
-      -0.05 / 3 - 4.302653 * spread,
-      -0.05 / 3 + 4.302653 * spread,
+  error = statistics.stdev([0.02, 0.02, 0.01]) / math.sqrt(3)
+  assert verdict.interval == pytest.approx((
+      -0.05 / 3 - 4.302653 * error,
+      -0.05 / 3 + 4.302653 * error,
   ))
 
 
 def test_other_seeds_are_compared_by_welch():
   first, second = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81, first=3)
-  found = claims.judge(first, second, baselines=BASELINE)
-  assert found.verdict == claims.NOT_SETTLED
-  assert found.reason == 'the interval holds 0'
+  verdict = claims.judge(first, second, baselines=BASELINE)
+  assert verdict.verdict == claims.NOT_SETTLED
+  assert verdict.reason == 'the interval holds 0'
   # Equal variances and sizes: t of 97.5 % with almost four is 2.776.
   error = math.sqrt(
       sum(statistics.variance(x.values()) / 3 for x in (first, second))
   )
-  assert found.interval[1] - found.difference == pytest.approx(
+  assert verdict.interval[1] - verdict.difference == pytest.approx(
       2.776 * error, rel=1e-2
   )
 
 
 def test_one_seed_settles_nothing():
-  found = claims.judge(seeds(0.9), seeds(0.6), baselines=BASELINE)
-  assert (found.verdict, found.interval) == (claims.NOT_SETTLED, None)
-  assert found.reason == 'one seed'
+  verdict = claims.judge(seeds(0.9), seeds(0.6), baselines=BASELINE)
+  assert (verdict.verdict, verdict.interval) == (claims.NOT_SETTLED, None)
+  assert verdict.reason == 'one seed'
 
 
 def test_scores_no_better_than_baselines_settle_nothing():
   better, worse = seeds(0.60, 0.61, 0.60), seeds(0.50, 0.51, 0.51)
-  found = claims.judge(better, worse, baselines=BASELINE)
-  assert found.verdict == claims.CONFIRMED
-  found = claims.judge(better, worse, baselines=(0.7, 0.5))
-  assert found.verdict == claims.NOT_SETTLED
-  assert found.reason == 'neither beats the baselines'
+  verdict = claims.judge(better, worse, baselines=BASELINE)
+  assert verdict.verdict == claims.CONFIRMED
+  verdict = claims.judge(better, worse, baselines=(0.7, 0.5))
+  assert verdict.verdict == claims.NOT_SETTLED
+  assert verdict.reason == 'neither beats the baselines'
   # It is the higher one that has to: the other is better here.
-  found = claims.judge(worse, better, baselines=(0.7, 0.5))
-  assert found.verdict == claims.CONTRADICTED
+  verdict = claims.judge(worse, better, baselines=(0.7, 0.5))
+  assert verdict.verdict == claims.CONTRADICTED
 
 
 def test_equal_scores_have_an_interval_of_one_point():
   assert claims.interval(seeds(0.75, 0.75), seeds(0.5, 0.5)) == (0.25, 0.25)
-  found = claims.judge(
+  verdict = claims.judge(
       seeds(0.75, 0.75), seeds(0.75, 0.75), baselines=BASELINE
   )
-  assert found.verdict == claims.NOT_SETTLED
+  assert verdict.verdict == claims.NOT_SETTLED
 
 
 def test_claims_have_lines_with_numbers_and_verdict(members):
@@ -87,12 +87,12 @@ def test_claims_have_lines_with_numbers_and_verdict(members):
 
 
 def test_label_thresholds_are_judged_on_common_pixels(tmp_path):
-  found = study.collect([
+  content = study.collect([
       write_run(tmp_path, system, seed, quality + 0.001 * seed)
       for seed in (0, 1, 2)
       for system, quality in ((paper.JOINT, 0.8), ('iou-0.5', 0.7))
   ])
-  text = markdown(found, 'claims')
+  text = markdown(content, 'claims')
   assert 'Pixels: AUC (test_grid)' in text
   assert all(
       '(test_grid)' in line

@@ -19,8 +19,8 @@ from manloc_jax.reports.study import study
 
 
 def test_seeds_are_averaged(members):
-  found = study.collect(members)
-  entry = found['datasets']['nist16']['systems'][paper.JOINT]
+  content = study.collect(members)
+  entry = content['datasets']['nist16']['systems'][paper.JOINT]
   assert entry['seeds'] == [0, 1, 2]
   assert entry['training_patches'] == 1234
   part = entry['splits']['test']
@@ -31,9 +31,9 @@ def test_seeds_are_averaged(members):
       pytest.approx(0.82)
   )
   # On the line from (0, 0.2) to (0.5, 0.8).
-  at = np.searchsorted(found['fpr'], 0.25)
+  at = np.searchsorted(content['fpr'], 0.25)
   for tpr in part['roc']['patch']:
-    assert tpr[at] == pytest.approx(0.2 + 1.2 * found['fpr'][at], abs=1e-4)
+    assert tpr[at] == pytest.approx(0.2 + 1.2 * content['fpr'][at], abs=1e-4)
 
 
 def test_a_single_task_has_one_curve(members):
@@ -51,10 +51,10 @@ def test_a_file_holds_the_study_and_stays_small(tmp_path):
       for system in paper.SYSTEMS
       for seed in range(3)
   ]
-  found = study.collect(members)
+  content = study.collect(members)
   path = tmp_path / 'study.json'
-  study.write(path, found)
-  assert study.read(path) == json.loads(json.dumps(found))
+  study.write(path, content)
+  assert study.read(path) == json.loads(json.dumps(content))
   assert path.stat().st_size < 300_000
   assert path.read_text().count('\n') < 10_000, 'a line per list'
 
@@ -160,8 +160,8 @@ def test_unknown_systems_and_files_are_refused(tmp_path):
 def test_classical_methods_stand_beside_systems(tmp_path, members):
   ela = write_method(tmp_path, 'ela', 0.43)
   dct = write_method(tmp_path, 'dct', 0.6, dataset='coverage', left_out=3)
-  found = study.collect([ela, *members, dct])
-  entry = found['datasets']['nist16']
+  content = study.collect([ela, *members, dct])
+  entry = content['datasets']['nist16']
   assert entry['methods'].keys() == {'ela'}
   assert entry['systems'] == study.collect(members)['datasets']['nist16'][
       'systems'
@@ -169,22 +169,22 @@ def test_classical_methods_stand_beside_systems(tmp_path, members):
   part = entry['methods']['ela']['splits']['test_images']
   assert part['mean']['pixel_auc_pooled'] == 0.43
   assert part['val_threshold'] == 1e-9
-  assert found['datasets']['coverage']['systems'] == {}
+  assert content['datasets']['coverage']['systems'] == {}
   path = tmp_path / 'study.json'
-  study.write(path, found)
-  assert study.read(path) == json.loads(json.dumps(found))
+  study.write(path, content)
+  assert study.read(path) == json.loads(json.dumps(content))
 
 
 def test_the_fusion_is_told_by_what_it_was_trained_on(tmp_path, members):
   ours = [write_fusion(tmp_path, 0.8 + s / 50, seed=s) for s in (1, 0)]
   other = write_fusion(tmp_path, 0.7, data='casia1')
-  found = study.collect([*ours, other, *members])
-  fusions = found['datasets']['nist16']['fusions']
+  content = study.collect([*ours, other, *members])
+  fusions = content['datasets']['nist16']['fusions']
   assert fusions.keys() == {'synthetic', 'casia1'}
   assert [one['seed'] for one in fusions['synthetic']['training']] == [0, 1]
   part = fusions['synthetic']['splits']['test_images']
   assert part['scores']['pixel_auc_pooled'] == [0.8, 0.82]
-  text = markdown(found, 'table6')
+  text = markdown(content, 'table6')
   assert '| Fusion, trained on forged photographs | – | 0.810 ± 0.014' in text
   assert '| Fusion, trained on the training split of casia1 | – | 0.700' in text
   with pytest.raises(errors.UserError, match='one more of the fusion'):

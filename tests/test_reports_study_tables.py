@@ -15,8 +15,8 @@ from manloc_jax.reports.study import tables
 
 
 def test_tables_stand_beside_the_paper(members):
-  found = study.collect(members)
-  table1 = markdown(found, 'table1')
+  content = study.collect(members)
+  table1 = markdown(content, 'table1')
   row = '| J-Conv-LSTM-Conv | 3 | 89.38 | 81.00 ± 1.00 | 0.810 ± 0.010 |'
   assert f'| NIST {row}' in table1
   assert '| NIST | P-LSTM | – | 81.05 | – | – |' in table1, 'not run'
@@ -24,12 +24,12 @@ def test_tables_stand_beside_the_paper(members):
   assert '| NIST | all pristine | – | – | 60.00 | 0.500 |' in table1
   assert '| NIST | manipulated fraction | – | – | 40.0% | – |' in table1
   assert '| NIST | mean training mask | – | – | – | 0.550 |' in markdown(
-      found, 'table2'
+      content, 'table2'
   )
-  assert '| hard | 82.00 ± 1.00 | – | – |' in markdown(found, 'postprocessing')
-  assert 'typing errors' in markdown(found, 'table5')
+  assert '| hard | 82.00 ± 1.00 | – | – |' in markdown(content, 'postprocessing')
+  assert 'typing errors' in markdown(content, 'table5')
   # Where no system of Table 3 but the joint one has a number, none is shown.
-  assert '| COVERAGE |' not in markdown(found, 'table3')
+  assert '| COVERAGE |' not in markdown(content, 'table3')
   assert 're-created' in tables.PROTOCOL
 
 
@@ -69,11 +69,11 @@ def test_table_6_has_networks_on_whole_images(tmp_path):
 
 
 def test_classical_methods_alone_make_table_6_alone(tmp_path):
-  found = study.collect([write_method(tmp_path, 'noise', 0.5)])
-  (table,) = tables.tables(found)
+  content = study.collect([write_method(tmp_path, 'noise', 0.5)])
+  (table,) = tables.tables(content)
   assert table.name == 'table6'
-  assert 'classical methods' in tables.protocol(found)
-  written = render.render(found, tmp_path / 'out')
+  assert 'classical methods' in tables.protocol(content)
+  written = render.render(content, tmp_path / 'out')
   assert {path.name for path in written} == {
       'tables.md',
       'tables.tex',

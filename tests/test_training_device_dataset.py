@@ -85,13 +85,13 @@ def test_batches_lie_on_the_devices_like_those_of_shards(prepared):
 
 
 @pytest.mark.parametrize('devices', DEVICES)
-def test_only_real_patches_are_drawn_each_with_its_mask(prepared, devices):
-  part = arrays.load(prepared, 'train')
-  rows = {image.tobytes(): i for i, image in enumerate(part['image'])}
+def test_only_real_patches_are_sampled_each_with_its_mask(prepared, devices):
+  split = arrays.load(prepared, 'train')
+  rows = {image.tobytes(): i for i, image in enumerate(split['image'])}
   for batch in take(prepared, 4 * STEPS, devices):
-    found = [rows[image.tobytes()] for image in batch['image']]
+    indices = [rows[image.tobytes()] for image in batch['image']]
     for name in ('mask', 'label'):
-      np.testing.assert_array_equal(batch[name], part[name][found])
+      np.testing.assert_array_equal(batch[name], split[name][indices])
     assert batch['weight'].tolist() == [1] * BATCH
 
 

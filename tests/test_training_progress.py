@@ -32,12 +32,12 @@ def test_a_report_has_rates_and_the_note(capsys):
 
 
 def test_a_score_that_is_no_number_is_never_the_best():
-  found = checkpoint.Progress()
-  found.add(10, float('nan'))
-  found.add(20, 0.4)
-  found.add(30, float('nan'))
-  assert found.best_step == 20
-  assert found.evaluations_since_best == 1
+  scores = checkpoint.Progress()
+  scores.add(10, float('nan'))
+  scores.add(20, 0.4)
+  scores.add(30, float('nan'))
+  assert scores.best_step == 20
+  assert scores.evaluations_since_best == 1
   # As a checkpoint of an older version may hold it.
   older = checkpoint.Progress({10: float('nan'), 20: 0.4, 30: float('nan')})
   assert older.best_step == 20

@@ -173,11 +173,11 @@ def test_validation_reports_the_loss_that_training_minimizes():
   totals = eval_step.make_sum_totals(mesh)(count(state.params, zeros, data))
   step = steps.make_train_step(MODEL, optax.sgd(0.1), mesh, loss=weights)
   _, trained = step(state, data)
-  found = summary.objective(jax.device_get(totals))
-  assert found.keys() < trained.keys()
-  for name, value in found.items():
+  objective = summary.objective(jax.device_get(totals))
+  assert objective.keys() < trained.keys()
+  for name, value in objective.items():
     assert value == pytest.approx(float(trained[name]), rel=1e-5), name
-  assert found['total'] != pytest.approx(found['patch'] + found['mask'])
+  assert objective['total'] != pytest.approx(objective['patch'] + objective['mask'])
 
 
 def test_scores_that_are_not_finite_are_counted_apart():

@@ -15,7 +15,7 @@ from manloc_jax import models
 from manloc_jax import run_config
 from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import patches as patch_evaluation
-from manloc_jax.metrics import summary as scores
+from manloc_jax.metrics import summary
 from manloc_jax.metrics import thresholds
 from manloc_jax.models import network
 from manloc_jax.reports import report
@@ -105,7 +105,7 @@ def test_training_stops_when_validation_does_not_grow(
 ):
   falling = iter(np.linspace(0.9, 0.1, 50))
   monkeypatch.setattr(
-      scores, 'network', lambda *unused: {'pixel_auc_pooled': next(falling)}
+      summary, 'network', lambda *unused: {'pixel_auc_pooled': next(falling)}
   )
   config = small.config(**{
       'num_steps': 50,

@@ -20,7 +20,7 @@ from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
 from manloc_jax.training import initialization
-from manloc_jax.training import metric_writer as metric_writer_lib
+from manloc_jax.training import metric_writer
 from manloc_jax.training import progress as progress_lib
 from manloc_jax.training import sharding
 from manloc_jax.training import startup_timer
@@ -129,7 +129,7 @@ def _update_to_the_end(
   reporter = progress_lib.ProgressReporter(
       first, config.num_steps, config.batch_size, show=is_writer
   )
-  with metric_writer_lib.Writer(
+  with metric_writer.Writer(
       workdir, first_step=first, enabled=is_writer
   ) as writer:
     for step in range(first + 1, config.num_steps + 1):

@@ -30,7 +30,7 @@ from manloc_jax.localization.fusion import examples as examples_lib
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import checkpoint
-from manloc_jax.training import metric_writer as metric_writer_lib
+from manloc_jax.training import metric_writer
 from manloc_jax.training import progress as progress_lib
 
 # Against a loss or a score that is not finite.
@@ -246,7 +246,7 @@ def _run(
         first, last, config.batch_size, show=True, examples='crops'
     )
     losses = []
-    with metric_writer_lib.Writer(workdir, first_step=first) as writer:
+    with metric_writer.Writer(workdir, first_step=first) as writer:
       for step in range(first + 1, last + 1):
         with reporter.waiting():
           batch = crops[step - 1]
