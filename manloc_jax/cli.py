@@ -1,4 +1,4 @@
-r"""The `manloc` command, which runs its subcommands.
+r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc serve --workdir runs/demo            the same on a local web page
@@ -21,7 +21,8 @@ import sys
 
 from manloc_jax.commands import exit_codes
 
-# Commands are imported in `_parse`, where Ctrl-C is handled already.
+# The commands are imported in `_parse`, so that Ctrl-C during the imports is
+# handled by `exit_codes.run`.
 
 
 def main(argv: Sequence[str] | None = None) -> int:

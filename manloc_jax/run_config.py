@@ -33,8 +33,8 @@ _RENAMED_BACKENDS = {'resident': 'memory', 'stream': 'online'}
 RENAMED_FIELDS = {'data.source': 'data.backend', 'data.stream': 'data.online'}
 # Sections that every config must have.
 _SECTIONS = ('model', 'data')
-# Fields that the scores of methods without training depend on.
-_UNTRAINED = ('method', 'data', 'eval')
+# Fields that methods other than the network depend on.
+_OTHER_METHODS = ('method', 'data', 'eval')
 # Folders and files in the section `data`; the split digest covers the images.
 PATHS = ('root', 'prepared', 'split_list', 'photographs', 'cache')
 
@@ -163,7 +163,7 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
     content.pop('method', None)
     content.pop('fusion', None)
   else:
-    content = {key: content[key] for key in _UNTRAINED}
+    content = {key: content[key] for key in _OTHER_METHODS}
   for key in PATHS:
     content['data'].pop(key, None)
   for section in (content['data'], content['data'].get('online', {})):
@@ -174,8 +174,8 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
 def scored(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   """Returns `plain` without `eval.splits`.
 
-  The scores of a split depend on nothing else, so that they stay valid
-  whatever other splits are scored later.
+  The scores of a split do not depend on which other splits are scored, so that
+  they stay valid when others are added.
   """
   content = plain(config)
   content['eval'].pop('splits', None)
