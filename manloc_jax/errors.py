@@ -13,6 +13,13 @@ class UserError(Exception):
   """
 
 
+class MissingMemory(MemoryError):
+  """There is too little memory; the message ends `There is ... memory`.
+
+  It names the file, as in `to read a.png`, which libraries' own do not.
+  """
+
+
 def printable(message: str) -> str:
   """Escapes line breaks, control characters and bytes that are no text.
 

@@ -42,6 +42,28 @@ def write_json(path: str | pathlib.Path, content: Any) -> None:
   write_text(path, text + '\n')
 
 
+def read_json(path: str | pathlib.Path) -> Any:
+  """Reads a JSON file.
+
+  Raises:
+    ValueError: It holds something else.
+    OSError: It cannot be read.
+  """
+  return parse_json(pathlib.Path(path).read_text(encoding='utf-8'))
+
+
+def parse_json(text: str | bytes) -> Any:
+  """Parses JSON.
+
+  Raises:
+    ValueError: It is something else, or nested too deeply.
+  """
+  try:
+    return json.loads(text)
+  except RecursionError:
+    raise ValueError('its brackets are nested too deeply') from None
+
+
 def _without_nan(tree: Any) -> Any:
   if isinstance(tree, dict):
     return {key: _without_nan(value) for key, value in tree.items()}

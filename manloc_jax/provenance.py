@@ -69,7 +69,7 @@ def is_current(path: pathlib.Path, provenance: Mapping[str, Any]) -> bool:
   """Tells whether a result file was made with this provenance."""
   try:
     written = json.loads(path.read_text())
-  except (FileNotFoundError, ValueError):
+  except (FileNotFoundError, ValueError, RecursionError):
     return False  # Missing or damaged: it has to be made again.
   # JSON turns tuples into lists.
   wanted = json.loads(json.dumps(provenance))

@@ -33,6 +33,8 @@ _RENAMED_BACKENDS = {'resident': 'memory', 'stream': 'online'}
 RENAMED_FIELDS = {'data.source': 'data.backend', 'data.stream': 'data.online'}
 # Sections that every config must have.
 _SECTIONS = ('model', 'data')
+# Sections that older versions or other methods may lack.
+_OPTIONAL_SECTIONS = ('train', 'eval', 'loss', 'optim')
 # Fields that methods other than the network depend on.
 _OTHER_METHODS = ('method', 'data', 'eval')
 # Folders and files in the section `data`; the split digest covers the images.
@@ -116,11 +118,8 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
 
   path = pathlib.Path(workdir) / CONFIG
   try:
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(section), dict) for section in _SECTIONS
-    ):
-      raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
+    content = files.read_json(path)
+    _check_sections(content)
     return ml_collections.ConfigDict(upgraded(content))
   except OSError as error:
     reason = f'cannot be read ({error.strerror})'
@@ -135,6 +134,20 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
         f'{str(path)!r} is not the JSON that a run writes ({error}); restore'
         ' it or start the run anew in another --workdir.'
     ) from error
+
+
+def _check_sections(content: Any) -> None:
+  """Raises ValueError unless readers can rely on what a file holds."""
+  if not isinstance(content, dict) or not all(
+      isinstance(content.get(section), dict) for section in _SECTIONS
+  ):
+    raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
+  for section in _OPTIONAL_SECTIONS:
+    if not isinstance(content.get(section, {}), dict):
+      raise ValueError(f'{section} is no section, but {content[section]!r}')
+  for key in ('stream', 'online'):
+    if not isinstance(content['data'].get(key, {}), dict):
+      raise ValueError(f'data.{key} is no section')
 
 
 def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:

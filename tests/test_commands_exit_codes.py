@@ -180,10 +180,13 @@ def raise_(error):
     'error, words',
     [
         (errors.UserError('No such thing.'), 'No such thing.'),
+        (errors.UserError('No file a\nb.'), 'No file a\\nb.'),
         (PermissionError(errno.EACCES, 'Denied', '/x'), '/x: Denied.'),
         (PermissionError(errno.EACCES, 'Denied', b'/x'), '/x: Denied.'),
         (OSError(errno.ENOSPC, 'No space left on device'), 'disk is full'),
-        (MemoryError('Unable to allocate 3 GiB'), 'not enough memory (Unable'),
+        (MemoryError('Unable to allocate 3 GiB'), 'not enough memory; free'),
+        (RuntimeError('RESOURCE_EXHAUSTED: 9'), 'not enough memory; free'),
+        (errors.MissingMemory('to read a.png'), 'memory to read a.png; free'),
         (SystemExit('Words.'), 'Words.'),
     ],
 )

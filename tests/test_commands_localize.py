@@ -31,7 +31,7 @@ def workdir(tmp_path_factory):
 def photographs(tmp_path):
   folder = tmp_path / 'photographs'
   for i, name in enumerate(('a.png', 'below/b.jpg', 'below/c.png')):
-    trees.save(folder / name, trees.photograph(i, (40 + 20 * i, 100)))
+    trees.save(folder / name, trees.photograph(i, (70 + 20 * i, 100)))
   return folder
 
 
@@ -112,7 +112,7 @@ def test_heat_maps_as_arrays(heat_format, command, photographs, tmp_path):
   assert name == f'a.png.heat.{heat_format}'
   array = np.load(tmp_path / 'out' / name, allow_pickle=False)
   score = array if heat_format == 'npy' else array['score']
-  assert score.dtype == np.float32 and score.shape == (40, 100)
+  assert score.dtype == np.float32 and score.shape == (70, 100)
 
 
 def test_what_is_done_is_skipped(command, photographs, tmp_path):

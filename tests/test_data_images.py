@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data.decoding import image_formats
@@ -126,3 +127,20 @@ def test_pixels_stay_as_they_are_stored(tmp_path, name, orientation):
 def test_a_broken_exif_block_does_no_harm(tmp_path):
   path = save(tmp_path / 'a.jpg', RGB, exif=b'Exif\0\0MM\0*broken')
   assert images.read_image(path).orientation == 1
+
+
+@pytest.mark.parametrize('name', ['_as_rgb', '_as_mask'])
+def test_missing_memory_after_decoding_names_the_file(
+    tmp_path, monkeypatch, name
+):
+  def fail(*unused):
+    raise MemoryError('Unable to allocate 9 GiB')
+
+  path = tmp_path / 'a.png'
+  Image.new('L', (8, 8)).save(path)
+  monkeypatch.setattr(images, name, fail)
+  with pytest.raises(errors.MissingMemory, match='to read .*a.png'):
+    if name == '_as_rgb':
+      images.read_image(path)
+    else:
+      images.read_mask(path, lambda levels: levels > 0)

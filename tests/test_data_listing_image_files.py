@@ -63,6 +63,12 @@ def test_a_file_named_twice_counts_once(tree):
   assert names(tree, 'b', 'b/1.jpg', 'b/*.jpg') == ['1.jpg', '[4].tif']
 
 
+def test_a_named_file_is_preferred_to_that_of_a_named_folder(tree):
+  (tree / 'a/loop').symlink_to('.')
+  both = names(tree, 'a', 'a/1.jpg')
+  assert sorted(names(tree, 'a/loop', 'a/1.jpg')) == sorted(both)
+
+
 def test_results_of_one_name_are_refused(tree):
   with pytest.raises(spec.DataError, match='named 1.jpg'):
     names(tree, 'a', 'b')

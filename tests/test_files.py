@@ -5,6 +5,16 @@ import pytest
 from manloc_jax import files
 
 
+def test_what_is_no_json_is_a_value_error(tmp_path):
+  path = tmp_path / 'a.json'
+  for content in (b'{', b'[' * 100_000, b'\xff\xfe{}'):
+    path.write_bytes(content)
+    with pytest.raises(ValueError):
+      files.read_json(path)
+  path.write_bytes('{"é": 1}'.encode())
+  assert files.read_json(path) == {'é': 1}
+
+
 def test_a_failure_keeps_the_old_file(tmp_path):
   path = tmp_path / 'a.json'
   files.write_text(path, 'old')

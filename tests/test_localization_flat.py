@@ -72,6 +72,7 @@ def test_nothing_is_marked_in_one_colour(colour, name, fusion, tmp_path):
       continue
     assert not result.mask.any()
     assert (result.raw == localizer.constant_score).all()
+    assert 'Nothing varies' in result.facts['not_measured']
 
 
 @pytest.mark.parametrize('quality', [None, 85])

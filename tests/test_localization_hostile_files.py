@@ -187,7 +187,7 @@ def test_long_names_are_refused_before_any_work(command, tmp_path):
   code, records, lines = command(tmp_path)
   assert code == 1 and len(records) == 2
   assert '220 bytes' in lines[0]
-  assert len(list((tmp_path / 'out').iterdir())) == 4
+  assert len(list((tmp_path / 'out').iterdir())) == 5  # With the summary.
 
 
 def test_messages_stay_on_their_line():

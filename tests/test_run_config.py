@@ -30,6 +30,18 @@ def test_a_config_of_version_0_1_is_one_of_today(tmp_path, stored, backend):
     run_config.check_same(str(tmp_path), other, 'split')
 
 
+@pytest.mark.parametrize('section', ['train', 'eval', 'loss', 'optim'])
+@pytest.mark.parametrize('content', [None, [1], 'x'])
+def test_a_section_that_is_none_is_named(tmp_path, section, content):
+  stored = json.loads(small.config().to_json()) | {section: content}
+  (tmp_path / run_config.CONFIG).write_text(json.dumps(stored))
+  with pytest.raises(errors.UserError, match=f'{section} is no section'):
+    run_config.read(str(tmp_path))
+  del stored[section]  # As older versions and other methods write it.
+  (tmp_path / run_config.CONFIG).write_text(json.dumps(stored))
+  assert section not in run_config.read(str(tmp_path))
+
+
 def test_what_is_scored_changes_no_score():
   config = small.config()
   other = small.config(**{'eval.splits': ('val_images',)})

@@ -16,6 +16,11 @@ from manloc_jax import run_config
 
 # Exceptions of loading a file or setting one of its fields.
 _LOAD_ERRORS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
+# What is raised for a field that is not there: its name, quoted up to twice,
+# and perhaps a near one.
+_UNKNOWN_FIELD = re.compile(
+    r"""["']?\\?'(\w+)\\?'(?:(?:\\n|\s)+Did you mean "(\w+)".*)?["']?"""
+)
 
 
 def define_flag(
@@ -186,6 +191,10 @@ def _file_of(path: str) -> str:
 
 def _sentence(error: Exception) -> str:
   message = str(error.args[0] if error.args else error)
+  if unknown := _UNKNOWN_FIELD.fullmatch(message):
+    name, near = unknown.groups()
+    hint = f'Did you mean "{near}"?' if near else 'See configs/default.py.'
+    message = f'the config has no field "{name}". {hint}'
   if 'Traceback' in message:
     # Of a config file that raised: the last line is what it said.
     message = message.strip().splitlines()[-1].partition(': ')[2]

@@ -116,9 +116,9 @@ def _explain(error: Exception) -> str | None:
   if isinstance(error, errors.UserError):
     return str(error)
   if errors.is_out_of_memory(error):
-    detail = f' ({str(error).splitlines()[0]})' if str(error) else ''
+    purpose = f' {error}' if isinstance(error, errors.MissingMemory) else ''
     return (
-        f'There is not enough memory{detail}; free some, or ask for less:'
+        f'There is not enough memory{purpose}; free some, or ask for less:'
         ' smaller images, smaller batches, or fewer --workers.'
     )
   name = error.filename if isinstance(error, OSError) else None
@@ -140,7 +140,7 @@ def _end(code: int, message: str = '') -> int:
   for stream, text in ((sys.stdout, ''), (sys.stderr, message)):
     try:
       if text:
-        print(text, file=stream)
+        print(errors.printable(text), file=stream)
       stream.flush()
     except OSError:
       _discard(stream)

@@ -12,7 +12,6 @@ ones continued, so that the same command goes on where it was stopped. Options
 
 import argparse
 from collections.abc import Sequence
-import json
 import pathlib
 import runpy
 import shlex
@@ -166,7 +165,7 @@ def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:
   if not path.exists() or not (workdir / REPORT).exists():
     return False
   try:
-    return json.loads(path.read_text()) == list(asked)
+    return files.read_json(path) == list(asked)
   except ValueError:
     return False  # Damaged: the run itself knows how far it is.
 

@@ -91,24 +91,8 @@ def read_image(path: pathlib.Path) -> Decoded:
     DataError: The file is missing, truncated, no image, too large, or of a
       kind whose scale is unknown (32-bit integers and floats, Lab, HSV).
   """
-  stored = _read_stored(path)
-  image = stored.image
-  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
-    raise spec.DataError(
-        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
-        'save it with 8 bits per channel.'
-    )
-  notes = [_CONVERSIONS.get(image.mode, ''), stored.note]
-  if stored.is_deep_colour:
-    notes.insert(1, '16 bits reduced to 8')
-  # Pillow would otherwise warn where a palette has transparency.
-  image.info.pop('transparency', None)
-  if image.mode.startswith('I;16'):
-    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  if image.mode != 'RGB':  # Converting copies, even to the same mode.
-    image = image.convert('RGB')
-  note = ', '.join(filter(None, notes))
-  return Decoded(np.asarray(image), note, stored.orientation)
+  with image_formats.enough_memory(path):
+    return _as_rgb(path, _read_stored(path))
 
 
 def read_mask(
@@ -135,22 +119,8 @@ def read_mask(
   Raises:
     DataError: As `read_image`, or the mask does not have two classes.
   """
-  stored = _read_stored(path)
-  image = stored.image
-  if mode == 'RGB':
-    return is_manipulated(np.asarray(image.convert('RGB'))).astype(np.uint8)
-  if mode == 'levels' and image.mode == 'L' and not stored.is_lossy:
-    levels = np.asarray(image)
-    if ((levels > levels.min()) & (levels < levels.max())).any():
-      return is_manipulated(levels).astype(np.uint8)
-  if stored.is_deep_colour and image.convert('L').getextrema()[1] == 0:
-    raise spec.DataError(
-        f'The mask {path} has 16 bits a channel, of which the upper 8 are all'
-        ' 0; save it as black and white, 0 and 255.'
-    )
-  bright = masks.two_classes(path, image, stored.is_lossy)
-  classes = bright.astype(np.uint8) * np.uint8(255)
-  return is_manipulated(classes).astype(np.uint8)
+  with image_formats.enough_memory(path):
+    return _as_mask(path, _read_stored(path), is_manipulated, mode)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +140,51 @@ class _Stored:
   orientation: int
   is_deep_colour: bool
   is_lossy: bool
+
+
+def _as_rgb(path: pathlib.Path, stored: _Stored) -> Decoded:
+  """Converts what a file holds to 8-bit RGB."""
+  image = stored.image
+  if image.mode != 'RGB' and image.mode not in _CONVERSIONS:
+    raise spec.DataError(
+        f'{path} has pixels of mode {image.mode}, whose scale is unknown; '
+        'save it with 8 bits per channel.'
+    )
+  notes = [_CONVERSIONS.get(image.mode, ''), stored.note]
+  if stored.is_deep_colour:
+    notes.insert(1, '16 bits reduced to 8')
+  # Pillow would otherwise warn where a palette has transparency.
+  image.info.pop('transparency', None)
+  if image.mode.startswith('I;16'):
+    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+  if image.mode != 'RGB':  # Converting copies, even to the same mode.
+    image = image.convert('RGB')
+  note = ', '.join(filter(None, notes))
+  return Decoded(np.asarray(image), note, stored.orientation)
+
+
+def _as_mask(
+    path: pathlib.Path,
+    stored: _Stored,
+    is_manipulated: Callable[[np.ndarray], np.ndarray],
+    mode: str,
+) -> np.ndarray:
+  """Converts what a file holds to a mask; see `read_mask`."""
+  image = stored.image
+  if mode == 'RGB':
+    return is_manipulated(np.asarray(image.convert('RGB'))).astype(np.uint8)
+  if mode == 'levels' and image.mode == 'L' and not stored.is_lossy:
+    levels = np.asarray(image)
+    if ((levels > levels.min()) & (levels < levels.max())).any():
+      return is_manipulated(levels).astype(np.uint8)
+  if stored.is_deep_colour and image.convert('L').getextrema()[1] == 0:
+    raise spec.DataError(
+        f'The mask {path} has 16 bits a channel, of which the upper 8 are all'
+        ' 0; save it as black and white, 0 and 255.'
+    )
+  bright = masks.two_classes(path, image, stored.is_lossy)
+  classes = bright.astype(np.uint8) * np.uint8(255)
+  return is_manipulated(classes).astype(np.uint8)
 
 
 def _read_stored(path: pathlib.Path) -> _Stored:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 import functools
-import json
 import os
 import pathlib
 from typing import Any
@@ -153,7 +152,7 @@ def _read_or_begin(
   """Returns the first file of this provenance, or a result without levels."""
   for path in paths:
     if provenance_lib.is_current(path, provenance):
-      return json.loads(path.read_text())
+      return files.read_json(path)
   series = {
       name: {'title': series.title, 'unit': series.unit}
       for name, series in degrade.SERIES.items()

@@ -200,7 +200,7 @@ def _read(
 ) -> Record | None:
   """Returns the record at `path` if it matches and its files exist."""
   try:
-    record = json.loads(path.read_text())
+    record = files.read_json(path)
   except (OSError, ValueError):
     return None
   if not isinstance(record, dict) or any(

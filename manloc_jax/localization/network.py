@@ -20,6 +20,7 @@ import collections
 from collections.abc import Sequence
 import hashlib
 import logging
+import math
 import numbers
 import pathlib
 from typing import Any
@@ -91,7 +92,7 @@ class NetworkLocalizer:
       UserError: The network makes no map or has no patch labels for the gate,
         or a hyperparameter is out of its range.
     """
-    _check(model, stride, threshold, gate)
+    _check(model, stride, threshold, gate, smooth_sigma)
     self._mesh = sharding.make_mesh(devices or jax.local_devices())
     self.device = self._mesh.devices.flat[0].device_kind
     self._params = jax.device_put(params, sharding.replicated(self._mesh))
@@ -163,9 +164,10 @@ class NetworkLocalizer:
     """Localizes what is manipulated.
 
     Args:
-      image: uint8[h, w, 3], RGB; of any size from 1x1 on.
+      image: uint8[h, w, 3], RGB; of at least a patch in both directions.
 
     Raises:
+      NotApplicable: It is smaller.
       UserError: The outputs are not finite.
       ValueError: `image` is something else.
     """
@@ -177,17 +179,18 @@ class NetworkLocalizer:
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Localizes in the pixels of a file; see `__call__`."""
-    del path  # The network only takes pixels.
+    _check_size(str(path), image.pixels)
     return self(image.pixels)
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the scores of a file's pixels alone, f32[h, w]."""
-    del path  # See above.
+    _check_size(str(path), image.pixels)
     return self.score_map(image.pixels)
 
   def score_map(self, image: np.ndarray) -> np.ndarray:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
     localizer.check_pixels(image)
+    _check_size('The image', image)
     windows = sliding_window.Windows(image, self._stride)
     waiting: collections.deque = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
@@ -214,7 +217,9 @@ def _make_scorer(model, mesh, gate: str, sigma: float):
   return jax.jit(score)
 
 
-def _check(model, stride: int, threshold: float, gate: str) -> None:
+def _check(
+    model, stride: int, threshold: float, gate: str, smooth_sigma: float
+) -> None:
   if models.MASK not in model.tasks:
     raise errors.UserError(
         'This network labels patches and makes no map of pixels; choose a run'
@@ -236,7 +241,20 @@ def _check(model, stride: int, threshold: float, gate: str) -> None:
         f'A stride of {stride} pixels leaves pixels out or repeats windows;'
         f' choose one from 1 to {models.SIDE}.'
     )
+  if not isinstance(smooth_sigma, numbers.Real) or not (
+      0 <= smooth_sigma < math.inf
+  ):
+    raise errors.UserError(
+        f'The field eval.smooth_sigma of the run is {smooth_sigma!r}, which is'
+        ' no standard deviation in pixels; restore its'
+        f' {run_config.CONFIG}, or set the field to 0 or more.'
+    )
   localizer.check_threshold(threshold)
+
+
+def _check_size(subject: str, pixels: np.ndarray) -> None:
+  # A smaller one is mostly reflections, which no training patch has.
+  localizer.check_size(subject, pixels.shape, models.SIDE, 'the network')
 
 
 def _default_batch_size(mesh) -> int:

@@ -6,7 +6,6 @@ another scale; their thresholds are in their own results.
 """
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -96,7 +95,7 @@ def _make(path: pathlib.Path, **fields) -> Threshold:
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
   try:
-    content = json.loads(path.read_text())
+    content = files.read_json(path)
   except ValueError as error:
     raise _damaged(path, error) from error
   if not isinstance(content, dict):

@@ -1,10 +1,11 @@
 """Draws scores over the strength of a degradation, and tabulates them."""
 
-import json
 import math
 import pathlib
 
 from matplotlib import figure as figure_lib
+
+from manloc_jax import files
 
 _PIXEL = {
     'pixel_auc_pooled': 'pixel AUC, pooled',
@@ -23,7 +24,7 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
       out.
     path: The PNG to write.
   """
-  content = json.loads(scores.read_text())
+  content = files.read_json(scores)
   levels = content['levels']
   has_mask = any('pixel_auc_pooled' in level['scores'] for level in levels)
   figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
@@ -65,7 +66,7 @@ def table(scores: pathlib.Path) -> str:
   Args:
     scores: The JSON of `robustness.robustness`.
   """
-  content = json.loads(scores.read_text())
+  content = files.read_json(scores)
   lines = [
       '| Degradation | Level | Windows | Patch AUC | Pixel AUC, pooled |'
       " Mean over images | F1 at validation's threshold |"

@@ -1,7 +1,6 @@
 """Reads the results of finished runs, averages and compares them."""
 
 from collections.abc import Mapping, Sequence
-import json
 import pathlib
 import statistics
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from absl import logging
 
 from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax import run_config
 
 # Fields of `eval` that no score depends on.
@@ -64,7 +64,7 @@ def _read_all(workdir: str | pathlib.Path) -> dict[str, dict]:
   results = {}
   for path in paths:
     try:
-      results[path.stem] = json.loads(path.read_text())
+      results[path.stem] = files.read_json(path)
       if not {'scores', 'config'} <= results[path.stem].keys():
         raise ValueError('there are no scores or no config')
       config = run_config.upgraded(results[path.stem]['config'])

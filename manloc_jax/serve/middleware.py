@@ -15,10 +15,11 @@ deleted once they are read.
 """
 
 from collections.abc import Awaitable, Callable
-import json
 import pathlib
 import posixpath
 from typing import Any
+
+from manloc_jax import files
 
 _PAGES = {
     '/',
@@ -131,8 +132,8 @@ class RequestFilter:
   def names_cached_files_only(self, body: bytes) -> bool:
     """Tells whether all files that a call names lie in the cache."""
     try:
-      call = json.loads(body)
-    except (ValueError, RecursionError):
+      call = files.parse_json(body)
+    except ValueError:
       return False
     if not isinstance(call, dict):
       return False

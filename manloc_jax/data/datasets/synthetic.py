@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from manloc_jax import files
 from manloc_jax.data import spec
 
 SETTINGS = 'forge.json'
@@ -72,7 +73,7 @@ def read_settings(root: pathlib.Path) -> dict[str, Any]:
     DataError: There is no tree.
   """
   try:
-    settings = json.loads((pathlib.Path(root) / SETTINGS).read_text('utf-8'))
+    settings = files.read_json(pathlib.Path(root) / SETTINGS)
     if lacking := _KEYS - settings.keys():
       raise ValueError(f'no {lacking}')
     return settings

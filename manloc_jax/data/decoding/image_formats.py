@@ -55,8 +55,28 @@ def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   Raises:
     DataError: The file is missing, no image, broken or too large; also in
       place of whatever is raised while it is open.
-    MemoryError: There is too little memory; the message names the file.
+    MissingMemory: There is too little memory to read it.
   """
+  with enough_memory(path), _readable(path) as image:
+    yield image
+
+
+@contextlib.contextmanager
+def enough_memory(path: pathlib.Path) -> Iterator[None]:
+  """Raises MissingMemory, with the file's name, where memory is missing.
+
+  Nothing is wrong with the file: a set must not leave it out.
+  """
+  try:
+    yield
+  except Exception as error:
+    if not errors.is_out_of_memory(error):
+      raise
+    raise errors.MissingMemory(f'to read {path}') from error
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   try:
     # Of oddities that do not matter; what does is an error.
     with quiet.WITHOUT_WARNINGS, open(path, 'rb') as file:
@@ -72,8 +92,7 @@ def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   # Pillow's decoders raise whatever the broken bytes lead them to.
   except Exception as error:
     if errors.is_out_of_memory(error):
-      # Nothing is wrong with the file: a set must not leave it out.
-      raise MemoryError(f'to read {path}') from error
+      raise
     raise _refusal(path, error) from error
 
 

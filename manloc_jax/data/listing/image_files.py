@@ -103,24 +103,32 @@ def find(
 def _without_repetition(
     candidates: Sequence[_Candidate],
 ) -> tuple[list[Input], list[PassedOver]]:
-  """Lists every file once; files are preferred to links to them."""
+  """Lists every file once.
+
+  Files are preferred to links to them, and files that are named to those of a
+  folder that is, too.
+  """
   listed: dict[str, Input] = {}
   targets = set()
   repeated = []
-  for is_linked in (False, True):
-    for candidate in candidates:
-      if candidate.is_linked != is_linked:
-        continue
-      path = candidate.image.path
-      absolute, target = os.path.abspath(path), os.path.realpath(path)
-      if absolute in listed:
-        continue
-      if target in targets and not candidate.is_named:
-        if is_linked:
-          repeated.append(PassedOver(path, walk.Reason.REPEATED))
-        continue
-      targets.add(target)
-      listed[absolute] = candidate.image
+  named = {
+      os.path.abspath(item.image.path) for item in candidates if item.is_named
+  }
+  named_targets = {
+      os.path.realpath(path) for path in named if not os.path.islink(path)
+  }
+  for candidate in sorted(candidates, key=lambda item: item.is_linked):
+    path = candidate.image.path
+    absolute, target = os.path.abspath(path), os.path.realpath(path)
+    if absolute in listed:
+      continue
+    is_repeated = target in targets or target in named_targets
+    if is_repeated and absolute not in named:
+      if candidate.is_linked:
+        repeated.append(PassedOver(path, walk.Reason.REPEATED))
+      continue
+    targets.add(target)
+    listed[absolute] = candidate.image
   order = {id(item.image): i for i, item in enumerate(candidates)}
   return sorted(listed.values(), key=lambda image: order[id(image)]), repeated
 

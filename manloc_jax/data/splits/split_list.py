@@ -8,7 +8,6 @@ checked where they stand, and everything else says where the list comes from.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-import json
 import pathlib
 
 from manloc_jax import files
@@ -91,7 +90,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
     )
   try:
     text = pathlib.Path(path).read_text('utf-8-sig')
-    content = json.loads(text)
+    content = files.parse_json(text)
     parts = content['parts']
     if parts.keys() != set(spec.SPLITS):
       raise ValueError(f'its parts are {", ".join(parts)}')

@@ -127,7 +127,7 @@ def read(folder: str | pathlib.Path) -> dict:
     DataError: The folder is not a prepared one.
   """
   try:
-    return json.loads((pathlib.Path(folder) / FILE).read_text())
+    return files.read_json(pathlib.Path(folder) / FILE)
   except (FileNotFoundError, NotADirectoryError, ValueError):
     raise spec.DataError(
         f'{folder} has no readable {FILE}; it is no prepared folder, '

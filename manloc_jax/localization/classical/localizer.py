@@ -118,6 +118,9 @@ class ClassicalLocalizer:
           'of the file' if argument.is_exact else 'computed from pixels'
       )
     if not varies.any():
+      facts[localizer.NOT_MEASURED] = (
+          'Nothing varies in any of its blocks, so that all scores are alike.'
+      )
       constant = np.float32(self._method.constant_score)
       return np.full((height, width), constant), facts
     try:

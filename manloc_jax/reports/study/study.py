@@ -254,7 +254,7 @@ def read(path: str | pathlib.Path) -> dict:
     UserError: The file is missing, or is no study.
   """
   try:
-    content = json.loads(pathlib.Path(path).read_text())
+    content = files.read_json(path)
     for dataset in content['datasets'].values():
       if not all(one['splits'] for one in dataset['systems'].values()):
         raise ValueError('a system has no splits')
