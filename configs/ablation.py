@@ -16,7 +16,7 @@ from configs import demo
 from configs import ifs
 from configs import nist
 
-# The paper's three, and two that it does not have.
+# The paper's three datasets, and two others.
 DATASETS = {
     'nist': nist,
     'ifs': ifs,

@@ -19,7 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.num_steps = 7000
   config.optim.learning_rate = 2e-3
   config.data.name = 'casia1'
-  # Forgeries of one photograph stay on one side, or the test leaks.
+  # Forgeries of one photograph stay in one split, or the test leaks.
   config.data.split_rule = 'group'
-  config.data.sampler.stride = 16  # 449 images are few: take more windows.
+  config.data.sampler.stride = 16  # 449 images are few: more windows.
   return config

@@ -1,4 +1,4 @@
-"""Every field, with the paper's choice or what stands in for it.
+"""Defines every config field, with the paper's choice or a stand-in for it.
 
 A config file imports this one and overrides; any field can be set on the
 command line as well, such as `--config.model.conv2_filters=4`. "Unstated"
@@ -114,8 +114,9 @@ def _data() -> ml_collections.ConfigDict:
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation, test (section 4).
   data.use_pristine = False  # Patches of images without a mask. Unstated.
   data.size_mismatch = 'skip'  # Of image and mask; or 'resize', 'error'.
-  # Or 'memory': in the devices' memory for training, and no TensorFlow.
-  # Or 'online': forgeries generated while training; see configs/synthetic.py.
+  # 'tfrecord'; 'memory', arrays that training keeps in device memory, without
+  # TensorFlow; or 'online', forgeries generated while training, with the fields
+  # data.forge and data.online of configs/synthetic.py.
   data.backend = 'tfrecord'
   # Folder to forge for 'synthetic'; none for the packaged photographs.
   data.photographs = ml_collections.config_dict.placeholder(str)

@@ -1,4 +1,4 @@
-r"""The fusion of classical evidence, on a set of forgeries.
+r"""The fusion of classical features, trained on a set of forgeries.
 
   manloc forge <folder of photographs> --out data/forged --count 1600 \
       --size 256,448 --fractions 0.8,0.08,0.12
@@ -20,14 +20,14 @@ def get_config() -> ml_collections.ConfigDict:
   config.crop = 32  # Blocks, the side of a crop.
   config.num_steps = 1500
   config.eval_every_steps = 150  # Scores the validation split, and saves.
-  config.learning_rate = 2e-3  # At its height; it falls as a cosine.
+  config.learning_rate = 2e-3  # Peak; it decays as a cosine.
   config.weight_decay = 0.02
   config.manipulated_weight = 2.0  # Of a manipulated block in the loss.
 
   config.model = model = ml_collections.ConfigDict()
   model.width = 32  # Features per block.
   model.dilations = (1, 1, 2, 4)  # Of the residual layers, blocks.
-  model.dropout = 0.1  # Of features, and of kinds of evidence.
+  model.dropout = 0.1  # Of features, and of groups of features.
 
   config.data = data = ml_collections.ConfigDict()
   data.name = 'synthetic'
@@ -35,6 +35,6 @@ def get_config() -> ml_collections.ConfigDict:
   data.split_rule = 'given'
   data.seed = 0  # Of the split.
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation and test.
-  data.cache = 'data/evidence'  # For measurements.
+  data.cache = 'data/evidence'  # Folder for measured features.
   data.workers = 0  # Processes that measure; 0 for one per core.
   return config

@@ -14,13 +14,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.system = 'lstm-64h'
   config.batch_size = 32
 
-  # The full network sees a fifth as many patches in the same time.
+  # The full network trains on a fifth as many patches in the same time.
   config.model.lstm_hidden = (64, 64, 64)
   config.model.conv2_filters = 4  # The paper keeps one and allows for more.
   config.model.conv3_filters = 8
   config.model.conv4_filters = 8
-  config.model.head = 'mean'  # Every block has a say: a shorter way back.
-  config.model.conv_init = 'residual'  # Starts where the traces are.
+  config.model.head = 'mean'  # Gradients reach every block directly.
+  config.model.conv_init = 'residual'  # Filters that respond to traces.
 
   config.optim.warmup_steps = 100
   config.optim.final_fraction = 0.01

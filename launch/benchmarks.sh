@@ -63,11 +63,11 @@ steps() {
   local name="$1"
   shift
   for mode in train forward; do
-    run "${mode}_$name" train_step --mode="$mode" $turns "$@"
+    run "${mode}_$name" train_step --mode="$mode" $timing "$@"
   done
 }
 
-turns="--rounds=5 --turn_seconds=1"
+timing="--rounds=5 --turn_seconds=1"
 torch="--peer=torch --peer=torch-channels-last --peer=torch-compile"
 if [ "$device" = cpu ]; then
   # The decoder of 16 filters that published timings of this network have, and
@@ -81,12 +81,12 @@ if [ "$device" = cpu ]; then
   steps arrangements_64 --batch_size=64 $narrow --peer=plain \
     --peer=plain-lstm --peer=plain-convolutions --peer=unchunked
   for mode in train forward; do
-    run "lstm_$mode" lstm --mode=$mode $turns
+    run "lstm_$mode" lstm --mode=$mode $timing
   done
   run memory memory --batches=16,64,256,1024
-  run pipeline pipeline $turns
-  run evaluate evaluate $turns
-  run localize localize $turns
+  run pipeline pipeline $timing
+  run evaluate evaluate $timing
+  run localize localize $timing
   run classical classical --rounds=3 --turn_seconds=1
   run startup startup --config=configs/demo.py
   prepare
@@ -102,19 +102,19 @@ else
   for batch in 1024 64; do
     for mode in train forward; do
       run "lstm_${mode}_$batch" lstm --mode=$mode --batch_size=$batch \
-        --precision=tensorfloat32 --peer=cudnn --peer=plain $turns
+        --precision=tensorfloat32 --peer=cudnn --peer=plain $timing
     done
   done
-  # So many patches fill a card: ours goes in chunks, with one peer at a time.
+  # So many patches fill a card: ours runs in microbatches, one peer at a time.
   for peer in torch-compile torch-channels-last torch; do
     for precision in bfloat16 tensorfloat32 float32; do
       steps "${precision}_4096_$peer" --precision=$precision \
         --batch_size=4096 --chunk=1024 --peer=$peer
     done
   done
-  run pipeline pipeline --batch_size=256 $turns
-  run evaluate evaluate --batch_size=256 $turns
-  run localize localize $turns
+  run pipeline pipeline --batch_size=256 $timing
+  run evaluate evaluate --batch_size=256 $timing
+  run localize localize $timing
   run startup startup --config=configs/demo.py
   run endurance_resident endurance --batch_size=256 --backend=memory
 fi

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from manloc_jax.benchmarks import nist_probes
 from manloc_jax.benchmarks import nist_tree
 from manloc_jax.benchmarks import prepare as benchmark
 from manloc_jax.data import datasets
@@ -111,7 +112,7 @@ def test_a_forgery_stays_inside_its_mask(kind):
   donor = rng.integers(0, 256, (50, 60, 3), np.uint8)
   mask = np.zeros((200, 300), np.uint8)
   mask[20:90, 250:] = 1
-  forged = nist_tree.forge(host, donor, mask, kind, rng)
+  forged = nist_probes.forge(host, donor, mask, kind, rng)
   changed = (forged != host).any(axis=2)
   assert not changed[mask == 0].any()
   assert changed[mask == 1].mean() > 0.8

@@ -18,20 +18,16 @@ import numpy as np
 from PIL import Image
 import tqdm
 
+from manloc_jax.benchmarks import nist_probes
 from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import nist16
-from manloc_jax.data.forge import plain
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import folders
 
 TABLE = 'reference/manipulation/NC2016-manipulation-ref.csv'
-GRAIN = (1.0, 4.0)  # Standard deviation of a photograph's noise, grey levels.
 QUALITY = (75, 98)  # JPEG quality of a probe; NIST's samples span it.
-_STRIP = 512  # Rows that get their grain at once, to bound memory.
-_MARGIN = 16  # Pixels around a forged region that fading and filling need.
-_COARSE = 8  # A removed region is filled at this fraction of the resolution.
 
 Row = dict[str, str]
 
@@ -187,17 +183,19 @@ def _write_scene(scene: Scene, job: Job) -> int:
       mask = copy_mask(row['ProbeMaskFileName'], job)
     if host is None or donor is None:
       assert mask is not None  # Of the first row, which is a forgery.
-      host = _photograph(scene.host, mask.shape, rng)
+      host = nist_probes.photograph(scene.host, mask.shape, rng)
       donor = images.read_image(scene.donor).pixels
       quality = int(rng.integers(*QUALITY))
     probe = host
     if mask is not None:
       # Both copies of a composite, plain and rescaled, have the same mask.
-      own = patches.rng_for(job.seed, row['ProbeMaskFileName'])
-      probe = forge(host, donor, mask, nist16.manipulation(row), own)
+      own_rng = patches.rng_for(job.seed, row['ProbeMaskFileName'])
+      kind = nist16.manipulation(row)
+      probe = nist_probes.forge(host, donor, mask, kind, own_rng)
     if row['ProbePostProcessed'] == 'rescale':
-      probe = _resize(_resize(probe, [n * 3 // 4 for n in probe.shape[:2]]),
-                      probe.shape[:2])
+      size = probe.shape[:2]
+      smaller = nist_probes.resize(probe, [n * 3 // 4 for n in size])
+      probe = nist_probes.resize(smaller, size)
     _, code = cv2.imencode(
         '.jpg', probe[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
@@ -216,89 +214,3 @@ def copy_mask(name: str, job: Job) -> np.ndarray:
   mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
   Image.fromarray(np.where(mask, 0, 255).astype(np.uint8)).save(job.out / name)
   return mask
-
-
-def _photograph(
-    path: pathlib.Path, shape: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
-  """Reads a photograph at some size: uint8[*shape, 3], with fresh grain.
-
-  It is turned where that fits better. Without grain an enlarged photograph
-  would be so smooth that its JPEG is read in no time.
-  """
-  pixels = images.read_image(path).pixels
-  if (pixels.shape[0] > pixels.shape[1]) != (shape[0] > shape[1]):
-    pixels = np.rot90(pixels)
-  pixels = _resize(np.ascontiguousarray(pixels), shape)
-  sigma = rng.uniform(*GRAIN)
-  for top in range(0, shape[0], _STRIP):
-    strip = pixels[top : top + _STRIP]
-    strip[:] = plain.grain(strip, sigma, rng)
-  return pixels
-
-
-def forge(
-    host: np.ndarray,
-    donor: np.ndarray,
-    mask: np.ndarray,
-    manipulation: str,
-    rng: np.random.Generator,
-) -> np.ndarray:
-  """Forges a photograph under a given mask, at its full size.
-
-  Args:
-    host: uint8[h, w, 3].
-    donor: uint8[rows, columns, 3], for splices.
-    mask: uint8[h, w], 1 where the forgery goes.
-    manipulation: `copy-move`, `splice` or `removal`.
-    rng: Source of every random choice.
-
-  Returns:
-    uint8[h, w, 3], equal to the host outside of the mask.
-  """
-  forged = host.copy()
-  if not mask.any():
-    return forged
-  left, top, width, height = cv2.boundingRect(mask)
-  box = np.s_[
-      max(0, top - _MARGIN) : top + height + _MARGIN,
-      max(0, left - _MARGIN) : left + width + _MARGIN,
-  ]
-  around, inside = host[box], np.ascontiguousarray(mask[box])
-  if manipulation == 'removal':
-    piece = _fill(around, inside)
-  else:
-    source = host if manipulation == 'copy-move' else donor
-    piece, _ = plain.add_trace(_window(source, inside.shape, rng), rng)
-  sigma = rng.uniform(0.5, 2.0)
-  forged[box] = plain.feather(around, piece, inside, sigma)
-  return forged
-
-
-def _window(
-    photograph: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
-  """Cuts a random window out; enlarges the photograph where it is too small."""
-  size = photograph.shape[:2]
-  scale = max(1, *(want / have for want, have in zip(shape, size, strict=True)))
-  if scale > 1:
-    photograph = _resize(photograph, [int(np.ceil(n * scale)) for n in size])
-  top, left = (
-      int(rng.integers(have - want + 1))
-      for have, want in zip(photograph.shape, shape, strict=False)
-  )
-  return photograph[top : top + shape[0], left : left + shape[1]]
-
-
-def _fill(around: np.ndarray, hole: np.ndarray) -> np.ndarray:
-  """Fills a hole from its surroundings, coarsely: its size may be millions."""
-  small = [max(1, n // _COARSE) for n in hole.shape]
-  marked = (_resize(hole * 255, small) > 0).astype(np.uint8)
-  filled = cv2.inpaint(_resize(around, small), marked, 5, cv2.INPAINT_TELEA)
-  return _resize(filled, hole.shape)
-
-
-def _resize(image: np.ndarray, shape) -> np.ndarray:
-  smaller = shape[0] < image.shape[0]
-  how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-  return cv2.resize(image, shape[1::-1], interpolation=how)

@@ -51,11 +51,7 @@ def evaluate(
       finite.
   """
   run = checkpoint.load(workdir)
-  provenance = {
-      'step': run.step,
-      'prepared': prepared.digest,
-      **provenance_lib.of_run(run_config.scored(config)),
-  }
+  provenance = _provenance(config, prepared, run.step)
   folder = pathlib.Path(workdir) / 'results'
   splits = [s for s in config.eval.splits if s not in manifest.WHOLE_IMAGES]
   written = [folder / f'{split}.json' for split in splits]
@@ -73,8 +69,10 @@ def evaluate(
   )
   edge = evaluator.best_edge(evaluate_split('val'))
   if models.MASK in model.tasks:
-    value, bins = edge / config.eval.bins, config.eval.bins
-    thresholds.write(workdir, thresholds.Threshold(run.step, value, bins))
+    bins = config.eval.bins
+    thresholds.write(
+        workdir, thresholds.Threshold(run.step, edge / bins, bins)
+    )
     _save_examples(config, prepared, folder, model, params, mesh)
   prior = evaluator.mean_mask(prepared)
   for split, path in zip(splits, written, strict=True):
@@ -89,6 +87,19 @@ def evaluate(
     }
     files.write_json(path, result)
   return written
+
+
+def _provenance(
+    config: ml_collections.ConfigDict,
+    prepared: prepared_set.PreparedSet,
+    step: int,
+) -> dict[str, Any]:
+  """Returns what the scores depend on."""
+  return {
+      'step': step,
+      'prepared': prepared.digest,
+      **provenance_lib.of_run(run_config.scored(config)),
+  }
 
 
 def _save_examples(
