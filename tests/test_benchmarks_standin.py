@@ -133,7 +133,7 @@ def test_preparation_is_measured(tree):
   root, _ = tree
   records = datasets.get('nist16').find_records(root)[0]
   forged = [record for record in records if record.mask][:8]
-  row = benchmark.measure(forged, workers=2, turns=1)
+  row = benchmark.measure(forged, workers=2, rounds=1)
   assert row['images'] == 8
   assert 0 < row['decode_seconds'] and 0 < row['seconds']
   assert row['megapixels'] == pytest.approx(
@@ -150,7 +150,7 @@ def test_too_few_images_to_split_are_refused(tree):
   records = datasets.get('nist16').find_records(tree[0])[0]
   forged = [record for record in records if record.mask][:1]
   with pytest.raises(spec.DataError, match='would be empty'):
-    benchmark.measure(forged, workers=1, turns=1)
+    benchmark.measure(forged, workers=1, rounds=1)
 
 
 def test_memory_of_children_counts():

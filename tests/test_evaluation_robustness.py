@@ -89,7 +89,7 @@ def windows(prepared, tree):
 
 
 @pytest.mark.parametrize('processes', [1, 3])
-def test_undegraded_batches_are_those_of_the_prepared_part(
+def test_undegraded_batches_are_those_of_the_prepared_split(
     processes, prepared, tree
 ):
   cuts = windows(prepared, tree)
@@ -113,7 +113,7 @@ def test_undegraded_scores_are_those_of_the_evaluation(
   )
   for key in first.keys() - {'series', 'level', 'images_without_windows'}:
     assert first[key] == whole[key], key
-  assert [(one['series'], one['level']) for one in degraded] == [*LEVELS[1:]]
+  assert [(x['series'], x['level']) for x in degraded] == [*LEVELS[1:]]
   jpeg, noise, tiny = degraded
   assert jpeg['counts'] == noise['counts'] == first['counts']
   assert jpeg['trivial'] == first['trivial']
@@ -147,13 +147,15 @@ def test_killed_run_keeps_finished_levels(
   dies_at = 'noise'
   with pytest.raises(Killed):
     robustness.robustness(config, prepared, finished, mesh, workers=1)
-  assert len(json.loads(path.read_text())['levels']) == 2
+  unfinished = path.with_name('unfinished.json')
+  assert not path.exists()
+  assert len(json.loads(unfinished.read_text())['levels']) == 2
   assert cut_levels == [None, 'jpeg']
   cut_levels.clear()
   dies_at = ''
   robustness.robustness(config, prepared, finished, mesh, workers=1)
   assert cut_levels == ['noise', 'resize']
-  assert path.read_text() == unbroken
+  assert path.read_text() == unbroken and not unfinished.exists()
 
   # Of another config: all of it is stale.
   other = config.copy_and_resolve_references()
@@ -188,9 +190,9 @@ def test_networks_without_masks_are_drawn_by_their_patches(
 ):
   path = robustness.robustness(config, prepared, finished, mesh, workers=1)
   content = json.loads(path.read_text())
-  for one in content['levels']:
-    one['scores'] = {
-        k: v for k, v in one['scores'].items() if k.startswith('patch')
+  for level in content['levels']:
+    level['scores'] = {
+        k: v for k, v in level['scores'].items() if k.startswith('patch')
     }
   scores = tmp_path / 'scores.json'
   scores.write_text(json.dumps(content))

@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
 def measure(
     records: Sequence[spec.Record],
     workers: int,
-    turns: int,
+    rounds: int,
     scratch: str | None = None,
 ) -> dict[str, Any]:
   """Prepares some images and decodes them, interleaved.
@@ -88,7 +88,7 @@ def measure(
   Args:
     records: Forged images.
     workers: Processes.
-    turns: Of each; the medians count.
+    rounds: Runs of each; the medians count.
     scratch: Folder for the prepared sets; None for the system's.
 
   Returns:
@@ -97,7 +97,7 @@ def measure(
   """
   seconds: dict[str, list[float]] = {'prepare': [], 'decode': []}
   peaks = []
-  for _ in range(turns):
+  for _ in range(rounds):
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
       root = link(records, pathlib.Path(folder) / 'tree')
       out = pathlib.Path(folder) / 'out'
