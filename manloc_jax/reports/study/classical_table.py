@@ -40,22 +40,22 @@ def table(study: dict) -> typeset.Table:
   datasets = list(study['datasets'])
   rows = []
   for method, name in paper.METHODS.items():
-    parts = [_method_part(study, dataset, method) for dataset in datasets]
-    rows.append(_row(name, paper.CLASSICAL[method], parts))
+    splits = [_method_split(study, dataset, method) for dataset in datasets]
+    rows.append(_row(name, paper.CLASSICAL[method], splits))
   rules = [len(rows)]
   for data in _trained_on(study):
-    parts = [_fusion_part(study, dataset, data) for dataset in datasets]
-    rows.append(_row(f'Fusion, trained on {trained(data)}', None, parts))
+    splits = [_fusion_split(study, dataset, data) for dataset in datasets]
+    rows.append(_row(f'Fusion, trained on {trained(data)}', None, splits))
   rules.append(len(rows))
   network = paper.AUC['pixel'][paper.JOINT]['nist16']
   for system, name in paper.SYSTEMS.items():
-    parts = [
+    splits = [
         score_columns.find_split(study, dataset, system, SPLIT)
         for dataset in datasets
     ]
-    if any(parts) or system == paper.JOINT:
+    if any(splits) or system == paper.JOINT:
       published = network if system == paper.JOINT else None
-      rows.append(_row(name, published, parts))
+      rows.append(_row(name, published, splits))
   patches = [
       score_columns.find_split(study, dataset, paper.JOINT, 'test')
       for dataset in datasets
@@ -82,7 +82,7 @@ def table(study: dict) -> typeset.Table:
   )
 
 
-def _method_part(study: dict, dataset: str, method: str) -> dict | None:
+def _method_split(study: dict, dataset: str, method: str) -> dict | None:
   methods = study['datasets'][dataset].get('methods', {})
   return methods.get(method, {}).get('splits', {}).get(SPLIT)
 
@@ -103,24 +103,24 @@ def trained(data: str) -> str:
   return f'the training split of {score_columns.title(data)}'
 
 
-def _fusion_part(study: dict, dataset: str, data: str) -> dict | None:
+def _fusion_split(study: dict, dataset: str, data: str) -> dict | None:
   fusions = study['datasets'][dataset].get('fusions', {})
   return fusions.get(data, {}).get('splits', {}).get(SPLIT)
 
 
 def _row(
-    name: str, published: float | None, parts: Sequence[dict | None]
+    name: str, published: float | None, splits: Sequence[dict | None]
 ) -> tuple[str, ...]:
   cells = [name, DASH if published is None else f'{published:.4f}']
-  for part in parts:
-    if part is None:
+  for results in splits:
+    if results is None:
       cells += [DASH] * 3
       continue
-    seconds = (part.get('whole_image') or {}).get('seconds_per_megapixel')
+    seconds = (results.get('whole_image') or {}).get('seconds_per_megapixel')
     seconds = [value for value in seconds or () if value is not None]
     cells += [
-        _POOLED.over_seeds(part),
-        _MEAN.over_seeds(part),
+        _POOLED.over_seeds(results),
+        _MEAN.over_seeds(results),
         f'{sum(seconds) / len(seconds):.3g}' if seconds else DASH,
     ]
   return tuple(cells)
@@ -131,14 +131,14 @@ def _baselines(study: dict, datasets: Sequence[str]) -> list[tuple[str, ...]]:
   areas = ['random or constant', DASH]
   fractions = ['manipulated fraction', DASH]
   for dataset in datasets:
-    part = next(_whole(study, dataset), None)
-    if part is None:
+    results = next(_whole(study, dataset), None)
+    if results is None:
       areas += [DASH] * 3
       fractions += [DASH] * 3
       continue
-    area = _POOLED.form(part['trivial']['random'][_POOLED.baseline])
+    area = _POOLED.form(results['trivial']['random'][_POOLED.baseline])
     areas += [area, area, DASH]  # The same in every image.
-    fractions += [f'{score_columns.fraction(part, "pixel"):.1%}', DASH, DASH]
+    fractions += [f'{score_columns.fraction(results, "pixel"):.1%}', DASH, DASH]
   return [tuple(areas), tuple(fractions)]
 
 
@@ -155,11 +155,11 @@ def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:
   sentences = []
   for dataset in datasets:
     for method, name in paper.METHODS.items():
-      part = _method_part(study, dataset, method)
-      if part and (count := part['whole_image']['not_applicable']):
+      results = _method_split(study, dataset, method)
+      if results and (count := results['whole_image']['not_applicable']):
         sentences.append(
             f'{name} is not applicable to {count} of'
-            f' {part["counts"]["images"]} images of'
+            f' {results["counts"]["images"]} images of'
             f' {score_columns.title(dataset)}.'
         )
   return sentences

@@ -1,6 +1,7 @@
 """Figures 4 and 5 of the paper, and a study's tables as pictures."""
 
 from collections.abc import Mapping
+import functools
 import pathlib
 import textwrap
 from typing import Any
@@ -28,24 +29,25 @@ def joint_roc(study: dict):
   Returns:
     A figure with a panel per task, or None without such runs.
   """
-  parts = {
-      dataset: part
+  find = functools.partial(score_columns.find_split, study)
+  splits = {
+      dataset: results
       for dataset in study['datasets']
-      if (part := score_columns.find_split(study, dataset, paper.JOINT, 'test'))
+      if (results := find(dataset, paper.JOINT, 'test'))
   }
-  if not parts:
+  if not splits:
     return None
   figure = figure_lib.Figure(figsize=(9, 4.7), layout='constrained')
   axes = figure.subplots(1, 2)
   for axis, (task, name) in zip(axes, paper.TASKS.items(), strict=True):
-    for i, (dataset, part) in enumerate(parts.items()):
-      if task not in part['roc']:
+    for i, (dataset, results) in enumerate(splits.items()):
+      if task not in results['roc']:
         continue  # Its patches are of one class.
-      label = f'{score_columns.title(dataset)}: AUC {_auc(part, task)}'
+      label = f'{score_columns.title(dataset)}: AUC {_auc(results, task)}'
       published = paper.AUC[task][paper.JOINT].get(dataset)
       if published:
         label += f' (paper: {published:.4f})'
-      _curve(axis, study['fpr'], part['roc'][task], label, f'C{i}')
+      _curve(axis, study['fpr'], results['roc'][task], label, f'C{i}')
     curves.finish_roc(axis, name)
   return figure
 
@@ -68,17 +70,17 @@ def systems_roc(study: dict):
   for row, dataset in zip(axes, datasets, strict=True):
     for axis, (task, name) in zip(row, paper.TASKS.items(), strict=True):
       for system, title in paper.SYSTEMS.items():
-        part = score_columns.find_split(study, dataset, system, 'test')
-        if part and task in part['roc']:
-          label = f'{title}: AUC {_auc(part, task)}'
+        results = score_columns.find_split(study, dataset, system, 'test')
+        if results and task in results['roc']:
+          label = f'{title}: AUC {_auc(results, task)}'
           color = colors.get(system, 'black')
-          _curve(axis, study['fpr'], part['roc'][task], label, color)
+          _curve(axis, study['fpr'], results['roc'][task], label, color)
       curves.finish_roc(axis, f'{score_columns.title(dataset)}: {name}')
   return figure
 
 
-def _auc(part: dict, task: str) -> str:
-  return score_columns.SCORES[task][1].over_seeds(part)
+def _auc(results: dict, task: str) -> str:
+  return score_columns.SCORES[task][1].over_seeds(results)
 
 
 def _curve(axis, fpr, tpr_of_seeds, label: str, color: str) -> None:

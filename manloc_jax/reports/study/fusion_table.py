@@ -39,10 +39,10 @@ def table(study: dict, dataset: str) -> typeset.Table:
   rules, random_auc = [], None
   for group in (_fusions, _networks, _methods):
     rules.append(len(rows))
-    for name, part, kinds in group(study['datasets'][dataset]):
-      rows.append(_row(name, part, kinds))
-      random_auc = part['trivial']['random']['pixel_auc']
-      manipulated = score_columns.fraction(part, 'pixel')
+    for name, results, kinds in group(study['datasets'][dataset]):
+      rows.append(_row(name, results, kinds))
+      random_auc = results['trivial']['random']['pixel_auc']
+      manipulated = score_columns.fraction(results, 'pixel')
   if random_auc is not None:
     rules.append(len(rows))
     area = f'{random_auc:.3f}'
@@ -66,10 +66,10 @@ def table(study: dict, dataset: str) -> typeset.Table:
 def _fusions(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
   for data, fusion in entry.get('fusions', {}).items():
     if _SPLIT in fusion['splits']:
-      part = fusion['splits'][_SPLIT]
+      results = fusion['splits'][_SPLIT]
       seeds = ', '.join(str(x['seed']) for x in fusion['training'])
       name = f'Fusion, trained on {classical_table.trained(data)}'
-      yield f'{name} (seeds {seeds})', part, part['by_manipulation']
+      yield f'{name} (seeds {seeds})', results, results['by_manipulation']
 
 
 def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
@@ -86,15 +86,15 @@ def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
 
 def _methods(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
   for method, name in paper.METHODS.items():
-    part = entry['methods'].get(method, {}).get('splits', {}).get(_SPLIT)
-    if part:
-      yield name, part, [part['by_manipulation']]
+    results = entry['methods'].get(method, {}).get('splits', {}).get(_SPLIT)
+    if results:
+      yield name, results, [results['by_manipulation']]
 
 
-def _row(name: str, part: dict, kinds: list[dict]) -> tuple[str, ...]:
+def _row(name: str, results: dict, kinds: list[dict]) -> tuple[str, ...]:
   cells = [name]
   for _, key in _SCORES:
-    cells.append(_mean_sd(part['scores'].get(key, ())))
+    cells.append(_mean_sd(results['scores'].get(key, ())))
   for kind in _KINDS:
     scores = [by_kind[kind] for by_kind in kinds if kind in by_kind]
     cells.append(_mean_sd([s['pixel_auc_image_mean'] for s in scores]))

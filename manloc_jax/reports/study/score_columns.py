@@ -41,27 +41,27 @@ class Score:
     """Formats a number of ours."""
     return f'{100 * value:.2f}' if self.percent else f'{value:.3f}'
 
-  def cell(self, system: str, dataset: str, part: dict | None) -> str:
+  def cell(self, system: str, dataset: str, results: dict | None) -> str:
     """Formats the number of a system; a dash where there is none.
 
     Args:
       system: Of `paper.SYSTEMS`.
       dataset: Name of a dataset.
-      part: A split of a study's system, if it has been run.
+      results: Results of a split in a study; None if it has not been run.
     """
     if self.published is not None:
       value = self.published.get(system, {}).get(dataset)
       if value is None:
         return DASH
       return f'{value:.2f}' if self.percent else f'{value:.4f}'
-    return DASH if part is None else self.over_seeds(part)
+    return DASH if results is None else self.over_seeds(results)
 
-  def over_seeds(self, part: dict) -> str:
+  def over_seeds(self, results: dict) -> str:
     """Formats mean and standard deviation; a dash without the score."""
-    if self.key not in part['mean']:
+    if self.key not in results['mean']:
       return DASH
-    text = self.form(part['mean'][self.key])
-    deviation = part['deviation'].get(self.key)
+    text = self.form(results['mean'][self.key])
+    deviation = results['deviation'].get(self.key)
     return text if deviation is None else f'{text} ± {self.form(deviation)}'
 
 
@@ -91,19 +91,21 @@ def title(dataset: str) -> str:
   return paper.DATASETS.get(dataset, dataset)
 
 
-def baseline_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
+def baseline_rows(
+    results: dict, columns: Sequence[Score]
+) -> dict[str, list[str]]:
   """Returns cells by title of a row, for constant or trivial baselines.
 
-  Those are `BASELINES`, and the fraction that is manipulated, in
-  the first column of each task that is ours.
+  Those are `BASELINES`, and the fraction that is manipulated, in the first
+  column of each task that is ours.
 
   Args:
-    part: A split of a study's system.
+    results: Results of a split in a study.
     columns: The columns.
   """
   rows = {}
   for name, row in BASELINES.items():
-    values = part['trivial'].get(name, {})
+    values = results['trivial'].get(name, {})
     cells = [
         DASH
         if column.published is not None or values.get(column.baseline) is None
@@ -116,15 +118,15 @@ def baseline_rows(part: dict, columns: Sequence[Score]) -> dict[str, list[str]]:
   tasks: set[str] = set()
   for column in columns:
     is_first = column.published is None and column.task not in tasks
-    manipulated = f'{fraction(part, column.task):.1%}'
+    manipulated = f'{fraction(results, column.task):.1%}'
     fractions.append(manipulated if is_first else DASH)
     tasks |= {column.task} if is_first else set()
   rows['manipulated fraction'] = fractions
   return rows
 
 
-def fraction(part: dict, task: str) -> float:
+def fraction(results: dict, task: str) -> float:
   """Returns the manipulated fraction of the patches or pixels of a split."""
   units = {'patch': 'patches', 'pixel': 'pixels'}[task]
-  manipulated = part['counts'][f'{units}_manipulated']
-  return manipulated / (part['counts'][f'{units}_pristine'] + manipulated)
+  manipulated = results['counts'][f'{units}_manipulated']
+  return manipulated / (results['counts'][f'{units}_pristine'] + manipulated)

@@ -227,22 +227,22 @@ def _group(
   # The name of a system and its split, by the rows that were scored.
   splits: dict[tuple, tuple[str, dict]] = {}
   for system, name in systems.items():
-    part = score_columns.find_split(study, dataset, system, split)
-    cells = [column.cell(system, dataset, part) for column in columns]
+    results = score_columns.find_split(study, dataset, system, split)
+    cells = [column.cell(system, dataset, results) for column in columns]
     if all(cell == DASH for cell in cells):
       continue
     name, seeds = name or paper.SYSTEMS[system], DASH
-    if part:
+    if results:
       seeds = str(len(study['datasets'][dataset]['systems'][system]['seeds']))
       # Systems of one label threshold share their rows.
-      splits.setdefault(tuple(part['counts'].items()), (name, part))
+      splits.setdefault(tuple(results['counts'].items()), (name, results))
     by_system[system] = (title(dataset), name, seeds, *cells)
   if by_system.keys() <= {beside}:
     return []
   rows = list(by_system.values())
-  for name, part in splits.values():
+  for name, results in splits.values():
     suffix = f' ({name})' if len(splits) > 1 else ''
-    for row, cells in score_columns.baseline_rows(part, columns).items():
+    for row, cells in score_columns.baseline_rows(results, columns).items():
       rows.append((title(dataset), row + suffix, DASH, *cells))
   return rows
 
@@ -269,12 +269,12 @@ def _postprocessing(study: dict) -> typeset.Table:
   rules = []
   for dataset in study['datasets']:
     for system in _SEGMENTATION:
-      part = score_columns.find_split(study, dataset, system, 'test')
-      kinds = part and part['postprocessed']
+      results = score_columns.find_split(study, dataset, system, 'test')
+      kinds = results and results['postprocessed']
       if not kinds:
         continue
       rules.append(len(rows))
-      for kind, scores in {'none': part, **kinds}.items():
+      for kind, scores in {'none': results, **kinds}.items():
         cells = [column.over_seeds(scores) for column in columns]
         rows.append((title(dataset), paper.SYSTEMS[system], kind, *cells))
   return typeset.Table(
