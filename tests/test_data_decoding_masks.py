@@ -142,6 +142,12 @@ REFUSED = {
     ),
     'red and green': (coloured((255, 0, 0), (0, 255, 0)), 'no black'),
     'red on white': (coloured((255, 255, 255), (255, 0, 0)), 'no black'),
+    'a gradient': (
+        np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1)), 'neither'
+    ),
+    'noise': (
+        np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8), 'neither'
+    ),
     'not a number': (np.where(TRUTH, np.float32('nan'), 1), 'not finite'),
 }  # fmt: skip
 

@@ -27,6 +27,17 @@ def test_each_checkpoint_has_its_own(tmp_path):
   assert written['protocol'] == 'patches'
 
 
+def test_fewer_bins_do_not_replace_more(tmp_path):
+  fine = thresholds.Threshold(step=5, value=0.25, bins=64)
+  thresholds.write(tmp_path, fine)
+  coarse = thresholds.Threshold(step=5, value=0.5, bins=4)
+  thresholds.write(tmp_path, coarse)
+  assert thresholds.read(tmp_path, 5) == fine
+  finer = thresholds.Threshold(step=5, value=0.26, bins=128)
+  thresholds.write(tmp_path, finer)
+  assert thresholds.read(tmp_path, 5) == finer
+
+
 def test_version_0_1_left_it_in_the_results_of_any_split(tmp_path):
   result(tmp_path, 'test', step=5, val_threshold=0.1)
   result(tmp_path, 'test_grid', step=7, val_threshold=0.2)

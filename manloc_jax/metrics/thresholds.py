@@ -38,9 +38,16 @@ class Threshold:
 
 
 def write(workdir: str | pathlib.Path, threshold: Threshold) -> None:
-  """Writes the threshold of a checkpoint and keeps those of others."""
+  """Writes the threshold of a checkpoint; those of others stay.
+
+  One that a histogram of more bins chose for the same checkpoint stays, too: an
+  evaluation with fewer bins knows it less exactly.
+  """
   path = pathlib.Path(workdir) / FILE
   entries = _read_json(path) if path.exists() else {}
+  known = _of_patches(entries, threshold.step)
+  if known and _make(path, known).bins > threshold.bins:
+    return
   entries[str(threshold.step)] = dataclasses.asdict(threshold)
   files.write_json(path, entries)
 
@@ -59,9 +66,9 @@ def read(workdir: str | pathlib.Path, step: int) -> Threshold | None:
   """
   path = pathlib.Path(workdir) / FILE
   if path.exists():
-    entry = _read_json(path).get(str(step))
-    if isinstance(entry, dict) and entry.get('protocol') == PROTOCOL:
-      return _make(path, **entry)
+    entry = _of_patches(_read_json(path), step)
+    if entry:
+      return _make(path, entry)
   return _from_results(pathlib.Path(workdir), step)
 
 
@@ -74,11 +81,18 @@ def _from_results(workdir: pathlib.Path, step: int) -> Threshold | None:
     if result.get('step') != step or value is None or 'protocol' in result:
       continue
     bins = result.get('config', {}).get('eval', {}).get('bins', 0)
-    return _make(path, step=step, value=value, bins=bins)
+    return _make(path, {'step': step, 'value': value, 'bins': bins})
   return None
 
 
-def _make(path: pathlib.Path, **fields) -> Threshold:
+def _of_patches(entries: dict[str, Any], step: int) -> dict[str, Any] | None:
+  """Returns the entry of a checkpoint, if it is one of patches."""
+  entry = entries.get(str(step))
+  is_known = isinstance(entry, dict) and entry.get('protocol') == PROTOCOL
+  return entry if is_known else None
+
+
+def _make(path: pathlib.Path, fields: dict[str, Any]) -> Threshold:
   """Makes a threshold from the fields of a file.
 
   Raises:
@@ -86,6 +100,8 @@ def _make(path: pathlib.Path, **fields) -> Threshold:
   """
   try:
     threshold = Threshold(**fields)
+    if not isinstance(threshold.bins, int):
+      raise TypeError(f'bins is {threshold.bins!r}, no number')
     if not 0 <= threshold.value <= 1:
       raise TypeError(f'{threshold.value} is not in 0 to 1')
     return threshold

@@ -24,6 +24,8 @@ _BINS = 16  # Of the range from dark to bright; the outer two are the classes.
 _EVEN = 1 / 128  # Of the range: neighbours in an even area differ by no more.
 # More even area between the classes, of the smaller one, is a third class.
 _MAX_BETWEEN = 0.1
+# More pixels between the classes are no edges, but those of a photograph.
+_MAX_SOFT = 0.5
 _OFF_COLOUR = 48  # Levels from black mixed with the one colour.
 
 
@@ -108,9 +110,11 @@ def _check_soft(
   classes = counts[:outer].sum(), counts[-outer:].sum()
   between = even[outer:-outer]
   is_third = between.sum() if labels is None else between.max(initial=0)
-  if is_third <= _MAX_BETWEEN * min(classes):
-    return
   shares = counts / counts.sum()
+  if is_third <= _MAX_BETWEEN * min(classes):
+    if (soft := shares[outer:-outer].sum()) > _MAX_SOFT:
+      raise _Unclear(f'{soft:.1%} of the pixels are neither dark nor bright')
+    return
   if labels is not None:
     told = ', '.join(
         f'{value:g} ({share:.1%})'
