@@ -1,4 +1,4 @@
-"""Every row of the paper's tables as one network's settings."""
+"""Every row of the paper's tables as a config of one network."""
 
 import chex
 import jax

@@ -21,7 +21,7 @@ from manloc_jax.training import device_dataset
 from manloc_jax.training import evaluator
 from manloc_jax.training import initialization
 from manloc_jax.training import metric_writer
-from manloc_jax.training import progress as progress_lib
+from manloc_jax.training import progress_reporter
 from manloc_jax.training import sharding
 from manloc_jax.training import startup_timer
 from manloc_jax.training import state as state_lib
@@ -126,7 +126,7 @@ def _update_to_the_end(
     selection: The score of `validate` that picks the checkpoint.
   """
   first, is_writer = int(state.step), jax.process_index() == 0
-  reporter = progress_lib.ProgressReporter(
+  reporter = progress_reporter.ProgressReporter(
       first, config.num_steps, config.batch_size, show=is_writer
   )
   with metric_writer.Writer(
@@ -237,7 +237,7 @@ def _fetch(
     scalars: dict[str, jax.Array],
     step: int,
     schedule: optax.Schedule,
-    reporter: progress_lib.ProgressReporter,
+    reporter: progress_reporter.ProgressReporter,
 ) -> dict[str, float]:
   """Fetches the scalars of an update, and reports its loss and the rates.
 
@@ -245,7 +245,7 @@ def _fetch(
     UserError: The loss is not finite.
   """
   terms = {f'train_{k}': float(v) for k, v in scalars.items()}
-  progress_lib.check_finite(terms['train_total'], step, _REMEDY)
+  progress_reporter.check_finite(terms['train_total'], step, _REMEDY)
   rates = reporter.report(step, terms['train_total'])
   return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
 

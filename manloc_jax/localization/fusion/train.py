@@ -31,7 +31,7 @@ from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer
-from manloc_jax.training import progress as progress_lib
+from manloc_jax.training import progress_reporter
 
 # Against a loss or a score that is not finite.
 _REMEDY = 'choose a smaller --config.learning_rate, and another --workdir'
@@ -212,7 +212,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
   def evaluate(step: int, params: Any, progress: checkpoint.Progress) -> float:
     """Scores the network, and saves it if it is the best so far."""
     auc, threshold = score(scores, params, val_examples, mean, std)
-    progress_lib.check_finite(auc, step, _REMEDY, 'validation score')
+    progress_reporter.check_finite(auc, step, _REMEDY, 'validation score')
     progress.add(step, auc)
     if progress.best_step == step:
       provenance = {
@@ -242,7 +242,7 @@ def _run(
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
     first, last = int(state.step), config.num_steps
-    reporter = progress_lib.ProgressReporter(
+    reporter = progress_reporter.ProgressReporter(
         first, last, config.batch_size, show=True, examples='crops'
     )
     losses = []
@@ -255,7 +255,7 @@ def _run(
         evaluated = step % config.eval_every_steps == 0 or step == last
         if evaluated:
           mean_loss, losses = float(np.mean(jax.device_get(losses))), []
-          progress_lib.check_finite(mean_loss, step, _REMEDY)
+          progress_reporter.check_finite(mean_loss, step, _REMEDY)
           rates = reporter.report(step, mean_loss)
           with reporter.paused():
             auc = evaluate(step, state.params, progress)

@@ -4,21 +4,21 @@ import pytest
 
 from manloc_jax import errors
 from manloc_jax.training import checkpoint
-from manloc_jax.training import progress
+from manloc_jax.training import progress_reporter
 
 
 @pytest.mark.parametrize('loss', [float('nan'), float('inf')])
 def test_a_diverged_network_is_refused(loss):
   with pytest.raises(errors.UserError, match='at step 7; rest, it needs'):
-    progress.check_finite(loss, 7, 'rest, it needs')
+    progress_reporter.check_finite(loss, 7, 'rest, it needs')
 
 
 def test_a_finite_loss_passes():
-  progress.check_finite(1e30, 7, 'nothing')
+  progress_reporter.check_finite(1e30, 7, 'nothing')
 
 
 def test_a_report_has_rates_and_the_note(capsys):
-  reporter = progress.ProgressReporter(
+  reporter = progress_reporter.ProgressReporter(
       4, 10, batch_size=3, show=True, examples='crops'
   )
   with reporter.waiting():
