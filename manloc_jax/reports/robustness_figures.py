@@ -2,9 +2,11 @@
 
 import math
 import pathlib
+from typing import Any
 
 from matplotlib import figure as figure_lib
 
+from manloc_jax import errors
 from manloc_jax import files
 
 _PIXEL = {
@@ -24,7 +26,7 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
       out.
     path: The PNG to write.
   """
-  content = files.read_json(scores)
+  content = _read(scores)
   levels = content['levels']
   has_mask = any('pixel_auc_pooled' in level['scores'] for level in levels)
   figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
@@ -66,7 +68,7 @@ def table(scores: pathlib.Path) -> str:
   Args:
     scores: The JSON of `robustness.robustness`.
   """
-  content = files.read_json(scores)
+  content = _read(scores)
   lines = [
       '| Degradation | Level | Windows | Patch AUC | Pixel AUC, pooled |'
       " Mean over images | F1 at validation's threshold |"
@@ -96,3 +98,24 @@ def _value(score: float | None) -> float:
 
 def _text(score: float | None) -> str:
   return '–' if score is None else f'{score:.3f}'
+
+
+def _read(scores: pathlib.Path) -> dict[str, Any]:
+  """Reads the scores.
+
+  Raises:
+    UserError: The file holds something else.
+  """
+  try:
+    content = files.read_json(scores)
+    if not isinstance(content['series'], dict):
+      raise TypeError('series is no object')
+    for level in content['levels']:
+      if not {'series', 'level', 'scores', 'counts'} <= level.keys():
+        raise ValueError('a level has no scores')
+    return content
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise errors.UserError(
+        f'{str(scores)!r} is not the JSON that --mode=robustness writes'
+        f' ({type(error).__name__}: {error}); delete it and run that mode again.'
+    ) from error
