@@ -117,5 +117,6 @@ def _read(scores: pathlib.Path) -> dict[str, Any]:
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise errors.UserError(
         f'{str(scores)!r} is not the JSON that --mode=robustness writes'
-        f' ({type(error).__name__}: {error}); delete it and run that mode again.'
+        f' ({type(error).__name__}: {error}); delete it and run that mode'
+        ' again.'
     ) from error
