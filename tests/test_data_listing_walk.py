@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from manloc_jax.data import pairing
 from manloc_jax.data import spec
+from manloc_jax.data.listing import image_trees
 from manloc_jax.data.listing import walk
 
 
@@ -88,7 +88,7 @@ def test_errors_of_the_system_are_reported(root, monkeypatch):
   monkeypatch.setattr(os, 'scandir', refuse)
   assert listing(root)[1][0].filename == str(root / 'b')
   with pytest.raises(spec.DataError, match='b cannot be read .Permission'):
-    list(walk.walk(root, pairing.refuse))
+    list(walk.walk(root, image_trees.refuse_unreadable))
 
 
 def test_a_missing_root_is_reported(tmp_path):

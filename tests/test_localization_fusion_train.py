@@ -13,6 +13,7 @@ from configs import fusion as config_lib
 from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.data import spec
+from manloc_jax.localization.fusion import crops
 from manloc_jax.localization.fusion import examples as examples_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import train
@@ -72,7 +73,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 ):
   whole, killed = str(tmp_path / 'whole'), str(tmp_path / 'killed')
   train.train(config, whole)
-  batches = train.Crops.__getitem__
+  batches = crops.Crops.__getitem__
 
   def dies(self, step):
     if step == 47:
@@ -80,7 +81,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     return batches(self, step)
 
   with monkeypatch.context() as patch:
-    patch.setattr(train.Crops, '__getitem__', dies)
+    patch.setattr(crops.Crops, '__getitem__', dies)
     with pytest.raises(KeyboardInterrupt):
       train.train(config, killed)
   train.train(config, killed)
@@ -105,13 +106,13 @@ def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
 def test_a_diverged_run_is_refused(place, config, parts, tmp_path, monkeypatch):
   """Whether the loss shows it or only the scores of the last parameters."""
   if place == 'crop':
-    make = train.Crops.__getitem__
+    make = crops.Crops.__getitem__
 
     def broken(self, step):
       blocks, *others = make(self, step)
       return blocks * (np.nan if step == 30 else 1), *others
 
-    monkeypatch.setattr(train.Crops, '__getitem__', broken)
+    monkeypatch.setattr(crops.Crops, '__getitem__', broken)
     words = 'The loss is nan at step 40; choose a smaller'
   else:
     score = train.network.make_scores
@@ -173,10 +174,10 @@ def test_a_run_that_the_cluster_stops_is_saved_and_goes_on(
 
 
 def test_batches_depend_on_their_number_alone(config, parts):
-  mean, std = train.moments(parts['train'])
-  one = train.Crops(parts['train'], mean, std, config)
+  mean, std = crops.moments(parts['train'])
+  one = crops.Crops(parts['train'], mean, std, config)
   one[3]
-  other = train.Crops(parts['train'], mean, std, config)
+  other = crops.Crops(parts['train'], mean, std, config)
   for mine, yours in zip(one[7], other[7], strict=True):
     np.testing.assert_array_equal(mine, yours)
   assert not np.array_equal(one[7][3], one[8][3])
@@ -184,8 +185,8 @@ def test_batches_depend_on_their_number_alone(config, parts):
 
 def test_crops_larger_than_the_image_are_marked(config, parts):
   config.crop = 32
-  mean, std = train.moments(parts['train'])
-  blocks, _, inside, shares = train.Crops(
+  mean, std = crops.moments(parts['train'])
+  blocks, _, inside, shares = crops.Crops(
       parts['train'], mean, std, config
   )[0]
   assert blocks.shape == (4, 32, 32, 2 * COUNT)

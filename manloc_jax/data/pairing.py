@@ -1,4 +1,4 @@
-"""Image trees to records: images and masks are paired by name.
+"""Lists the records of an image tree: pairs images and masks by name.
 
 Most published sets need no code of their own, only regular expressions for the
 paths of their images and masks: an image and a mask belong together when the
@@ -8,17 +8,13 @@ named groups of the mask's expression have the same values in both paths.
 from collections.abc import Callable, Container, Iterable, Mapping
 import dataclasses
 import functools
-import os
 import pathlib
 import re
-from typing import NoReturn
 
 import numpy as np
 
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import image_formats
-from manloc_jax.data.listing import union_find
-from manloc_jax.data.listing import walk
+from manloc_jax.data.listing import image_trees
 
 Listing = tuple[list[spec.Record], list[spec.Rejected]]
 _Expressions = Mapping[str, re.Pattern[str]]
@@ -29,7 +25,7 @@ _TOP = r'(?P<top>(?:[^/]+/){0,4}?)'
 
 @dataclasses.dataclass(frozen=True)
 class ImagePattern:
-  """Where images of a set lie and how they are named, and their masks.
+  """A pattern of the paths of images and their masks.
 
   Expressions match paths below the set's top folder, with `/` and without the
   suffix of the file, in full and whatever the case. Templates are filled with
@@ -43,8 +39,8 @@ class ImagePattern:
     photographs: Templates of the photographs that went into an image; one
       that comes out empty names none.
     image_id: Template.
-    scope: A named group. A pristine image belongs to the set only where a
-      forged one has the same value: for expressions that also fit other sets.
+    scope: A named group. A pristine image belongs to the set only if a forged
+      image has the same value: for expressions that also fit other sets.
   """
 
   images: str
@@ -61,7 +57,7 @@ def reader(
   """Makes the `find_records` of a dataset.
 
   Args:
-    *patterns: Where images and masks lie; the first that fits counts.
+    *patterns: Patterns of images and masks; the first that fits counts.
     layout: As in `spec.Dataset`.
     others: As in `spec.Dataset`.
   """
@@ -78,27 +74,8 @@ def black(grey: np.ndarray) -> np.ndarray:
   return grey < 128
 
 
-def locator(root: pathlib.Path) -> Callable[[str], pathlib.Path]:
-  """Returns a function that finds image files by name, whatever the case.
-
-  It takes a path below `root`. One that differs in case is meant where no
-  file has the very name and only one has it in other letters.
-  """
-  by_name: dict[str, list[pathlib.Path]] = {}
-  for _, path in image_files(root):
-    key = path.relative_to(root).as_posix().lower()
-    by_name.setdefault(key, []).append(path)
-
-  def locate(name: str) -> pathlib.Path:
-    path = root / name
-    there = by_name.get(pathlib.PurePath(name).as_posix().lower(), ())
-    return path if path in there or len(there) != 1 else there[0]
-
-  return locate
-
-
 class _Match:
-  """An image file and what a pattern says of it."""
+  """An image file with the groups of the pattern that it matches."""
 
   def __init__(
       self, pattern: ImagePattern, path: pathlib.Path, match: re.Match[str]
@@ -112,7 +89,7 @@ class _Match:
     return tuple(self.fields[name].lower() for name in names)
 
   def mask_key(self, masks: _Expressions) -> tuple[str, ...] | None:
-    """The key of its mask in `_find`: the expression, top and other groups."""
+    """Returns the key of its mask in `_find`: expression and groups."""
     expression = self.pattern.masks
     if expression is None:
       return None
@@ -136,7 +113,7 @@ def _find(
   matches: list[_Match] = []
   strangers: list[pathlib.Path] = []
   mask_files: dict[tuple[str, ...], list[pathlib.Path]] = {}
-  for name, path in image_files(root):
+  for name, path in image_trees.image_files(root):
     for pattern, expression in images:
       if fit := expression.fullmatch(name):
         matches.append(_Match(pattern, path, fit))
@@ -177,7 +154,7 @@ def _find(
 def _in_scope(
     matches: list[_Match],
 ) -> tuple[list[_Match], list[spec.Rejected]]:
-  """Sets those aside that `ImagePattern.scope` excludes."""
+  """Separates the images that `ImagePattern.scope` excludes."""
   inside, outside = [], []
   forged = [match for match in matches if match.pattern.masks]
   for match in matches:
@@ -197,12 +174,10 @@ def _pair(
     masks: _Expressions,
     mask_files: dict[tuple[str, ...], list[pathlib.Path]],
 ) -> Listing:
+  """Pairs images with their masks; lists images and masks without one."""
   records, rejected = [], []
   used = set()
-  photographs = union_find.UnionFind()
-  for match in matches:
-    for name in match.photographs:
-      photographs.join(match.photographs[0], name)
+  groups = _groups(matches)
   for match in matches:
     pattern, mask = match.pattern, None
     if key := match.mask_key(masks):
@@ -214,12 +189,11 @@ def _pair(
         rejected.append(spec.Rejected(str(match.path), reason))
         continue
       (mask,) = candidates
-    # Groups are only known once every name has been read.
     records.append(spec.Record(
         image_id=pattern.image_id.format(**match.fields),
         image=match.path,
         mask=mask,
-        group=photographs.find(match.photographs[0]),
+        group=groups[match.photographs[0]],
         manipulation=pattern.manipulation,
     ))
   for key, paths in mask_files.items():
@@ -227,6 +201,26 @@ def _pair(
       reason = 'there is no image for this mask'
       rejected += [spec.Rejected(str(path), reason) for path in paths]
   return records, rejected
+
+
+def _groups(matches: list[_Match]) -> dict[str, str]:
+  """Maps each photograph to the first name of its connected component.
+
+  Photographs that went into one image are connected.
+  """
+  from scipy.cluster import hierarchy  # Slow to import, for its size.
+
+  photographs = hierarchy.DisjointSet(
+      name for match in matches for name in match.photographs
+  )
+  for match in matches:
+    for name in match.photographs[1:]:
+      photographs.merge(match.photographs[0], name)
+  return {
+      name: min(component)
+      for component in photographs.subsets()
+      for name in component
+  }
 
 
 def _top(
@@ -260,7 +254,7 @@ def _top(
 
 
 def matcher(others: str) -> Callable[[str], bool]:
-  """Returns what tells the files that `spec.Dataset.others` means.
+  """Returns a function that matches the files of `spec.Dataset.others`.
 
   It takes a path below the root, with `/` and without the file's suffix.
   """
@@ -272,34 +266,3 @@ def matcher(others: str) -> Callable[[str], bool]:
 
 def _compile(expression: str) -> re.Pattern[str]:
   return re.compile(f'{_TOP}(?:{expression})', re.IGNORECASE)
-
-
-def refuse(error: OSError) -> NoReturn:
-  """Raises DataError for a folder of a set that cannot be read."""
-  raise spec.DataError(
-      f'The folder {error.filename} cannot be read ({error.strerror}); give '
-      'manloc one that can, or set --config.data.root= to it.'
-  ) from error
-
-
-def image_files(
-    root: pathlib.Path,
-    on_unreadable: Callable[[OSError], None] = refuse,
-) -> list[tuple[str, pathlib.Path]]:
-  """Lists image files, with their paths below the root without suffix.
-
-  Args:
-    root: Where to look.
-    on_unreadable: As in `walk.walk`.
-
-  Raises:
-    DataError: A folder cannot be read, unless `on_unreadable` takes it.
-  """
-  files = []
-  for folder, names in walk.walk(root, on_unreadable):
-    below = folder.relative_to(root)
-    for name in names:
-      stem, suffix = os.path.splitext(name)
-      if suffix.lower() in image_formats.SUFFIXES:
-        files.append(((below / stem).as_posix(), folder / name))
-  return files

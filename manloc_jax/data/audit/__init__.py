@@ -1,1 +1,1 @@
-"""Is an image tree fit for training? Every file checked, leaks counted."""
+"""Audits an image tree: checks every file and measures leaks."""

@@ -1,11 +1,11 @@
-"""Checks a dataset before anyone trains on it: every file, decoded once.
+"""Audits a dataset before training: decodes and checks every file once.
 
 Each check ends in one of four ways:
 
-  ok       nothing to say
-  note     harmless or a matter of taste, and good to know
-  WRONG    training or scores would suffer; something should be done
-  skipped  could not be made, and the text says why
+  ok       no case was found
+  note     cases that are harmless or a matter of choice
+  WRONG    cases that make training or scores worse
+  skipped  the check could not be made; the text says why
 
 | Check              | WRONG                           | note                  |
 |--------------------|---------------------------------|-----------------------|
@@ -54,7 +54,7 @@ _WIDTH = 100  # Characters of an example in the table.
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-  """What an audit found.
+  """The results of an audit.
 
   Attributes:
     dataset: Key of `datasets.DATASETS`.
@@ -63,8 +63,7 @@ class Audit:
     manipulated: Number of images with a mask.
     pristine: Number of images without one.
     checks: In the order of the table above.
-    split: How images were split and what that leaks; see
-      `leakage.leakage`.
+    split: How images were split, and the leaks; see `leakage.leakage`.
   """
 
   dataset: str
@@ -80,7 +79,7 @@ class Audit:
     return any(check.status == checks.WRONG for check in self.checks)
 
   def table(self) -> str:
-    """Renders the audit for people, a line for each check, and examples."""
+    """Renders the audit as text: a line for each check, and examples."""
     how = ', from names alone' if self.names_only else ''
     lines = [
         f'{self.dataset} in {self.root}{how}: {self.manipulated} manipulated '
@@ -115,17 +114,17 @@ def audit(
     choice: The split to search for leaks; None for the default. A list has to
       fit the images as it has to for preparation.
     use_pristine: Whether images without a mask are split too.
-    names_only: Opens no image. Where a dataset has a table of its own, the
-      images need not be there. Without any image it is so by itself, which
-      then is WRONG.
+    names_only: Whether to open no image. If the dataset has a table of its own,
+      the images need not exist. If no image exists, none is opened in any case,
+      and the check `images` is WRONG.
     workers: Processes; one per core by default.
 
   Returns:
-    What was found, the same for any number of workers.
+    The results, the same for any number of workers.
 
   Raises:
-    DataError: There is no such tree, no image is in it, or a list does not
-      fit its images.
+    DataError: There is no such tree, it has no image, or a list does not fit
+      its images.
   """
   root, choice = pathlib.Path(root), choice or leakage_lib.SplitChoice()
   kind = datasets.get(dataset)
@@ -170,10 +169,10 @@ def find(
   Args:
     dataset: Key of `datasets.DATASETS`.
     root: Folder of the image tree.
-    names_only: Whether the table of the dataset, if it has one, is enough.
+    names_only: Whether to use the table of the dataset alone, if it has one.
 
   Returns:
-    The images, the files left out, and whether not one of the images is there.
+    The images, the files left out, and whether all images are missing.
 
   Raises:
     DataError: There is no such tree.
@@ -191,7 +190,7 @@ def find(
 def decode_all(
     dataset: str, records: Iterable[spec.Record], workers: int | None
 ) -> dict[pathlib.Path, checks.FileFacts]:
-  """Decodes every image and mask once; what is kept is small."""
+  """Decodes every image and mask once; returns a few facts of each."""
   # A mask may serve several images.
   tasks = dict.fromkeys([
       *((record.image, False) for record in records),
@@ -200,11 +199,14 @@ def decode_all(
   with worker_pool.ordered_map(workers) as run:
     facts = run(functools.partial(_decode, dataset=dataset), tasks)
     shown = progress.progress(facts, 'decoding', len(tasks), 'file')
-    return {path: one for (path, _), one in zip(tasks, shown, strict=True)}
+    return {
+        path: file_facts
+        for (path, _), file_facts in zip(tasks, shown, strict=True)
+    }
 
 
 def _decode(task: tuple[pathlib.Path, bool], dataset: str) -> checks.FileFacts:
-  """Decodes an image, or a mask, and keeps the facts."""
+  """Decodes an image or a mask and returns its facts."""
   path, is_mask = task
   try:
     if is_mask:
@@ -233,5 +235,5 @@ def _digest(pixels: np.ndarray) -> str:
 
 
 def to_json(audited: Audit) -> dict[str, Any]:
-  """Returns all that was found, every case of every check."""
+  """Returns the results as JSON holds them, with all cases."""
   return {**dataclasses.asdict(audited), 'is_wrong': audited.is_wrong}

@@ -1,4 +1,4 @@
-"""What checks are made of, and those of `audit.py` that read names alone."""
+"""The types of checks, and the checks of `audit.py` that read no file."""
 
 import collections
 from collections.abc import Hashable, Mapping
@@ -8,10 +8,11 @@ import pathlib
 
 from manloc_jax.data import pairing as pairing_lib
 from manloc_jax.data import spec
+from manloc_jax.data.listing import image_trees
 
 OK, NOTE, WRONG, SKIPPED = 'ok', 'note', 'WRONG', 'skipped'
 
-UNSEEN = 'no file was opened'
+NOT_OPENED = 'no file was opened'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +20,10 @@ class Check:
   """The outcome of one check.
 
   Attributes:
-    name: What was looked at.
+    name: The name of the check.
     status: `OK`, `NOTE`, `WRONG` or `SKIPPED`.
-    text: One line for people.
-    items: Every case, a line each.
+    text: The outcome in one line.
+    items: The cases, a line each.
   """
 
   name: str
@@ -33,11 +34,11 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class FileFacts:
-  """What is known of a file once it has been decoded.
+  """The facts of a decoded file.
 
   Attributes:
-    error: Why it could not be; empty if it could.
-    note: What was done to make an image 8-bit RGB; empty if nothing.
+    error: Why it could not be decoded; empty if it could.
+    note: How an image was converted to 8-bit RGB; empty if it was not.
     orientation: EXIF orientation of an image, 1 to 8, which was not applied.
     size: `(height, width)`.
     digest: Hash of size and pixels, for a mask of those with 1 = manipulated.
@@ -54,13 +55,13 @@ class FileFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-  """What the checks look at.
+  """An image tree to check.
 
   Attributes:
     root: Folder of the image tree.
     records: Its images.
     rejected: Files left out.
-    decoded: What decoding each file told; empty if none was opened.
+    decoded: The facts of each file; empty if none was opened.
   """
 
   root: pathlib.Path
@@ -69,7 +70,7 @@ class Tree:
   decoded: Mapping[pathlib.Path, FileFacts]
 
   def name(self, path: str | pathlib.Path) -> str:
-    """Names a file as seen from the root."""
+    """Returns the path of a file relative to the root."""
     return os.path.relpath(path, self.root)
 
   def readable(self, *, masked: bool = False) -> list[spec.Record]:
@@ -100,9 +101,9 @@ class Tree:
 
 
 def absent(tree: Tree) -> Check:
-  """Tells that the names are all there is."""
+  """Reports that no image exists."""
   text = f'none of the {len(tree.records)} images is there'
-  return Check('images', WRONG, f'{text}; {UNSEEN}')
+  return Check('images', WRONG, f'{text}; {NOT_OPENED}')
 
 
 def pairing(tree: Tree) -> Check:
@@ -154,11 +155,11 @@ def groups(tree: Tree) -> Check:
 
 
 def unused(tree: Tree, kind: spec.Dataset) -> Check:
-  """Lists image files under the root that are nothing to the dataset.
+  """Lists image files under the root that do not belong to the dataset.
 
   Args:
     tree: The tree.
-    kind: The dataset, which knows what else belongs to it.
+    kind: The dataset, which defines its other files.
   """
   listed = kind.list_records(tree.root) if kind.list_records else []
   used = {tree.name(file.path) for file in tree.rejected}
@@ -168,7 +169,7 @@ def unused(tree: Tree, kind: spec.Dataset) -> Check:
   is_other = pairing_lib.matcher(kind.others)
   items = sorted(
       tree.name(path)
-      for name, path in pairing_lib.image_files(tree.root, errors.append)
+      for name, path in image_trees.image_files(tree.root, errors.append)
       if tree.name(path) not in used and not is_other(name)
   )
   items += [
@@ -179,17 +180,17 @@ def unused(tree: Tree, kind: spec.Dataset) -> Check:
 
 
 def wrong(name: str, items: list[str], text: str) -> Check:
-  """Makes a check that any case at all makes WRONG."""
+  """Makes a check that is WRONG if there is any case."""
   return Check(name, WRONG if items else OK, f'{len(items)} {text}', items)
 
 
 def note(name: str, items: list[str], text: str) -> Check:
-  """Makes a check whose cases are worth a note."""
+  """Makes a check that is a note if there is any case."""
   return Check(name, NOTE if items else OK, f'{len(items)} {text}', items)
 
 
 def mask_keys(tree: Tree) -> dict[str, Hashable]:
-  """Names the mask of each image: by its pixels, or its path if unseen."""
+  """Maps each image to the hash of its mask, or to its path if not opened."""
   masks = {
       record.image_id: record.mask for record in tree.records if record.mask
   }

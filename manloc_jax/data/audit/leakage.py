@@ -1,4 +1,4 @@
-"""What test images have in common with training, for a choice of split."""
+"""Measures leaks: what test images of a split share with training images."""
 
 from collections.abc import Hashable, Mapping
 import dataclasses
@@ -21,13 +21,13 @@ _SHARED = {
 
 @dataclasses.dataclass(frozen=True)
 class SplitChoice:
-  """Which split is searched for leaks.
+  """The choice of a split, or of one for each of several seeds.
 
   Attributes:
     rule: One of `options.ALL_RULES`.
     seed: The first seed.
     fractions: Of the images, for train, val and test.
-    num_seeds: Over how many seeds the leaks are averaged.
+    num_seeds: The number of seeds to average over.
     listed: Image ids of each split by the rule `list`, which has no seed; see
       `split_list.read`. Validation may be empty.
   """
@@ -52,7 +52,7 @@ class SplitChoice:
     """Splits images once for each seed, as preparation does.
 
     Raises:
-      DataError: As the functions of `splits`.
+      DataError: As the functions of `rules`.
     """
     if self.listed is not None:
       return [rules.listed_split(records, self.listed, ('train', 'test'))]
@@ -62,7 +62,7 @@ class SplitChoice:
     ]
 
   def about(self) -> dict[str, Any]:
-    """Describes it, in what JSON can hold."""
+    """Describes the choice, as JSON holds it."""
     if self.rule == 'list':
       return {'rule': 'list'}
     return {
@@ -76,7 +76,7 @@ class SplitChoice:
 def leakage(
     tree: checks.Tree, usable: list[spec.Record], choice: SplitChoice
 ) -> tuple[dict[str, Any], list[checks.Check]]:
-  """Measures what test images have in common with training.
+  """Measures which fraction of test images share a trait with training.
 
   Args:
     tree: The tree.
@@ -85,9 +85,9 @@ def leakage(
       split that `prepare` makes.
 
   Returns:
-    The split: how it was made, the digest of that of the first seed, and the
-    fractions of test images by trait (both absent where the images cannot be
-    split like that); and a check for each trait.
+    How images were split, with the digest of the first split and the fractions
+    of test images by trait (both missing if the images cannot be split so); and
+    a check for each trait.
   """
   about = choice.about()
   try:

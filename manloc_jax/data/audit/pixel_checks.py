@@ -11,9 +11,9 @@ from manloc_jax.data.audit import checks
 
 
 def run(tree: checks.Tree) -> list[checks.Check]:
-  """Makes all checks that read pixels; they are skipped if none was read."""
+  """Makes all checks that read pixels, unless no file was opened."""
   if not tree.decoded:
-    text = f'{checks.UNSEEN}, so nothing is known of {", ".join(_CHECKS)}'
+    text = f'{checks.NOT_OPENED}, so nothing is known of {", ".join(_CHECKS)}'
     return [checks.Check('pixels', checks.SKIPPED, text)]
   return [check(name, tree) for name, check in _CHECKS.items()]
 
@@ -123,7 +123,7 @@ def _duplicate_images(name: str, tree: checks.Tree) -> checks.Check:
 def _pairs(
     tree: checks.Tree,
 ) -> Iterable[tuple[spec.Record, checks.FileFacts, checks.FileFacts]]:
-  """Yields what is known of the images and masks that could be read."""
+  """Yields the facts of the images and masks that could be read."""
   for record in tree.readable(masked=True):
     if record.mask is not None:
       yield record, tree.decoded[record.image], tree.decoded[record.mask]

@@ -19,8 +19,8 @@ import shutil
 
 import cv2
 import numpy as np
-import tqdm
 
+from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.forge import bundled
@@ -111,7 +111,7 @@ def synthesize(
     for name in ('images', 'masks'):
       (fresh / name).mkdir()
     done = run(functools.partial(write, root=fresh), todo)
-    for _ in tqdm.tqdm(done, 'forging', len(todo), unit='image', disable=None):
+    for _ in progress.progress(done, 'forging', len(todo)):
       pass
     (fresh / 'version.txt').write_text(VERSION)
 

@@ -11,6 +11,7 @@ import re
 from manloc_jax.data import pairing
 from manloc_jax.data import spec
 from manloc_jax.data.listing import csv_tables
+from manloc_jax.data.listing import image_trees
 from manloc_jax.data.listing import walk
 
 _TABLE = 'reference/manipulation/*manipulation-ref.csv'
@@ -42,7 +43,7 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
   # Releases differ in the name of the top folder, so it is found by content.
   found = [
       folder / name
-      for folder, names in walk.walk(root, pairing.refuse)
+      for folder, names in walk.walk(root, image_trees.refuse_unreadable)
       for name in names
       if _TABLE_PATH.fullmatch((folder.relative_to(root) / name).as_posix())
   ]
@@ -140,7 +141,7 @@ def list_records(root: pathlib.Path) -> list[spec.Record]:
     DataError: The table is missing or cannot be used; see `read_table`.
   """
   table = find_table(root)
-  locate = pairing.locator(table.parents[2])
+  locate = image_trees.locator(table.parents[2])
   rows = read_table(table)
   groups = _groups(rows)
   records = []

@@ -9,7 +9,6 @@
 nor as donor: split by the rule `given`.
 """
 
-import hashlib
 import json
 import pathlib
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from manloc_jax import files
+from manloc_jax import provenance
 from manloc_jax.data import spec
 
 SETTINGS = 'forge.json'
@@ -98,8 +98,8 @@ def digest(settings: dict[str, Any]) -> str:
       {key: value for key, value in photograph.items() if key != 'path'}
       for photograph in settings['photographs']
   ]
-  text = json.dumps({**settings, 'photographs': listed}, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()[:8]
+  content = {**settings, 'photographs': listed}
+  return provenance.sha256_of_json(content)[:8]
 
 
 def read_histories(root: pathlib.Path) -> list[dict[str, Any]]:

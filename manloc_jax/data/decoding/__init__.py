@@ -1,1 +1,1 @@
-"""Image files to pixels: formats, limits, oddities of JPEG, masks."""
+"""Decodes image files: formats, limits, irregular JPEG files and masks."""

@@ -1,4 +1,4 @@
-"""Which image formats are read, and how a file is opened as one of them."""
+"""Lists the image formats that are read, and opens files of them."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -17,11 +17,11 @@ from manloc_jax.data import spec
 from manloc_jax.data.decoding import jpeg_files
 from manloc_jax.data.decoding import quiet
 
-# Room for the largest phone cameras; 600 MB once decoded to RGB.
+# Enough for the largest phone cameras; 600 MB once decoded to RGB.
 MAX_PIXELS = 200_000_000
 # The formats of photographs and masks, as Pillow names them, and the suffixes
-# of such files. Pillow knows more and tries them all, whatever the name of a
-# file says: PostScript it would hand to another program.
+# of such files. Pillow reads more and tries them all, whatever the suffix of a
+# file: it would pass PostScript on to another program.
 FORMATS = {
     'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo'),
     'PNG': ('.png',),
@@ -33,28 +33,28 @@ FORMATS = {
     'AVIF': ('.avif',),
     'HEIF': ('.heic', '.heif', '.hif'),
 }
-# The one list of what counts as an image file in a folder.
+# The suffixes of image files in folders.
 SUFFIXES = tuple(suffix for names in FORMATS.values() for suffix in names)
 _FORMAT_NAMES = 'JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, AVIF, HEIC'
-# Brands of HEIF containers: what their images are coded with, as far as it is
-# told. Files of the last two may hold AVIF instead, which is tried first.
+# Brands of HEIF containers, which name the codec of their images. Files of the
+# last two may hold AVIF instead, which is tried first.
 _HEIC_BRANDS = (
     b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'hevm', b'hevs',
     b'mif1', b'msf1',
 )  # fmt: skip
 _AVIF_BRANDS = (b'avif', b'avis')
-_HEADER_BYTES = 1_000_000  # Where a JPEG file tells its kind.
+_HEADER_BYTES = 1_000_000  # They hold the start of a JPEG file's frame.
 
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
-  """Opens a file whose header is sound; says plainly what goes wrong.
+  """Opens an image file and checks its header; refuses in one sentence.
 
   No state of Pillow is changed: the limit of pixels is our own.
 
   Raises:
-    DataError: The file is missing, no image, broken or too large; also in
-      place of whatever is raised while it is open.
+    DataError: The file is missing, no image, broken or too large. Errors that
+      are raised while it is open are turned into this one.
     MissingMemory: There is too little memory to read it.
   """
   with enough_memory(path), _readable(path) as image:
@@ -78,7 +78,7 @@ def enough_memory(path: pathlib.Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   try:
-    # Of oddities that do not matter; what does is an error.
+    # Warnings are about irregularities that do not change the pixels.
     with quiet.WITHOUT_WARNINGS, open(path, 'rb') as file:
       with _identified(file, path) as image:
         check_size(path, image.size)
@@ -102,8 +102,8 @@ def _identified(file: IO[bytes], path: pathlib.Path) -> ImageFile.ImageFile:
   As `Image.open` does, without its limit of pixels, which is the process's.
 
   Raises:
-    UnidentifiedImageError: None fits.
-    DataError: It is HEIC, and the package that reads it is not there.
+    UnidentifiedImageError: No format fits.
+    DataError: It is HEIC, and the package that reads HEIC is not installed.
   """
   Image.init()
   start = file.read(16)
@@ -113,11 +113,11 @@ def _identified(file: IO[bytes], path: pathlib.Path) -> ImageFile.ImageFile:
       if start[4:8] == b'ftyp' and start[8:12] in _HEIC_BRANDS:
         return _heif_factory(path)(file, os.fspath(path))
       continue
-    # Versions of Pillow lack some; a text says why the format is not read.
+    # Some versions of Pillow lack formats; `accepts` may return a reason.
     factory, accepts = Image.OPEN.get(name, (None, None))
     if factory is None or (accepts and accepts(start) is not True):
       continue
-    # What Pillow takes for a file of another kind.
+    # The errors that Pillow takes for another format.
     with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
       return factory(file, os.fspath(path))
   raise PIL.UnidentifiedImageError(str(path))
@@ -135,7 +135,7 @@ def _heif_factory(path: pathlib.Path) -> Callable[..., ImageFile.ImageFile]:
 
 
 def _refusal(path: pathlib.Path, error: Exception) -> spec.DataError:
-  """Returns what to say of a file that cannot be read."""
+  """Returns the error for a file that cannot be read."""
   if isinstance(error, OSError) and error.strerror:  # Of the system.
     return spec.DataError(
         f'{path} cannot be read ({error.strerror}); check the path and its'

@@ -1,4 +1,4 @@
-"""JPEG files, marker by marker: what a decoder does not tell by itself."""
+"""Reads the markers of JPEG files, for faults that decoders do not report."""
 
 from collections.abc import Iterator
 import hashlib
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL import JpegImagePlugin
 
-# Encoders make about ten. Each goes over the whole image, and an empty one
+# Encoders write about ten scans. Each covers the whole image, and an empty one
 # takes a few bytes: a small file could be decoded for days.
 MAX_SCANS = 500
 
@@ -29,7 +29,7 @@ _TAILS, _TAIL_BYTES = 4, 64
 
 
 def has_too_many_scans(data: bytes) -> bool:
-  """Tells a file with more than `MAX_SCANS` scans, which no encoder makes."""
+  """Tells whether a file has more than `MAX_SCANS` scans."""
   scans = 0
   for kind, _ in _segments(data):
     scans += kind == _SCAN
@@ -39,11 +39,14 @@ def has_too_many_scans(data: bytes) -> bool:
 
 
 def unsupported(data: bytes) -> str:
-  """Says which kind of JPEG file it is that no decoder of ours reads.
+  """Describes a kind of JPEG file that is not read.
+
+  Args:
+    data: The start of a file.
 
   Returns:
-    Such as `with 12 bits per sample`; empty for files that are not JPEG, or of
-    a kind that is read.
+    A phrase such as `with 12 bits per sample`; empty for files that are not
+    JPEG, or of a kind that is read.
   """
   if not data.startswith(_START):
     return ''
@@ -61,12 +64,12 @@ def unsupported(data: bytes) -> str:
 def decode_without_end(data: bytes) -> Image.Image | None:
   """Decodes a file whose end marker is missing, if all its blocks are there.
 
-  Decoders fill what is missing with grey and do not say so. Here different
-  bytes are put where the file ends: they change the pixels if and only if the
-  decoder still reads blocks there.
+  Decoders fill missing blocks with grey silently. Here, different bytes are
+  appended to the file: they change the pixels if and only if the decoder still
+  reads blocks there.
 
   Args:
-    data: What the file holds.
+    data: The content of the file.
 
   Returns:
     The image, loaded; None if blocks are missing, or the end marker is there
@@ -88,9 +91,9 @@ def decode_without_end(data: bytes) -> Image.Image | None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-  """Yields each marker's kind, and where its length stands."""
+  """Yields each marker's kind, and the position of its length."""
   at = 2
-  # A marker begins with 0xff; the data of a scan has some that are none.
+  # A marker begins with 0xff, and so do escaped bytes in the data of a scan.
   while marker := _MARKER.search(data, at):
     at = marker.end()
     yield data[at - 1], at
@@ -100,7 +103,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _has_all_scans(data: bytes) -> bool:
-  """Whether scans tell all bits of all coefficients, and no end follows."""
+  """Tells whether scans hold all bits of all coefficients, without an end."""
   components: set[int] = set()
   complete: set[tuple[int, int]] = set()  # Component and coefficient.
   for kind, at in _segments(data):
@@ -125,7 +128,7 @@ def _has_all_scans(data: bytes) -> bool:
 
 
 def _tails() -> Iterator[bytes]:
-  """Yields bytes that decode as blocks, whichever restart is waited for."""
+  """Yields bytes that decode as blocks, whichever restart marker is next."""
   for seed in range(_TAILS):
     noise = random.Random(seed)
     parts = []

@@ -1,9 +1,9 @@
-"""The rule for reading ground-truth masks: two classes, or a refusal.
+"""Reads the two classes of ground-truth masks.
 
 A mask file has a dark and a bright class, on whatever scale: 0 and 255, 0 and 1
 with 8 or 16 bits, black and any one grey or colour, transparent and opaque.
-Soft and lossy edges are parted in the middle. What is not two classes is
-refused with the reason; which of the two is manipulated, the dataset says.
+Soft and lossy edges are cut in the middle. A mask that does not have two
+classes is refused; the dataset defines which class is manipulated.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from manloc_jax.data import spec
 
 _WHITE = {'1': 1, 'L': 255, 'I;16': 65535, 'I;16L': 65535, 'I;16B': 65535,
           'F': 1}  # fmt: skip
-_ROWS = 256  # Worked on at once, so that large masks take little memory.
+_ROWS = 256  # Of a strip: large masks are processed in little memory.
 # Levels of 255 by which a lossy file changes an even area.
 _LOSSY_NOISE = 32
 _MAX_LABELS = 4  # Fewer different values than soft edges have.
@@ -30,27 +30,27 @@ _OFF_COLOUR = 48  # Levels from black mixed with the one colour.
 
 
 class _Unclear(Exception):
-  """Why there are not two classes, as the end of a sentence."""
+  """The reason why there are not two classes, as the end of a sentence."""
 
 
 def two_classes(
     path: pathlib.Path, image: Image.Image, is_lossy: bool
 ) -> np.ndarray:
-  """Tells the bright class from the dark one.
+  """Separates the bright class from the dark one.
 
   Args:
-    path: The file, for what is said of it.
-    image: All that it holds: mode, transparency and full depth.
+    path: The file, for error messages.
+    image: Its image with its original mode, transparency and depth.
     is_lossy: Whether its format changes values.
 
   Returns:
     bool[h, w], the bright class. An image that is all black or all white has
-    one class only. Of an image of one colour with transparency, what is opaque
-    is bright.
+    one class only. In an image of one colour with transparency, opaque pixels
+    are bright.
 
   Raises:
-    DataError: It has one value that is neither black nor white, three or more
-      classes, or colours of which none is black.
+    DataError: The image has one value that is neither black nor white, three
+      or more classes, or colours but no black.
   """
   try:
     if image.mode in ('I', *_WHITE):
@@ -91,7 +91,7 @@ def _bright(
 def _check_soft(
     levels: np.ndarray, low: float, high: float, is_lossy: bool
 ) -> None:
-  """Refuses levels in between that are even areas and no soft edges."""
+  """Raises _Unclear if levels in between form areas and not soft edges."""
   labels = None if is_lossy else _few_values(levels)
   size = _BINS if labels is None else len(labels)
   counts, even = np.zeros(size, int), np.zeros(size, int)
@@ -110,27 +110,27 @@ def _check_soft(
   classes = counts[:outer].sum(), counts[-outer:].sum()
   between = even[outer:-outer]
   is_third = between.sum() if labels is None else between.max(initial=0)
-  shares = counts / counts.sum()
+  fractions = counts / counts.sum()
   if is_third <= _MAX_BETWEEN * min(classes):
-    if (soft := shares[outer:-outer].sum()) > _MAX_SOFT:
+    if (soft := fractions[outer:-outer].sum()) > _MAX_SOFT:
       raise _Unclear(f'{soft:.1%} of the pixels are neither dark nor bright')
     return
   if labels is not None:
-    told = ', '.join(
-        f'{value:g} ({share:.1%})'
-        for value, share in zip(labels, shares, strict=True)
+    values = ', '.join(
+        f'{label:g} ({fraction:.1%})'
+        for label, fraction in zip(labels, fractions, strict=True)
     )
-    raise _Unclear(f'its values are {told}')
+    raise _Unclear(f'its values are {values}')
   edges = np.linspace(low, high, _BINS + 1)
   most = outer + int(between.argmax())
   raise _Unclear(
       f'besides {low:g} and {high:g} it has areas of {edges[most]:g} to'
-      f' {edges[most + 1]:g} ({shares[most]:.1%} of the pixels)'
+      f' {edges[most + 1]:g} ({fractions[most]:.1%} of the pixels)'
   )
 
 
 def _even(values: np.ndarray, tolerance: float) -> np.ndarray:
-  """Where a pixel and its four neighbours are alike, bool[h - 2, w - 2]."""
+  """Finds pixels like their four neighbours, bool[h - 2, w - 2]."""
   inner = values[1:-1, 1:-1]
   neighbours = (
       values[:-2, 1:-1], values[2:, 1:-1], values[1:-1, :-2], values[1:-1, 2:]
@@ -152,7 +152,7 @@ def _few_values(levels: np.ndarray) -> np.ndarray | None:
 
 
 def _bright_of_colour(image: Image.Image, is_lossy: bool) -> np.ndarray:
-  """Does the same with colours, palettes and transparency."""
+  """Returns the bright class of colours, palettes and transparency."""
   has_alpha = 'A' in image.mode or 'transparency' in image.info
   pixels = np.asarray(image.convert('RGBA' if has_alpha else 'RGB'))
   if has_alpha:
@@ -192,6 +192,6 @@ def _off_colour(
 
 
 def _strips(plane: np.ndarray, repeated: int = 0) -> Iterator[np.ndarray]:
-  """Yields some rows at a time, and the last ones before once more."""
+  """Yields strips of rows, each with the last `repeated` rows before it."""
   for top in range(0, len(plane), _ROWS):
     yield plane[max(top - repeated, 0) : top + _ROWS]

@@ -1,4 +1,4 @@
-"""Warnings kept quiet while files are read, also where threads read at once."""
+"""Suppresses warnings while files are read, safely in several threads."""
 
 import threading
 import types

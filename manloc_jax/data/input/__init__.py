@@ -1,1 +1,1 @@
-"""Batches of patches as NumPy arrays: from shards, or generated online."""
+"""Yields batches of patches as NumPy arrays, read or generated online."""

@@ -1,9 +1,9 @@
-"""Training patches of forgeries that are made while training, without end.
+"""Generates training patches online: forges images during training.
 
-Worker processes forge groups of images, a group each, sample patches from them
-by the paper's sampler, and shuffle those. All groups have equally many
-patches, so that the number of a batch tells its groups: generation that starts
-at step n yields what uninterrupted generation yields from step n on.
+Each worker process forges a group of images, samples patches from them by the
+paper's sampler, and shuffles those. All groups have equally many patches, so
+that the number of a batch determines its groups: generation that starts at step
+n yields what uninterrupted generation yields from step n on.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ FIELDS = ('image', 'mask', 'label')
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What all groups have in common.
+  """The arguments that are the same for all groups.
 
   Attributes:
     listed: The photographs.
@@ -41,7 +41,7 @@ class Plan:
     images_per_group: Forgeries of a group; one worker holds all of them.
     patches_per_image: Patches of a group, per forgery. A forgery gives up to
       twice as many, for regions are of all sizes.
-    seed: Fixes everything.
+    seed: Fixes the forgeries, the patches and their order.
   """
 
   listed: tuple[photographs_lib.Photograph, ...]
@@ -81,9 +81,8 @@ def train_batches(
   two groups each ahead, and end when the iterator is closed.
 
   Args:
-    prepared: A set of what `manloc_jax.data.forge` made.
-    root: Where the tree of that set lies now; by default where it lay when it
-      was prepared.
+    prepared: A prepared set of forgeries of `manloc_jax.data.forge`.
+    root: Folder of their tree now; by default the one that was prepared.
     batch_size: Patches per batch of this process.
     seed: Fixes the forgeries and their order; not negative.
     start_step: Batches to skip; their groups are not made.
@@ -98,8 +97,8 @@ def train_batches(
     int32[batch] and `weight` f32[batch], all one.
 
   Raises:
-    DataError: The tree of the set is not there, settings make no sense, or no
-      photograph can be read.
+    DataError: The tree does not exist, an argument is invalid, or no photograph
+      can be read.
   """
   argument_checks.check_count('batch_size', batch_size)
   argument_checks.check_count('start_step', start_step, least=0)
@@ -118,7 +117,7 @@ def train_batches(
   numbers = itertools.count(index + first * processes, processes)
   with worker_pool.ordered_map(workers) as run:
     made = run(functools.partial(make_group, plan=plan), numbers)
-    yield from _batches(_tell_rejected(made), skip, batch_size)
+    yield from _batches(_log_rejected(made), skip, batch_size)
 
 
 def _read_settings(
@@ -127,7 +126,7 @@ def _read_settings(
   """Reads the settings of the tree that a set was prepared from.
 
   Raises:
-    DataError: The tree is not there, or it holds other forgeries.
+    DataError: The tree does not exist, or holds other forgeries.
   """
   dataset = prepared.manifest['dataset']
   if dataset != synthetic.DATASET.name:
@@ -158,7 +157,7 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
 
   Args:
     number: Number of the group, from 0 on.
-    plan: What all groups have in common.
+    plan: The arguments that are the same for all groups.
 
   Returns:
     The fields of a batch but for `weight`, `plan.patches_per_group` rows; and
@@ -191,21 +190,21 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
       'mask': np.concatenate([cut.masks for cut in cuts]),
       'label': np.concatenate([cut.locations.labels for cut in cuts]),
   }
-  # Small images may have too few patches: some then come twice.
+  # Small images may have too few patches: some are repeated.
   order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)
   rows = {name: rows[name][order] for name in FIELDS}
   return rows, photographs.rejected
 
 
-def _tell_rejected(
+def _log_rejected(
     made: Iterator[tuple[Batch, dict[str, str]]],
 ) -> Iterator[Batch]:
-  """Passes groups on; each photograph that is passed over is named once."""
-  told: set[str] = set()
+  """Yields the groups, and logs each rejected photograph once."""
+  logged: set[str] = set()
   for rows, rejected in made:
-    for name in rejected.keys() - told:
+    for name in rejected.keys() - logged:
       logging.warning('Left out: %s', rejected[name])
-      told.add(name)
+      logged.add(name)
     yield rows
 
 
@@ -214,15 +213,15 @@ def _patch_counts(
     plan: Plan,
     rng: np.random.Generator,
 ) -> list[tuple[int, int]]:
-  """Says how many patches of each label each image gives.
+  """Decides how many patches of each label each image gives.
 
-  The sampler balances the group; of what it allows, as many as the group has
-  are picked at random.
+  The sampler balances the group; of the patches that it allows, those of the
+  group are picked at random.
   """
   cap = min(2 * plan.patches_per_image, plan.sampler.max_per_image or np.inf)
   sampler = dataclasses.replace(plan.sampler, max_per_image=int(cap))
-  positives = np.array([one.labels.sum() for one in candidates])
-  negatives = np.array([len(one.labels) for one in candidates]) - positives
+  positives = np.array([x.labels.sum() for x in candidates])
+  negatives = np.array([len(x.labels) for x in candidates]) - positives
   allowed = np.stack(balance.balance(positives, negatives, sampler), axis=1)
   if not allowed.any():  # A few regions, all too small to label a patch.
     allowed[:, 1] = np.minimum(negatives, cap)

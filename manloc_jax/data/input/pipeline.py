@@ -1,6 +1,6 @@
-"""Shards to NumPy batches, with tf.data.
+"""Reads shards as NumPy batches, with tf.data.
 
-Nothing here depends on JAX: a process is told its index and the count.
+Nothing here depends on JAX: index and number of processes are arguments.
 """
 
 from collections.abc import Iterator
@@ -84,9 +84,8 @@ def eval_batches(
 ) -> Iterator[Batch]:
   """Yields every patch once, in order.
 
-  The last batches are filled up with patches of weight zero, so that all have
-  one shape, and every process gets equally many, or one would leave the
-  others waiting.
+  The last batches are padded with patches of weight zero, so that all have one
+  shape, and every process gets equally many, for they wait for each other.
 
   Args:
     prepared: The prepared set, of shards.
@@ -105,7 +104,7 @@ def eval_batches(
   index, processes = process
   total = prepared.count(split)
   own = len(range(index, total, processes))
-  # Process 0 has the largest shard; all fill up to it.
+  # Process 0 has the largest shard; the others are padded to its length.
   longest = len(range(0, total, processes))
   padding = -(-longest // batch_size) * batch_size - own
   ds = tf.data.TFRecordDataset(_paths(prepared, split))
@@ -142,7 +141,7 @@ def _eval_example(
 def _iterate(
     ds: tf.data.Dataset, prepared: prepared_set.PreparedSet, split: str
 ) -> Iterator[Batch]:
-  """Reads ahead in the background; a bad shard is named."""
+  """Yields batches, read ahead in the background; names a damaged shard."""
   # Bound here: at exit an open generator outlives the module's names.
   failure = tf.errors.OpError
   try:

@@ -1,1 +1,1 @@
-"""Which files there are: folders walked, tables read, photographs grouped."""
+"""Lists files: walks folders and reads tables."""

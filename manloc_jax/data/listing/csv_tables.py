@@ -1,4 +1,4 @@
-"""Reads the tables that datasets bring along, and the paths in them."""
+"""Reads the tables of datasets, and the paths in them."""
 
 from collections.abc import Collection
 import csv
@@ -14,14 +14,14 @@ def read(
 
   Args:
     path: The file.
-    needed: Columns that must be there.
+    needed: Columns that the table must have.
 
   Returns:
     The cells of each row by column, without the spaces around them; None where
     a row ends too early.
 
   Raises:
-    DataError: It is no text, or a column is missing.
+    DataError: The file is no text, or a column is missing.
   """
   try:
     with open(path, newline='', encoding='utf-8-sig') as file:
@@ -49,14 +49,14 @@ def read(
 
 
 def portable_name(folder: pathlib.Path, name: str) -> str:
-  """Returns a path as a table has it, with the separators of this system.
+  """Converts a path of a table to the separators of this system.
 
-  A table from Windows may have backslashes. On other systems they are
-  letters of a name, which is kept where there is such a file.
+  A table from Windows may have backslashes. On other systems these are
+  characters of a name; the path is kept if there is such a file.
 
   Args:
-    folder: Where the path counts from.
-    name: The cell.
+    folder: The folder that the path is relative to.
+    name: The path in the table.
   """
   if '\\' in name and not (folder / name).exists():
     return name.replace('\\', '/')

@@ -1,4 +1,4 @@
-"""Paths, folders and patterns of a command line to image files."""
+"""Lists the image files that paths, folders and patterns name."""
 
 import collections
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from manloc_jax.data.listing import walk
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-  """An image file and what its results are named after.
+  """An image file and the name of its results.
 
   Attributes:
     path: The file.
@@ -55,8 +55,8 @@ class _Candidate:
   """A file that may be listed.
 
   Attributes:
-    image: It.
-    is_named: Whether it was named itself, or by a pattern.
+    image: The file.
+    is_named: Whether a path or a pattern names it, not only its folder.
     is_linked: Whether a search came to it through a link.
   """
 
@@ -68,21 +68,21 @@ class _Candidate:
 def find(
     named: Sequence[str], results: pathlib.Path | None = None
 ) -> Listing:
-  """Lists files, the images of folders, and what patterns stand for.
+  """Lists files, the images in folders, and the matches of patterns.
 
-  A file that is named counts whatever its suffix, and a name that stands for
-  nothing is listed as a file, so that reading it says so. Links in folders are
-  followed; what they lead to is listed once.
+  A file that is named is listed whatever its suffix, and so is a name that
+  matches nothing: reading it raises the error. Links in folders are followed;
+  their targets are listed once.
 
   Args:
     named: Files, folders, which are searched with those below them, and
       patterns with `*`, `?`, `[...]` and `**`.
-    results: Folder for results; pictures below it are no input. None where no
-      result is named after an input: then names may repeat.
+    results: Folder for results, which is not searched. None if results are not
+      named after inputs, so that names may repeat.
 
   Raises:
-    DataError: A folder lies inside that for results, or the results of two
-      files would have one name.
+    DataError: A folder lies inside the one for results, or the results of two
+      files would have the same name.
   """
   candidates, passed_over = [], []
   for text in named:
@@ -149,7 +149,7 @@ def _expand(
     named: str, results: pathlib.Path | None
 ) -> Iterator[_Candidate | PassedOver]:
   path = pathlib.Path(named)
-  if not os.path.isdir(named):  # An empty name is none, and no path knows it.
+  if not os.path.isdir(named):  # Not of `path`: it turns an empty name to `.`.
     yield _Candidate(Input(path, path.name), is_named=True)
     return
   out = None if results is None else os.path.realpath(results)
@@ -183,25 +183,25 @@ def _search(
       return True
     if not folder.is_symlink():
       return False
-    if real in visited or _is_shown(pathlib.Path(real), real_root):
+    if real in visited or _is_reachable(pathlib.Path(real), real_root):
       pass_over(folder, walk.Reason.REPEATED)
       return True
     visited.add(real)
     return False
 
-  def take_note(error: OSError) -> None:
+  def note_unreadable(error: OSError) -> None:
     pass_over(pathlib.Path(error.filename), walk.Reason.UNREADABLE)
 
-  for folder, names in walk.walk(root, take_note, skip, pass_over):
+  for folder, names in walk.walk(root, note_unreadable, skip, pass_over):
     for name in names:
-      yield _judge(folder / name, root, real_root)
+      yield _classify(folder / name, root, real_root)
   yield from passed_over
 
 
-def _judge(
+def _classify(
     path: pathlib.Path, root: pathlib.Path, real_root: pathlib.Path
 ) -> _Candidate | PassedOver:
-  """Tells whether a file of a folder is listed, from its name alone."""
+  """Returns a file of a folder as a candidate, or why it is passed over."""
   if path.suffix.lower() not in image_formats.SUFFIXES:
     return PassedOver(path, walk.Reason.SUFFIX)
   if path.is_symlink() and not os.path.exists(path):
@@ -211,8 +211,8 @@ def _judge(
   return _Candidate(Input(path, name.as_posix()), is_linked=is_linked)
 
 
-def _is_shown(real: pathlib.Path, real_root: pathlib.Path) -> bool:
-  """Tells whether a search comes to a folder without links."""
+def _is_reachable(real: pathlib.Path, real_root: pathlib.Path) -> bool:
+  """Tells whether a search reaches a folder without following links."""
   return real.is_relative_to(real_root) and not any(
       part[0] == '.' for part in real.relative_to(real_root).parts
   )

@@ -1,8 +1,8 @@
-"""The one way to go through a folder and those below it.
+"""Walks a folder and those below it.
 
 Links are followed, since large sets are often put together of them; a link to
 a folder that holds the link itself ends there. Hidden files and folders are
-passed over, and so is what macOS adds to archives.
+passed over, and so are the folders that macOS adds to archives.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _ARCHIVE_EXTRAS = '__MACOSX'
 
 
 class Reason(enum.StrEnum):
-  """Why a file or folder is passed over, as people read it."""
+  """The reason why a file or folder is passed over, for users."""
 
   SUFFIX = 'not named as images'
   HIDDEN = 'hidden'
@@ -33,10 +33,11 @@ def walk(
 
   Args:
     root: Where to start.
-    on_unreadable: Called for a folder that cannot be read, with the error
-      that names it; it raises, or takes note.
-    skip: Tells which folders are not entered.
-    on_passed_over: Called for what is hidden and for links that end here.
+    on_unreadable: Called with the error of a folder that cannot be read; it
+      may raise.
+    skip: Returns True for folders that are not entered.
+    on_passed_over: Called for hidden files and folders and for links to
+      folders above.
 
   Yields:
     A folder, `root` or one below it, and its files' names, sorted.

@@ -1,1 +1,1 @@
-"""Which patches an image gives, and how they are cut."""
+"""Chooses the patches of an image and cuts them out."""

@@ -1,4 +1,4 @@
-"""How many patches of each label each image gives."""
+"""Balances the numbers of manipulated and pristine patches of a split."""
 
 import numpy as np
 
@@ -10,15 +10,15 @@ def balance(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Decides how many patches of each label each image of a split gives.
 
-  Every image gives pristine patches in proportion to its manipulated ones,
-  so that the image itself tells nothing of the label; a pristine image counts
-  as an average forged one. The common factor is then chosen so that the split
-  as a whole has the wanted ratio, as far as there are pristine patches.
+  Every image gives pristine patches in proportion to its manipulated ones, so
+  that the label cannot be guessed from the image; a pristine image counts as an
+  average forged one. The common factor is chosen so that the whole split has
+  the wanted ratio, as far as there are pristine patches.
 
   Args:
     positives: int[images], manipulated candidates of each image.
     negatives: int[images], pristine candidates.
-    sampler: `neg_per_pos` and `max_per_image` are read.
+    sampler: Only `neg_per_pos` and `max_per_image` are used.
 
   Returns:
     Numbers of manipulated and pristine patches, int64[images] each.

@@ -1,4 +1,4 @@
-"""Whole test images, degraded and cut into windows, as batches.
+"""Cuts degraded test images into windows and yields them as batches.
 
 The windows are cut by the code that prepares `test_grid`, so that images left
 as they are give the patches of that split. Shards hold them in another order,
@@ -25,7 +25,7 @@ def cut(
     series: str | None = None,
     level: float = 0,
 ) -> patches.Cut:
-  """Degrades an image and cuts every native window out; for workers.
+  """Degrades an image and cuts out every native window, in a worker.
 
   Args:
     record: The image.
@@ -35,8 +35,8 @@ def cut(
     level: Of the series.
 
   Returns:
-    The windows, labelled by the degraded mask; none if the image is smaller
-    than a window now.
+    The windows, labelled by the degraded mask; none if the degraded image is
+    smaller than a window.
 
   Raises:
     DataError: The files have changed since they were prepared.

@@ -1,4 +1,4 @@
-"""What a worker process does with one image: examine it, sample its patches.
+"""Examines an image and samples its patches, in a worker process.
 
 Nothing here imports TensorFlow, so that workers start fast and stay small.
 """
@@ -19,15 +19,15 @@ SIZE_POLICIES = ('skip', 'resize', 'error')
 
 
 class SizeMismatch(spec.DataError):
-  """A mask that does not have the size of its image."""
+  """The error that a mask does not have the size of its image."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """What all images of a run have in common.
+  """The arguments that are the same for all images.
 
   Attributes:
-    dataset: Name of the dataset, which knows the polarity of its masks.
+    dataset: Key of `datasets.DATASETS`.
     sampler: How training patches are sampled.
     size_mismatch: `skip` rejects an image whose mask has another size,
       `resize` brings the mask to the image's size, `error` stops the run.
@@ -50,7 +50,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-  """What is known of an image.
+  """The result of examining an image.
 
   Attributes:
     image_id: The image.
@@ -77,14 +77,14 @@ class Examined:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-  """Which patches one image is to give.
+  """The patches to sample from one image.
 
   Attributes:
     record: The image.
-    examined: What is known of it.
+    examined: The result of examining it.
     num_patches: `(manipulated, pristine)`, how many of each label.
     is_test: Whether the stride of validation and test applies.
-    grid: Whether every window of the plain lattice is wanted as well.
+    grid: Whether to cut out every window of the lattice as well.
   """
 
   record: spec.Record
@@ -101,8 +101,8 @@ class Sample:
   Attributes:
     reason: Why the image cannot be used after all; empty if it can.
     note: What was done to read it; empty if nothing.
-    cut: As many as requested.
-    grid: Windows of the plain lattice; None if not requested.
+    cut: The requested patches.
+    grid: The windows of the lattice; None if not requested.
   """
 
   reason: str = ''
@@ -112,10 +112,10 @@ class Sample:
 
 
 def examine(record: spec.Record, job: Job) -> Examined:
-  """Decodes a mask, but of the image only the header; counts candidates.
+  """Decodes a mask, reads the header of its image and counts candidates.
 
-  Large photographs take long to decode: that is left to `sample`, which may
-  still find that the file is broken.
+  Large photographs take long to decode: `sample` does it, and may still find
+  that the file is broken.
 
   Raises:
     SizeMismatch: Sizes differ and the policy is `error`.
@@ -168,12 +168,12 @@ def sample(request: Request, job: Job) -> Sample:
 def cut_windows(
     image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
 ) -> patches.Cut:
-  """Cuts every window of the plain lattice out of an image.
+  """Cuts every window of the lattice out of an image.
 
   Args:
     image: uint8[h, w, 3].
     mask: uint8[h, w].
-    sampler: Its label rule is read.
+    sampler: Only its label rule is used.
   """
   windows = patches.grid(mask, sampler)
   return patches.cut(image, mask, windows, np.arange(len(windows.labels)))
@@ -182,7 +182,7 @@ def cut_windows(
 def load(
     record: spec.Record, job: Job
 ) -> tuple[np.ndarray, np.ndarray, str]:
-  """Returns image uint8[h, w, 3], mask uint8[h, w] and a note.
+  """Reads an image uint8[h, w, 3] and its mask uint8[h, w], with a note.
 
   Raises:
     DataError: A file cannot be used.
@@ -204,7 +204,7 @@ def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:
 def _read_mask(
     record: spec.Record, size: tuple[int, int], job: Job
 ) -> tuple[np.ndarray, str]:
-  """Returns the mask of an image of some size, uint8[h, w], and a note."""
+  """Reads the mask of an image of this size, uint8[h, w], with a note."""
   if min(size) < spec.SIDE:
     raise spec.DataError(
         f'{record.image} has {_text(size)} pixels, less than a patch of '

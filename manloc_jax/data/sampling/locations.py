@@ -1,4 +1,4 @@
-"""Where patches lie: native windows, boxes around regions, shifted boxes.
+"""Lists the locations of patches: windows, boxes around regions, shifted boxes.
 
 A location is `(top, left, height, width)` in pixels of the source image.
 """
@@ -14,12 +14,12 @@ from manloc_jax.data import spec
 def windows(shape: tuple[int, ...], stride: int) -> np.ndarray:
   """Lists native windows on a lattice over the whole image.
 
+  The last row and column are moved inside the image, so that they may overlap
+  their neighbours but no pixel is left out.
+
   Args:
     shape: Height and width of the image.
     stride: Pixels between windows.
-
-  The last row and column are moved inside the image, so that they may overlap
-  their neighbours but no pixel is left out.
 
   Returns:
     int32[n, 4] boxes, row by row; none if the image is smaller than a patch.
@@ -53,8 +53,8 @@ def boxes(
     that it keeps its scale, and only a box larger than the image is clipped.
   """
   # Paper: boxes may be of any size, the network's input is 64x64. Here: a box
-  # has at least 64 pixels per side, because blowing a crop up would add the
-  # very resampling traces that the network looks for.
+  # has at least 64 pixels per side, because enlarging a crop would add the very
+  # resampling traces that the network detects.
   contours, _ = cv2.findContours(
       mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
   )
@@ -108,7 +108,7 @@ def shifted(
 
 
 def manipulated_pixels(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-  """Counts manipulated pixels.
+  """Counts the manipulated pixels in each box.
 
   Args:
     mask: uint8[h, w], 1 = manipulated.

@@ -1,7 +1,7 @@
-"""The paper's sampler: one image and its mask to labelled 64x64 patches.
+"""Samples labelled 64x64 patches from an image and its mask.
 
-Patches come from three sources: native windows on a lattice, boxes around the
-manipulated regions, and those boxes shifted (paper, section 4.1).
+The paper's sampler has three kinds of patches: native windows on a lattice,
+boxes around the manipulated regions, and those boxes shifted (section 4.1).
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ _FLAG = '--config.data.sampler.'
 class Sampler:
   """The hyperparameters of sampling patches."""
 
-  # Paper: names windows, contours, boxes, enlarging, sliding and the 12.5 %
-  # rule, and no other number. Here: each open choice is a field, so that its
-  # effect can be measured.
+  # Paper: describes windows, contours, boxes, their enlargement and shifts, and
+  # gives no number but the threshold of 12.5 %. Here: each open choice is a
+  # field, so that its effect can be measured.
 
   sources: tuple[str, ...] = SOURCES
   # Pixels between native windows.
@@ -103,12 +103,12 @@ class Candidates:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cut:
-  """Patches of one image, in arrays: these pass between processes fast.
+  """Patches of one image as arrays, which are fast to send between processes.
 
   Attributes:
     images: uint8[n, 64, 64, 3].
     masks: uint8[n, 64, 64].
-    locations: Where they were cut, n of them.
+    locations: The n locations of the patches.
   """
 
   images: np.ndarray
@@ -171,7 +171,7 @@ def choose(
 ) -> np.ndarray:
   """Samples locations: boxes and shifted boxes before windows.
 
-  Boxes are few and the paper's own; windows fill up.
+  Boxes are few and specific to the paper; windows fill up the numbers.
 
   Args:
     candidates: All locations in the image.
@@ -192,7 +192,7 @@ def choose(
 
 
 def rng_for(seed: int, image_id: str) -> np.random.Generator:
-  """Returns an image's own generator: neither order nor worker matters."""
+  """Returns the random generator of an image, whatever order or worker."""
   name = hashlib.sha256(image_id.encode()).digest()
   return np.random.default_rng([seed, *name])
 
@@ -203,7 +203,7 @@ def cut(
     candidates: Candidates,
     index: np.ndarray,
 ) -> Cut:
-  """Cuts the chosen locations out and brings them to 64x64.
+  """Cuts out the chosen locations and resizes them to 64x64 pixels.
 
   Args:
     image: uint8[h, w, 3].

@@ -1,1 +1,1 @@
-"""Which images train, validate and test: by a rule or by a list."""
+"""Splits images into train, val and test, by a rule or by a list."""

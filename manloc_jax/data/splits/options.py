@@ -1,13 +1,13 @@
-"""How images may be split, and how they are by default.
+"""The rules that split images, and the defaults.
 
-Nothing is imported here, so that a command line knows the rules at once.
+Nothing is imported here, so that command lines can list the rules at once.
 """
 
-# By image (section 4 of the paper), by photograph, or as the dataset says.
+# By image (section 4 of the paper), by photograph, or fixed by the dataset.
 RULES = ('random', 'group', 'given')
-# Or as a file of `manloc split` says.
+# Or by a file of `manloc split`.
 ALL_RULES = (*RULES, 'list')
-# The paper's; README and the configurations say what it leaks.
+# The paper's rule; the README measures what it leaks.
 DEFAULT = 'random'
 # Of train, val and test (section 4 of the paper).
 FRACTIONS = (0.65, 0.10, 0.25)

@@ -1,4 +1,4 @@
-"""Train, validation and test images of a dataset, and what leaks between."""
+"""Splits the images of a dataset by a rule, and measures leaks."""
 
 import collections
 from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -20,9 +20,9 @@ def random_split(
 ) -> dict[str, list[str]]:
   """Splits by image, as the paper does (section 4.1).
 
-  Forgeries of one photograph fall on both sides: on NIST16 nearly every test
-  image shares its base photograph with a training image. Use `group_split`
-  for a figure that means something on new photographs.
+  Forgeries of one photograph occur in several splits: on NIST16 nearly every
+  test image shares its base photograph with a training image. Use
+  `group_split` for scores that hold for new photographs.
 
   Args:
     records: The images.
@@ -35,7 +35,7 @@ def random_split(
     367, 56 and 141.
 
   Raises:
-    DataError: The seed or the fractions make no sense, or a split would be
+    DataError: The seed or the fractions are invalid, or a split would be
       empty.
   """
   argument_checks.check_seed(seed)
@@ -57,11 +57,11 @@ def group_split(
     seed: int,
     fractions: tuple[float, float, float] = options.FRACTIONS,
 ) -> dict[str, list[str]]:
-  """Splits by photograph: no group is on two sides.
+  """Splits by photograph: no group is in two splits.
 
-  Groups are dealt out largest first, each to the split that lacks most images,
+  Groups are assigned largest first, each to the split that lacks most images,
   so that the fractions are met as nearly as the sizes of the groups allow. With
-  as many groups as splits none stays empty.
+  at least as many groups as splits no split is empty.
 
   Args:
     records: The images.
@@ -72,7 +72,7 @@ def group_split(
     Sorted image ids for `train`, `val` and `test`.
 
   Raises:
-    DataError: The seed or the fractions make no sense, or a split would be
+    DataError: The seed or the fractions are invalid, or a split would be
       empty.
   """
   # Paper: splits by image. Here: groups stay together, because forgeries of
@@ -85,26 +85,26 @@ def group_split(
   names = np.array(sorted(groups))
   names = names[np.random.default_rng(seed).permutation(len(names))]
   lacking = np.array(fractions) * sum(map(len, groups.values()))
-  dealt: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
+  assigned: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
   for name in sorted(names.tolist(), key=lambda name: -len(groups[name])):
     most = int(np.argmax(lacking))
-    dealt[spec.SPLITS[most]].append(name)
+    assigned[spec.SPLITS[most]].append(name)
     lacking[most] -= len(groups[name])
-  for names_of_split in dealt.values():
-    richest = max(dealt.values(), key=len)
-    if not names_of_split and len(richest) > 1:
-      names_of_split.append(richest.pop())  # Its smallest.
+  for names_of_split in assigned.values():
+    longest = max(assigned.values(), key=len)
+    if not names_of_split and len(longest) > 1:
+      names_of_split.append(longest.pop())  # Its smallest group.
   return _finish({
-      split: [image_id for name in some for image_id in groups[name]]
-      for split, some in dealt.items()
+      split: [image_id for name in names for image_id in groups[name]]
+      for split, names in assigned.items()
   })
 
 
 def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
-  """Splits as the dataset itself says.
+  """Splits as the dataset itself does.
 
   Raises:
-    DataError: It does not say so of an image, or a split would be empty.
+    DataError: The dataset has no split for an image, or a split would be empty.
   """
   split: dict[str, list[str]] = {name: [] for name in spec.SPLITS}
   for record in records:
@@ -122,7 +122,7 @@ def listed_split(
     listed: Mapping[str, Iterable[str]],
     needed: Collection[str] = spec.SPLITS,
 ) -> dict[str, list[str]]:
-  """Splits as a list says, as far as its images are usable.
+  """Splits by a list, without the images that are not usable.
 
   Args:
     records: The usable images.
@@ -130,7 +130,7 @@ def listed_split(
     needed: Splits that must not be empty.
 
   Raises:
-    DataError: One of them would be.
+    DataError: One of them would be empty.
   """
   usable = {record.image_id for record in records}
   return _finish(
@@ -151,7 +151,7 @@ def split_by_rule(
   """Splits by one of `options.RULES`; see the functions above.
 
   Raises:
-    DataError: There is no such rule, or as the functions above.
+    DataError: There is no such rule; or see the functions above.
   """
   if rule == 'given':
     return given_split(records)
@@ -168,16 +168,15 @@ def split_by_rule(
 def leaks(
     split: Mapping[str, list[str]], traits: Mapping[str, Mapping[str, Hashable]]
 ) -> dict[str, float]:
-  """Measures what test images have in common with training images.
+  """Measures how many test images share a trait with a training image.
 
   Args:
     split: Image ids of train, val and test.
-    traits: What each image has, by the name of the trait and image id, such
-      as `{'group': {'0001': 'world/b.jpg'}}`; an image may lack a trait.
+    traits: Values by the name of the trait and image id, such as
+      `{'group': {'0001': 'world/b.jpg'}}`; an image may lack a trait.
 
   Returns:
-    For each trait the fraction of test images that have one which an image in
-    training has too.
+    For each trait the fraction of test images whose value occurs in training.
   """
   fractions = {}
   for name, trait in traits.items():
@@ -188,7 +187,7 @@ def leaks(
 
 
 def digest(split: Mapping[str, list[str]]) -> str:
-  """Hashes a split: its names and their sorted image ids, by sha256."""
+  """Returns the sha256 of a split: its names and sorted image ids."""
   lines = [
       f'{name} {image_id}\n'
       for name in sorted(split)

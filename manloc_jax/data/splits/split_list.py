@@ -1,10 +1,10 @@
-"""Splits as files: image ids by split, so that anybody can train on the same.
+"""Reads and writes split lists: the image ids of each split, as JSON.
 
   {"dataset": "nist16", "parts": {"train": [...], "val": [...], "test": [...]},
    "digest": "...", ...}
 
-`parts` alone makes a list; `dataset` and `digest` (of `rules.digest`) are
-checked where they stand, and everything else says where the list comes from.
+Only `parts` is required; `dataset` and `digest` (of `rules.digest`) are checked
+if they are present, and the other keys describe how the list was made.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -26,23 +26,23 @@ def make(
     seed: int,
     fractions: tuple[float, float, float],
 ) -> dict:
-  """Splits images and describes how.
+  """Makes a split list.
 
   Args:
     dataset: Key of `datasets.DATASETS`.
-    records: The images to split. No image is decoded: those that preparation
-      cannot use drop out there.
-    rule: One of `rules.RULES`.
+    records: The images to split. No image is decoded: preparation drops those
+      that it cannot use.
+    rule: One of `options.RULES`.
     seed: Fixes which images go where.
     fractions: Of the images, for train, val and test.
 
   Returns:
-    The content of a list, with what test images share with training:
-    `group`, the photograph, and `mask`, the very bytes of the mask's file (or
-    its name where the file is absent).
+    The content of a list, with the fractions of test images that share their
+    photograph (`group`) or the bytes of their mask's file (`mask`, or its name
+    if the file is missing) with a training image.
 
   Raises:
-    DataError: As the functions of `splits`.
+    DataError: As the functions of `rules`.
   """
   split = rules.split_by_rule(rule, records, seed, fractions)
   traits: dict[str, dict[str, Hashable]] = {
@@ -65,7 +65,7 @@ def make(
 
 
 def write(path: str | pathlib.Path, content: dict) -> None:
-  """Writes what `make` returns, all of it or nothing."""
+  """Writes a list of `make`, atomically."""
   files.write_json(path, content)
 
 
@@ -74,14 +74,14 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
 
   Args:
     path: The file.
-    dataset: The set that it is used for.
+    dataset: The dataset to split.
 
   Returns:
     Image ids of train, val and test.
 
   Raises:
-    DataError: There is no such file, it is no list or one of another set, an
-      image stands in it twice, or its digest is not that of its content.
+    DataError: There is no such file, it is no list or one of another dataset,
+      an image occurs twice, or the digest is not that of its content.
   """
   if not path:
     raise spec.DataError(
@@ -128,7 +128,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
 def fit(
     listed: Mapping[str, list[str]],
     used: Iterable[spec.Record],
-    found: Iterable[spec.Record],
+    available: Iterable[spec.Record],
 ) -> dict[str, list[str]]:
   """Checks that a list names the images of a tree.
 
@@ -138,17 +138,16 @@ def fit(
   Args:
     listed: Image ids of each split.
     used: The images that need a split.
-    found: All images of the tree; a list may hold more than are used, such as
-      pristine ones.
+    available: All images of the tree; a list may hold more than are used, such
+      as pristine ones.
 
   Returns:
-    The list, with the ids that the images have.
+    The list, with the ids of the images.
 
   Raises:
-    DataError: An id is unknown, stands in the list twice, or an image is in
-      no split.
+    DataError: An id is unknown or occurs twice, or an image is in no split.
   """
-  known = {record.image_id for record in found}
+  known = {record.image_id for record in available}
   fitted = {
       split: [
           image_id if image_id in known else image_id.replace('\\', '/')

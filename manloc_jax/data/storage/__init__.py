@@ -1,1 +1,1 @@
-"""Prepared sets on the disk: TFRecord shards or arrays, and a manifest."""
+"""Writes and reads prepared sets: TFRecord shards or arrays, and a manifest."""

@@ -1,4 +1,4 @@
-"""The array format: one NumPy file per field and split, no TensorFlow.
+"""Writes and reads splits as one NumPy file per field, without TensorFlow.
 
 Rows lie in the order in which they were prepared; `manifest.json` beside the
 files says how they were made and what is in them.
@@ -48,7 +48,7 @@ class SplitWriter:
     return self
 
   def write(self, patch: spec.Patch, image_id: str, image_index: int) -> None:
-    """Appends a row; `image_index` is its image's place in the manifest."""
+    """Appends a row; `image_index` counts in the images of the manifest."""
     del image_id  # The manifest has it under `image_index`.
     row: dict[str, Any] = {
         'image': patch.image,
@@ -111,7 +111,7 @@ def load(
         raise ValueError('its header describes other content')
     except OSError:
       raise
-    except Exception as error:  # A spoilt header fails in a dozen ways.
+    except Exception as error:  # A damaged header raises many kinds of errors.
       raise spec.DataError(
           f'The file {path} is damaged ({str(error).splitlines()[0]}); delete '
           f'{prepared.folder} and run the preparation again.'

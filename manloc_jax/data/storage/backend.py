@@ -1,7 +1,7 @@
 """Writes and reads the splits of a set by its storage backend.
 
-TensorFlow takes seconds to import and not every machine has it: here, it is
-imported for shards alone.
+TensorFlow takes seconds to import and not every machine has it: it is imported
+for shards alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def split_writer(
   Args:
     folder: The folder to write to.
     split: The split.
-    settings: What the manifest will hold as `settings`.
+    settings: The `settings` of the manifest.
   """
   if backend_names.of_settings(settings) != backend_names.TFRECORD:
     return arrays.SplitWriter(folder, split)
@@ -58,7 +58,7 @@ def write_metadata(
     splits: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> None:
-  """Writes what readers other than ours want to know; arrays say it all."""
+  """Writes the metadata of tensorflow-datasets; arrays need none."""
   if backend_names.of_settings(settings) != backend_names.TFRECORD:
     return
   from manloc_jax.data.storage import records

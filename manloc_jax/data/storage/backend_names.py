@@ -1,16 +1,17 @@
-"""The storage backends, `--config.data.backend`, and their names on disk.
+"""Names the storage backends, `--config.data.backend`, here and on disk.
 
-`tfrecord` is shards that TensorFlow writes and reads. `memory` is NumPy arrays,
-which training holds in the memory of the devices. `online` trains on forgeries
-that are generated meanwhile, and keeps the splits for evaluation as arrays too.
+`tfrecord` stores shards that TensorFlow writes and reads. `memory` stores NumPy
+arrays, which training holds in the memory of the devices. `online` trains on
+forgeries that are generated during training, and stores the splits for
+evaluation as arrays as well.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 TFRECORD, MEMORY, ONLINE = 'tfrecord', 'memory', 'online'
-# What a manifest says under `source`: the names of version 0.1, which the
-# hashes of prepared folders and of runs hold.
+# Values of `source` in manifests: the names of version 0.1, on which the hashes
+# of prepared folders and of runs depend.
 BACKENDS = {TFRECORD: 'tfrecord', MEMORY: 'resident', ONLINE: 'stream'}
 
 

@@ -1,4 +1,4 @@
-"""Folders that appear complete or not at all."""
+"""Writes folders atomically, and checks that folders can be written."""
 
 from collections.abc import Iterator
 import contextlib
@@ -22,8 +22,8 @@ def atomic(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   removed; if the process is killed, the next run on this host removes it.
 
   Args:
-    folder: The folder to be. If another process finishes it first, its work
-      is kept and ours dropped.
+    folder: The final folder. If another process finishes it first, that result
+      is kept.
   """
   folder.parent.mkdir(parents=True, exist_ok=True)
   _remove_dead(folder.parent)
@@ -75,16 +75,16 @@ def _is_alive(process: int) -> bool:
 
 
 def make_writable(path: str, flag: str) -> pathlib.Path:
-  """Makes a folder for results, with those above it, and tries to write.
+  """Makes a folder for results and its parents, and tries to write to it.
 
   It is called before any work that would be lost.
 
   Args:
     path: The folder.
-    flag: What the user named it by, such as `--out`.
+    flag: The flag that names it, such as `--out`.
 
   Raises:
-    DataError: It cannot be made, or nothing can be written to it.
+    DataError: The folder cannot be made, or nothing can be written to it.
   """
   folder = pathlib.Path(path)
   try:
@@ -104,7 +104,7 @@ def make_writable(path: str, flag: str) -> pathlib.Path:
 
 @contextlib.contextmanager
 def refusing_full_disk(out: pathlib.Path) -> Iterator[None]:
-  """Raises DataError where what is written in the block fills the disk.
+  """Raises DataError if the disk is full while the block writes.
 
   Args:
     out: The folder to write to.

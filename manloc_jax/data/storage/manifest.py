@@ -1,4 +1,4 @@
-"""The manifest of a prepared folder: how it was made and what is in it."""
+"""Writes and reads the manifest of a prepared folder."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -29,24 +29,24 @@ _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
 
 def fingerprint(
     settings: dict,
-    found: list[spec.Record],
+    records: list[spec.Record],
     rejected: list[spec.Rejected],
     root: pathlib.Path,
 ) -> str:
-  """Hashes what a prepared folder is made from.
+  """Hashes the inputs of a prepared folder.
 
-  That is the settings and the name, size and time of every file, but not the
-  versions of the image libraries, which the manifest holds. Names count
-  from `root`, so that a tree can be moved.
+  These are the settings and the name, size and time of every file, but not the
+  versions of the image libraries, which the manifest holds. Names are relative
+  to `root`, so that a tree can be moved.
   """
   listing = []
-  for record in found:
+  for record in records:
     for path in filter(None, (record.image, record.mask)):
       stat = path.stat()
       relative = os.path.relpath(path, root)
       listing.append([relative, stat.st_size, stat.st_mtime_ns])
     listing.append([record.group, record.manipulation, record.split])
-  left_out = [os.path.relpath(one.path, root) for one in rejected]
+  left_out = [os.path.relpath(file.path, root) for file in rejected]
   text = json.dumps([FORMAT_VERSION, settings, listing, left_out])
   return hashlib.sha256(text.encode()).hexdigest()
 
@@ -66,11 +66,11 @@ def write(
   Args:
     folder: The prepared folder.
     root: The image tree; paths of images are relative to it.
-    settings: Keyword arguments of `prepare`.
+    settings: The arguments of `prepare` that the patches depend on.
     split: Image ids of train, val and test.
     examined: Every image that was decoded.
     rejected: Files left out.
-    contents: What is known of each split: counts, shards, images.
+    contents: Counts, shards and images of each split.
   """
   examined = list(examined)
   content = {
@@ -81,11 +81,11 @@ def write(
       'versions': provenance.versions(_PACKAGES),
       'split_digest': rules.digest(split),
       'warnings': _warnings(examined),
-      'rejected': [dataclasses.asdict(one) for one in rejected],
+      'rejected': [dataclasses.asdict(file) for file in rejected],
       'converted': [
-          {'image_id': one.image_id, 'note': one.note}
-          for one in examined
-          if one.note
+          {'image_id': result.image_id, 'note': result.note}
+          for result in examined
+          if result.note
       ],
       'splits': contents,
   }
@@ -97,9 +97,9 @@ def describe(
     examined: dict[str, extract.Examined],
     root: pathlib.Path,
 ) -> dict:
-  """Describes the images of a split so that they can be found and read again.
+  """Describes the images of a split, so that they can be read again.
 
-  `image_index` of a patch counts in `images`.
+  `image_index` of a patch is an index into `images`.
   """
   ids = [record.image_id for record in records]
   return {
@@ -136,8 +136,8 @@ def read(folder: str | pathlib.Path) -> dict:
 
 
 def _warnings(examined: list[extract.Examined]) -> list[str]:
-  shares = [one.manipulated for one in examined if one.manipulated]
-  if not shares or np.mean(shares) <= 0.5:
+  fractions = [x.manipulated for x in examined if x.manipulated]
+  if not fractions or np.mean(fractions) <= 0.5:
     return []
   return [
       'More than half of all pixels count as manipulated: the masks may have '

@@ -1,4 +1,4 @@
-"""A prepared set: its folder and its manifest, read once and handed on."""
+"""Represents a prepared set: its folder and its manifest, read once."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -14,11 +14,11 @@ from manloc_jax.data.storage import manifest as manifest_lib
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSet:
-  """What training and evaluation read.
+  """A prepared set, which training and evaluation read.
 
   Attributes:
-    folder: Where it lies.
-    manifest: How it was made and what is in it; see `manifest.write`.
+    folder: The prepared folder.
+    manifest: The content of its manifest; see `manifest.write`.
   """
 
   folder: pathlib.Path
@@ -40,17 +40,17 @@ class PreparedSet:
 
   @property
   def digest(self) -> str:
-    """Names the images of train, val and test."""
+    """The hash of the image ids of train, val and test."""
     return self.manifest['split_digest']
 
   @property
   def root(self) -> pathlib.Path:
-    """Where the image tree lay when the set was prepared."""
+    """The folder of the image tree when the set was prepared."""
     return pathlib.Path(self.manifest['root'])
 
   @property
   def job(self) -> extract.Job:
-    """How its patches were cut."""
+    """The arguments that its patches were sampled with."""
     settings = self.manifest['settings']
     # JSON has lists where there were tuples.
     sampler: dict[str, Any] = {
@@ -65,7 +65,7 @@ class PreparedSet:
     )
 
   def split(self, name: str) -> Mapping[str, Any]:
-    """Returns what the manifest says of a split.
+    """Returns the description of a split in the manifest.
 
     Raises:
       DataError: There is no such split.
@@ -83,11 +83,11 @@ class PreparedSet:
     return self.split(name)['num_patches']
 
   def image_ids(self, name: str) -> list[str]:
-    """Lists the images of a split; a patch's `image_index` counts in it."""
+    """Lists the images of a split; `image_index` is an index into the list."""
     return [image['image_id'] for image in self.split(name)['images']]
 
   def manipulations(self, name: str) -> list[str]:
-    """Lists how each image of a split was manipulated."""
+    """Lists the manipulation of each image of a split."""
     return [image['manipulation'] for image in self.split(name)['images']]
 
   def records(
@@ -97,7 +97,7 @@ class PreparedSet:
 
     Args:
       name: The split.
-      root: Where the image tree lies now.
+      root: The folder of the image tree now.
     """
     root = pathlib.Path(root)
     return [
@@ -120,7 +120,7 @@ class PreparedSet:
       processes: Processes that share the split.
 
     Raises:
-      DataError: There is not even one.
+      DataError: There is no full batch.
     """
     total = self.count(name)
     steps = total // processes // batch_size
@@ -133,7 +133,7 @@ class PreparedSet:
     return steps
 
   def shard_paths(self, name: str) -> list[pathlib.Path]:
-    """Lists the data files of a split, in the order they were written down.
+    """Lists the data files of a split, in the order of the manifest.
 
     Raises:
       DataError: There is no such split, or a file is missing or has another
@@ -153,13 +153,13 @@ class PreparedSet:
     return paths
 
   def facts(self, name: str) -> dict[str, Any]:
-    """Says which rows the scores of a split stand on, as results hold it."""
+    """Describes the patches behind the scores of a split, for results."""
     trained_on = self.count('train')
     is_online = self.backend == backend_names.ONLINE
     return {
         'dataset': self.manifest['dataset'],
         'settings': self.manifest['settings'],
         'split_digest': self.split(name)['digest'],
-        # Online generation trains on others than those that were prepared.
+        # Online generation does not train on the prepared patches.
         'training_patches': None if is_online else trained_on,
     }

@@ -1,8 +1,8 @@
-"""The record format: the only writer and the only reader of TFRecord shards.
+"""Writes and reads splits as TFRecord shards.
 
 A prepared folder is laid out as tensorflow-datasets lays out its own, so that
 `tfds.builder_from_directory(folder)` opens it; `manifest.json` beside the
-shards says how it was made and what is in it.
+shards describes how it was made and what is in it.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from manloc_jax.data.storage.tensorflow_files import tfds
 
 LABELS = ('pristine', 'manipulated')
 
-# Raw bytes: photographs of 64x64 pixels gain little from PNG, and decoding it
-# would cost more than reading the bytes.
+# Raw bytes: PNG makes patches of photographs little smaller, and decoding it
+# would take longer than reading the bytes.
 FEATURES = tfds.features.FeaturesDict({
     'image': tfds.features.Tensor(
         shape=(spec.SIDE, spec.SIDE, 3), dtype=np.uint8, encoding='bytes'
@@ -75,7 +75,7 @@ def serialize(patch: spec.Patch, image_id: str, image_index: int) -> bytes:
   return example.SerializeToString(deterministic=True)
 
 
-# A patch that fills up a batch.
+# The padding of a batch.
 BLANK = serialize(
     spec.Patch(
         image=np.zeros((spec.SIDE, spec.SIDE, 3), np.uint8),
@@ -114,7 +114,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 class SplitWriter:
-  """Writes one split, dealing patches out to its shards in turn.
+  """Writes one split, the patches to its shards in turn.
 
   A context manager; `shards` describes what was written once it is closed.
   """
@@ -156,7 +156,7 @@ def write_metadata(
     dataset: spec.Dataset,
     splits: dict[str, list[dict]],
 ) -> None:
-  """Writes what tensorflow-datasets wants to know about the shards.
+  """Writes the metadata of tensorflow-datasets about the shards.
 
   Args:
     folder: The prepared folder.
@@ -188,20 +188,23 @@ def write_metadata(
 def damage(
     prepared: prepared_set.PreparedSet, split: str, error: Exception
 ) -> Exception:
-  """Names the shard behind a reading error, by reading each to its end.
+  """Finds the shard that caused a reading error, by reading each to its end.
 
   Args:
     prepared: The prepared set.
     split: The split whose reading failed.
-    error: What TensorFlow said; it does not always say in which file.
+    error: The error of TensorFlow, which does not always name the file.
+
+  Returns:
+    A DataError that names the shard, or `error` if all shards can be read.
   """
   for path in prepared.shard_paths(split):
     try:
       for batch in tf.data.TFRecordDataset(str(path)).batch(256):
         parse(batch)
-    except tf.errors.OpError as found:
+    except tf.errors.OpError as cause:
       return spec.DataError(
-          f'The shard {path} is damaged ({_first_line(found)}); delete '
+          f'The shard {path} is damaged ({_first_line(cause)}); delete '
           f'{prepared.folder} and run the preparation again.'
       )
   return error
@@ -224,7 +227,7 @@ def _template(
 
 @contextlib.contextmanager
 def _plain_disk_errors():
-  """Turns TensorFlow's report of a full disk into the system's."""
+  """Turns TensorFlow's error of a full disk into an OSError."""
   try:
     yield
   except tf.errors.ResourceExhaustedError as error:

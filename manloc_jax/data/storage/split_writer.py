@@ -1,4 +1,4 @@
-"""Writes one split of a prepared set and counts what is in it."""
+"""Writes one split of a prepared set and counts its patches."""
 
 import pathlib
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import patches
-from manloc_jax.data.storage import backend as backend_lib
+from manloc_jax.data.storage import backend
 
 
 class CountingWriter:
-  """A context manager; ask for `counts` and `shards` once it is closed."""
+  """A context manager; `counts` and `shards` are valid once it is closed."""
 
   def __init__(
       self, folder: pathlib.Path, name: str, ids: list[str], settings: dict
   ):
-    """Opens nothing yet.
+    """Makes the writer; files are opened on entry.
 
     Args:
       folder: The folder to write to.
       name: The split.
       ids: Its images; a patch holds an index into them.
-      settings: What the manifest will hold as `settings`.
+      settings: The `settings` of the manifest.
     """
-    self._writer = backend_lib.split_writer(folder, name, settings)
+    self._writer = backend.split_writer(folder, name, settings)
     self._index = {image_id: i for i, image_id in enumerate(ids)}
     self._counts = np.zeros((len(patches.SOURCES), 2), int)
     self._manipulated_pixels = 0
@@ -47,11 +47,11 @@ class CountingWriter:
 
   @property
   def shards(self) -> list[dict]:
-    """The files, as the manifest has them."""
+    """The files, as the manifest lists them."""
     return self._writer.shards
 
   def counts(self) -> dict:
-    """Returns what the manifest says of the patches."""
+    """Returns the counts of patches for the manifest."""
     pristine, manipulated = self._counts.sum(axis=0).tolist()
     total = pristine + manipulated
     return {

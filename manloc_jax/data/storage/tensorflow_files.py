@@ -1,17 +1,17 @@
-"""TensorFlow, imported for its files alone: quiet, and without accelerators."""
+"""Imports TensorFlow for reading and writing files, without accelerators."""
 
 from collections.abc import Iterator
 import contextlib
 import os
 
-# It only reads records here: its kernels for neural networks, and what it
-# prints about them, are not wanted.
+# Without kernels for neural networks, which are not used here, and without the
+# messages about them.
 _ENVIRONMENT = {'TF_ENABLE_ONEDNN_OPTS': '0', 'TF_CPP_MIN_LOG_LEVEL': '2'}
 
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-  """Sets what is unset while TensorFlow is imported, which reads it then."""
+  """Sets unset variables while TensorFlow is imported, which reads them."""
   added = [name for name in _ENVIRONMENT if name not in os.environ]
   os.environ.update({name: _ENVIRONMENT[name] for name in added})
   try:
@@ -29,9 +29,9 @@ __all__ = ['hide_accelerators', 'tf', 'tfds']
 
 
 def hide_accelerators() -> None:
-  """Leaves the accelerators to JAX, before TensorFlow works for the first time.
+  """Hides the accelerators from TensorFlow, for JAX to use.
 
-  A program that has used TensorFlow already keeps what it has chosen.
+  It has no effect in a program that has used TensorFlow already.
   """
   with contextlib.suppress(RuntimeError):
     tf.config.set_visible_devices([], 'GPU')

@@ -1,13 +1,14 @@
-"""Training of the fusion on a set of forged images.
+"""Trains the fusion on a set of forged images.
 
-Features are measured once and kept; a killed run goes on where it was saved.
+Features are measured once and cached; a killed run continues from its last
+checkpoint.
 
-The loop shares checkpoints, progress, metrics and refusals with that of the
-paper's networks, `training.train`, and is one of its own all the same. There is
-one device and no input pipeline: a batch is made of its step's number alone.
-The loss is the mean since the last evaluation, and an evaluation also finds the
-threshold that the weights are saved with. The state is Flax's, without a key,
-so that runs of version 0.1 go on from their checkpoints.
+The loop shares checkpoints, progress, metrics and errors with `training.train`,
+the loop of the paper's networks, and is separate for these reasons: there is
+one device and no input pipeline, for a batch is a function of its step alone;
+the loss is the mean since the last evaluation; an evaluation also chooses the
+threshold that is saved with the weights; and the state is Flax's, without a
+key, so that runs of version 0.1 continue from their checkpoints.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from sklearn import metrics as sklearn_metrics
 from manloc_jax import errors
 from manloc_jax import pretrained
 from manloc_jax import run_config
+from manloc_jax.localization.fusion import crops as crops_lib
 from manloc_jax.localization.fusion import examples as examples_lib
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
@@ -33,76 +35,8 @@ from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer
 from manloc_jax.training import progress_reporter
 
-# Against a loss or a score that is not finite.
+# What to do against a loss or a score that is not finite.
 _REMEDY = 'choose a smaller --config.learning_rate, and another --workdir'
-
-
-def moments(
-    examples: Sequence[examples_lib.Example],
-) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean and standard deviation of features over blocks, f32[n].
-
-  Whether copies are known, and what is then known of them, differs between
-  training and use, and is left as it is.
-  """
-  # Features are NaN where nothing varies.
-  blocks = [x.features[~np.isnan(x.features[..., 0])] for x in examples]
-  blocks = [x for x in blocks if len(x)]
-  means = [x.mean(axis=0, dtype=np.float64) for x in blocks]
-  squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in blocks]
-  mean = np.mean(means, axis=0)
-  std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
-  mean[-2:], std[-2:] = 0, 0.25
-  return mean.astype(np.float32), std.astype(np.float32)
-
-
-class Crops:
-  """Random crops of examples, the batch of a step from its number alone."""
-
-  def __init__(
-      self,
-      examples: Sequence[examples_lib.Example],
-      mean: np.ndarray,
-      std: np.ndarray,
-      config: ml_collections.ConfigDict,
-  ):
-    """Normalizes examples once.
-
-    Args:
-      examples: Those of training.
-      mean: f32[n], of `moments`.
-      std: f32[n], of `moments`.
-      config: See configs/fusion.py.
-    """
-    self._fractions = [x.fraction for x in examples]
-    normalized = [network.normalize(x.features, mean, std) for x in examples]
-    self._blocks = [blocks.astype(np.float16) for blocks, _, _ in normalized]
-    self._statistics = [statistics for _, statistics, _ in normalized]
-    self._inside = [inside for _, _, inside in normalized]
-    self._config = config
-
-  def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
-    """Returns blocks, statistics, inside and fractions of a batch."""
-    rng = np.random.default_rng((self._config.seed, step))
-    side, size = self._config.crop, self._config.batch_size
-    chosen = rng.integers(len(self._fractions), size=size)
-    blocks = np.zeros((size, side, side, self._blocks[0].shape[-1]), np.float32)
-    inside = np.zeros((size, side, side), np.float32)
-    fractions = np.zeros((size, side, side), np.float32)
-    for i, example in enumerate(chosen):
-      rows, columns = self._fractions[example].shape
-      top = rng.integers(max(rows - side, 0) + 1)
-      left = rng.integers(max(columns - side, 0) + 1)
-      # Forgeries upside down, and in a mirror.
-      flips = np.s_[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
-      cut = np.s_[top : top + side, left : left + side]
-      fraction = self._fractions[example][cut][flips]
-      at = np.s_[i, : fraction.shape[0], : fraction.shape[1]]
-      blocks[at] = self._blocks[example][cut][flips]
-      fractions[at] = fraction / 255
-      inside[at] = self._inside[example][cut][flips]
-    statistics = np.stack([self._statistics[example] for example in chosen])
-    return blocks, statistics, inside, fractions
 
 
 def make_step(manipulated_weight: float) -> Callable:
@@ -141,9 +75,9 @@ def score(
   Args:
     scores: Of `network.make_scores`.
     params: The network's parameters.
-    examples: One of them has blocks of both classes.
-    mean: f32[n], of `moments`.
-    std: f32[n], of `moments`.
+    examples: At least one of them has blocks of both classes.
+    mean: f32[n], of `crops.moments`.
+    std: f32[n], of `crops.moments`.
 
   Returns:
     The mean over images of the AUC of blocks, one with a manipulated half
@@ -185,11 +119,12 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
     workdir: The run's folder.
 
   Returns:
-    The best score on the validation split; None if the cluster asked the run
-    to leave before its end.
+    The best score on the validation split; None if the cluster preempted the
+    run.
 
   Raises:
-    UserError: Config, set or folder cannot be used, or the network diverges.
+    UserError: The config, the set or the folder cannot be used, or training
+      diverges.
   """
   model = _make_model(config)
   records, split_digest = examples_lib.split_records(config.data)
@@ -199,7 +134,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
       for split in ('train', 'val')
   )
   _check_scorable(val_examples, config)
-  mean, std = moments(train_examples)
+  mean, std = crops_lib.moments(train_examples)
   scores = network.make_scores(model)
   rate = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
   state = train_state.TrainState.create(
@@ -207,10 +142,10 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
       params=weights_lib.init(model, jax.random.key(config.seed)),
       tx=optax.adamw(rate, weight_decay=config.weight_decay),
   )
-  crops = Crops(train_examples, mean, std, config)
+  crops = crops_lib.Crops(train_examples, mean, std, config)
 
   def evaluate(step: int, params: Any, progress: checkpoint.Progress) -> float:
-    """Scores the network, and saves it if it is the best so far."""
+    """Scores the parameters, and saves them if they are the best so far."""
     auc, threshold = score(scores, params, val_examples, mean, std)
     progress_reporter.check_finite(auc, step, _REMEDY, 'validation score')
     progress.add(step, auc)
@@ -234,7 +169,7 @@ def _run(
     config: ml_collections.ConfigDict,
     workdir: str,
     state: train_state.TrainState,
-    crops: Crops,
+    crops: crops_lib.Crops,
     evaluate: Callable[[int, Any, checkpoint.Progress], float],
 ) -> float | None:
   """Updates the state to the last step; returns what `train` does."""
@@ -293,7 +228,7 @@ def _make_model(config: ml_collections.ConfigDict) -> network.Fusion:
 def _check_scorable(
     examples: Sequence[examples_lib.Example], config: ml_collections.ConfigDict
 ) -> None:
-  """Raises UserError where no network could be told from another."""
+  """Raises UserError unless an example has blocks of both classes."""
   if not any(_has_both(_labels(example)) for example in examples):
     raise errors.UserError(
         'No image of the validation split has both manipulated and pristine'

@@ -1,0 +1,89 @@
+"""Normalizes training examples and samples batches of crops from them."""
+
+from collections.abc import Sequence
+
+import ml_collections
+import numpy as np
+
+from manloc_jax.localization.fusion import examples as examples_lib
+from manloc_jax.localization.fusion import network
+
+
+def moments(
+    examples: Sequence[examples_lib.Example],
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns mean and standard deviation of features over blocks, f32[n].
+
+  The last two features, of copies, are not normalized: training images are
+  searched for copies less often than others.
+
+  Args:
+    examples: The training examples.
+  """
+  # Features are NaN where nothing varies.
+  blocks = [x.features[~np.isnan(x.features[..., 0])] for x in examples]
+  blocks = [x for x in blocks if len(x)]
+  means = [x.mean(axis=0, dtype=np.float64) for x in blocks]
+  squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in blocks]
+  mean = np.mean(means, axis=0)
+  std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
+  mean[-2:], std[-2:] = 0, 0.25
+  return mean.astype(np.float32), std.astype(np.float32)
+
+
+class Crops:
+  """Batches of random crops; a batch is a function of seed and step alone."""
+
+  def __init__(
+      self,
+      examples: Sequence[examples_lib.Example],
+      mean: np.ndarray,
+      std: np.ndarray,
+      config: ml_collections.ConfigDict,
+  ):
+    """Normalizes the examples.
+
+    Args:
+      examples: The training examples.
+      mean: f32[n], of `moments`.
+      std: f32[n], of `moments`.
+      config: See configs/fusion.py.
+    """
+    self._fractions = [x.fraction for x in examples]
+    normalized = [network.normalize(x.features, mean, std) for x in examples]
+    self._blocks = [blocks.astype(np.float16) for blocks, _, _ in normalized]
+    self._statistics = [statistics for _, statistics, _ in normalized]
+    self._inside = [inside for _, _, inside in normalized]
+    self._config = config
+
+  def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
+    """Samples the batch of a step.
+
+    Args:
+      step: Number of the step, from 0 on.
+
+    Returns:
+      `blocks`, `statistics` and `inside`, as `network.Fusion` takes them, of
+      `config.batch_size` crops of `config.crop` blocks a side; and f32[batch,
+      crop, crop], the manipulated fractions of the blocks.
+    """
+    rng = np.random.default_rng((self._config.seed, step))
+    side, size = self._config.crop, self._config.batch_size
+    chosen = rng.integers(len(self._fractions), size=size)
+    blocks = np.zeros((size, side, side, self._blocks[0].shape[-1]), np.float32)
+    inside = np.zeros((size, side, side), np.float32)
+    fractions = np.zeros((size, side, side), np.float32)
+    for i, example in enumerate(chosen):
+      rows, columns = self._fractions[example].shape
+      top = rng.integers(max(rows - side, 0) + 1)
+      left = rng.integers(max(columns - side, 0) + 1)
+      # Forgeries upside down, and in a mirror.
+      flips = np.s_[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
+      cut = np.s_[top : top + side, left : left + side]
+      fraction = self._fractions[example][cut][flips]
+      at = np.s_[i, : fraction.shape[0], : fraction.shape[1]]
+      blocks[at] = self._blocks[example][cut][flips]
+      fractions[at] = fraction / 255
+      inside[at] = self._inside[example][cut][flips]
+    statistics = np.stack([self._statistics[example] for example in chosen])
+    return blocks, statistics, inside, fractions
