@@ -1,4 +1,4 @@
-"""An uploaded file to scores, and scores to pictures, records and downloads."""
+"""Analyses an uploaded file, and makes pictures, records and downloads."""
 
 import collections
 import dataclasses
@@ -75,7 +75,7 @@ class Analysis:
     """Applies a threshold; runs no network.
 
     Raises:
-      UserError: It is none.
+      UserError: The threshold is not in 0 to 1.
     """
     localizer_lib.check_threshold(threshold)
     mask = self.score >= threshold
@@ -91,7 +91,7 @@ class Analysis:
     return View(mask, overlay.reduce_mask(mask, LONGEST), record)
 
   def overlay(self, view: View, opacity: float) -> np.ndarray:
-    """Paints heat over the image, uint8[h', w', 3]; see `overlay.draw`.
+    """Draws the heat map over the image, uint8[h', w', 3]; see `overlay.draw`.
 
     Raises:
       UserError: The opacity is not in 0 to 1.
@@ -104,12 +104,12 @@ class Analysis:
 
 
 def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
-  """Reads a file and runs the network on it.
+  """Reads a file and localizes in it.
 
   Args:
-    path: Where the file is.
-    name: What its owner calls it.
-    localizer: What scores it.
+    path: The file.
+    name: Its name for the user.
+    localizer: The localizer to run.
 
   Raises:
     UserError: The file cannot be used, the method is not applicable, or the
@@ -129,7 +129,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
         facts={**facts, 'image_sha256': digest},
     )
   except errors.UserError as error:
-    # Its owner knows the name and not the path.
+    # The user knows the name and not the path.
     raise errors.UserError(str(error).replace(str(path), name)) from error
   except Exception as error:
     if not errors.is_out_of_memory(error):
@@ -157,7 +157,7 @@ def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
 
 
 class ResultCache:
-  """The last analyses, whose thresholds can be moved, and their downloads.
+  """The last analyses, for changes of the threshold, and their downloads.
 
   Attributes:
     folder: Holds a folder for each of them, with a name that cannot be
@@ -165,12 +165,12 @@ class ResultCache:
   """
 
   def __init__(self, folder: pathlib.Path, max_pixels: int = _CACHE_PIXELS):
-    """Starts empty.
+    """Makes an empty cache.
 
     Args:
-      folder: For downloads.
-      max_pixels: Of all scores together; the oldest make room, but the newest
-        stays.
+      folder: Folder for downloads.
+      max_pixels: Of all scores together. The oldest analyses are deleted, but
+        the newest is kept.
     """
     self.folder = folder
     self._max_pixels = max_pixels
@@ -179,7 +179,7 @@ class ResultCache:
     )
 
   def add(self, analysis: Analysis) -> str:
-    """Keeps an analysis and writes the PNG of its heat; returns its key."""
+    """Stores an analysis and the PNG of its heat map; returns its key."""
     key = secrets.token_urlsafe(16)
     self._analyses[key] = analysis
     while self._pixels() > self._max_pixels and len(self._analyses) > 1:
@@ -194,7 +194,7 @@ class ResultCache:
     """Returns an analysis.
 
     Raises:
-      UserError: It has made room for others.
+      UserError: The analysis has been deleted.
     """
     try:
       return self._analyses[key]
@@ -202,10 +202,10 @@ class ResultCache:
       raise _gone() from None
 
   def downloads(self, key: str, view: View) -> list[str]:
-    """Writes what a view changes; returns paths of JSON, mask and heat.
+    """Writes record and mask of a view; returns paths of JSON, mask and heat.
 
     Raises:
-      UserError: The analysis has made room for others, perhaps since `get`.
+      UserError: The analysis has been deleted, perhaps since `get`.
     """
     record, mask, heat = (
         self._path(key, view.record['image'], kind)

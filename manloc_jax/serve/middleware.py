@@ -1,13 +1,13 @@
-"""The filter of requests in front of Gradio.
+"""Filters requests before they reach Gradio.
 
-Gradio can do more than this page needs, and has had holes. `/file=` sends any
-file below its folders and fetches addresses of the web, `/proxy=` passes
-requests on, and there are routes for monitoring, run history and editing code.
-What stands for an upload in a call is the path of a file, and version 6.31
-takes any path of this machine and any address of the web for one where an
-application is mounted and not launched.
+Gradio can do more than this page needs, and has had vulnerabilities. `/file=`
+sends any file below its folders and fetches addresses of the web, `/proxy=`
+forwards requests, and there are routes for monitoring, run history and editing
+code. A call names an upload by the path of a file, and version 6.31 accepts any
+path of this machine and any address of the web where an application is mounted
+and not launched.
 
-The filter lets through what the page itself asks for, files only from the
+The filter passes only what the page itself requests, files only from the
 folders of this server, and calls only with files of its cache. The names of
 these files hold a hash of the content or a random key, so that nobody can ask
 for a result that they do not know; there is no list of them. Uploads are
@@ -65,7 +65,7 @@ _Send = Callable[[_Message], Awaitable[None]]
 
 
 class RequestFilter:
-  """ASGI middleware that lets through what the page needs and no more."""
+  """ASGI middleware that passes only the requests that the page needs."""
 
   def __init__(
       self,
@@ -78,7 +78,7 @@ class RequestFilter:
     """Wraps an application.
 
     Args:
-      app: It.
+      app: The application.
       cache: Folder of uploads and results, a normal path.
       examples: Folder of examples, a normal path.
       max_bytes: Of an upload.
@@ -91,7 +91,7 @@ class RequestFilter:
   async def __call__(
       self, scope: _Message, receive: _Receive, send: _Send
   ) -> None:
-    """Answers a request, or has the application do so."""
+    """Refuses a request, or passes it to the application."""
     if scope['type'] == 'lifespan':
       await self._app(scope, receive, send)
       return
@@ -137,7 +137,7 @@ class RequestFilter:
       return False
     if not isinstance(call, dict):
       return False
-    call.pop('event_data', None)  # It tells what was clicked; no file is read.
+    call.pop('event_data', None)  # A click; Gradio reads no file for it.
     waiting = [call]
     while waiting:
       node = waiting.pop()
@@ -178,7 +178,7 @@ async def _read(receive: _Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: _Receive) -> _Receive:
-  """Returns a `receive` that begins with a body that was read already."""
+  """Returns a `receive` that first returns a body that was read already."""
   waiting = [{'type': 'http.request', 'body': body, 'more_body': False}]
 
   async def receive_replayed() -> _Message:

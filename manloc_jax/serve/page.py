@@ -1,4 +1,4 @@
-"""The components of the page and what they do, in Gradio."""
+"""Builds the page: its components and their actions, in Gradio."""
 
 from collections.abc import Iterator, Sequence
 import pathlib
@@ -21,11 +21,11 @@ _SCROLL = (
     "() => { document.getElementById('results')"
     "?.scrollIntoView({behavior: 'smooth'}); }"
 )
-_WAITING = 16  # Jobs; who comes later is told to try again.
+_WAITING = 16  # Jobs; more are refused, with the advice to try again.
 
 
 class _Page:
-  """The components and what they do."""
+  """The components of the page and their actions."""
 
   def __init__(
       self,
@@ -177,7 +177,7 @@ class _Page:
   def _open(
       self, path: pathlib.Path, opacity: float
   ) -> Iterator[dict[Any, Any]]:
-    """Runs the network on a file; yields what changes on the page."""
+    """Localizes in a file; yields updates of the page."""
     hidden = {self.results: gr.update(visible=False)}
     yield {self.message: texts.working(path.name), **hidden}
     try:
@@ -236,10 +236,10 @@ class _Page:
 
 
 def _refusal(error: Exception) -> str:
-  """Returns the sentence for the page; a visitor knows no path of this machine.
+  """Returns the sentence for the page, without paths of this machine.
 
   Raises:
-    Exception: It is a bug, of which the page says no more than that.
+    Exception: The error is a bug; the page shows no details of it.
   """
   if isinstance(error, errors.UserError):
     return texts.error(str(error))
@@ -264,8 +264,8 @@ def build(
   """Lays out the page.
 
   Args:
-    localizer: What scores images.
-    folder: For downloads; Gradio must be allowed to send what is in it.
+    localizer: The localizer to run.
+    folder: Folder for downloads, which Gradio must be allowed to send.
     samples: Examples to click.
   """
   # They are sent from where they are; nobody can pass one off as an upload,

@@ -1,4 +1,4 @@
-"""Examples to click: forgeries of packaged photographs, and one untouched."""
+"""Makes the examples of the page: forgeries and one untouched photograph."""
 
 import dataclasses
 import pathlib
@@ -20,8 +20,8 @@ class Sample:
   """An example.
 
   Attributes:
-    caption: What it is.
-    path: The image.
+    caption: The manipulation, as shown.
+    path: The image file.
   """
 
   caption: str

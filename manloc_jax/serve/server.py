@@ -1,4 +1,4 @@
-"""The server, until the command is stopped."""
+"""Runs the web server until the command is stopped."""
 
 from collections.abc import Iterator, Sequence
 import contextlib
@@ -22,14 +22,14 @@ if TYPE_CHECKING:  # Imported when the server starts.
 
 
 def listen(host: str, port: int) -> socket.socket:
-  """Takes a port.
+  """Opens a listening socket.
 
   Args:
     host: Name or address of this machine.
-    port: 0 for any that is free.
+    port: Number of the port; 0 for any free one.
 
   Raises:
-    UserError: It cannot be had.
+    UserError: The port or the host is not available.
   """
   family = socket.AF_INET6 if ':' in host else socket.AF_INET
   try:
@@ -50,7 +50,7 @@ def temporary_folder() -> Iterator[pathlib.Path]:
   """Yields a folder for uploads and results; deletes it and all in it.
 
   Raises:
-    UserError: It cannot be made.
+    UserError: The folder cannot be made.
   """
   # Both ways to stop end the caller's `with`.
   signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -73,7 +73,7 @@ def serve(
   """Serves the page until an interrupt.
 
   Args:
-    localizer: What scores images.
+    localizer: The localizer to run.
     listener: Of `listen`.
     folder: Of `temporary_folder`.
   """

@@ -1,4 +1,4 @@
-"""The texts of the page, as HTML; names of files come from strangers."""
+"""The texts of the page as HTML; file names are escaped."""
 
 import html
 from typing import Any
@@ -62,7 +62,7 @@ pictures of your kind whose truth you know before you trust it.</li>
 </ul>
 </div>
 </div>
-<p class="small origin">{provenance}</p>
+<p class="small provenance">{provenance}</p>
 """
 
 _TILE = '<div class="tile"><b>{value}</b><span>{label}</span></div>'
@@ -73,12 +73,12 @@ _LEGEND = (
 
 
 def head() -> str:
-  """Returns the headline and what to do."""
+  """Returns the headline and the introduction."""
   return _HEAD.format(title=TITLE)
 
 
 def limits() -> str:
-  """Returns what can be dropped and what becomes of it."""
+  """Returns the limits of uploads and what happens to them."""
   return _LIMITS.format(
       megabytes=analysis_lib.MAX_BYTES >> 20,
       megapixels=analysis_lib.MAX_PIXELS // 1_000_000,
@@ -86,12 +86,12 @@ def limits() -> str:
 
 
 def examples() -> str:
-  """Returns what the examples are."""
+  """Returns the introduction to the examples."""
   return _EXAMPLES
 
 
 def meaning(provenance: dict[str, Any]) -> str:
-  """Returns what the scores mean, and what made them."""
+  """Returns the meaning of the scores, and their provenance."""
   facts = [
       f'{key.replace("_", " ")} {str(value)[:12]}'
       for key, value in provenance.items()
@@ -101,12 +101,12 @@ def meaning(provenance: dict[str, Any]) -> str:
 
 
 def error(sentence: str) -> str:
-  """Returns why a file cannot be used."""
+  """Returns an error message."""
   return f'<p class="refusal" role="alert">{html.escape(sentence)}</p>'
 
 
 def working(name: str) -> str:
-  """Returns what is being done."""
+  """Returns the message while a file is scored."""
   return (
       f'<p class="working" role="status">Scoring {html.escape(name)}: seconds'
       ' for a small picture, a minute or more for a large one.</p>'
@@ -114,7 +114,7 @@ def working(name: str) -> str:
 
 
 def legend() -> str:
-  """Returns what the colours of the overlay stand for."""
+  """Returns the legend of the overlay."""
   return _LEGEND
 
 

@@ -1,4 +1,4 @@
-"""CocoGlide: regions of COCO images painted anew by a diffusion model.
+"""CocoGlide: regions of COCO images inpainted by a diffusion model.
 
 The names of a fake, its original and its mask share the COCO image's number
 only, which is their group.

@@ -2,8 +2,8 @@
 
 Masks are JPEG files in colour: bright and dark green for the spliced region,
 red for the rest. An authentic image is named `<camera>_<scene>_sub_<number>`
-and its group is the scene; of a splice the name tells two cameras and no scene,
-so each is a group of its own.
+and its group is the scene; the name of a splice holds two cameras and no scene,
+so that each splice is a group of its own.
 """
 
 from manloc_jax.data import pairing

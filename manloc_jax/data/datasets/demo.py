@@ -5,7 +5,7 @@ photographs each; `manloc_jax.data.forge.plain` forges them, with traces that
 are plain on purpose, so scores on this data set say that the code learns and
 nothing about forgeries in the wild.
 
-  root/version.txt   what made the tree
+  root/version.txt   version of the code that made the tree
   root/images/*.png  forged images
   root/masks/*.png   255 = manipulated
 
@@ -55,13 +55,13 @@ def tasks() -> list[Task]:
 def find_records(
     root: pathlib.Path,
 ) -> tuple[list[spec.Record], list[spec.Rejected]]:
-  """Returns the images of the demo, made first where they are missing.
+  """Lists the images of the demo, and makes them where they are missing.
 
   Args:
-    root: Folder of the demo; made again when another version wrote it.
+    root: Folder of the demo; made again if another version wrote it.
 
   Raises:
-    DataError: A photograph is not installed, or `root` holds something else.
+    DataError: A photograph is not installed, or `root` holds other files.
   """
   root = pathlib.Path(root)
   version = root / 'version.txt'
@@ -91,7 +91,7 @@ def synthesize(
     todo: list[Task] | None = None,
     workers: int | None = None,
 ) -> None:
-  """Writes the demo at `root`, all of it or nothing.
+  """Writes the demo at `root`, atomically.
 
   Args:
     root: Folder to make; a demo of another version there is replaced.
@@ -139,7 +139,7 @@ def make(task: Task) -> plain.Forgery:
 
 
 def _save(path: pathlib.Path, image: np.ndarray) -> None:
-  # Not cv2.imwrite, which does not tell why it failed.
+  # Not cv2.imwrite, which does not report the reason of a failure.
   _, code = cv2.imencode('.png', image)
   path.write_bytes(code.tobytes())
 

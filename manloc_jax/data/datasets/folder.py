@@ -1,10 +1,11 @@
-"""Images of your own: two folders, or a table.
+"""Images of the user: two folders, or a table.
 
   root/images/<stem>.*   root/masks/<stem>.*      every image has a mask
   root/images.csv        image,mask[,group,manipulation,split]
 
-The table, where there is one, says all. Paths in it count from its folder and
-may have backslashes, as on Windows; an empty mask means a pristine image.
+If there is a table, only its images are used. Paths in it are relative to its
+folder and may have backslashes, as on Windows; an empty mask means a pristine
+image.
 Images of one `group` stay together where a set is split by photograph; without
 one, each is a group of its own.
 """
@@ -61,9 +62,9 @@ def find_records(
       )
     image = root / cell['image']
     mask = root / cell['mask'] if cell['mask'] else None
-    gone = [path for path in (image, mask) if path and not path.is_file()]
-    if gone:
-      reason = f'{_TABLE} names it, but there is no file {gone[0]}'
+    missing = [path for path in (image, mask) if path and not path.is_file()]
+    if missing:
+      reason = f'{_TABLE} names it, but there is no file {missing[0]}'
       rejected.append(spec.Rejected(str(image), reason))
       continue
     records.append(spec.Record(

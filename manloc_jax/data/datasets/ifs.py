@@ -1,7 +1,7 @@
 """IEEE IFS-TC Image Forensics Challenge, phase 1: the paper's second dataset.
 
-A file's name is a hash, which tells no photograph: each image is a group of its
-own. Masks lie beside the fakes as `<md5>.mask.png`, or
+A file's name is a hash and does not identify the photograph: each image is a
+group of its own. Masks lie beside the fakes as `<md5>.mask.png`, or
 in `fake/masks/` where users moved them, with one, three or four channels or a
 palette. At least eight have another size than their image. The masks of the
 challenge's test images were never published.

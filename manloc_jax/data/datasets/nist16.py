@@ -1,8 +1,8 @@
 """NIST Nimble Challenge 2016, the paper's first dataset.
 
-NIST's own reference table says which probe is forged, how, from which base
-photograph and with which mask. NIST hands the images out on request; they may
-not be passed on.
+NIST's own reference table defines which probe is forged, how, from which base
+photograph and with which mask. NIST gives the images on request; they may not
+be redistributed.
 """
 
 import pathlib
@@ -41,24 +41,24 @@ def find_table(root: pathlib.Path) -> pathlib.Path:
     DataError: There is none, or more than one.
   """
   # Releases differ in the name of the top folder, so it is found by content.
-  found = [
+  tables = [
       folder / name
       for folder, names in walk.walk(root, image_trees.refuse_unreadable)
       for name in names
       if _TABLE_PATH.fullmatch((folder.relative_to(root) / name).as_posix())
   ]
-  if not found:
+  if not tables:
     raise spec.DataError(
         f'There is no {_TABLE} under {root}: {_LAYOUT}; '
         'give manloc <root>, or set --config.data.root=<root>.'
     )
-  if len(found) > 1:
+  if len(tables) > 1:
     raise spec.DataError(
-        f'There are {len(found)} releases under {root}, among them '
-        f'{found[0]} and {found[1]}; give manloc the folder of one of them, '
+        f'There are {len(tables)} releases under {root}, among them '
+        f'{tables[0]} and {tables[1]}; give manloc the folder of one of them, '
         'or set --config.data.root= to it.'
     )
-  return found[0]
+  return tables[0]
 
 
 def read_table(path: pathlib.Path) -> list[dict[str, str]]:
@@ -126,9 +126,9 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, str]:
 
 
 def list_records(root: pathlib.Path) -> list[spec.Record]:
-  """Lists all that the reference table names, whether it is there or not.
+  """Lists all probes of the reference table, even if their files are missing.
 
-  Files are found whatever the case of their names.
+  Files may differ from the table in upper and lower case.
 
   Args:
     root: Folder of the release, or up to two levels above it.
@@ -167,11 +167,11 @@ def find_records(
     root: As `list_records`.
 
   Returns:
-    The images of `list_records` that are there, and the files left out.
+    The images of `list_records` that exist, and the files left out.
 
   Raises:
-    DataError: As `list_records`, or none of the forged probes that the table
-      names is there with its mask.
+    DataError: As `list_records`, or no forged probe of the table exists with
+      its mask.
   """
   records, rejected = [], []
   for record in list_records(root):

@@ -2,11 +2,11 @@
 
   root/forge.json        settings, and the split that each photograph is in
   root/histories.jsonl   one line for each forgery, and what was done to it
-  root/images/*          as the forger saved them
+  root/images/*          the forgeries
   root/masks/*.png       255 = manipulated
 
 `manloc forge` writes such a tree. Splits share no photograph, neither as host
-nor as donor: split by the rule `given`.
+nor as donor; the split rule is `given`.
 """
 
 import json
@@ -33,7 +33,7 @@ def find_records(
     root: Folder of the tree.
 
   Raises:
-    DataError: There is no tree, or it is not finished.
+    DataError: There is no tree, or forgeries are missing.
   """
   root = pathlib.Path(root)
   settings = read_settings(root)
@@ -49,9 +49,9 @@ def find_records(
   for history in histories:
     image = root / history['image']
     mask = root / 'masks' / f'{history["image_id"]}.png'
-    gone = [path for path in (image, mask) if not path.is_file()]
-    if gone:
-      reason = f'{HISTORIES} names it, but there is no file {gone[0]}'
+    missing = [path for path in (image, mask) if not path.is_file()]
+    if missing:
+      reason = f'{HISTORIES} names it, but there is no file {missing[0]}'
       rejected.append(spec.Rejected(str(image), reason))
       continue
     records.append(spec.Record(
@@ -67,7 +67,7 @@ def find_records(
 
 
 def read_settings(root: pathlib.Path) -> dict[str, Any]:
-  """Reads what a tree is made of.
+  """Reads the settings of a tree.
 
   Raises:
     DataError: There is no tree.
@@ -93,7 +93,7 @@ def count_missing(root: pathlib.Path, settings: dict[str, Any]) -> int:
 
 
 def digest(settings: dict[str, Any]) -> str:
-  """Names forgeries by what made them, wherever the photographs lie."""
+  """Hashes the settings of forgeries without the paths of photographs."""
   listed = [
       {key: value for key, value in photograph.items() if key != 'path'}
       for photograph in settings['photographs']

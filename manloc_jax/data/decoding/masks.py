@@ -116,11 +116,11 @@ def _check_soft(
       raise _Unclear(f'{soft:.1%} of the pixels are neither dark nor bright')
     return
   if labels is not None:
-    values = ', '.join(
+    listing = ', '.join(
         f'{label:g} ({fraction:.1%})'
         for label, fraction in zip(labels, fractions, strict=True)
     )
-    raise _Unclear(f'its values are {values}')
+    raise _Unclear(f'its values are {listing}')
   edges = np.linspace(low, high, _BINS + 1)
   most = outer + int(between.argmax())
   raise _Unclear(

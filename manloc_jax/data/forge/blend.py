@@ -1,4 +1,4 @@
-"""How a layer is joined to the host; no pixel outside the mask changes."""
+"""Blends a layer into the host; no pixel outside the mask changes."""
 
 import cv2
 import numpy as np
@@ -14,14 +14,14 @@ def blend(
     kind: str,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, dict]:
-  """Joins a layer to a host.
+  """Blends a layer into a host.
 
   Args:
     host: uint8[h, w, 3].
     layer: uint8[h, w, 3].
     mask: uint8[h, w], 1 = where the layer is used.
     kind: One of `BLENDS`.
-    rng: Source of the feather's width.
+    rng: Random generator of the feather's width.
 
   Returns:
     uint8[h, w, 3], equal to `host` where `mask` is 0, and the facts.
@@ -76,7 +76,7 @@ def fade(
 def _poisson(
     host: np.ndarray, layer: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:
-  """Keeps the layer's gradients and the host's colours at the edge.
+  """Blends with the layer's gradients and the host's colours at the edge.
 
   Perez et al., Poisson Image Editing (SIGGRAPH 2003). OpenCV changes pixels
   around the mask too; those are put back.
@@ -84,10 +84,10 @@ def _poisson(
   left, top, width, height = cv2.boundingRect(mask)
   box = np.s_[top : top + height, left : left + width]
   sides = (_PAD,) * 4
-  # Where the mask touches the frame there must be something beyond.
+  # OpenCV needs pixels beyond a mask that touches the frame.
   wide = [
-      cv2.copyMakeBorder(one[box], *sides, cv2.BORDER_REPLICATE)
-      for one in (host, layer)
+      cv2.copyMakeBorder(image[box], *sides, cv2.BORDER_REPLICATE)
+      for image in (host, layer)
   ]
   inside = cv2.copyMakeBorder(mask[box] * 255, *sides, cv2.BORDER_CONSTANT)
   centre = (_PAD + width // 2, _PAD + height // 2)

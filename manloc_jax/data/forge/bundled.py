@@ -1,4 +1,4 @@
-"""The photographs that come with the dependencies, and their splits."""
+"""Lists and reads the photographs that come with the dependencies."""
 
 import dataclasses
 import functools

@@ -1,8 +1,8 @@
-"""JPEG histories: how cameras, programs and web sites save an image.
+"""Saves images as JPEG files like cameras, programs and web sites do.
 
 Most software scales the two tables of the JPEG standard (Annex K) by a
-quality, as libjpeg does; cameras and some editors bring tables of their own,
-which differ from those smoothly with frequency. Both kinds occur here.
+quality, as libjpeg does; cameras and some editors have tables of their own,
+which differ from those smoothly with frequency. Both kinds are sampled here.
 """
 
 import dataclasses
@@ -16,18 +16,18 @@ from PIL import Image
 from PIL import JpegImagePlugin
 
 SUBSAMPLINGS = ('4:4:4', '4:2:2', '4:2:0')
-_GRID = 16  # Pixels of a coding unit with halved colours.
+_GRID = 16  # Pixels of a coding unit with halved chroma.
 
 
 @dataclasses.dataclass(frozen=True)
 class Jpeg:
-  """What a JPEG encoder is told.
+  """The parameters of a JPEG encoder.
 
   Attributes:
     quality: 1 to 100, as libjpeg scales tables.
     subsampling: One of `SUBSAMPLINGS`.
-    own_tables: Quantization of brightness and colours, 64 numbers each, of a
-      camera's own; None for the standard's, scaled by the quality.
+    own_tables: Quantization tables of luma and chroma, 64 numbers each; None
+      for those of the standard, scaled by the quality.
   """
 
   quality: int
@@ -35,7 +35,7 @@ class Jpeg:
   own_tables: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
   def describe(self) -> dict:
-    """Returns the facts that JSON can hold."""
+    """Describes the encoder as JSON holds it."""
     tables = 'standard' if self.own_tables is None else 'own'
     return {
         'quality': self.quality,
@@ -45,21 +45,21 @@ class Jpeg:
 
 
 def camera(rng: np.random.Generator) -> Jpeg:
-  """Samples how a camera or phone saves: well, often with its own tables."""
+  """Samples the encoder of a camera: high quality, often its own tables."""
   quality = int(rng.choice((*range(80, 100), 95, 96, 97, 98, 92, 93)))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.2, 0.4, 0.4)))
   return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.5))
 
 
 def web(rng: np.random.Generator) -> Jpeg:
-  """Samples how a picture from the web was saved: from poorly to well."""
+  """Samples the encoder of a picture from the web: quality 55 to 98."""
   quality = round(55 + 43 * rng.beta(2.2, 1.2))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.15, 0.15, 0.7)))
   return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.2))
 
 
 def editor(rng: np.random.Generator) -> Jpeg:
-  """Samples how the forger saves the result: quality 60 to 98."""
+  """Samples the encoder of a forger: quality 60 to 98."""
   quality = round(60 + 38 * rng.beta(3.0, 1.1))
   subsampling = str(rng.choice(SUBSAMPLINGS, p=(0.35, 0.1, 0.55)))
   return Jpeg(quality, subsampling, own_tables(quality, rng, probability=0.3))
@@ -68,18 +68,18 @@ def editor(rng: np.random.Generator) -> Jpeg:
 def own_tables(
     quality: int, rng: np.random.Generator, probability: float
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-  """Samples a camera's own tables near a quality; mostly there are none.
+  """Samples a camera's own quantization tables near a quality, or None.
 
-  The logarithm of the standard's tables is bent by a random polynomial of
-  second degree in the two frequencies.
+  A random polynomial of second degree in the two frequencies is added to the
+  logarithm of the standard's tables.
 
   Args:
-    quality: 1 to 100, of the standard's tables that are bent.
+    quality: 1 to 100, of the standard's tables that are modified.
     rng: Source of every choice.
     probability: Of tables of its own; otherwise None is returned.
 
   Returns:
-    Tables of brightness and colours, 64 numbers each, or None.
+    Tables of luma and chroma, 64 numbers each, or None.
   """
   if rng.random() >= probability:
     return None
@@ -131,7 +131,7 @@ def decode(file: bytes) -> np.ndarray:
 def roundtrip(
     image: np.ndarray, jpeg: Jpeg, offset: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
-  """Saves and loads.
+  """Encodes and decodes an image, uint8[h, w, 3].
 
   Args:
     image: uint8[h, w, 3].

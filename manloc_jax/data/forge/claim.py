@@ -1,7 +1,7 @@
-"""Who writes a tree of forgeries, and whether it is the tree that was begun.
+"""Locks a tree of forgeries, and checks that its inputs are the same.
 
-`forge.json`, the settings, is the first file that is written. Before it is
-there, nothing has begun, and a refusal leaves the folder as it was.
+`forge.json`, the settings, is the first file that is written. As long as it
+does not exist nothing has begun, and an error leaves the folder as it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ _LOCK = '.lock'
 
 @contextlib.contextmanager
 def claimed(root: pathlib.Path) -> Iterator[None]:
-  """Holds a tree for one process at a time; the next one finds it done.
+  """Locks a tree for one process at a time.
 
   Raises:
-    DataError: It holds something else, or cannot be written.
+    DataError: The folder holds other files, or cannot be written.
   """
   if root.is_file():
     raise _foreign(root)
@@ -42,7 +42,7 @@ def claimed(root: pathlib.Path) -> Iterator[None]:
   with lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-      if not all(_is_ours(root, one) for one in root.iterdir()):
+      if not all(_is_ours(root, path) for path in root.iterdir()):
         raise _foreign(root)
       yield
     finally:
@@ -54,11 +54,11 @@ def claimed(root: pathlib.Path) -> Iterator[None]:
 
 
 def known_photographs(root: pathlib.Path) -> set[str]:
-  """Names the photographs that a tree was begun with; none if it was not."""
+  """Returns the names of the photographs that a tree was begun with."""
   if not (root / synthetic.SETTINGS).exists():
     return set()
   listed = synthetic.read_settings(root)['photographs']
-  return {one['name'] for one in listed}
+  return {photograph['name'] for photograph in listed}
 
 
 def is_complete(root: pathlib.Path) -> bool:
@@ -71,30 +71,31 @@ def is_complete(root: pathlib.Path) -> bool:
 def as_begun(
     root: pathlib.Path, listed: Sequence[photographs.Photograph]
 ) -> tuple[photographs.Photograph, ...]:
-  """Gives photographs the group and split that they had at the beginning."""
+  """Restores the groups and splits that the tree was begun with."""
   begun = _photographs(synthetic.read_settings(root))
   return tuple(
-      dataclasses.replace(one, **begun.get(one.name, {})) for one in listed
+      dataclasses.replace(photograph, **begun.get(photograph.name, {}))
+      for photograph in listed
   )
 
 
 def begin(root: pathlib.Path, settings: dict[str, Any]) -> None:
   """Writes the settings of a tree, or checks that they are the same.
 
-  Of a tree that was begun, the photographs may have moved since. Of one that
-  is complete, some may be gone.
+  The photographs of a tree may have moved since it was begun, and those of a
+  complete tree may be missing.
 
   Raises:
-    DataError: They are not the same.
+    DataError: The settings differ.
   """
   path = root / synthetic.SETTINGS
   if path.exists():
     begun = synthetic.read_settings(root)
     _check_same(root, begun, settings)
-    moved = {one['name']: one['path'] for one in settings['photographs']}
+    moved = {x['name']: x['path'] for x in settings['photographs']}
     settings = {**begun, 'photographs': [
-        {**one, 'path': moved.get(one['name'], one['path'])}
-        for one in begun['photographs']
+        {**x, 'path': moved.get(x['name'], x['path'])}
+        for x in begun['photographs']
     ]}
   files.write_json(path, settings)
   for name in _FOLDERS:
@@ -135,10 +136,10 @@ def _check_same(
 
 
 def _photographs(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-  """Returns what matters of each photograph, by name: they may have moved."""
+  """Returns the settings of each photograph but its path, by name."""
   return {
-      one['name']: {key: one[key] for key in one if key != 'path'}
-      for one in settings.get('photographs', ())
+      x['name']: {key: x[key] for key in x if key != 'path'}
+      for x in settings.get('photographs', ())
   }
 
 
@@ -148,7 +149,7 @@ def _some(names: list[str]) -> str:
 
 
 def _is_ours(root: pathlib.Path, path: pathlib.Path) -> bool:
-  """Tells what a tree holds, or a start that failed before its settings."""
+  """Tells whether a file belongs to a tree, or to a start that failed."""
   if (root / synthetic.SETTINGS).exists():
     return True
   if path.name in _FOLDERS:

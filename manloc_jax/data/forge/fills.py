@@ -1,4 +1,4 @@
-"""Objects that are removed: holes filled as editors and forgers fill them."""
+"""Removes objects: fills holes like editors and forgers do."""
 
 import cv2
 import numpy as np
@@ -7,8 +7,8 @@ METHODS = ('telea', 'navier-stokes', 'clone', 'shift map')
 WEIGHTS = (0.15, 0.15, 0.35, 0.35)
 _OPENCV = {'telea': cv2.INPAINT_TELEA, 'navier-stokes': cv2.INPAINT_NS}
 _LARGEST_HOLE = 8000  # Pixels that OpenCV inpaints; larger holes are reduced.
-_TRIES = 200  # Shifts to look at.
-_RING = 6  # Pixels around the hole that a shift is judged by.
+_TRIES = 200  # Shifts to compare.
+_RING = 6  # Pixels around the hole that must fit.
 
 
 def remove(
@@ -25,7 +25,7 @@ def remove(
   Args:
     host: uint8[h, w, 3].
     mask: uint8[h, w], 1 = hole.
-    rng: Source of every choice.
+    rng: Random generator of every choice.
 
   Returns:
     The layer, uint8[h, w, 3], and the facts.
@@ -87,7 +87,7 @@ def _inpaint(
     return layer
   height, width = (max(1, round(factor * n)) for n in hole.shape)
   size = width, height
-  # What is mixed into the reduced rim would spread over the whole hole.
+  # Pixels of the object in the reduced rim would be copied into the hole.
   wide = cv2.resize(
       cv2.dilate(hole, np.ones((3, 3), np.uint8)),
       size,
@@ -120,9 +120,10 @@ def _good_shifts(
   left, top, width, height = cv2.boundingRect(mask)
   downs = rng.integers(-top, rows - top - height + 1, _TRIES)
   rights = rng.integers(-left, columns - left - width + 1, _TRIES)
-  inner_y, inner_x = _some(mask, 400, rng)
+  inner_y, inner_x = _sample_pixels(mask, 400, rng)
   kernel = np.ones((2 * _RING + 1,) * 2, np.uint8)
-  rim_y, rim_x = _some(cv2.dilate(mask, kernel) - mask, 400, rng)
+  rim = cv2.dilate(mask, kernel) - mask
+  rim_y, rim_x = _sample_pixels(rim, 400, rng)
   candidates = []
   for down, right in zip(downs.tolist(), rights.tolist(), strict=True):
     hits = np.count_nonzero(mask[inner_y + down, inner_x + right])
@@ -139,10 +140,10 @@ def _good_shifts(
   return np.array(best, int).reshape(-1, 2)
 
 
-def _some(
+def _sample_pixels(
     mask: np.ndarray, most: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns rows and columns of at most so many pixels of a mask."""
+  """Samples rows and columns of at most `most` pixels of a mask."""
   pixels = np.flatnonzero(mask)
   if len(pixels) > most:
     pixels = np.sort(rng.choice(pixels, most, replace=False))

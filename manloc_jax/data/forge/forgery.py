@@ -1,9 +1,9 @@
-"""One realistic forgery: camera, hand and file, in the order they come.
+"""Makes one realistic forgery: photograph, manipulation and file.
 
-The camera saves the host; a piece, with a history of its own, is laid over it
-or a hole is filled; the forger saves the result, perhaps resized, and a web
-site perhaps once more. No trace is made stronger on purpose: grain, for one,
-is what the photographs bring.
+The camera saves the host; a piece with its own JPEG history is laid over it, or
+a hole is filled; the forger saves the result, perhaps resized, and perhaps a
+web site saves it once more. No trace is exaggerated: grain, for example, is
+that of the photographs.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ MANIPULATIONS = ('copy-move', 'splice', 'removal', 'retouch')
 SIZE = (256, 512)  # Short side in pixels.
 _BLEND_WEIGHTS = (0.35, 0.4, 0.25)  # Of `blend.BLENDS`.
 _LEAST_CHANGED = 0.3  # Fraction of the pixels under a mask.
-_TRIES = 4  # Until so many are; a photograph of one colour never has them.
+_TRIES = 4  # Then fewer are accepted, as in a photograph of one colour.
 _RESIZE_LEAST_SIDE = 128  # Pixels; a smaller result is not resized.
 
 
 @dataclasses.dataclass(frozen=True)
 class Forgery:
-  """A forged image and its truth.
+  """A forged image and its ground truth.
 
   Attributes:
     file: The finished file.
@@ -39,7 +39,7 @@ class Forgery:
     image: uint8[h, w, 3], RGB, decoded from the file.
     mask: uint8[h, w], 1 where pixels may differ from the host.
     manipulation: One of `MANIPULATIONS`.
-    history: What was done, in facts that JSON can hold.
+    history: How it was made, as JSON holds it.
   """
 
   file: bytes
@@ -92,7 +92,7 @@ def forge(
     forged, mask, facts = manipulate(scene, piece, manipulation, rng)
     changed = (forged != scene).any(axis=-1)
     if changed.sum() > _LEAST_CHANGED * mask.sum():
-      break  # Unlike white on white, which nobody would do or could find.
+      break  # Unlike white on white, which cannot be found.
   history['piece'] = facts
   file, suffix, mask, history['files'] = finish(forged, mask, rng)
   image = cameras.decode(file)
@@ -106,7 +106,7 @@ def photographed(
     save: Callable[[np.random.Generator], cameras.Jpeg],
     reduced: float = 1.0,
 ) -> tuple[np.ndarray, dict]:
-  """Samples a view and the JPEG file that it came from.
+  """Samples a view of a photograph and its JPEG history.
 
   Args:
     photograph: uint8[rows, columns, 3].
@@ -120,7 +120,7 @@ def photographed(
   """
   scene, facts = views.view(photograph, size, rng, reduced)
   if rng.random() < (0.6 if facts['native'] else 0.2):
-    return scene, {**facts, 'jpeg': None}  # As the photograph's file had it.
+    return scene, {**facts, 'jpeg': None}  # As in the photograph's file.
   jpeg = save(rng)
   offset = (0, 0)
   if rng.random() < 0.2:  # It was cropped.
@@ -136,7 +136,7 @@ def manipulate(
     manipulation: str,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, dict]:
-  """Forges pixels.
+  """Manipulates the pixels of a host.
 
   Args:
     host: uint8[h, w, 3].
@@ -146,8 +146,7 @@ def manipulate(
 
   Returns:
     The forged image uint8[h, w, 3], equal to the host where the mask is 0; the
-    mask uint8[h, w], 1 also where what was laid over equals the host; and the
-    facts.
+    mask uint8[h, w], 1 also where the layer equals the host; and the facts.
   """
   weights = _BLEND_WEIGHTS
   if manipulation == 'copy-move':
@@ -165,9 +164,9 @@ def manipulate(
   else:
     mask, kind = masks.sample(host, rng)
     layer, facts = retouch.retouch(host, rng)
-    weights = (0.4, 0.6, 0.0)  # The gradients are what was changed.
+    weights = (0.4, 0.6, 0.0)  # Poisson blending would undo a change of tone.
   if np.count_nonzero(mask) < masks.LEAST_PIXELS:
-    # Nearly all fell out of the frame or on its own source.
+    # Nearly all of the region is outside the frame or on the copied region.
     return manipulate(host, donor, manipulation, rng)
   joint = str(rng.choice(blend.BLENDS, p=weights))
   forged, blended = blend.blend(host, layer, mask, joint, rng)

@@ -1,4 +1,4 @@
-"""Regions that forgers select: shapes, and segments that follow the image."""
+"""Samples the regions of forgeries: shapes, and segments of the image."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def sample(
 ) -> tuple[np.ndarray, str]:
   """Samples a region.
 
-  Small ones are common: the logarithm of the area is uniform.
+  The logarithm of the area is uniform, so that small regions are common.
 
   Args:
     image: uint8[h, w, 3]; edges of segments follow it.
@@ -98,7 +98,7 @@ def blob_radius(
   """Samples the radius of a smooth outline, a random Fourier series.
 
   Args:
-    angle: f64[n], where to know it.
+    angle: f64[n], the angles to evaluate.
     num_waves: Terms of the series.
     deviation: Standard deviation of the first amplitude; that of wave k is
       1 / k of it. The mean radius is 1.
@@ -213,8 +213,8 @@ def _grow(
   chosen = np.zeros(count, bool)
   chosen[rng.choice(start)] = True
   while sizes[chosen].sum() < 0.8 * wanted:
-    room = 1.6 * wanted - sizes[chosen].sum()
-    near = touching[chosen].any(axis=0) & ~chosen & (sizes <= room)
+    most = 1.6 * wanted - sizes[chosen].sum()
+    near = touching[chosen].any(axis=0) & ~chosen & (sizes <= most)
     if not near.any():
       break
     own = np.average(means[chosen], axis=0, weights=sizes[chosen])

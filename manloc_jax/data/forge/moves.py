@@ -1,4 +1,4 @@
-"""Pieces that are moved: within an image, or from another one."""
+"""Copies regions to another location or into another image."""
 
 import cv2
 import numpy as np
@@ -65,8 +65,7 @@ def splice(
   mirror = bool(rng.random() < 0.25)
   # A piece larger than the frame would hide the host.
   *_, width, height = cv2.boundingRect(region)
-  room = 0.8 * min(shape[0] / height, shape[1] / width)
-  scale = scale if scale <= room else room
+  scale = min(scale, 0.8 * min(shape[0] / height, shape[1] / width))
   return _lay(donor, region, shape, angle, scale, mirror, rng)
 
 

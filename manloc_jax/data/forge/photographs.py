@@ -1,4 +1,4 @@
-"""The photographs that forgeries are made of, in a bounded memory."""
+"""Lists, checks and reads the photographs to forge, in bounded memory."""
 
 import collections
 from collections.abc import Collection, Iterable, Sequence
@@ -41,22 +41,22 @@ class Photograph:
 
 
 class Photographs:
-  """Photographs by number: uint8[h, w, 3] each, those read last in memory.
+  """A sequence of photographs, uint8[h, w, 3], with a cache.
 
   Attributes:
-    listed: What is known of each.
-    rejected: Those that could not be read so far, by name, and why.
-    reduced: Of those read so far that were too large, by name, the factor.
+    listed: The photographs.
+    rejected: Why photographs could not be read so far, by name.
+    reduced: The factors of those read so far that were too large, by name.
   """
 
   def __init__(
       self, listed: Sequence[Photograph], cache_bytes: int = CACHE_BYTES
   ):
-    """Takes a list; nothing is read yet.
+    """Keeps the list; nothing is read yet.
 
     Args:
       listed: The photographs.
-      cache_bytes: Memory to keep decoded photographs in; one always fits.
+      cache_bytes: Size of the cache; it holds at least one photograph.
     """
     self.listed = tuple(listed)
     self.rejected: dict[str, str] = {}
@@ -93,7 +93,7 @@ class Photographs:
     return self._kept[path]
 
   def first_sound(self, order: Iterable[int]) -> int | None:
-    """Returns the first of some numbers whose file can be used, if any."""
+    """Returns the first index whose file can be used, or None."""
     for index in order:
       with contextlib.suppress(spec.DataError):
         self[index]
@@ -134,10 +134,10 @@ def find(
 
   Args:
     named: As `image_files.find` takes them.
-    out: Folder for forgeries; what lies below it is no photograph.
+    out: Folder for forgeries; files below it are no photographs.
 
   Returns:
-    The photographs, sorted by name, and the files that are none.
+    The photographs, sorted by name, and the files that cannot be used.
   """
   listing = image_files.find([str(name) for name in named])
   files = listing.images
@@ -165,7 +165,7 @@ def find(
     name = file.name if names[file.name] == 1 else str(file.path)
     paths[name] = file.path
   listed = []
-  # By content: a copy must not be on another side of a split.
+  # By content: a copy must not be in another split.
   groups: dict[str, str] = {}
   for name, path in sorted(paths.items()):
     group = groups.setdefault(provenance.sha256_of_file(path), name)
@@ -178,26 +178,26 @@ def sound(
     known: Collection[str] = (),
     workers: int | None = 1,
 ) -> tuple[list[Photograph], dict[str, str]]:
-  """Decodes photographs to tell those that can be forged from broken ones.
+  """Decodes photographs to find those that are broken.
 
   Args:
     listed: The photographs.
-    known: Names of those that were sound before; they are not decoded again.
+    known: Names of those known to be sound, which are not decoded.
     workers: Processes; None for one per core.
 
   Returns:
     The sound ones, in their order, and why others cannot be used, by name.
   """
-  unknown = [one for one in listed if one.name not in known]
+  unknown = [photo for photo in listed if photo.name not in known]
   with worker_pool.ordered_map(workers if len(unknown) > 1 else 1) as run:
     reasons = run(_why_broken, unknown)
     shown = progress.progress(reasons, 'checking', len(unknown))
     broken = {
-        one.name: reason
-        for one, reason in zip(unknown, shown, strict=True)
+        photo.name: reason
+        for photo, reason in zip(unknown, shown, strict=True)
         if reason
     }
-  return [one for one in listed if one.name not in broken], broken
+  return [photo for photo in listed if photo.name not in broken], broken
 
 
 def _why_broken(photograph: Photograph) -> str:
@@ -215,8 +215,8 @@ def packaged() -> Photographs:
     DataError: One is not installed.
   """
   return Photographs([
-      Photograph(bundled.locate(one), one.name, one.group, one.split)
-      for one in bundled.PHOTOGRAPHS
+      Photograph(bundled.locate(photo), photo.name, photo.group, photo.split)
+      for photo in bundled.PHOTOGRAPHS
   ])
 
 
@@ -229,17 +229,17 @@ def assign(
 
   Args:
     listed: The photographs.
-    seed: Fixes which goes where.
+    seed: Fixes the splits.
     fractions: Of the photographs, for train, val and test.
 
   Raises:
     DataError: A split would be empty.
   """
-  if listed and all(one.split for one in listed):
+  if listed and all(photo.split for photo in listed):
     return tuple(listed)
   records = [
-      spec.Record(one.name, one.path, None, one.group, 'none')
-      for one in listed
+      spec.Record(photo.name, photo.path, None, photo.group, 'none')
+      for photo in listed
   ]
   split_of = {
       name: split
@@ -247,5 +247,6 @@ def assign(
       for name in names
   }
   return tuple(
-      dataclasses.replace(one, split=split_of[one.name]) for one in listed
+      dataclasses.replace(photo, split=split_of[photo.name])
+      for photo in listed
   )

@@ -1,17 +1,16 @@
-"""Deterministic forgeries of photographs, with the traces forgers leave.
+"""Makes forgeries with strong traces, which the demo trains on.
 
-A forgery is made as on a desk: the camera adds grain to the host and saves it
+A forgery is made in these steps: the camera adds grain to the host and saves it
 as JPEG; a piece is cut from the host or from another photograph, or a hole is
 filled from its surroundings; the piece is pasted and everything is saved once
 more. Masks hold 1 = manipulated, where the paste may have changed a pixel.
 
-How plain the traces are: plain on purpose, so that a small network learns
-them within minutes. The host carries strong grain (a standard deviation of
-`GRAIN` grey levels, a high film speed), and each piece lacks it: an
-inpainting, a blur, a median, an enlargement or a harsh JPEG on a grid of its
-own took it, and a donor had none. A skilled forger adds the grain again; none
-of these does. A network that finds these forgeries has learned to see missing
-grain, and says nothing about forgeries in the wild.
+The traces are strong on purpose, so that a small network learns them within
+minutes. The host has strong grain (a standard deviation of `GRAIN` grey levels,
+a high film speed), and each piece lacks it: an inpainting, a blur, a median, an
+enlargement or a harsh JPEG compression on another grid removed it, and donors
+have none. A skilled forger would add grain again. Scores on these forgeries
+show that a network detects missing grain, and nothing about other forgeries.
 """
 
 import dataclasses
@@ -34,7 +33,7 @@ RADII = (22, 56)  # Mean radius of a manipulated region, pixels.
 
 @dataclasses.dataclass(frozen=True)
 class Forgery:
-  """A forged image and its truth.
+  """A forged image and its ground truth.
 
   Attributes:
     image: uint8[height, width, 3], RGB, after the final JPEG.

@@ -1,4 +1,4 @@
-"""Regions that are changed where they lie."""
+"""Retouches regions in place."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ METHODS = ('blur', 'median', 'noise', 'tone', 'colour', 'sharpen', 'enlarge')
 def retouch(
     host: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict]:
-  """Changes an image by one of `METHODS`; a mask says where it is used.
+  """Changes a whole image by one of `METHODS`; the mask is applied later.
 
   Args:
     host: uint8[h, w, 3].

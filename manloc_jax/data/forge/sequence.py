@@ -1,4 +1,4 @@
-"""An endless sequence of forgeries: each from a seed and an index alone."""
+"""Generates an endless sequence of forgeries from a seed and an index."""
 
 from collections.abc import Sequence
 import numbers
@@ -30,8 +30,8 @@ def generate(
   """Makes one forgery of the sequence.
 
   Args:
-    photographs: What to forge. Splices need at least two groups. One that
-      cannot be read is passed over, and listed in its `rejected`.
+    photographs: The photographs to forge; splices need at least two groups.
+      Those that cannot be read are skipped, and listed in its `rejected`.
     seed: Fixes the sequence; not negative.
     index: Position in the sequence; not negative.
     size: See `forgery.forge`.
@@ -40,7 +40,7 @@ def generate(
     The forgery; `history` also names `seed`, `index` and the `photographs`.
 
   Raises:
-    DataError: No photograph can be read, or a number makes no sense.
+    DataError: No photograph can be read, or a number is invalid.
   """
   argument_checks.check_seed(seed)
   argument_checks.check_count('The index of a forgery', index, 0)
@@ -49,7 +49,7 @@ def generate(
   block = np.random.default_rng((seed, index // BLOCK, 1))
   order = block.permutation(len(photographs)).tolist()
   rng = np.random.default_rng((seed, index, 0))
-  # The others follow, lest the few of the block turn out to be broken.
+  # The others follow, in case all photographs of the block are broken.
   order = [*rng.permutation(order[:POOL]).tolist(), *order[POOL:]]
   host = photographs.first_sound(order)
   if host is None:
@@ -86,10 +86,10 @@ def generate(
 
 
 def check_size(size: Sequence[int]) -> tuple[int, int]:
-  """Returns the range of short sides.
+  """Checks and returns the range of short sides.
 
   Raises:
-    DataError: It is none, or holds images too small for a patch.
+    DataError: It is no range, or includes images too small for a patch.
   """
   sides = [side for side in size if isinstance(side, numbers.Integral)]
   if len(size) != 2 or len(sides) != 2 or not (

@@ -1,8 +1,8 @@
-"""A finite set of forgeries as files, which a killed command continues.
+"""Writes a finite set of forgeries as files; a killed command continues.
 
-`manloc_jax.data.datasets.synthetic` says what a tree holds and reads it. Files
-appear whole, and a line of the histories follows its files, so that what has
-a line is done.
+`manloc_jax.data.datasets.synthetic` describes and reads such a tree. Files are
+written atomically, and the line in the histories after its files, so that a
+forgery with a line is complete.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What all forgeries of a tree have in common.
+  """The arguments that are the same for all forgeries of a tree.
 
   Attributes:
     root: Folder of the tree.
@@ -76,22 +76,22 @@ def make(
     **options: Of `write`.
 
   Returns:
-    How many photographs are used, and why others cannot be.
+    The number of photographs that are used, and why others cannot be.
 
   Raises:
     DataError: There is no photograph; see also `write`.
   """
-  found = photographs_lib.packaged()
+  photographs = photographs_lib.packaged()
   rejected: list[spec.Rejected] = []
   if named:
-    found, rejected = photographs_lib.find(named, root)
-  if not found and not rejected:
+    photographs, rejected = photographs_lib.find(named, root)
+  if not photographs and not rejected:
     raise spec.DataError(
         f'There is no photograph in {", ".join(map(str, named))}; name files'
         ' or folders of images.'
     )
-  left_out = [one.reason for one in rejected]
-  return write(root, found.listed, left_out=left_out, **options)
+  left_out = [file.reason for file in rejected]
+  return write(root, photographs.listed, left_out=left_out, **options)
 
 
 def write(
@@ -105,25 +105,25 @@ def write(
     workers: int | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[int, list[str]]:
-  """Writes a tree, or what is missing of it.
+  """Writes a tree, or its missing forgeries.
 
   The bytes do not depend on the number of workers, nor on interruptions.
-  Photographs that cannot be decoded are left out before the others are split,
-  and a refusal leaves nothing where nothing was.
+  Photographs that cannot be decoded are left out before the others are split.
+  An error before the first forgery leaves no file.
 
   Args:
     root: Folder of the tree.
-    photographs: What to forge; see `photographs.assign` for their splits.
+    photographs: The photographs to forge; see `photographs.assign` for splits.
     counts: Forgeries of train, val and test.
     seed: Fixes splits and forgeries.
     size: Least and largest short side in pixels.
     fractions: Of the photographs, for train, val and test.
     workers: Processes; one per core by default.
-    left_out: Why files that were named are no photographs.
+    left_out: Reasons why files that were named cannot be used.
 
   Returns:
-    How many photographs are used, and why others cannot be: `left_out`, and
-    those that cannot be decoded.
+    The number of photographs that are used, and why others cannot be:
+    `left_out`, and those that cannot be decoded.
 
   Raises:
     DataError: There are too few photographs, the disk is full, or `root`
@@ -136,8 +136,8 @@ def write(
   with folders.refusing_full_disk(root), claim.claimed(root):
     known = claim.known_photographs(root)
     sound, broken = photographs_lib.sound(photographs, known, workers)
-    if claim.is_complete(root) and known - {one.name for one in sound}:
-      # Nothing is left to make, so that nobody misses what is gone.
+    if claim.is_complete(root) and known - {photo.name for photo in sound}:
+      # Nothing is left to make: missing photographs are not needed.
       listed = claim.as_begun(root, sound)
     else:
       _check_enough(sound, [*left_out, *broken.values()])
@@ -148,13 +148,13 @@ def write(
         'size': list(size),
         'counts': dict(zip(spec.SPLITS, counts, strict=True)),
         'photographs': [
-            {**dataclasses.asdict(one), 'path': str(one.path.absolute())}
-            for one in listed
+            {**dataclasses.asdict(photo), 'path': str(photo.path.absolute())}
+            for photo in listed
         ],
     })
     plan = Plan(root, listed, seed, size)
     broken |= _write_missing(plan, counts, workers)
-  used = sum(one.name not in broken for one in listed)
+  used = sum(photo.name not in broken for photo in listed)
   return used, [*left_out, *broken.values()]
 
 
@@ -164,7 +164,7 @@ def _write_missing(
   """Makes the forgeries that have no line yet.
 
   Returns:
-    Photographs that broke since they were checked, by name, and why.
+    Why photographs cannot be read that were sound before, by name.
   """
   root = plan.root
   done = synthetic.read_histories(root)
@@ -172,7 +172,7 @@ def _write_missing(
   for pattern in ('*.tmp', '*/*.tmp'):  # Of a killed process.
     for path in root.glob(pattern):
       path.unlink()
-  known = {one['image_id'] for one in done}
+  known = {history['image_id'] for history in done}
   tasks = [
       Task(split, index)
       for split, count in zip(spec.SPLITS, counts, strict=True)
@@ -206,8 +206,8 @@ def _check_enough(
     sound: Sequence[photographs_lib.Photograph], left_out: Sequence[str]
 ) -> None:
   """Raises DataError where not every split can have a photograph."""
-  needed, groups = len(spec.SPLITS), {one.group for one in sound}
-  if len(groups) >= needed or sound and all(one.split for one in sound):
+  needed, groups = len(spec.SPLITS), {photo.group for photo in sound}
+  if len(groups) >= needed or sound and all(photo.split for photo in sound):
     return
   text = (
       f'Train, val and test need a photograph each, at least {needed} of'
@@ -224,23 +224,23 @@ def listed(
   """Lists the photographs that a split of a tree is made of.
 
   Raises:
-    DataError: There is no tree, or a photograph has gone.
+    DataError: There is no tree, or a photograph is missing.
   """
-  found = [
-      photographs_lib.Photograph(**{**one, 'path': pathlib.Path(one['path'])})
-      for one in synthetic.read_settings(pathlib.Path(root))['photographs']
-      if one['split'] == split
+  photographs = [
+      photographs_lib.Photograph(**{**x, 'path': pathlib.Path(x['path'])})
+      for x in synthetic.read_settings(pathlib.Path(root))['photographs']
+      if x['split'] == split
   ]
-  for one in found:
-    if not one.path.is_file():
+  for photograph in photographs:
+    if not photograph.path.is_file():
       raise spec.DataError(
-          f'{root} was made with the photograph {one.path}, which is gone; put'
-          ' it back, or choose another --config.data.root.'
+          f'{root} was made with the photograph {photograph.path}, which is'
+          ' gone; put it back, or choose another --config.data.root.'
       )
-  return tuple(found)
+  return tuple(photographs)
 
 
-# Workers keep what they have decoded; of one split, for each takes
+# Workers keep decoded photographs, of one split only: each cache takes
 # `photographs.CACHE_BYTES`.
 opened = functools.lru_cache(maxsize=1)(photographs_lib.Photographs)
 
@@ -248,7 +248,7 @@ opened = functools.lru_cache(maxsize=1)(photographs_lib.Photographs)
 def _make(task: Task, plan: Plan) -> tuple[str, dict[str, str]]:
   """Writes one forgery; returns its line and the photographs rejected."""
   photographs = opened(
-      tuple(one for one in plan.listed if one.split == task.split)
+      tuple(photo for photo in plan.listed if photo.split == task.split)
   )
   made = sequence.generate(photographs, plan.seed, task.index, plan.size)
   image = pathlib.Path('images', task.image_id + made.suffix)
@@ -273,6 +273,6 @@ def _write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def _write_lines(root: pathlib.Path, histories: Iterable[dict]) -> None:
-  """Cuts off half a line."""
-  text = ''.join(json.dumps(one) + '\n' for one in histories)
+  """Rewrites the complete lines, without half a line at the end."""
+  text = ''.join(json.dumps(history) + '\n' for history in histories)
   files.write_text(root / synthetic.HISTORIES, text)

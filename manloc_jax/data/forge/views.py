@@ -1,4 +1,4 @@
-"""What of a photograph gets into an image: a random crop at a random scale."""
+"""Samples views of a photograph: random crops at random scales."""
 
 import cv2
 import numpy as np
@@ -23,8 +23,8 @@ def view(
 ) -> tuple[np.ndarray, dict]:
   """Samples a view.
 
-  A fraction is cut out at native resolution with the photograph's JPEG grid in
-  place, so that the camera's own traces stay; the rest is reduced.
+  A fraction of the views is cut out at native resolution on the photograph's
+  JPEG grid, so that the traces of the camera stay; the others are reduced.
 
   Args:
     photograph: uint8[rows, columns, 3].
