@@ -1,4 +1,4 @@
-"""Argument types: what they read, and what they refuse."""
+"""Argument types: accepted and refused texts."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Every dataset's tree is broken in every way, and the audit sees it."""
+"""Audits of every dataset's tree, broken in every way."""
 
 import dataclasses
 import json
@@ -19,8 +19,8 @@ from manloc_jax.data.datasets import nist16
 
 
 def look(dataset, root, **options):
-  found = audit.audit(dataset, root, workers=1, **options)
-  return {check.name: check for check in found.checks}
+  audited = audit.audit(dataset, root, workers=1, **options)
+  return {check.name: check for check in audited.checks}
 
 
 def pixels(path):
@@ -124,20 +124,20 @@ SEVERITY = (checks.OK, checks.NOTE, checks.WRONG)
 
 @pytest.fixture(scope='module', params=sorted(trees.MAKERS))
 def good(request, tmp_path_factory):
-  """A dataset's tree, which may have oddities of its own, and its audit."""
+  """A dataset's tree, which may be irregular itself, and its audit."""
   root = tmp_path_factory.mktemp(request.param) / 'tree'
   trees.MAKERS[request.param](root)
   return request.param, root, look(request.param, root)
 
 
 def named(record, root):
-  """What an audit may call an image: by one of its files, or its id."""
+  """Returns the names of an image in an audit: its files and its id."""
   names = {str(path.relative_to(root)) for path in (record.image, record.mask)}
   return {*names, record.image_id}
 
 
 def victims(dataset, root, before):
-  """Returns two forged images that are in order, of two photographs."""
+  """Returns two sound forged images, of two photographs."""
   odd = ' '.join(
       item
       for check in before.values()
@@ -184,10 +184,10 @@ def tree(tmp_path):
 
 def test_a_good_tree_has_nothing_wrong(tree, monkeypatch):
   publish(monkeypatch, manipulated=16, pristine=2)
-  found = audit.audit('casia1', tree, workers=1)
-  assert not found.is_wrong
-  assert {check.status for check in found.checks} == {checks.OK}
-  assert (found.manipulated, found.pristine) == (16, 2)
+  audited = audit.audit('casia1', tree, workers=1)
+  assert not audited.is_wrong
+  assert {check.status for check in audited.checks} == {checks.OK}
+  assert (audited.manipulated, audited.pristine) == (16, 2)
 
 
 def publish(monkeypatch, **published):
@@ -249,8 +249,8 @@ def test_files_that_the_table_of_nist_names_are_not_noted(tmp_path):
 
 
 def test_the_edge_masks_of_columbia_are_not_noted(test_data):
-  found = look('columbia', test_data / 'cases/columbia')
-  assert found['unused files'].status == checks.OK
+  audited = look('columbia', test_data / 'cases/columbia')
+  assert audited['unused files'].status == checks.OK
 
 
 def test_unreadable_folders_are_noted(tmp_path, monkeypatch):
@@ -285,18 +285,18 @@ def test_the_real_nimble_from_its_table_alone(test_data, tmp_path):
   (tmp_path / table).parent.mkdir(parents=True)
   shutil.copy(test_data / 'nc2016' / table, tmp_path / table)
   choice = leakage.SplitChoice(num_seeds=40)
-  found = audit.audit('nist16', tmp_path, choice=choice, names_only=True)
-  assert (found.manipulated, found.pristine) == (564, 560)
-  by_name = {check.name: check for check in found.checks}
+  audited = audit.audit('nist16', tmp_path, choice=choice, names_only=True)
+  assert (audited.manipulated, audited.pristine) == (564, 560)
+  by_name = {check.name: check for check in audited.checks}
   assert '564 images have 282 different' in by_name['shared masks'].text
   assert 'from 69 photographs' in by_name['photographs'].text
-  shares = found.split['shares_of_test_in_training']
-  assert abs(shares['group'] - 0.995) < 0.005
-  assert abs(shares['mask'] - 0.652) < 0.02
-  assert not found.is_wrong
+  fractions = audited.split['shares_of_test_in_training']
+  assert abs(fractions['group'] - 0.995) < 0.005
+  assert abs(fractions['mask'] - 0.652) < 0.02
+  assert not audited.is_wrong
   # The same unasked, but then the absence of the images is a fault.
-  found = audit.audit('nist16', tmp_path)
-  assert found.names_only and found.checks[0].status == checks.WRONG
+  audited = audit.audit('nist16', tmp_path)
+  assert audited.names_only and audited.checks[0].status == checks.WRONG
 
 
 def test_no_tree_is_refused(tmp_path):

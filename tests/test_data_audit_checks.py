@@ -1,4 +1,4 @@
-"""What a split leaks, by draw and by list."""
+"""Leaks of splits by rule and by list."""
 
 import shutil
 
@@ -16,8 +16,8 @@ from manloc_jax.data.storage import manifest
 
 
 def look(dataset, root, **options):
-  found = audit.audit(dataset, root, workers=1, **options)
-  return {check.name: check for check in found.checks}
+  audited = audit.audit(dataset, root, workers=1, **options)
+  return {check.name: check for check in audited.checks}
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_the_split_is_the_one_of_preparation(tree, tmp_path):
       tree, tmp_path / 'out', split_rule='random', backend='memory'
   )
   choice = leakage.SplitChoice('random', 3, (0.5, 0.25, 0.25))
-  found = audit.audit('casia1', tree, choice=choice, workers=1)
-  assert found.split['digest'] == manifest.read(folder)['split_digest']
+  audited = audit.audit('casia1', tree, choice=choice, workers=1)
+  assert audited.split['digest'] == manifest.read(folder)['split_digest']
 
 
 def test_a_copy_on_the_other_side_is_a_leak(tree):
@@ -58,7 +58,7 @@ def test_a_copy_on_the_other_side_is_a_leak(tree):
 
 @pytest.fixture
 def listed(tree):
-  """Two parts, of which test has one image of a photograph in training."""
+  """Two splits; one test image shares its photograph with training."""
   stems = [f'ani{i:04d}' for i in range(4)]
   trees.splice(tree, stems[0], stems[0], 90)
   records, _ = datasets.get('casia1').find_records(tree)
@@ -70,11 +70,11 @@ def listed(tree):
 
 def test_what_a_list_leaks(tree, listed):
   choice = leakage.SplitChoice('list', listed=listed)
-  found = audit.audit('casia1', tree, choice=choice, names_only=True)
-  (check,) = (one for one in found.checks if one.name == 'leak: group')
+  audited = audit.audit('casia1', tree, choice=choice, names_only=True)
+  (check,) = (one for one in audited.checks if one.name == 'leak: group')
   assert check.status == checks.WRONG
   assert check.text.startswith('50.0%') and check.text.endswith('(list)')
-  assert found.split == {
+  assert audited.split == {
       'rule': 'list',
       'digest': rules.digest(listed),
       'shares_of_test_in_training': {'group': 0.5, 'mask': 0.0},
@@ -91,9 +91,9 @@ def test_a_list_that_does_not_fit_is_refused(tree, listed):
 def test_groups_do_not_leak_in_the_real_nimble(test_data):
   choice = leakage.SplitChoice('group')
   root = test_data / 'nc2016'
-  found = look('nist16', root, choice=choice, names_only=True)
-  assert found['leak: group'].status == checks.OK
-  assert found['leak: mask'].status == checks.OK
+  audited = look('nist16', root, choice=choice, names_only=True)
+  assert audited['leak: group'].status == checks.OK
+  assert audited['leak: mask'].status == checks.OK
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def test_masks_fit_their_images(root):
     assert image.shape[:2] == mask.shape
     assert min(mask.shape) >= 256 and max(mask.shape) <= 512
     assert set(np.unique(mask)) == {0, 255}
-    share = demo.DATASET.is_manipulated(mask).mean()
-    assert 0.005 < share < 0.5
+    fraction = demo.DATASET.is_manipulated(mask).mean()
+    assert 0.005 < fraction < 0.5
 
 
 def test_a_second_call_writes_nothing(root):

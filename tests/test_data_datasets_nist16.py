@@ -151,7 +151,7 @@ def test_polarity():
 
 
 def expected(path):
-  """What the table says of each probe, read with nothing of the package."""
+  """The table of probes, read without any code of the package."""
   header, *lines = path.read_text().splitlines()
   told = [
       dict(zip(header.split('|'), line.split('|'), strict=True))
@@ -181,7 +181,7 @@ def expected(path):
     [('.', '|'), ('NC2016_Test0613', '|'), ('mine/nist', ',')],
 )
 def test_the_real_table(test_data, tmp_path, release, delimiter):
-  """Empty files stand in for the probes, which may not be passed on."""
+  """Uses empty files for the probes, which may not be redistributed."""
   table = 'reference/manipulation/NC2016-manipulation-ref.csv'
   real = test_data / 'nc2016' / table
   root = tmp_path / release

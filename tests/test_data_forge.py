@@ -47,22 +47,22 @@ def test_same_seed_and_index_give_the_same_bytes(packaged):
 
 
 def test_files_decode_to_images_and_every_kind_occurs(packaged):
-  seen = collections.defaultdict(set)
+  sampled = collections.defaultdict(set)
   for index in range(160):
     made = forge.generate(packaged, 0, index, SIZE)
     np.testing.assert_array_equal(cameras.decode(made.file), made.image)
     assert made.mask.shape == made.image.shape[:2]
     assert made.mask.dtype == np.uint8 and set(np.unique(made.mask)) == {0, 1}
-    seen['manipulation'].add(made.manipulation)
-    seen['suffix'].add(made.suffix)
-    seen['mask'].add(made.history['piece']['mask'])
-    seen['blend'].add(made.history['piece']['blend'])
-    seen[made.manipulation].add(made.history['piece'].get('method'))
-  assert seen['manipulation'] == set(forge.MANIPULATIONS)
-  assert seen['suffix'] == {'.jpg', '.png'}
-  assert seen['mask'] == set(masks.KINDS)
-  assert seen['blend'] == set(blend.BLENDS)
-  assert seen['removal'] == set(fills.METHODS)
+    sampled['manipulation'].add(made.manipulation)
+    sampled['suffix'].add(made.suffix)
+    sampled['mask'].add(made.history['piece']['mask'])
+    sampled['blend'].add(made.history['piece']['blend'])
+    sampled[made.manipulation].add(made.history['piece'].get('method'))
+  assert sampled['manipulation'] == set(forge.MANIPULATIONS)
+  assert sampled['suffix'] == {'.jpg', '.png'}
+  assert sampled['mask'] == set(masks.KINDS)
+  assert sampled['blend'] == set(blend.BLENDS)
+  assert sampled['removal'] == set(fills.METHODS)
 
 
 @pytest.mark.parametrize('manipulation', forge.MANIPULATIONS)
@@ -120,12 +120,12 @@ def test_removal_does_not_read_the_hole():
 
 def test_every_retouch_changes():
   host = textured(64, 64)
-  seen = set()
+  sampled = set()
   for seed in range(40):
     layer, facts = retouch.retouch(host, np.random.default_rng(seed))
     assert (layer != host).mean() > 0.2, facts
-    seen.add(facts['method'])
-  assert seen == set(retouch.METHODS)
+    sampled.add(facts['method'])
+  assert sampled == set(retouch.METHODS)
 
 
 def test_native_views_keep_the_jpeg_grid():

@@ -75,8 +75,8 @@ def test_every_trace_takes_grain_away(trace):
 
 
 def test_forgeries_use_every_trace():
-  seen = {_forge('splice', seed).trace for seed in range(20)}
-  assert seen == set(plain.TRACES)
+  traces = {_forge('splice', seed).trace for seed in range(20)}
+  assert traces == set(plain.TRACES)
 
 
 @pytest.mark.parametrize('shape', [(256, 384), (400, 256), (128, 128)])

@@ -65,18 +65,18 @@ def test_epochs_and_seeds_differ(prepared):
       sum(map(key, part), []) for part in (batches[:steps], batches[steps:])
   ]
   assert epochs[0] != epochs[1]
-  # No patch is seen twice before the epoch ends.
+  # No patch occurs twice before the epoch ends.
   assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
   assert key(take(prepared, 1, seed=1)[0]) != key(batches[0])
 
 
 def test_processes_share_an_epoch(prepared):
   steps = prepared.count('train') // 2 // BATCH
-  seen = [
+  indices = [
       set(sum(map(key, take(prepared, steps, process=(i, 2))), []))
       for i in range(2)
   ]
-  assert not seen[0] & seen[1]
+  assert not indices[0] & indices[1]
 
 
 @pytest.mark.parametrize('processes', [1, 2, 3])

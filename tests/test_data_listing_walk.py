@@ -1,4 +1,4 @@
-"""Going through folders: links are followed, loops end, nothing is silent."""
+"""Walks of folders: links, cycles of links and unreadable folders."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Preparation: same bytes, all or nothing, once, and a full account."""
+"""Preparation: same bytes, atomic, done once, with a full manifest."""
 
 import collections
 import errno
@@ -55,8 +55,8 @@ def test_the_manifest_agrees_with_the_records(tree, tmp_path):
     np.testing.assert_allclose(
         batch['mask'].mean(), part['manipulated_pixel_share']
     )
-    seen = set(batch['image_index'].tolist())
-    assert len(seen) == part['num_images'] - len(
+    indices = set(batch['image_index'].tolist())
+    assert len(indices) == part['num_images'] - len(
         part['images_without_patches']
     )
   assert parts['test']['images'] == parts['test_grid']['images']

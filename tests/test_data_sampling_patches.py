@@ -25,11 +25,11 @@ def count_by_hand(mask, boxes):
 
 def test_windows_cover_the_whole_image():
   boxes = locations.windows((150, 200), 64)
-  seen = np.zeros((150, 200), bool)
+  covered = np.zeros((150, 200), bool)
   for top, left, height, width in boxes:
     assert (height, width) == (64, 64)
-    seen[top : top + 64, left : left + 64] = True
-  assert seen.all() and len(boxes) == 3 * 4
+    covered[top : top + 64, left : left + 64] = True
+  assert covered.all() and len(boxes) == 3 * 4
   assert len(locations.windows((256, 384), 64)) == 24
   assert len(locations.windows((63, 300), 64)) == 0
 

@@ -46,8 +46,8 @@ def test_groups_stay_together_and_shares_are_met():
   split = rules.group_split(images, seed=0)
   sides = [{i.split('-')[0] for i in split[name]} for name in spec.SPLITS]
   assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
-  for name, share in zip(spec.SPLITS, (0.65, 0.1, 0.25), strict=True):
-    assert abs(len(split[name]) - share * len(images)) <= 4
+  for name, fraction in zip(spec.SPLITS, (0.65, 0.1, 0.25), strict=True):
+    assert abs(len(split[name]) - fraction * len(images)) <= 4
 
 
 @pytest.mark.parametrize('sizes', [[1, 1, 1], [9, 1, 1], [1, 2, 3, 1], [5] * 5])

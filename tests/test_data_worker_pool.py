@@ -1,4 +1,4 @@
-"""Worker processes: how many there are, and what they hand back."""
+"""Worker processes: their number and their results."""
 
 import os
 

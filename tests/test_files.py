@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and errors name them."""
+"""Files are written atomically, and errors name them."""
 
 import pytest
 

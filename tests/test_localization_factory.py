@@ -15,10 +15,10 @@ from manloc_jax.localization.fusion import localizer as fusion
 
 
 def test_nothing_named_is_the_fusion_of_the_package():
-  found = factory.make()
-  assert isinstance(found, fusion.FusionLocalizer)
-  assert found.provenance == factory.make('fusion').provenance
-  assert found.threshold == found.provenance['threshold']
+  made = factory.make()
+  assert isinstance(made, fusion.FusionLocalizer)
+  assert made.provenance == factory.make('fusion').provenance
+  assert made.threshold == made.provenance['threshold']
 
 
 def test_a_run_says_what_it_is_of(tmp_path):
@@ -26,9 +26,9 @@ def test_a_run_says_what_it_is_of(tmp_path):
   assert isinstance(factory.make(workdir=run), network.NetworkLocalizer)
   (tmp_path / 'fusion').mkdir()
   shutil.copy(pretrained.FUSION, tmp_path / 'fusion')
-  found = factory.make(workdir=str(tmp_path / 'fusion'), threshold=0.9)
-  assert isinstance(found, fusion.FusionLocalizer)
-  assert found.threshold == 0.9
+  made = factory.make(workdir=str(tmp_path / 'fusion'), threshold=0.9)
+  assert isinstance(made, fusion.FusionLocalizer)
+  assert made.threshold == 0.9
 
 
 def test_classical_methods_need_nothing():

@@ -1,4 +1,4 @@
-"""Areas where nothing varies tell nothing, and change nothing elsewhere."""
+"""Blocks of one colour have no score, and do not change other scores."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The fusion of classical evidence: measuring, weighing, keeping weights."""
+"""The fusion: features, network, tiles and weights."""
 
 import json
 import os
@@ -55,20 +55,20 @@ def file(tmp_path):
 
 
 def test_evidence_has_a_row_for_every_block_and_no_gaps(photograph):
-  found = features.measure(photograph, None, None)
-  assert found.shape == (38, 57, COUNT)
-  assert np.isfinite(found).all()
-  assert not found[..., -2:].any()  # Copies were not sought.
+  measured = features.measure(photograph, None, None)
+  assert measured.shape == (38, 57, COUNT)
+  assert np.isfinite(measured).all()
+  assert not measured[..., -2:].any()  # Copies were not sought.
 
 
 @pytest.mark.parametrize('shape', [(7, 300), (64, 8), (70, 65)])
 def test_evidence_of_small_images(photograph, shape):
   pixels = photograph[: shape[0], : shape[1]]
   copies = features.find_copies(pixels)
-  found = features.measure(pixels, None, copies)
-  assert found.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
-  assert np.isfinite(found).all()
-  np.testing.assert_array_equal(found[..., -1], 1)
+  measured = features.measure(pixels, None, copies)
+  assert measured.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
+  assert np.isfinite(measured).all()
+  np.testing.assert_array_equal(measured[..., -1], 1)
 
 
 def test_evidence_takes_little_memory(photograph):
@@ -98,8 +98,8 @@ def test_evidence_tells_single_from_double_compression(photograph):
   _, code = cv2.imencode('.jpg', photograph, flags)
   forged = cv2.imdecode(code, cv2.IMREAD_COLOR)
   forged[96:208, 160:304] = photograph[96:208, 160:304]
-  found = features.measure(forged, None, None)
-  aligned = found[..., features.NAMES.index('aligned_jpeg')]
+  measured = features.measure(forged, None, None)
+  aligned = measured[..., features.NAMES.index('aligned_jpeg')]
   inside = np.zeros(aligned.shape, bool)
   inside[13:25, 21:37] = True
   # Flat blocks are NaN.
@@ -143,10 +143,10 @@ def test_reach_is_as_far_as_a_logit_sees():
 
 def test_normalized_features_are_relative_to_the_image():
   rng = np.random.default_rng(0)
-  found = rng.standard_normal((20, 30, COUNT))
+  measured = rng.standard_normal((20, 30, COUNT))
   mean, std = np.zeros(COUNT), np.ones(COUNT)
-  blocks, typical, _ = network.normalize(found, mean, std)
-  moved, moved_typical, _ = network.normalize(found + 0.5, mean, std)
+  blocks, typical, _ = network.normalize(measured, mean, std)
+  moved, moved_typical, _ = network.normalize(measured + 0.5, mean, std)
   np.testing.assert_allclose(
       blocks[..., COUNT:], moved[..., COUNT:], atol=1e-4
   )
@@ -156,10 +156,10 @@ def test_normalized_features_are_relative_to_the_image():
 
 
 def test_weights_come_back(file):
-  found, wanted = weights_lib.load(file), random_weights()
-  jax.tree.map(np.testing.assert_array_equal, found.params, wanted.params)
-  assert found.model.width == 8
-  assert (found.threshold, found.provenance) == (0.25, {'step': 3})
+  loaded, wanted = weights_lib.load(file), random_weights()
+  jax.tree.map(np.testing.assert_array_equal, loaded.params, wanted.params)
+  assert loaded.model.width == 8
+  assert (loaded.threshold, loaded.provenance) == (0.25, {'step': 3})
 
 
 def _with_facts(content: bytes, **changes) -> bytes:
@@ -253,18 +253,18 @@ def test_detector_takes_any_size(file, photograph, shape):
 
 def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
-  seen = []
+  shapes = []
   measure = features.measure
 
   def spy(pixels, steps, copies):
-    seen.append(pixels.shape)
+    shapes.append(pixels.shape)
     return measure(pixels, steps, copies)
 
   monkeypatch.setattr(features, 'measure', spy)
   monkeypatch.setattr(localizer, '_TILE_PIXELS', 40_000)
   score = one(photograph).score
   assert score.shape == photograph.shape[:2]
-  assert len(seen) == 4
+  assert len(shapes) == 4
 
 
 def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):

@@ -1,4 +1,4 @@
-"""Training of the fusion: examples kept, batches by number, resuming."""
+"""Training of the fusion: cached examples, batches by step, resuming."""
 
 import pathlib
 import subprocess
@@ -24,15 +24,15 @@ COUNT = len(features.NAMES)
 
 
 def example(seed):
-  """Evidence of noise, and of one kind that tells where a square was forged."""
+  """Random features, of which one shows where a square was forged."""
   rng = np.random.default_rng(seed)
-  found = rng.standard_normal((20, 24, COUNT), np.float32)
+  measured = rng.standard_normal((20, 24, COUNT), np.float32)
   share = np.zeros((20, 24), np.uint8)
   top, left = rng.integers(0, 12, 2)
   share[top : top + 6, left : left + 8] = 255
-  found[..., 3] += 3.0 * (share > 0)
+  measured[..., 3] += 3.0 * (share > 0)
   return examples_lib.Example(
-      f'{seed}', 'splice', found.astype(np.float16), share
+      f'{seed}', 'splice', measured.astype(np.float16), share
   )
 
 
@@ -60,7 +60,7 @@ def parts(monkeypatch):
   return parts
 
 
-def test_it_learns_what_tells_and_writes_its_weights(config, parts, tmp_path):
+def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert train.train(config, str(tmp_path)) > 0.9
   weights = weights_lib.load(tmp_path / 'fusion.safetensors')
   assert 0 < weights.threshold < 1
@@ -104,7 +104,7 @@ def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
 
 @pytest.mark.parametrize('place', ['crop', 'score'])
 def test_a_diverged_run_is_refused(place, config, parts, tmp_path, monkeypatch):
-  """Whether the loss shows it or only the scores of the last parameters."""
+  """Either the loss or only the scores of the last parameters are NaN."""
   if place == 'crop':
     make = crops.Crops.__getitem__
 
@@ -208,10 +208,10 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
   (tmp_path / 'b_mask.png').write_bytes(b'nothing')
   config.data.update(name='demo', cache=str(tmp_path / 'cache'), workers=1)
   collect = lambda: examples_lib.collect(config.data, records, 'train')
-  (found,) = collect()  # Nobody can use the second one.
-  assert found.image_id == 'a'
-  assert found.features.shape == (9, 12, COUNT)
-  assert 100 < found.fraction[:8, :11].mean() < 155
+  (collected,) = collect()  # Nobody can use the second one.
+  assert collected.image_id == 'a'
+  assert collected.features.shape == (9, 12, COUNT)
+  assert 100 < collected.fraction[:8, :11].mean() < 155
   measure = examples_lib.measure
   seen = []
   monkeypatch.setattr(
@@ -220,12 +220,12 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
       lambda record, *args: seen.append(record) or measure(record, *args),
   )
   (again,) = collect()
-  np.testing.assert_array_equal(found.features, again.features)
+  np.testing.assert_array_equal(collected.features, again.features)
   assert [record.image_id for record in seen] == ['b']
   for path in (tmp_path / 'cache').glob('*.npz'):
     path.write_bytes(path.read_bytes()[:100])  # Damaged: measured again.
   (again,) = collect()
-  np.testing.assert_array_equal(found.features, again.features)
+  np.testing.assert_array_equal(collected.features, again.features)
   config.data.cache = str(tmp_path / 'a.png')
   with pytest.raises(spec.DataError, match='choose another --config.data.cac'):
     collect()

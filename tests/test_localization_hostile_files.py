@@ -1,4 +1,4 @@
-"""`manloc localize` takes whatever lies in a folder: a line for each file."""
+"""`manloc localize` on hostile files: one record or error for each."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ _SLOW = ('fusion', 'patchmatch')
 
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory):
-  """A folder of hostile files, one of odd ones and one of what is none."""
+  """Folders of broken files, of irregular images and of other files."""
   root = tmp_path_factory.mktemp('tree')
   hostile.write(root / 'broken', hostile.broken())
   hostile.write(root / 'odd', hostile.odd())
@@ -63,7 +63,7 @@ def command(tmp_path, capfd):
 
 
 def reasons(records) -> dict[str, str]:
-  """What was refused, by the file's name."""
+  """Returns the errors of refused files by name."""
   return {
       pathlib.Path(record['image']).name: record['error']
       for record in records

@@ -39,7 +39,7 @@ def localizer(workdir):
 
 @pytest.fixture
 def red(workdir):
-  """A localizer whose network finds what is red."""
+  """A localizer whose network scores red pixels."""
   made = network.NetworkLocalizer.from_run(workdir)
   made._score = lambda params, windows: np.asarray(windows)[..., 0] / 255
   return made
@@ -80,20 +80,21 @@ def plain_loop(run, image, stride: int, gate: str = 'none') -> np.ndarray:
 )
 def test_maps_are_those_of_a_plain_loop(size, stride, workdir, run):
   image = photograph(*size)
-  found = network.NetworkLocalizer.from_run(workdir, stride=stride)(image)
-  assert found.score.shape == size and found.score.dtype == np.float32
+  result = network.NetworkLocalizer.from_run(workdir, stride=stride)(image)
+  assert result.score.shape == size and result.score.dtype == np.float32
   want = plain_loop(run, image, stride)
-  np.testing.assert_allclose(found.score, want, atol=1e-5)
-  assert found.score.std() > 0.01, 'a constant would tell nothing'
+  np.testing.assert_allclose(result.score, want, atol=1e-5)
+  assert result.score.std() > 0.01, 'a constant would tell nothing'
 
 
 @pytest.mark.parametrize('gate', ['hard', 'soft'])
 def test_gates_are_those_of_the_paper(gate, workdir, run):
   image = photograph(70, 90)
-  found = network.NetworkLocalizer.from_run(workdir, gate=gate).score_map(image)
+  localizer = network.NetworkLocalizer.from_run(workdir, gate=gate)
+  result = localizer.score_map(image)
   want = plain_loop(run, image, network.STRIDE, gate)
-  np.testing.assert_allclose(found, want, atol=1e-5)
-  assert found.std() > 0.01
+  np.testing.assert_allclose(result, want, atol=1e-5)
+  assert result.std() > 0.01
 
 
 def test_all_windows_of_a_pixel_weigh_the_same(workdir):
@@ -104,10 +105,10 @@ def test_all_windows_of_a_pixel_weigh_the_same(workdir):
   )
   image = np.zeros((96, 96, 3), np.uint8)
   image[:32, :32] = 255
-  found = made.score_map(image)
+  result = made.score_map(image)
   # One window in the corner of the image, two along a side, four inside.
-  assert found[0, 0] == 1 and found[0, 40] == 1 / 2
-  assert found[40, 40] == 1 / 4 and found[80, 80] == 0
+  assert result[0, 0] == 1 and result[0, 40] == 1 / 2
+  assert result[40, 40] == 1 / 4 and result[80, 80] == 0
 
 
 def test_one_program_serves_all_sizes(localizer):
@@ -132,13 +133,13 @@ def test_memory_is_the_map_and_some_batches(red):
   batches = 4 * 64 * SIDE * SIDE * 3 * 8  # As f64, which `red` makes.
   tracemalloc.start()
   try:
-    found = red.score_map(image)
+    result = red.score_map(image)
     _, peak = tracemalloc.get_traced_memory()
   finally:
     tracemalloc.stop()
-  np.testing.assert_allclose(found, image[..., 0] / 255, atol=1e-6)
-  assert peak < found.nbytes + batches + 2**20
-  assert batches < found.nbytes * 3  # Or the bound would bound nothing.
+  np.testing.assert_allclose(result, image[..., 0] / 255, atol=1e-6)
+  assert peak < result.nbytes + batches + 2**20
+  assert batches < result.nbytes * 3  # Or the bound would bound nothing.
 
 
 def test_image_score_is_a_percentile(red):
@@ -154,11 +155,11 @@ def test_mask_regions_and_threshold(red):
   image[5:15, 100:120] = 200
   image[40:70, 10:30] = 100
   red.threshold = 0.3
-  found = red(image)
-  assert found.mask.dtype == bool
-  np.testing.assert_array_equal(found.mask, image[..., 0] > 0)
-  assert found.region_count == 2
-  assert found.regions == [
+  result = red(image)
+  assert result.mask.dtype == bool
+  np.testing.assert_array_equal(result.mask, image[..., 0] > 0)
+  assert result.region_count == 2
+  assert result.regions == [
       localizer_lib.Region(top=40, left=10, height=30, width=20, pixels=600),
       localizer_lib.Region(top=5, left=100, height=10, width=20, pixels=200),
   ]
@@ -173,9 +174,9 @@ def test_regions_of_noise_are_counted_and_the_largest_listed():
   mask[::4, ::4] = True
   mask[0, :3] = True
   mask[5, 5] = True  # Touches (4, 4) by a corner.
-  found, count = localizer_lib.find_regions(mask)
-  assert count == 25 * 25 and len(found) == localizer_lib.MAX_REGIONS
-  assert [region.pixels for region in found[:3]] == [3, 2, 1]
+  regions, count = localizer_lib.find_regions(mask)
+  assert count == 25 * 25 and len(regions) == localizer_lib.MAX_REGIONS
+  assert [region.pixels for region in regions[:3]] == [3, 2, 1]
   assert localizer_lib.find_regions(np.zeros((3, 3), bool)) == ([], 0)
 
 
@@ -248,8 +249,8 @@ def test_networks_of_one_task(tmp_path):
   pixels = small.untrained_run(tmp_path / 's', **{'model.network': 'fcn'})
   with pytest.raises(errors.UserError, match="'soft' needs labels"):
     network.NetworkLocalizer.from_run(pixels, gate='soft')
-  found = network.NetworkLocalizer.from_run(pixels)(photograph(66, 70))
-  assert found.score.shape == (66, 70)
+  result = network.NetworkLocalizer.from_run(pixels)(photograph(66, 70))
+  assert result.score.shape == (66, 70)
 
 
 @pytest.mark.parametrize('size', [(1, 1), (63, 65), (200, 63)])
@@ -297,6 +298,7 @@ def test_broken_weights_are_named(tmp_path):
 def test_real_photograph(test_data, localizer):
   path = next((test_data / 'casia1/Tp/Sp').iterdir())
   image = images.read_image(path).pixels
-  found = localizer(image)
-  assert found.score.shape == found.mask.shape == image.shape[:2]
-  assert 0 <= found.score.min() <= found.image_score <= found.score.max() <= 1
+  result = localizer(image)
+  assert result.score.shape == result.mask.shape == image.shape[:2]
+  low, high = result.score.min(), result.score.max()
+  assert 0 <= low <= result.image_score <= high <= 1

@@ -1,4 +1,4 @@
-"""What version 0.1 wrote still loads: runs, results and prepared sets.
+"""Files of version 0.1 still load: runs, results and prepared sets.
 
 The folders under `fixtures/version_0_1` were written by that version: two
 prepared sets of six drawn pictures, as TFRecord shards and as arrays, and a run

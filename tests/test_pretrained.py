@@ -1,4 +1,4 @@
-"""The weights of the package find forgeries that they have never seen."""
+"""The weights of the package localize forgeries outside of their training."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ CARD = pathlib.Path(pretrained.__file__).with_name('MODEL_CARD.md')
 
 @pytest.fixture(scope='module')
 def forgeries(tmp_path_factory):
-  """Splices of packaged photographs, which no training has seen: files."""
+  """Files of splices of packaged photographs, which are not in training."""
   folder = tmp_path_factory.mktemp('forged')
   photographs = forge.packaged()
   found = []
@@ -32,7 +32,7 @@ def forgeries(tmp_path_factory):
   return found[:8]
 
 
-def test_they_find_splices_that_they_have_never_seen(forgeries):
+def test_they_localize_splices_outside_of_their_training(forgeries):
   localizer = factory.make(device='cpu')
   areas = []
   for path, mask in forgeries:

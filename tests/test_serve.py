@@ -1,4 +1,4 @@
-"""The page of `manloc serve` without a browser: what it says and refuses."""
+"""The page of `manloc serve` without a browser: texts and refusals."""
 
 import dataclasses
 import errno
@@ -45,7 +45,7 @@ class Ramp:
 
 @pytest.fixture
 def analyse(tmp_path):
-  """Returns what is found in an image of a size, and what found it."""
+  """Returns an analysis of an image of this size, and its localizer."""
 
   def run(size=(101, 40), name='a.png', mode='RGB', **options):
     path = tmp_path / name
@@ -57,75 +57,75 @@ def analyse(tmp_path):
 
 
 def test_a_threshold_moves_mask_regions_and_record_but_runs_no_network(analyse):
-  found, ramp = analyse()
+  result, ramp = analyse()
   for threshold, columns in ((0.75, 26), (0.5, 51), (1, 1), (0, 101)):
-    view = found.at(threshold)
-    np.testing.assert_array_equal(view.mask, found.score >= threshold)
+    view = result.at(threshold)
+    np.testing.assert_array_equal(view.mask, result.score >= threshold)
     assert view.mask.sum() == 40 * columns == view.mask_picture().sum() / 255
     assert view.record['threshold'] == threshold
     assert view.record['manipulated_share'] == columns / 101
     (region,) = view.record['regions']
     assert region['left'] == 101 - columns and region['pixels'] == 40 * columns
   assert ramp.calls == 1
-  assert found.at(0.75).record == found.facts
+  assert result.at(0.75).record == result.facts
 
 
 def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
-  found, _ = analyse()
-  view = found.at(1.0)
-  clear, half, heat = (found.overlay(view, o) for o in (0, 0.5, 1))
+  result, _ = analyse()
+  view = result.at(1.0)
+  clear, half, heat = (result.overlay(view, o) for o in (0, 0.5, 1))
   np.testing.assert_array_equal(clear[:, :98], 0)  # The image is black.
   assert heat[20, 98].min() > 100, 'the brightest colour of the heat'
   np.testing.assert_allclose(half[20, :98], heat[20, :98] / 2, atol=1)
 
 
 def test_the_record_is_that_of_localize(analyse, tmp_path):
-  found, ramp = analyse()
+  result, ramp = analyse()
   image = analysis.images.read_image(tmp_path / 'a.png')
   want = batch.describe(
       'a.png',
       image,
       ramp.localize(tmp_path / 'a.png', image),
       ramp,
-      found.facts['seconds'],
+      result.facts['seconds'],
   )
-  assert len(found.facts['image_sha256']) == 64
+  assert len(result.facts['image_sha256']) == 64
   for key in want.keys() - {'time'}:
-    assert found.facts[key] == want[key], key
+    assert result.facts[key] == want[key], key
 
 
 def test_pictures_of_large_images_are_small(analyse):
-  found, _ = analyse((4000, 1000))
-  view = found.at(0.5)
+  result, _ = analyse((4000, 1000))
+  view = result.at(0.5)
   for picture in (
-      found.image, found.heat, view.mask_picture(), found.overlay(view, 0.5)
+      result.image, result.heat, view.mask_picture(), result.overlay(view, 0.5)
   ):
     assert picture.shape[:2] == (400, analysis.LONGEST)
-  assert view.mask.shape == found.score.shape == (1000, 4000)
+  assert view.mask.shape == result.score.shape == (1000, 4000)
 
 
 def test_downloads_are_whole_and_exact(analyse, tmp_path):
-  found, _ = analyse((2000, 50))
+  result, _ = analyse((2000, 50))
   kept = analysis.ResultCache(tmp_path / 'cache')
-  key = kept.add(found)
-  assert kept.get(key) is found
+  key = kept.add(result)
+  assert kept.get(key) is result
   for threshold in (0.2, 0.8):
-    view = found.at(threshold)
+    view = result.at(threshold)
     record, mask, heat = kept.downloads(key, view)
     assert json.loads(pathlib.Path(record).read_text()) == view.record
     with Image.open(mask) as image:
       np.testing.assert_array_equal(np.asarray(image), 255 * view.mask)
     with Image.open(heat) as image:
       scores = np.asarray(image) / 65535
-    np.testing.assert_allclose(scores, found.score, atol=2e-5)
+    np.testing.assert_allclose(scores, result.score, atol=2e-5)
   assert pathlib.Path(record).name == 'a.png.json'
   assert len(pathlib.Path(record).parent.name) > 20, 'cannot be guessed'
 
 
 def test_the_oldest_make_room(analyse, tmp_path):
-  found, _ = analyse((10, 10))
+  result, _ = analyse((10, 10))
   kept = analysis.ResultCache(tmp_path / 'cache', max_pixels=250)
-  first, second, third = (kept.add(found) for _ in range(3))
+  first, second, third = (kept.add(result) for _ in range(3))
   with pytest.raises(errors.UserError, match='no longer kept'):
     kept.get(first)
   assert kept.get(second) and kept.get(third)
@@ -145,8 +145,8 @@ def page(tmp_path):
 
 
 def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
-  found, _ = analyse()
-  key = page._results.add(found)
+  result, _ = analyse()
+  key = page._results.add(result)
   assert page._move_threshold(key, 0.5, 0.5).keys() == {*page._view}
   at = analysis.Analysis.at
 
@@ -165,8 +165,8 @@ def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
 def test_missing_memory_is_a_sentence_and_a_bug_is_none(
     page, analyse, monkeypatch
 ):
-  found, _ = analyse()
-  key = page._results.add(found)
+  result, _ = analyse()
+  key = page._results.add(result)
 
   def fail(error):
     def at(self, threshold):
@@ -184,8 +184,8 @@ def test_missing_memory_is_a_sentence_and_a_bug_is_none(
 
 
 def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
-  found, _ = analyse()
-  key = page._results.add(found)
+  result, _ = analyse()
+  key = page._results.add(result)
 
   def fail(file, pixels):
     raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
@@ -225,13 +225,13 @@ def test_limits_of_the_page(analyse, monkeypatch):
 
 
 def test_thresholds_and_opacities_from_strangers_are_checked(analyse):
-  found, _ = analyse()
-  view = found.at(0.5)
+  result, _ = analyse()
+  view = result.at(0.5)
   for bad in (float('nan'), -1, 1.5, None, '0.5'):
     with pytest.raises(errors.UserError, match='from 0 to 1'):
-      found.at(bad)
+      result.at(bad)
     with pytest.raises(errors.UserError, match='from 0 to 1'):
-      found.overlay(view, bad)
+      result.overlay(view, bad)
 
 
 def test_what_a_method_cannot_say_is_a_sentence_without_a_path(tmp_path):
@@ -260,11 +260,11 @@ def test_no_memory_is_a_sentence(tmp_path):
 def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
   exif = Image.Exif()
   exif[0x0112] = 6
-  found, _ = analyse((30, 20), 'a.jpg', exif=exif)
-  assert found.image.shape == (20, 30, 3)
-  assert 'viewers turn it' in texts.summary(found.facts)
-  found, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
-  assert 'CMYK turned to RGB' in texts.summary(found.facts)
+  result, _ = analyse((30, 20), 'a.jpg', exif=exif)
+  assert result.image.shape == (20, 30, 3)
+  assert 'viewers turn it' in texts.summary(result.facts)
+  result, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
+  assert 'CMYK turned to RGB' in texts.summary(result.facts)
 
 
 def test_an_image_without_anything_to_measure_has_no_score(tmp_path):

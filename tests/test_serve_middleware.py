@@ -1,4 +1,4 @@
-"""Which requests get through to the page of `manloc serve`."""
+"""The requests that the page of `manloc serve` accepts."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ EXAMPLES = pathlib.Path('/tmp/page/samples')
 
 @pytest.fixture
 def served():
-  """The filter before an application that tells what it got."""
+  """The filter before an application that records its requests."""
 
   async def app(scope, receive, send):
     body = (await receive())['body']

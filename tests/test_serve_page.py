@@ -86,7 +86,7 @@ def browser(tmp_path):
 
 
 class Page:
-  """What a visitor does and sees."""
+  """The steps of a visitor."""
 
   def __init__(self, browser, address: str):
     self._browser = browser
