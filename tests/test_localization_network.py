@@ -150,6 +150,12 @@ def test_image_score_is_a_percentile(red):
   assert red(image).image_score == 1
 
 
+def test_an_image_of_one_colour_is_not_measured(red):
+  result = red(np.full((80, 120, 3), 255, np.uint8))
+  assert not result.score.any() and not result.mask.any()
+  assert 'one colour' in result.facts[localizer_lib.NOT_MEASURED]
+
+
 def test_mask_regions_and_threshold(red):
   image = np.zeros((80, 120, 3), np.uint8)
   image[5:15, 100:120] = 200

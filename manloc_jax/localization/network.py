@@ -18,6 +18,7 @@ save a twentieth of the time, and would not be exact.
 
 import collections
 from collections.abc import Sequence
+import dataclasses
 import hashlib
 import logging
 import math
@@ -173,6 +174,14 @@ class NetworkLocalizer:
     """
     score = self.score_map(image)
     localizer.check_finite(score)
+    if (image == image[0, 0]).all():
+      # Whatever the network learned, one colour carries no trace.
+      score = np.zeros_like(score)
+      result = localizer.summarize(score, score, self.threshold)
+      reason = 'The image has one colour, so that all scores are 0.'
+      return dataclasses.replace(
+          result, facts={localizer.NOT_MEASURED: reason}
+      )
     return localizer.summarize(score, score, self.threshold)
 
   def localize(
