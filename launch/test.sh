@@ -7,4 +7,5 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test
 ruff check .
 mypy
-exec python -m pytest "$@"
+# Two processes, each of which comes to hold 5 GB of compiled programs.
+exec python -m pytest -n 2 --dist loadfile "$@"

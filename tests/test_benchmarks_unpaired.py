@@ -30,6 +30,7 @@ def small_config():
   return config
 
 
+@pytest.mark.slow
 def test_memory_of_a_step_is_bounded_by_its_microbatches():
   mesh = sharding.make_mesh(jax.devices()[:1])
   plan = functools.partial(memory.plan, small_config(), mesh)

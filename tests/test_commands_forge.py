@@ -89,6 +89,7 @@ def test_no_photograph_is_refused(tmp_path, capsys):
   assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.slow
 def test_training_on_a_stream_goes_through_all_stages(photographs, tmp_path):
   command = [
       sys.executable,

@@ -97,6 +97,7 @@ def test_a_dataset_is_audited_and_prepared(run, tmp_path):
   assert manifest['splits']['train']['num_patches'] > 0
 
 
+@pytest.mark.slow
 def test_a_system_is_listed_and_trained(run, checkout):
   study = f'--study={checkout / "configs" / "ablation.py"}'
   listed = run('-m', 'manloc_jax.cli', 'sweep', 'demo', '--list', study)

@@ -191,6 +191,7 @@ def test_python_runs_or_is_listed(document, block, workplace):
     compile(block, document, 'exec')
 
 
+@pytest.mark.slow
 def test_the_picture_is_that_of_its_command(workplace):
   pytest.importorskip('jpeglib')  # It reads other coefficients than Pillow.
   command = 'python docs/picture.py docs/images/overview.png'

@@ -231,6 +231,7 @@ def test_measurements_are_kept(config, tmp_path, monkeypatch):
     collect()
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_a_forged_set(tmp_path):
   """From photographs to weights, by the two commands of the README."""
   root, workdir = tmp_path / 'forged', tmp_path / 'run'

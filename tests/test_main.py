@@ -90,6 +90,7 @@ def test_bad_command_lines(arguments, words):
   assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_classical_method_from_tree_to_report(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   done = run(
