@@ -27,11 +27,11 @@ def touch(path):
 @pytest.fixture
 def root(tmp_path):
   for name in ('b/2.jpg', 'b/1.jpg', 'a.jpg', '.hidden/x.jpg', '.x.jpg'):
-    touch(tmp_path / 'root' / name)
-  touch(tmp_path / 'root/__MACOSX/y.jpg')
+    touch(tmp_path / 'tree' / name)
+  touch(tmp_path / 'tree/__MACOSX/y.jpg')
   touch(tmp_path / 'linked/c.jpg')
-  (tmp_path / 'root/day2').symlink_to('../linked')
-  return tmp_path / 'root'
+  (tmp_path / 'tree/day2').symlink_to('../linked')
+  return tmp_path / 'tree'
 
 
 def test_links_are_followed_and_hidden_files_passed_over(root):
@@ -44,7 +44,7 @@ def test_loops_end(root):
   (root / 'b/self').symlink_to('.')
   (root / 'b/up').symlink_to('../..')  # Above the root.
   (root / 'b/day').symlink_to('../../linked')
-  (root / 'day2/back').symlink_to('../root/b')
+  (root / 'day2/back').symlink_to('../tree/b')
   (root / 'b/nowhere').symlink_to('nowhere')  # To itself.
   found, errors = listing(root)
   assert found == [

@@ -161,10 +161,10 @@ def blob_mask(
       [stretch * np.cos(angle), np.sin(angle) / stretch]
   )
   low, high = outline.min(axis=1), outline.max(axis=1)
-  room = np.array(shape[::-1]) - 2 * margin - 1  # Columns, then rows.
-  outline *= min(1, 0.99 * (room / (high - low)).min())
+  space = np.array(shape[::-1]) - 2 * margin - 1  # Columns, then rows.
+  outline *= min(1, 0.99 * (space / (high - low)).min())
   low, high = outline.min(axis=1), outline.max(axis=1)
-  outline += (rng.uniform(margin - low, margin + room - high))[:, None]
+  outline += (rng.uniform(margin - low, margin + space - high))[:, None]
   mask = np.zeros(shape, np.uint8)
   return cv2.fillPoly(mask, [np.rint(outline.T).astype(np.int32)], 1)
 
