@@ -111,6 +111,16 @@ def test_the_threshold_is_that_of_validation(config, prepared, tree, tmp_path):
   assert at == pytest.approx(best, abs=2e-3)
 
 
+def test_results_of_other_settings_are_kept(config, prepared, tmp_path):
+  run(config, prepared, tmp_path)
+  path = tmp_path / 'results/test_images.json'
+  before = path.read_text()
+  config.eval.bins *= 2
+  run(config, prepared, tmp_path)
+  (kept,) = (path.parent / 'replaced').iterdir()
+  assert path.read_text() != before and kept.read_text() == before
+
+
 def test_workers_change_nothing(config, prepared, tmp_path):
   one = run(config, prepared, tmp_path / 'one')
   two = run(config, prepared, tmp_path / 'two', workers=2)

@@ -164,7 +164,10 @@ def test_killed_run_keeps_finished_levels(
   content = json.loads(path.read_text())
   assert len(content['levels']) == len(LEVELS)
   assert content['config']['eval']['bins'] == 32
-  path.write_text(unbroken)
+  (kept,) = (path.parent / 'replaced').iterdir()
+  assert kept.read_text() == unbroken
+  kept.replace(path)
+  kept.parent.rmdir()
 
 
 def test_report_shows_it_and_evaluation_leaves_it(

@@ -1,4 +1,4 @@
-"""Blocks of one colour have no score, and do not change other scores."""
+"""Areas of one colour have no score, and do not change other scores."""
 
 import json
 
@@ -54,6 +54,24 @@ def test_blocks_that_vary():
   )
 
 
+def test_bars_and_large_areas_do_not_count():
+  assert flat.counted(PHOTO).all()
+  pixels = np.concatenate([PHOTO[:128]] * 2)  # 32x26 blocks.
+  pixels[40:80, 64:120] = 255  # 5x7 blocks, as compression may leave them.
+  assert flat.counted(pixels).all()
+  pixels[128:232, 48:152] = 255  # 13x13 blocks.
+  pixels[128:184, 96:104] = 254  # Of another colour.
+  pixels[:16] = 0
+  pixels[:, -8:] = 9
+  expected = np.ones((32, 26), bool)
+  expected[16:29, 6:19] = False
+  expected[16:23, 12] = True
+  expected[:2] = False
+  expected[:, -1] = False
+  np.testing.assert_array_equal(flat.counted(pixels), expected)
+  assert not flat.counted(np.full((64, 80, 3), 9, np.uint8)).any()
+
+
 @pytest.mark.parametrize('colour', COLOURS)
 @pytest.mark.parametrize('name', ['flat.png', 'flat.jpg'])
 def test_nothing_is_marked_in_one_colour(colour, name, fusion, tmp_path):
@@ -102,12 +120,39 @@ def test_bars_of_any_width_change_nothing_in_what_is_no_jpeg(bars, fusion):
   )
 
 
+@pytest.mark.parametrize(
+    ('width', 'subsampling'),
+    [(16, '4:4:4'), (13, '4:4:4'), (22, '4:4:4'), (16, '4:2:0')],
+)
+def test_bars_of_any_width_change_nothing_in_whole_blocks_of_jpeg(
+    width, subsampling, fusion, tmp_path
+):
+  """The picture's blocks that are the file's, too, have the same scores."""
+  path = tmp_path / 'a.jpg'
+
+  def scores(pixels):
+    Image.fromarray(pixels).save(path, quality=90, subsampling=subsampling)
+    return fusion.raw_map(path, images.read_image(path))
+
+  picture = PHOTO[:128, :192]
+  framed_map = scores(np.pad(picture, [(width, 0), (width, 0), (0, 0)]))
+  inside = framed_map[width:, width:]
+  first = -width % 8
+  alone = scores(picture[first:, first:])
+  # Colour of 4:2:0 spills over by a pixel.
+  tolerance = 0 if subsampling == '4:4:4' else 0.05
+  np.testing.assert_allclose(inside[first:, first:], alone, 0, tolerance)
+  # Lines in cut blocks have the scores of the block beside them.
+  assert inside.min() > 0
+  assert not framed_map[: width - 2].any()
+
+
 def test_a_flat_area_inside_is_never_marked_and_left_out(fusion):
   pixels = PHOTO.copy()
-  pixels[40:80, 64:120] = 255
+  pixels[16:112, 64:176] = 255
   measured = features.measure(pixels, None, None)
   is_flat = np.isnan(measured[..., 0])
-  assert is_flat[5:10, 8:15].all() and is_flat.sum() == 35
+  assert is_flat[2:14, 8:22].all() and is_flat.sum() == 168
   blocks, statistics, inside = network.normalize(
       measured, np.zeros(len(features.NAMES)), np.ones(len(features.NAMES))
   )
@@ -120,8 +165,8 @@ def test_a_flat_area_inside_is_never_marked_and_left_out(fusion):
       network.normalize(rest, np.zeros(1), np.ones(1))[1],
   )
   result = fusion(pixels)
-  assert (result.raw[40:80, 64:120] == 0).all()
-  assert result.facts['flat_share'] == pytest.approx(35 / (17 * 26))
+  assert (result.raw[16:112, 64:176] == 0).all()
+  assert result.facts['flat_share'] == pytest.approx(168 / (17 * 26))
 
 
 def test_what_is_not_counted_changes_no_histogram():

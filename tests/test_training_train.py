@@ -279,6 +279,19 @@ def test_scoring_other_splits_costs_no_results(finished, prepared, mesh):
   assert chosen.bins == config.eval.bins
 
 
+def test_results_of_other_settings_are_kept(finished, prepared, mesh):
+  path = pathlib.Path(finished, 'results/test.json')
+  before = path.read_text()
+  replaced = path.parent / 'replaced'
+  known = set(replaced.glob('*'))
+  config = small.config(**{'eval.splits': ('test',), 'eval.bins': 32})
+  patch_evaluation.evaluate(config, prepared, finished, mesh)
+  assert json.loads(path.read_text())['config']['eval']['bins'] == 32
+  (kept,) = set(replaced.iterdir()) - known
+  assert kept.read_text() == before
+  kept.replace(path)
+
+
 def test_a_network_without_finite_scores_is_named(prepared, mesh, tmp_path):
   workdir = small.untrained_run(tmp_path, scale=float('nan'))
   words = f'checkpoint {small.STEP} in .*split .val.*not finite'

@@ -17,7 +17,6 @@ import ml_collections
 import numpy as np
 import tqdm
 
-from manloc_jax import files
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data import spec
@@ -25,6 +24,7 @@ from manloc_jax.data import worker_pool
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import image_scores
+from manloc_jax.evaluation import result_files
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
@@ -56,7 +56,7 @@ def evaluate(
 
   Returns:
     The JSON files; those of the same localizer, images, config and versions
-    are left as they are.
+    are left as they are. One that is replaced is kept, see `result_files.keep`.
 
   Raises:
     UserError: Images have changed or gone.
@@ -88,7 +88,7 @@ def evaluate(
         'training': {},
         **provenance,
     }
-    files.write_json(path, result)
+    result_files.write(path, result)
   shutil.rmtree(cache)
   return written
 

@@ -8,13 +8,13 @@ import jax
 import ml_collections
 import numpy as np
 
-from manloc_jax import files
 from manloc_jax import models
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import qualitative
+from manloc_jax.evaluation import result_files
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
 from manloc_jax.metrics import thresholds
@@ -44,7 +44,8 @@ def evaluate(
 
   Returns:
     The JSON files. Those of the same checkpoint, config and versions are left
-    as they are, and so are those of other splits.
+    as they are, and so are those of other splits. One that is replaced is kept,
+    see `result_files.keep`.
 
   Raises:
     UserError: There is no checkpoint or no such split, or scores are not
@@ -85,7 +86,7 @@ def evaluate(
         'training': _training_speed(workdir),
         **provenance,
     }
-    files.write_json(path, result)
+    result_files.write(path, result)
   return written
 
 

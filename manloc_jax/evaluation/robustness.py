@@ -22,6 +22,7 @@ from manloc_jax.data.sampling import degraded_windows
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import patches as patch_evaluation
+from manloc_jax.evaluation import result_files
 from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
@@ -61,8 +62,8 @@ def robustness(
 
   Returns:
     The JSON file. Until all levels are scored they lie beside it, in
-    `unfinished.json`, so that scores of another config or checkpoint stay as
-    long; levels that either holds for this one are not scored again.
+    `unfinished.json`; levels that either holds are not scored again. Scores of
+    another config or checkpoint are kept, see `result_files.keep`.
 
   Raises:
     UserError: There is no checkpoint, or images have changed or gone.
@@ -77,6 +78,8 @@ def robustness(
   if not missing:
     return path
   path.parent.mkdir(parents=True, exist_ok=True)
+  if not provenance_lib.is_current(unfinished, provenance):
+    result_files.keep(unfinished)
   records = prepared.records(degraded_windows.SPLIT, config.data.root)
   score = _make_scorer(config, prepared, workdir, run, mesh, records)
   with (
@@ -90,6 +93,7 @@ def robustness(
       row = _score_level(level, prepared, records, ordered_map, score, bar)
       result['levels'].append(row)
       files.write_json(unfinished, result)
+  result_files.keep(path)
   os.replace(unfinished, path)
   return path
 

@@ -52,8 +52,8 @@ class Jpeg:
     chroma: float32[8 * rows, 8 * columns, 2] around 0, at the size of luma;
       None for grey images.
     counted: bool[rows, columns], blocks that go into histograms and means. The
-      articles count all, and so does `read`; `from_pixels` leaves those out of
-      which all pixels are alike.
+      articles count all, and so does `read`; `from_pixels` leaves areas of one
+      colour out.
     is_exact: Whether the coefficients are the file's own, not computed from
       pixels.
   """
@@ -173,7 +173,7 @@ def from_pixels(pixels: np.ndarray, quantization: np.ndarray) -> Jpeg:
   coefficients /= quantization
   np.round(coefficients, out=coefficients)
   return Jpeg(
-      coefficients.astype(np.int32), quantization, chroma, flat.varying(pixels)
+      coefficients.astype(np.int32), quantization, chroma, flat.counted(pixels)
   )
 
 

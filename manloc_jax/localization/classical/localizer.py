@@ -94,10 +94,10 @@ class ClassicalLocalizer:
       NotApplicable: The method needs a JPEG file with luma and this is none,
         or the image is too small or too large for it.
     """
-    return self._measured(path, image, _varying(image.pixels))[0]
+    return self._measured(path, image, _counted(image.pixels))[0]
 
   def _measured(
-      self, path: pathlib.Path, image: images.Decoded, varies: np.ndarray
+      self, path: pathlib.Path, image: images.Decoded, counts: np.ndarray
   ) -> tuple[np.ndarray, dict[str, Any]]:
     """Returns the map and the facts of `Result`; see `raw_map`."""
     height, width = image.pixels.shape[:2]
@@ -117,7 +117,7 @@ class ClassicalLocalizer:
       facts['coefficients'] = (
           'of the file' if argument.is_exact else 'computed from pixels'
       )
-    if not varies.any():
+    if not counts.any():
       facts[localizer.NOT_MEASURED] = (
           'Nothing varies in any of its blocks, so that all scores are alike.'
       )
@@ -148,20 +148,20 @@ class ClassicalLocalizer:
   ) -> localizer.Result:
     """Returns map, mask and regions; see `raw_map`.
 
-    Scale and threshold are computed over the blocks that vary; the score of
-    other blocks is 0.
+    Scale and threshold are computed without areas of one colour, whose score
+    is 0.
     """
-    varies = _varying(image.pixels)
-    raw, facts = self._measured(path, image, varies)
-    counted = flat.pick(raw, varies) if varies.any() else raw
+    counts = _counted(image.pixels)
+    raw, facts = self._measured(path, image, counts)
+    counted = flat.pick(raw, counts) if counts.any() else raw
     score = raw
     if not self._method.is_probability:
       score = _stretched(raw, counted)
     threshold = self._threshold
     if threshold is None:
-      threshold = _otsu(flat.pick(score, varies) if varies.any() else score)
-    if not varies.all():
-      score = np.where(varies, score, np.float32(0))
+      threshold = _otsu(flat.pick(score, counts) if counts.any() else score)
+    if not counts.all():
+      score = np.where(counts, score, np.float32(0))
     result = localizer.summarize(raw, score, threshold)
     return dataclasses.replace(result, facts=facts)
 
@@ -177,9 +177,9 @@ def _enlarged(
   return values.astype(np.float32)[row[:, None], column]
 
 
-def _varying(pixels: np.ndarray) -> np.ndarray:
-  """Returns bool[h, w], the pixels of blocks in which anything varies."""
-  return flat.enlarged(flat.varying(pixels), pixels.shape[:2])
+def _counted(pixels: np.ndarray) -> np.ndarray:
+  """Returns bool[h, w], the pixels that are not in areas of one colour."""
+  return flat.enlarged(flat.counted(pixels), pixels.shape[:2])
 
 
 def _stretched(raw: np.ndarray, counted: np.ndarray) -> np.ndarray:

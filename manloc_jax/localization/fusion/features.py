@@ -54,16 +54,16 @@ def measure(
       no copies were searched for.
 
   Returns:
-    f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in blocks where nothing
-    varies. Bars of such blocks around a picture count as outside of it.
+    f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in areas of
+    one colour. Bars of one colour around a picture count as outside of it.
   """
-  varies = flat.varying(pixels)
-  measured = np.full((*varies.shape, len(NAMES)), np.nan, np.float32)
-  if varies.any():
-    rows, columns = flat.bounds(varies)
+  counts = flat.counted(pixels)
+  measured = np.full((*counts.shape, len(NAMES)), np.nan, np.float32)
+  if counts.any():
+    rows, columns = flat.bounds(counts)
     picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
     measured[rows, columns] = _measure(picture, quantization)
-    measured[~varies] = np.nan
+    measured[~counts] = np.nan
   if copies is not None:
     add_copies(measured, copies)
   return measured
@@ -103,10 +103,10 @@ def find_copies(pixels: np.ndarray) -> np.ndarray:
     f32[ceil(h / 8), ceil(w / 8)], the fraction of a block that is a copy or
     was copied; zeros for strips too narrow to hold a copy.
   """
-  varies = flat.varying(pixels)
-  copies = np.zeros(varies.shape, np.float32)
-  if varies.any():
-    rows, columns = flat.bounds(varies)
+  counts = flat.counted(pixels)
+  copies = np.zeros(counts.shape, np.float32)
+  if counts.any():
+    rows, columns = flat.bounds(counts)
     picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
     copies[rows, columns] = _find_copies(picture)
   return copies

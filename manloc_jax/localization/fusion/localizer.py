@@ -25,7 +25,7 @@ from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import sharding
 
 MIN_SIDE = 64  # Pixels; below, an image has too few blocks to compare them.
-_MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # Of those that vary.
+_MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # Not in areas of one colour.
 # Of a tile, without the margin. Error level analysis saves as JPEG, whose sides
 # have at most 65,500 pixels.
 _TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
@@ -111,32 +111,50 @@ class FusionLocalizer:
     score = self.score_map(pixels, quantization)
     localizer.check_finite(score)
     result = localizer.summarize(score, score, self.threshold)
-    return dataclasses.replace(result, facts=_facts(flat.varying(pixels)))
+    return dataclasses.replace(result, facts=_facts(flat.counted(pixels)))
 
   def score_map(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
   ) -> np.ndarray:
     """Returns the scores alone, f32[h, w]; see `__call__`.
 
-    They are 0 in blocks of one colour, which carry no trace.
+    They are 0 in areas of one colour, which carry no trace.
     """
     localizer.check_pixels(pixels)
     _check_size('The image', pixels)
-    varies = flat.varying(pixels)
-    if np.count_nonzero(varies) < _MIN_BLOCKS:
+    counts = flat.counted(pixels)
+    if np.count_nonzero(counts) < _MIN_BLOCKS:
       return np.zeros(pixels.shape[:2], np.float32)
     score_map = np.zeros(pixels.shape[:2], np.float32)
     is_jpeg = quantization is not None
-    rows, columns = flat.picture(pixels, varies, keeps_grid=is_jpeg)
-    picture = pixels[rows, columns]
-    scores = self._score_blocks(picture, quantization)
-    # Interpolation treats blocks of one colour like the border of the picture.
-    varies = flat.varying(picture)
-    enlarged = _enlarge(flat.filled(scores, varies), picture.shape[:2])
-    if not varies.all():
-      enlarged[~flat.enlarged(varies, enlarged.shape)] = 0
-    score_map[rows, columns] = enlarged
+    sides = measured = flat.picture(pixels, counts, is_jpeg)
+    if is_jpeg:
+      height, width = pixels.shape[:2]
+      measured = (
+          flat.whole_blocks(sides[0], height),
+          flat.whole_blocks(sides[1], width),
+      )
+    score_map[sides] = np.pad(
+        self._score_picture(pixels[measured], quantization),
+        [
+            (inner.start - outer.start, outer.stop - inner.stop)
+            for inner, outer in zip(measured, sides, strict=True)
+        ],
+        'edge',
+    )
     return score_map
+
+  def _score_picture(
+      self, pixels: np.ndarray, quantization: np.ndarray | None
+  ) -> np.ndarray:
+    """Returns the scores of a picture without bars around it, f32[h, w]."""
+    scores = self._score_blocks(pixels, quantization)
+    # Interpolation treats areas of one colour like the border of the picture.
+    counts = flat.counted(pixels)
+    enlarged = _enlarge(flat.filled(scores, counts), pixels.shape[:2])
+    if not counts.all():
+      enlarged[~flat.enlarged(counts, enlarged.shape)] = 0
+    return enlarged
 
   def _score_blocks(
       self, pixels: np.ndarray, quantization: np.ndarray | None
@@ -173,15 +191,15 @@ class FusionLocalizer:
     return self._scores(self._params, *normalized)
 
 
-def _facts(varies: np.ndarray) -> dict[str, Any]:
-  """Returns the facts about blocks of one colour for `Result.facts`."""
-  if varies.all():
+def _facts(counts: np.ndarray) -> dict[str, Any]:
+  """Returns the facts about areas of one colour for `Result.facts`."""
+  if counts.all():
     return {}
-  facts: dict[str, Any] = {'flat_share': float(1 - varies.mean())}
-  count = np.count_nonzero(varies)
+  facts: dict[str, Any] = {'flat_share': float(1 - counts.mean())}
+  count = np.count_nonzero(counts)
   if count < _MIN_BLOCKS:
     facts[localizer.NOT_MEASURED] = (
-        f'Only {count} of {varies.size} blocks vary; below {_MIN_BLOCKS}'
+        f'Only {count} of {counts.size} blocks vary; below {_MIN_BLOCKS}'
         ' nothing can be compared, so that all scores are 0.'
     )
   return facts
