@@ -74,6 +74,20 @@ def test_every_trace_takes_grain_away(trace):
   assert _residual(smooth).mean() < 0.6 * _residual(piece).mean()
 
 
+@pytest.mark.parametrize('trace', plain.TRACES)
+def test_a_trace_of_no_strength_leaves_the_piece(trace):
+  piece = plain.grain(HOST[:96, :128], 6.0, np.random.default_rng(0))
+  rngs = [np.random.default_rng(1) for _ in range(2)]
+  faint, strong = (
+      plain.TRACES[trace](piece, rng, strength)
+      for rng, strength in zip(rngs, (0, 1), strict=True)
+  )
+  changes = [np.abs(x.astype(float) - piece).mean() for x in (faint, strong)]
+  # The weakest JPEG compression is still one, of high quality.
+  assert changes[0] < (0.5 * changes[1] if trace == 'recompress' else 1e-6)
+  assert rngs[0].random() == rngs[1].random()
+
+
 def test_forgeries_use_every_trace():
   traces = {_forge('splice', seed).trace for seed in range(20)}
   assert traces == set(plain.TRACES)

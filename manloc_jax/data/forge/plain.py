@@ -73,9 +73,10 @@ def forge(
   )
   mask = blob_mask(camera.shape[:2], rng)
   if manipulation == 'copy-move':
-    piece, trace = copy_move(camera, mask, rng)
+    piece, trace = add_trace(copy_move(camera, mask, rng), rng)
   elif manipulation == 'splice':
-    piece, trace = splice(view(donor, rng), camera.shape[:2], rng)
+    layer = splice(view(donor, rng), camera.shape[:2])
+    piece, trace = add_trace(layer, rng)
   elif manipulation == 'removal':
     piece, trace = remove(camera, mask, rng), 'inpaint'
   else:
@@ -171,8 +172,8 @@ def blob_mask(
 
 def copy_move(
     host: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, str]:
-  """Returns the host moved under the mask, and the trace it carries.
+) -> np.ndarray:
+  """Returns the host moved under the mask.
 
   The bounding box of the mask takes its content from a random box of that
   size. The frame wraps round, but never inside the mask.
@@ -180,18 +181,15 @@ def copy_move(
   left, top, width, height = cv2.boundingRect(mask)
   row = rng.integers(mask.shape[0] - height + 1)
   column = rng.integers(mask.shape[1] - width + 1)
-  moved = np.roll(host, (top - row, left - column), axis=(0, 1))
-  return add_trace(moved, rng)
+  return np.roll(host, (top - row, left - column), axis=(0, 1))
 
 
-def splice(
-    donor: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
-) -> tuple[np.ndarray, str]:
-  """Returns the donor laid over a frame of this shape, and its trace."""
+def splice(donor: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  """Returns the donor laid over a frame of this shape."""
   rows, columns = shape
   below, right = rows - donor.shape[0], columns - donor.shape[1]
   pad = ((0, max(0, below)), (0, max(0, right)), (0, 0))
-  return add_trace(np.pad(donor, pad, 'reflect')[:rows, :columns], rng)
+  return np.pad(donor, pad, 'reflect')[:rows, :columns]
 
 
 def remove(
@@ -203,39 +201,61 @@ def remove(
 
 
 def add_trace(
-    piece: np.ndarray, rng: np.random.Generator
+    piece: np.ndarray, rng: np.random.Generator, strength: float = 1.0
 ) -> tuple[np.ndarray, str]:
-  """Applies one of `TRACES` at random; returns the piece and its name."""
+  """Applies one of `TRACES` at random.
+
+  Args:
+    piece: uint8[height, width, 3].
+    rng: Source of every random choice; as many numbers for every strength.
+    strength: From 0, nearly nothing, to 1, the demo's.
+
+  Returns:
+    The piece and the name of the trace.
+  """
   name = str(rng.choice(list(TRACES)))
-  return TRACES[name](np.ascontiguousarray(piece), rng), name
+  return TRACES[name](np.ascontiguousarray(piece), rng, strength), name
 
 
-def blur(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def blur(
+    piece: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+) -> np.ndarray:
   """Softens, as a retouching brush does."""
-  return cv2.GaussianBlur(piece, (0, 0), rng.uniform(1.2, 2.0))
+  sigma = strength * rng.uniform(1.2, 2.0)
+  # OpenCV refuses 0, and a hundredth of a pixel changes nothing.
+  return cv2.GaussianBlur(piece, (0, 0), max(0.01, sigma))
 
 
-def denoise(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def denoise(
+    piece: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+) -> np.ndarray:
   """Takes medians, as the noise filter of an editor does."""
   del rng
-  return cv2.medianBlur(cv2.medianBlur(piece, 5), 3)
+  return _mix(cv2.medianBlur(cv2.medianBlur(piece, 5), 3), piece, strength)
 
 
-def enlarge(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def enlarge(
+    piece: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+) -> np.ndarray:
   """Enlarges the middle of the piece; interpolation smooths its grain."""
   rows, columns = piece.shape[:2]
-  factor = rng.uniform(1.6, 2.4)
+  factor = rng.uniform(1.6, 2.4) ** strength
   height, width = round(rows / factor), round(columns / factor)
   top, left = (rows - height) // 2, (columns - width) // 2
-  cut = cv2.blur(piece, (2, 2))[top : top + height, left : left + width]
+  soft = _mix(cv2.blur(piece, (2, 2)), piece, strength)
+  cut = soft[top : top + height, left : left + width]
   return cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def recompress(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recompress(
+    piece: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+) -> np.ndarray:
   """Saves harshly, on a JPEG grid that is not the host's."""
   shift = tuple(int(n) for n in rng.integers(1, 8, 2))
   moved = np.roll(piece, shift, axis=(0, 1))
-  saved = jpeg_roundtrip(moved, int(rng.integers(*PIECE_QUALITY)))
+  quality = int(rng.integers(*PIECE_QUALITY))
+  gentle = CAMERA_QUALITY[1]
+  saved = jpeg_roundtrip(moved, round(gentle + strength * (quality - gentle)))
   return np.roll(saved, (-shift[0], -shift[1]), axis=(0, 1))
 
 
@@ -245,6 +265,12 @@ TRACES = {
     'enlarge': enlarge,
     'recompress': recompress,
 }
+
+
+def _mix(
+    changed: np.ndarray, piece: np.ndarray, strength: float
+) -> np.ndarray:
+  return cv2.addWeighted(changed, strength, piece, 1 - strength, 0)
 
 
 def poisson(
