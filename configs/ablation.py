@@ -13,16 +13,20 @@ import ml_collections
 from configs import casia
 from configs import coverage
 from configs import demo
+from configs import dial
 from configs import ifs
 from configs import nist
 
-# The paper's three datasets, and two others.
+_DIAL = [f'dial-{percent}' for percent in dial.PERCENTS]
+# The paper's three datasets, and others. What follows a hyphen is the argument
+# of a config.
 DATASETS = {
     'nist': nist,
     'ifs': ifs,
     'coverage': coverage,
     'casia': casia,
     'demo': demo,
+    **dict.fromkeys(_DIAL, dial),
 }
 
 _NO_PATCHES = {'model.head': 'none'}  # Segmentation alone: S-.
@@ -54,9 +58,11 @@ SYSTEMS = {
     'iou-0.5': {'data.sampler.label_threshold': 0.5},
 }
 # Where the dataset's config is made for LSTM-64h.
+_WIDE = {'model.lstm_hidden': (64, 64, 256)}
 _STUDY = {
-    'casia': {'num_steps': 2000, 'model.lstm_hidden': (64, 64, 256)},
-    'demo': {'model.lstm_hidden': (64, 64, 256)},
+    'casia': {'num_steps': 2000, **_WIDE},
+    'demo': _WIDE,
+    **dict.fromkeys(_DIAL, _WIDE),
 }
 # Datasets whose runs start from those of another one.
 FINE_TUNED = {'coverage': 'nist'}
@@ -79,7 +85,8 @@ def get_config(
         f'There is no study {study!r}; write configs/ablation.py:DATASET/SYSTEM'
         f' with one of {", ".join(DATASETS)} and one of {", ".join(SYSTEMS)}.'
     )
-  config = DATASETS[dataset].get_config()
+  _, *arguments = dataset.split('-')
+  config = DATASETS[dataset].get_config(*arguments)
   config.update_from_flattened_dict(_STUDY.get(dataset, {}))
   for key, value in SYSTEMS[system].items():
     if callable(value):

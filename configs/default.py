@@ -118,7 +118,8 @@ def _data() -> ml_collections.ConfigDict:
   # TensorFlow; or 'online', forgeries generated while training, with the fields
   # data.forge and data.online of configs/synthetic.py.
   data.backend = 'tfrecord'
-  # Folder to forge for 'synthetic'; none for the packaged photographs.
+  # Folder to forge for 'synthetic' and 'dial'; none for the packaged
+  # photographs.
   data.photographs = ml_collections.config_dict.placeholder(str)
   data.num_shards = 4  # Files of each split; of 'tfrecord' only.
 

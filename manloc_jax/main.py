@@ -119,7 +119,7 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
   from manloc_jax.data.sampling import patches
   from manloc_jax.data.storage import prepared_set
 
-  if data.name == 'synthetic' and 'forge' in data:
+  if data.name in ('synthetic', 'dial') and 'forge' in data:
     _forge(data)
   folder = prepare.prepare(
       dataset=data.name,
@@ -139,16 +139,15 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:
-  """Forges the images of `synthetic` where they are missing."""
+  """Forges the images of a data set where they are missing."""
   from manloc_jax.data.forge import tree
 
   _, left_out = tree.make(
       data.root,
       [data.photographs] if data.photographs else [],
-      counts=data.forge.counts,
       seed=data.seed,
-      size=data.forge.size,
       fractions=data.fractions,
+      **data.forge,
   )
   for reason in left_out:
     print(f'Left out: {reason}')

@@ -93,12 +93,17 @@ def count_missing(root: pathlib.Path, settings: dict[str, Any]) -> int:
 
 
 def digest(settings: dict[str, Any]) -> str:
-  """Hashes the settings of forgeries without the paths of photographs."""
+  """Hashes the settings of forgeries without the paths of photographs.
+
+  The level of the traces is left out too: trees that differ in it alone show
+  the same forgeries under the same names.
+  """
   listed = [
       {key: value for key, value in photograph.items() if key != 'path'}
       for photograph in settings['photographs']
   ]
   content = {**settings, 'photographs': listed}
+  content.pop('level', None)
   return provenance.sha256_of_json(content)[:8]
 
 

@@ -108,8 +108,8 @@ def _check_same(
   another = 'name another folder in --out (manloc) or --config.data.root'
   changed = [
       key
-      for key in ours
-      if key != 'photographs' and theirs.get(key) != ours[key]
+      for key in ours | theirs
+      if key != 'photographs' and theirs.get(key) != ours.get(key)
   ]
   if changed:
     raise spec.DataError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
+from manloc_jax.data.forge import dial
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 
@@ -26,6 +27,7 @@ def generate(
     seed: int,
     index: int,
     size: Sequence[int] = forgery.SIZE,
+    level: float | None = None,
 ) -> forgery.Forgery:
   """Makes one forgery of the sequence.
 
@@ -35,6 +37,8 @@ def generate(
     seed: Fixes the sequence; not negative.
     index: Position in the sequence; not negative.
     size: See `forgery.forge`.
+    level: None for realistic forgeries; for those of `dial`, which have sizes
+      of their own, the strength of their traces.
 
   Returns:
     The forgery; `history` also names `seed`, `index` and the `photographs`.
@@ -57,27 +61,31 @@ def generate(
         f'None of {len(photographs)} photographs can be read; name others.'
     )
   group = listed[host].group
-  manipulation = _sample(PROBABILITIES, rng)
+  odds = PROBABILITIES if level is None else dial.PROBABILITIES
+  manipulation = _sample(odds, rng)
   donor = None
   if manipulation == 'splice':
     strangers = (i for i in order if listed[i].group != group)
     donor = photographs.first_sound(strangers)
     if donor is None:
-      others = {k: v for k, v in PROBABILITIES.items() if k != 'splice'}
+      others = {k: v for k, v in odds.items() if k != 'splice'}
       manipulation = _sample(others, rng)
   pair = host, host if donor is None else donor
   host_pixels, donor_pixels = (photographs[i] for i in pair)
-  host_factor, donor_factor = (
-      photographs.reduced.get(listed[i].name, 1.0) for i in pair
-  )
-  made = forgery.forge(
-      host_pixels,
-      donor_pixels,
-      manipulation,
-      rng,
-      sides,
-      (host_factor, donor_factor),
-  )
+  if level is None:
+    host_factor, donor_factor = (
+        photographs.reduced.get(listed[i].name, 1.0) for i in pair
+    )
+    made = forgery.forge(
+        host_pixels,
+        donor_pixels,
+        manipulation,
+        rng,
+        sides,
+        (host_factor, donor_factor),
+    )
+  else:
+    made = dial.forge(host_pixels, donor_pixels, manipulation, level, rng)
   names = {'host': listed[host].name}
   if donor is not None:
     names['donor'] = listed[donor].name

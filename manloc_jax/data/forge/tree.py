@@ -20,6 +20,7 @@ from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import cameras
 from manloc_jax.data.forge import claim
+from manloc_jax.data.forge import dial
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
@@ -55,12 +56,14 @@ class Plan:
     listed: Photographs, each with its split.
     seed: Fixes the forgeries.
     size: Least and largest short side in pixels.
+    level: See `sequence.generate`.
   """
 
   root: pathlib.Path
   listed: tuple[photographs_lib.Photograph, ...]
   seed: int
   size: tuple[int, int]
+  level: float | None
 
 
 def make(
@@ -102,6 +105,7 @@ def write(
     seed: int,
     size: Sequence[int] = forgery.SIZE,
     fractions: tuple[float, float, float] = options.FRACTIONS,
+    level: float | None = None,
     workers: int | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[int, list[str]]:
@@ -118,6 +122,7 @@ def write(
     seed: Fixes splits and forgeries.
     size: Least and largest short side in pixels.
     fractions: Of the photographs, for train, val and test.
+    level: See `sequence.generate`.
     workers: Processes; one per core by default.
     left_out: Reasons why files that were named cannot be used.
 
@@ -133,6 +138,10 @@ def write(
   _check_counts(counts)
   argument_checks.check_seed(seed)
   argument_checks.check_fractions(fractions)
+  version: dict[str, Any] = {'version': VERSION}
+  if level is not None:
+    argument_checks.check_numbers('The level of traces', level, 0, 1)
+    version = {'version': dial.VERSION, 'level': float(level)}
   with folders.refusing_full_disk(root), claim.claimed(root):
     known = claim.known_photographs(root)
     sound, broken = photographs_lib.sound(photographs, known, workers)
@@ -143,7 +152,7 @@ def write(
       _check_enough(sound, [*left_out, *broken.values()])
       listed = photographs_lib.assign(sound, seed, fractions)
     claim.begin(root, {
-        'version': VERSION,
+        **version,
         'seed': seed,
         'size': list(size),
         'counts': dict(zip(spec.SPLITS, counts, strict=True)),
@@ -152,7 +161,7 @@ def write(
             for photo in listed
         ],
     })
-    plan = Plan(root, listed, seed, size)
+    plan = Plan(root, listed, seed, size, level)
     broken |= _write_missing(plan, counts, workers)
   used = sum(photo.name not in broken for photo in listed)
   return used, [*left_out, *broken.values()]
@@ -250,7 +259,9 @@ def _make(task: Task, plan: Plan) -> tuple[str, dict[str, str]]:
   photographs = opened(
       tuple(photo for photo in plan.listed if photo.split == task.split)
   )
-  made = sequence.generate(photographs, plan.seed, task.index, plan.size)
+  made = sequence.generate(
+      photographs, plan.seed, task.index, plan.size, plan.level
+  )
   image = pathlib.Path('images', task.image_id + made.suffix)
   mask = pathlib.Path('masks', task.image_id + '.png')
   _write_bytes(plan.root / image, made.file)
