@@ -73,6 +73,8 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
         (['--out=x'], 'name its file with --study'),
         (['--study=x'], '--study needs runs'),
         (['--study=x', '--out=y', '--summary=z'], '--summary needs'),
+        (['--docs', '--dial=x'], '--dial needs'),
+        (['--study=x', '--out=y', '--dial=z'], 'one of --study and --dial'),
     ],
 )
 def test_arguments_that_do_not_go_together(arguments, words, capsys):

@@ -5,6 +5,7 @@ r"""`manloc report`: tables and figures of finished runs.
   manloc report runs/a runs/b --compare trials.json
   manloc report runs/ablation/*/* --study study.json --out study
   manloc report --study study.json --out study
+  manloc report runs/dial/*/* --dial dial.json
   manloc report --docs
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
@@ -12,7 +13,8 @@ scores of several seeds, with mean and standard deviation, into one file and
 draws their learning curves beside it; `--compare` collects the scores of
 different configs. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
-6 and Figures 4 and 5, made from that file (Figure 5 needs the runs).
+6 and Figures 4 and 5, made from that file (Figure 5 needs the runs). `--dial`
+gathers runs of `configs/dial.py` and draws AUC over the level beside its file.
 `--docs` writes the tables of all files committed under `manloc_jax/results/`
 into README.md, docs/ and the model card of a checkout.
 """
@@ -51,6 +53,9 @@ def add_to(commands) -> None:
       help='for tables and figures of --study',
   )
   parser.add_argument(
+      '--dial', metavar='FILE', help='JSON of runs at several levels of dial'
+  )
+  parser.add_argument(
       '--docs',
       action='store_true',
       help='update the tables of README.md and docs/ from committed results',
@@ -66,10 +71,14 @@ def run(args: argparse.Namespace) -> int:
   _check(args)
   from manloc_jax.reports import generated_docs
   from manloc_jax.reports import report
+  from manloc_jax.reports.study import dial_figure
   from manloc_jax.reports.study import render
 
   if args.study:
     for path in render.gather(args.workdirs, args.study, args.out):
+      print(path)
+  elif args.dial:
+    for path in dial_figure.gather(args.workdirs, args.dial):
       print(path)
   else:
     for workdir in args.workdirs:
@@ -95,6 +104,8 @@ def _check(args: argparse.Namespace) -> None:
     )
   if not (args.workdirs or args.study or args.docs):
     raise errors.UserError('Name the folders of runs to report on.')
-  for option in ('summary', 'compare'):
+  if args.study and args.dial:
+    raise errors.UserError('Give one of --study and --dial at a time.')
+  for option in ('summary', 'compare', 'dial'):
     if getattr(args, option) and not args.workdirs:
       raise errors.UserError(f'--{option} needs the folders of runs.')

@@ -10,6 +10,7 @@ from manloc_jax import files
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import dial
 from manloc_jax.reports.study import fusion_table
 from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
@@ -29,6 +30,7 @@ DOCUMENTS = tuple(
 )
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
+DIAL = RESULTS / 'dial.json'
 _SUMMARY = 4  # The first columns of the fusion's table.
 
 
@@ -36,7 +38,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in _studies():
+    if path in (*_studies(), DIAL):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
@@ -69,6 +71,17 @@ def study_block() -> str:
     text += [f'### `results/{path.name}`', '', tables.protocol(content), '']
     text += map(typeset.markdown, tables.tables(content))
   return '\n'.join(text)
+
+
+def dial_block() -> str:
+  """Makes the tables and the figure of AUC by level."""
+  content = dial.read(DIAL)
+  picture = f'../manloc_jax/results/{DIAL.stem}.png'
+  return '\n'.join([
+      *(typeset.markdown(table) for table in dial.tables(content)),
+      f'![AUC by the level of traces]({picture})',
+      '',
+  ])
 
 
 def _studies() -> list[pathlib.Path]:
@@ -128,6 +141,7 @@ def summary_block() -> str:
 _BLOCKS: dict[str, Callable[[], str]] = {
     'results': scores_block,
     'study': study_block,
+    'dial': dial_block,
     'summary': summary_block,
     'fusion': fusion_block,
     'speed': speed_block,
