@@ -20,14 +20,15 @@ def in_project(monkeypatch):
 
 def test_jobs_are_all_systems_of_a_seed_and_then_the_next(tmp_path):
   todo = sweep.jobs(STUDY, 'casia', [], [0, 1], tmp_path)
-  count = len(ablation.SYSTEMS)
-  assert len(todo) == 2 * count
+  assert [path.relative_to(tmp_path).as_posix() for path in todo] == [
+      f'casia/{system}-{seed}' for seed in (0, 1) for system in ablation.SYSTEMS
+  ]
   first = tmp_path / 'casia' / 'j-conv-lstm-conv-0'
+  assert first == next(iter(todo))
   assert todo[first][:2] == [
       '--config=configs/ablation.py:casia/j-conv-lstm-conv',
       '--config.seed=0',
   ]
-  assert [path.name[-1] for path in todo] == ['0'] * count + ['1'] * count
 
 
 def test_finished_runs_are_skipped_and_failures_do_not_stop(

@@ -1,6 +1,7 @@
 """Every dataset: pairs, polarity, kinds, groups, and what is left out."""
 
 import collections
+import pathlib
 
 import numpy as np
 import pytest
@@ -49,9 +50,18 @@ def by_id(name, root):
   return {record.image_id: record for record in find(name, root)[0]}
 
 
+@pytest.mark.parametrize('name', datasets.DATASETS)
+def test_each_set_has_a_test(name):
+  file = pathlib.Path(__file__).with_name(f'test_data_datasets_{name}.py')
+  is_tested = name in (*EXPECTED, 'synthetic')  # That one with `data.forge`.
+  assert is_tested or file.exists(), (
+      f'give {name!r} a tree in tests/trees.py and a row in EXPECTED, or write'
+      f' tests/{file.name}'
+  )
+
+
 def test_each_maker_has_a_set():
-  assert set(trees.MAKERS) < set(datasets.DATASETS)
-  assert set(EXPECTED) == set(trees.MAKERS)
+  assert set(EXPECTED) == set(trees.MAKERS) < set(datasets.DATASETS)
 
 
 def test_kinds_and_groups(tree):
@@ -99,7 +109,12 @@ def test_published_counts_have_both_kinds():
   for dataset in datasets.DATASETS.values():
     keys = {'manipulated', 'pristine'} if dataset.published else set()
     assert set(dataset.published) == keys
-  assert datasets.DATASETS['casia1'].published
+  unpublished = {
+      name
+      for name in (*EXPECTED, 'demo', 'synthetic')
+      if not datasets.get(name).published
+  }
+  assert unpublished == {'folder', 'synthetic'}
 
 
 def test_each_is_prepared_end_to_end(tree, tmp_path):

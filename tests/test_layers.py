@@ -40,26 +40,46 @@ JAX = {'chex', 'flax', 'jax', 'optax', 'orbax'}
 TENSORFLOW = {'tensorflow', 'tensorflow_datasets'}
 CONFIG = {'ml_collections'}
 FLAGS = {'absl.flags', 'ml_collections.config_flags'}
+DATA, MODELS = 'manloc_jax.data', 'manloc_jax.models'
 # What a package or file of ours never imports, besides what is not below it.
 NEVER = {
+    'commands/config_checks.py': {'absl'},
+    'commands/forge.py': JAX | {'absl'},
     'data': JAX | {'absl'},
     'evaluation': FLAGS,
-    'evaluation/image_scores.py': JAX,
+    'evaluation/image_scores.py': JAX | {'absl', MODELS},
     'localization': FLAGS | {'manloc_jax.training.train'},
-    'localization/batch.py': JAX,
-    'localization/classical': JAX | CONFIG,
-    'localization/factory.py': JAX,
-    'localization/fusion/examples.py': JAX | CONFIG,
-    'localization/fusion/features.py': JAX | CONFIG,
-    'localization/fusion/residuals.py': JAX | CONFIG,
-    'localization/localizer.py': JAX,
+    'localization/batch.py': JAX | {'absl', 'manloc_jax.localization.network'},
+    'localization/classical': JAX
+    | CONFIG
+    | {'absl', MODELS, 'manloc_jax.training'},
+    'localization/factory.py': JAX | {'absl'},
+    'localization/localizer.py': JAX | {'absl', MODELS},
+    'localization/sliding_window.py': JAX | {'absl'},
     'metrics': CONFIG | {'absl', 'orbax'},
     'models': CONFIG | {'absl', 'orbax'},
     'provenance.py': CONFIG | {'absl'},
-    'reports': JAX | FLAGS,
-    'run_config.py': JAX,
-    'serve': JAX | FLAGS,
+    'reports': JAX | FLAGS | {DATA, MODELS},
+    'run_config.py': JAX | {'absl'},
+    'serve': JAX | {'absl', MODELS, 'manloc_jax.training'},
     'training': FLAGS,
+    'training/checkpoint.py': {'absl', DATA},
+    'training/losses.py': CONFIG | {'absl', 'orbax'},
+    'training/metric_writer.py': {'absl', DATA, MODELS},
+    'training/startup_timer.py': JAX,
+    # They take numbers.
+    **{
+        f'training/{name}.py': CONFIG | {'absl'}
+        for name in (
+            *('augment', 'device_dataset', 'eval_step', 'microbatch'),
+            *('sharding', 'state', 'steps'),
+        )
+    },
+    # They run in worker processes.
+    **{
+        f'localization/fusion/{name}.py': JAX | CONFIG | {'absl'}
+        for name in ('examples', 'features', 'residuals')
+    },
 }
 # The only file that imports TensorFlow.
 KNOW_TENSORFLOW = {'data/storage/tensorflow_files.py'}

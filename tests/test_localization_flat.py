@@ -206,11 +206,17 @@ def test_what_is_too_small_is_not_scored(size, fusion, tmp_path):
 
 
 def test_the_least_size_is_scored(fusion, tmp_path):
+  sides = {name: method.min_side for name, method in methods.METHODS.items()}
   path = tmp_path / 'a.jpg'
-  Image.fromarray(PHOTO[:64, :64]).save(path)
-  image = images.read_image(path)
-  for localizer in (fusion, *map(factory.make, run_config.CLASSICAL)):
+  for name, side in {'fusion': 64, **sides}.items():
+    localizer = fusion if name == 'fusion' else factory.make(name)
+    Image.fromarray(PHOTO[:side, :side]).save(path)
+    image = images.read_image(path)
     assert np.isfinite(localizer.raw_map(path, image)).all()
+    Image.fromarray(PHOTO[: side - 1, :side]).save(path)
+    image = images.read_image(path)
+    with pytest.raises(localizer_lib.NotApplicable, match='too small'):
+      localizer.raw_map(path, image)
 
 
 def test_the_command_says_that_it_is_too_small(tmp_path, capsys):

@@ -242,7 +242,7 @@ def test_what_is_no_file_of_weights_is_refused(file, tmp_path):
       weights_lib.load(path)
 
 
-@pytest.mark.parametrize('shape', [(64, 64), (64, 3000), (513, 96)])
+@pytest.mark.parametrize('shape', [(64, 64), (64, 3000), (130, 700), (513, 96)])
 def test_detector_takes_any_size(file, photograph, shape):
   pixels = np.resize(photograph, (*shape, 3))
   result = localizer.FusionLocalizer(file, device='cpu')(pixels)

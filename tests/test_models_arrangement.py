@@ -74,7 +74,10 @@ def test_values_and_gradients_are_those_of_the_plain_network(fields):
   assert relative_error(got.patch_logits, want.patch_logits) < 1e-5
   assert relative_error(got.mask_logits, want.mask_logits) < 1e-5
   errors = jax.tree.map(relative_error, got_grads, want_grads)
-  assert max(jax.tree.leaves(errors)) < 2e-5, errors
+  for path, error in jax.tree.leaves_with_path(errors):
+    # Gradients of biases are sums that nearly cancel.
+    is_bias = path[-1].key == 'bias'
+    assert error < (2e-5 if is_bias else 5e-6), jax.tree_util.keystr(path)
 
 
 def test_bfloat16_is_close_and_keeps_parameters_in_float32():

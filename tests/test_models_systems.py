@@ -12,6 +12,7 @@ from small import SIDE
 from configs import ablation
 from manloc_jax import models
 from manloc_jax.metrics import summary
+from manloc_jax.reports.study import paper
 from manloc_jax.training import eval_step
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -49,7 +50,17 @@ SYSTEMS = {
 
 
 def test_every_row_of_the_tables_is_there():
-  assert SYSTEMS.keys() <= ablation.SYSTEMS.keys()
+  assert SYSTEMS.keys() == paper.SYSTEMS.keys() <= ablation.SYSTEMS.keys()
+
+
+def test_every_system_is_a_network_and_unlike_the_others():
+  configs = []
+  for system in ablation.SYSTEMS:
+    config = ablation.get_config(f'nist/{system}').to_dict()
+    assert models.abstract_params(models.make(**config['model']))
+    assert config.pop('system') == system
+    assert config not in configs, f'{system} is a system that is there already'
+    configs.append(config)
 
 
 def test_lstm_64h_narrows_the_last_layer_alone():
