@@ -234,6 +234,10 @@ def test_what_a_folder_holds_besides_is_counted(
       'Passed over in folders: not named as images (1), links to what is'
       ' listed already (1), links that lead nowhere (1).'
   ) in err.splitlines()
+  gone = photographs / 'gone.jpg'
+  assert f'The link {gone} leads nowhere; mend it or remove it.' in (
+      err.splitlines()
+  )
   summary = json.loads((tmp_path / 'out/summary.json').read_text())
   assert summary['localized'] == 3 and summary['failed'] == []
   assert summary['passed_over'] == {

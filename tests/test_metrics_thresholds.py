@@ -55,15 +55,52 @@ def test_thresholds_of_whole_images_are_of_another_scale(tmp_path):
   assert thresholds.read(tmp_path, 7) is None
 
 
+ENTRY = {'protocol': 'patches', 'step': 7, 'value': 0.5, 'bins': 64}
+
+
 @pytest.mark.parametrize(
-    'text',
-    ['{"7": ', '[]', '{"7": {"protocol": "patches"}}']
-    + [
-        json.dumps({'7': {'protocol': 'patches', 'step': 7, 'value': x}})
-        for x in (1, 'x', None)
-    ],
+    'text', ['{"7": ', '[]', '3', '{"7": {"protocol": "patches"}}']
 )
 def test_a_damaged_file_is_named(tmp_path, text):
   (tmp_path / thresholds.FILE).write_text(text)
   with pytest.raises(errors.UserError, match='threshold.json.*delete it'):
+    thresholds.read(tmp_path, 7)
+
+
+@pytest.mark.parametrize(
+    'field, value',
+    [
+        *(('value', x) for x in (True, False, 'x', None, [], 2, -0.1)),
+        *(('value', float(x)) for x in ('nan', 'inf', '-inf')),
+        *(('bins', x) for x in (True, False, 'x', None, 64.0, float('nan'))),
+        *(('step', x) for x in (True, '7', 7.0, None)),
+        *((name, 3) for name in ('split', 'criterion')),
+        ('colour', 'red'),
+    ],
+)
+def test_a_field_that_is_none_is_named(tmp_path, field, value):
+  text = json.dumps({'7': {**ENTRY, field: value}})
+  (tmp_path / thresholds.FILE).write_text(text)
+  words = f'threshold.json.*{field}.*delete it'
+  with pytest.raises(errors.UserError, match=words):
+    thresholds.read(tmp_path, 7)
+
+
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        ({'val_threshold': True}, 'value is True'),
+        ({'val_threshold': float('nan')}, 'value is nan'),
+        ({'val_threshold': 'x'}, "value is 'x'"),
+        ({'config': None}, 'config is no object'),
+        ({'config': [3]}, 'config is no object'),
+        ({'config': 'x'}, 'config is no object'),
+        ({'config': {'eval': 3}}, 'config.eval is no object'),
+        ({'config': {'eval': {'bins': True}}}, 'bins is True'),
+        ({'config': {'eval': {'bins': None}}}, 'bins is None'),
+    ],
+)
+def test_a_damaged_result_is_named(tmp_path, change, words):
+  result(tmp_path, 'test', **{'step': 7, 'val_threshold': 0.5, **change})
+  with pytest.raises(errors.UserError, match=f'test.json.*{words}.*delete it'):
     thresholds.read(tmp_path, 7)

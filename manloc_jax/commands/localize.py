@@ -174,7 +174,13 @@ def _conclude(
       for item in listing.passed_over
       if item.reason == walk.Reason.UNREADABLE
   ]
-  for reason in [*(record['error'] for record in failed), *unreadable]:
+  broken_links = [
+      f'The link {item.path} leads nowhere; mend it or remove it.'
+      for item in listing.passed_over
+      if item.reason == walk.Reason.BROKEN_LINK
+  ]
+  reasons = (record['error'] for record in failed)
+  for reason in (*reasons, *unreadable, *broken_links):
     print(errors.printable(reason), file=sys.stderr)
   if listing.passed_over:
     print(

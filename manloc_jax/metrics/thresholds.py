@@ -15,6 +15,16 @@ from manloc_jax import files
 FILE = 'threshold.json'
 PROTOCOL = 'patches'
 
+# Of the fields of a threshold.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    'step': int,
+    'value': (int, float),
+    'bins': int,
+    'split': str,
+    'criterion': str,
+    'protocol': str,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Threshold:
@@ -80,7 +90,8 @@ def _from_results(workdir: pathlib.Path, step: int) -> Threshold | None:
     # Results of patches name no protocol.
     if result.get('step') != step or value is None or 'protocol' in result:
       continue
-    bins = result.get('config', {}).get('eval', {}).get('bins', 0)
+    config = _object(path, result.get('config', {}), 'config')
+    bins = _object(path, config.get('eval', {}), 'config.eval').get('bins', 0)
     return _make(path, {'step': step, 'value': value, 'bins': bins})
   return None
 
@@ -100,13 +111,16 @@ def _make(path: pathlib.Path, fields: dict[str, Any]) -> Threshold:
   """
   try:
     threshold = Threshold(**fields)
-    if not isinstance(threshold.bins, int):
-      raise TypeError(f'bins is {threshold.bins!r}, no number')
-    if not 0 <= threshold.value <= 1:
-      raise TypeError(f'{threshold.value} is not in 0 to 1')
-    return threshold
   except TypeError as error:
     raise _damaged(path, error) from error
+  for name, kind in _KINDS.items():
+    value = getattr(threshold, name)
+    # To Python, true is a number.
+    if isinstance(value, bool) or not isinstance(value, kind):
+      raise _damaged(path, f'{name} is {value!r}')
+  if not 0 <= threshold.value <= 1:  # Refuses NaN, too.
+    raise _damaged(path, f'value is {threshold.value}, not from 0 to 1')
+  return threshold
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -114,8 +128,12 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     content = files.read_json(path)
   except ValueError as error:
     raise _damaged(path, error) from error
+  return _object(path, content, 'its content')
+
+
+def _object(path: pathlib.Path, content: Any, name: str) -> dict[str, Any]:
   if not isinstance(content, dict):
-    raise _damaged(path, 'it is no object')
+    raise _damaged(path, f'{name} is no object')
   return content
 
 
