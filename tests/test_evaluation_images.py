@@ -203,6 +203,21 @@ def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
   assert path.exists()
 
 
+def test_a_diverged_network_costs_no_results(prepared, tree, tmp_path):
+  changes = {'data.root': str(tree), 'eval.splits': ('test_images',)}
+  config = small.config(**changes)
+  workdir = small.untrained_run(
+      tmp_path, scale=float('nan'), **{'data.root': str(tree)}
+  )
+  path = tmp_path / 'results/test_images.json'
+  path.parent.mkdir()
+  path.write_text('{"scores": "of another checkpoint"}')
+  method = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
+  with pytest.raises(errors.UserError, match='network are not finite: its w'):
+    image_evaluation.evaluate(config, prepared, workdir, method)
+  assert path.read_text() == '{"scores": "of another checkpoint"}'
+
+
 def test_broken_maps_are_refused(config, prepared, tmp_path, monkeypatch):
   nothing = lambda self, path, image: np.full(image.pixels.shape[:2], np.nan)
   monkeypatch.setattr(localizer.ClassicalLocalizer, 'raw_map', nothing)

@@ -9,6 +9,7 @@ import pytest
 import small
 import trees
 
+from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
 from manloc_jax.data import images
@@ -18,6 +19,7 @@ from manloc_jax.data.storage import backend
 from manloc_jax.data.storage.prepared_set import PreparedSet
 from manloc_jax.evaluation import patches as patch_evaluation
 from manloc_jax.evaluation import robustness
+from manloc_jax.metrics import thresholds
 from manloc_jax.reports import report
 from manloc_jax.reports import robustness_figures
 from manloc_jax.reports import run_results
@@ -168,6 +170,28 @@ def test_killed_run_keeps_finished_levels(
   assert kept.read_text() == unbroken
   kept.replace(path)
   kept.parent.rmdir()
+
+
+# Its threshold is chosen on validation, or was before.
+@pytest.mark.parametrize('edge, split', [(None, "split 'val'"), (3, 'undegr')])
+def test_a_diverged_network_costs_no_results(
+    edge, split, tree, prepared, mesh, tmp_path
+):
+  changes = {'data.root': str(tree)}
+  workdir = small.untrained_run(tmp_path, scale=float('nan'), **changes)
+  config = small.config(**changes)
+  if edge is not None:
+    bins = config.eval.bins
+    chosen = thresholds.Threshold(small.STEP, edge / bins, bins)
+    thresholds.write(workdir, chosen)
+  path = tmp_path / robustness.FILE
+  path.parent.mkdir(parents=True)
+  path.write_text('{"step": 1}')
+  words = f'checkpoint {small.STEP} in .*{split}.* not finite'
+  with pytest.raises(errors.UserError, match=words):
+    robustness.robustness(config, prepared, workdir, mesh, workers=1)
+  assert [each.name for each in path.parent.iterdir()] == [path.name]
+  assert path.read_text() == '{"step": 1}'
 
 
 def test_report_shows_it_and_evaluation_leaves_it(

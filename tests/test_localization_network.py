@@ -297,8 +297,12 @@ def test_what_is_no_image_is_refused(localizer):
 
 def test_broken_weights_are_named(tmp_path):
   broken = small.untrained_run(tmp_path, scale=float('nan'))
-  with pytest.raises(errors.UserError, match='not finite'):
-    network.NetworkLocalizer.from_run(broken)(photograph(70, 70))
+  localizer = network.NetworkLocalizer.from_run(broken)
+  image = photograph(70, 70)
+  with pytest.raises(errors.UserError, match='weights are broken'):
+    localizer(image)
+  with pytest.raises(errors.UserError, match='weights are broken'):
+    localizer.raw_map(pathlib.Path('a.png'), images.Decoded(image, ''))
 
 
 def test_real_photograph(test_data, localizer):

@@ -173,7 +173,6 @@ class NetworkLocalizer:
       ValueError: `image` is something else.
     """
     score = self.score_map(image)
-    localizer.check_finite(score)
     if (image == image[0, 0]).all():
       # Whatever the network learned, one colour carries no trace.
       score = np.zeros_like(score)
@@ -210,7 +209,9 @@ class NetworkLocalizer:
         windows.add(corners, np.asarray(scores))
     for corners, scores in waiting:
       windows.add(corners, np.asarray(scores))
-    return windows.mean()
+    score = windows.mean()
+    localizer.check_finite(score)
+    return score
 
 
 def _make_scorer(model, mesh, gate: str, sigma: float):
