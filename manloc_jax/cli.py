@@ -12,7 +12,8 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
 Exit code 0: done; 1: the audit found something WRONG, or some images could not
 be localized; 2: it cannot be done, with one sentence that says why; 130:
-stopped by Ctrl-C; 141: whoever read the output has left.
+stopped by Ctrl-C; 141: whoever read the output has left; 143: stopped by
+SIGTERM.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How commands end: closed and full output, Ctrl-C, errors of the system."""
+"""How commands end: closed and full output, signals, errors of the system."""
 
 import errno
 import os
@@ -130,28 +130,79 @@ def test_output_that_nobody_wants_is_no_error(folder, tmp_path):
   assert (tmp_path / 'split.json').exists()
 
 
-def interrupt(process, seconds):
-  """Does what a terminal does at Ctrl-C; returns what the command says."""
+def stop(process, seconds, number=signal.SIGINT, alone=False):
+  """Sends a signal as a terminal does; returns what the command says.
+
+  Args:
+    process: The command, in a session of its own.
+    seconds: When the signal is sent.
+    number: The signal.
+    alone: Whether its workers are spared, as by `kill`.
+  """
   time.sleep(seconds)
-  os.killpg(process.pid, signal.SIGINT)
+  (os.kill if alone else os.killpg)(process.pid, number)
   _, error = process.communicate(timeout=60)
-  assert process.returncode == interrupts.EXIT_CODE, error
-  assert 'Traceback' not in error and 'KeyboardInterrupt' not in error, error
+  assert process.returncode == interrupts.exit_code(number), error
+  for words in ('Traceback', 'KeyboardInterrupt', 'leaked'):
+    assert words not in error, error
   return error.splitlines()[-1]
 
 
 # While it is imported, while workers start and while they work.
 @pytest.mark.parametrize('seconds', [0.5, 1.0, 3.0])
-def test_ctrl_c_with_workers(seconds, tmp_path):
+@pytest.mark.parametrize(
+    'number, alone',
+    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)],
+)
+def test_signals_with_workers(seconds, number, alone, tmp_path):
   process = start(
       *('forge', '--count=20000', f'--out={tmp_path}/forged', '--workers=2'),
       stdout=subprocess.DEVNULL,
       start_new_session=True,
   )
-  assert interrupt(process, seconds).startswith('Stopped. ')
+  assert stop(process, seconds, number, alone).startswith('Stopped. ')
 
 
-def test_ctrl_c_in_training(folder, tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_compiled_code_that_does_not_return_is_not_waited_for(number):
+  code = """
+import hashlib
+from manloc_jax.commands import exit_codes, interrupts
+
+interrupts._GRACE_SECONDS = 0.5
+print('begins', flush=True)
+work = lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)
+exit_codes.run(work, lambda: 'It is gone.')
+"""
+  process = subprocess.Popen(
+      [sys.executable, '-c', code],
+      cwd=ROOT,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+  )
+  process.stdout.readline()
+  try:
+    assert stop(process, 0.5, number, alone=True) == 'Stopped. It is gone.'
+  finally:
+    process.kill()
+
+
+def test_a_job_in_the_background_ignores_ctrl_c(tmp_path):
+  ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)
+  process = start(
+      *('forge', '--count=20000', f'--out={tmp_path}/forged', '--workers=2'),
+      stdout=subprocess.DEVNULL,
+      start_new_session=True,
+      preexec_fn=ignore,
+  )
+  time.sleep(1)
+  os.killpg(process.pid, signal.SIGINT)
+  assert stop(process, 1, signal.SIGTERM).startswith('Stopped. ')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_in_training(number, folder, tmp_path):
   command = [
       '--config=configs/casia.py',
       f'--config.data.root={folder}/tree',
@@ -167,7 +218,7 @@ def test_ctrl_c_in_training(folder, tmp_path):
   for line in process.stderr:
     if line.startswith('First step'):
       break
-  assert interrupt(process, 0.5) == (
+  assert stop(process, 0.5, number) == (
       'Stopped. The same command goes on from the last checkpoint.'
   )
 

@@ -6,8 +6,9 @@
   2    impossible: one sentence on standard error says why and what to do
   130  stopped by Ctrl-C
   141  whoever read the output has left, as `head` does; nothing is said
+  143  stopped by SIGTERM, as `kill` and schedulers send it
 
-130 and 141 are what a shell reports for the signals of these two cases.
+The last three are what a shell reports for the signals of these cases.
 """
 
 from collections.abc import Callable, Iterator
@@ -93,7 +94,7 @@ def run(
   except ReaderLeft:
     return _end(READER_LEFT)
   except Exception as error:
-    if not handler.is_stopping:  # Otherwise Ctrl-C caused it.
+    if not handler.is_stopping:  # Otherwise a signal caused it.
       message = _explain(error)
       if message is None:
         raise

@@ -1,10 +1,11 @@
-"""Ends a command at Ctrl-C with one sentence instead of a traceback.
+"""Ends a command at Ctrl-C or SIGTERM with one sentence, without a traceback.
 
 Python raises KeyboardInterrupt wherever it happens to be. In most code that is
 fine: incomplete files are removed, and the command ends. But during an import
-it may crash the process, in callbacks it is printed and ignored, and some
-libraries catch it. The process then ends at once, which is safe: what a killed
-command leaves behind, the next one removes.
+it may crash the process, in callbacks it is printed and ignored, some libraries
+catch it, and it waits for calls into compiled code. The process then ends at
+once or soon after, which is safe: what a killed command leaves behind, the next
+one removes.
 """
 
 from collections.abc import Callable
@@ -12,34 +13,67 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from typing import Any, NoReturn
 
-EXIT_CODE = 130  # What a shell reports for the signal.
-
+# Of Ctrl-C, and of `kill` and schedulers.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 10.0  # For files to be closed, before the command just ends.
 # What Python does by itself, and what `main` asks for while it is imported; a
 # job in the background ignores Ctrl-C, and goes on doing so.
 _UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
 
 
+def exit_code(number: int) -> int:
+  """Returns what a shell reports for a command that a signal has ended."""
+  return 128 + number
+
+
 class Interrupts:
-  """Handles Ctrl-C for a command.
+  """Handles Ctrl-C and SIGTERM for a command.
 
   Attributes:
-    is_stopping: Whether Ctrl-C was pressed.
+    is_stopping: Whether one of them was received.
   """
 
   def __init__(self, advice: Callable[[], str]):
-    """Handles Ctrl-C from now on.
+    """Handles both from now on.
 
     Args:
       advice: Returns a sentence that says what is kept and how to go on.
     """
     self._advice = advice
+    self._exit_code = exit_code(signal.SIGINT)
     self.is_stopping = False
-    if signal.getsignal(signal.SIGINT) in _UNHANDLED:
-      signal.signal(signal.SIGINT, self._handle)
+    self._handled = [
+        number
+        for number in _SIGNALS
+        if signal.getsignal(number) in _UNHANDLED
+    ]
+    for number in self._handled:
+      signal.signal(number, self._handle)
+    if self._handled:
+      self._watch()
+
+  def _watch(self) -> None:
+    """Ends the process some time after a signal, whatever it waits for.
+
+    Handlers wait for compiled code to return. Python writes the number of the
+    signal to a pipe before that, where a thread reads it.
+    """
+    received, sent = os.pipe()
+    os.set_blocking(sent, False)
+    signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+
+    def end_in_time() -> None:
+      while (number := os.read(received, 1)[0]) not in self._handled:
+        pass  # It is another one.
+      self._exit_code = exit_code(number)
+      time.sleep(_GRACE_SECONDS)
+      self.leave()
+
+    threading.Thread(target=end_in_time, daemon=True).start()
 
   def _handle(self, number: int, frame: types.FrameType | None) -> None:
     """Ends the workers, which do not see Ctrl-C, and then the command.
@@ -48,15 +82,14 @@ class Interrupts:
       KeyboardInterrupt: Unless the process ends here.
     """
     self.is_stopping = True
-    # A second Ctrl-C ends the process at once, whatever it waits for.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    self._exit_code = exit_code(number)
+    # A second signal ends the process at once, whatever it waits for.
+    for each in self._handled:
+      signal.signal(each, signal.SIG_DFL)
     _kill_workers()
     if _is_importing(frame):
       self.leave()
     sys.unraisablehook = self._leave_anyway
-    timer = threading.Timer(_GRACE_SECONDS, self.leave)
-    timer.daemon = True
-    timer.start()
     raise KeyboardInterrupt
 
   def _leave_anyway(self, unraisable: Any) -> None:
@@ -78,7 +111,7 @@ class Interrupts:
       # Not by `print`, for the same reason.
       os.write(2, f'\nStopped. {self._advice()}\n'.encode())
     finally:
-      os._exit(EXIT_CODE)
+      os._exit(self._exit_code)
 
 
 def _kill_workers() -> None:
