@@ -26,4 +26,5 @@ def test_data() -> pathlib.Path:
     pytest.skip('MANLOC_TEST_DATA is unset: no real images to test with.')
   return pathlib.Path(folder)
 
+from ramp import analyse  # noqa: E402, F401
 from studies import members  # noqa: E402, F401

@@ -4,6 +4,9 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parents[1]
+# How these commands begin.
+MAIN = 'python -m manloc_jax.main '
+BENCHMARK = 'python -m manloc_jax.benchmarks.'
 DOCUMENTS = sorted(
     [
         *ROOT.glob('*.md'),

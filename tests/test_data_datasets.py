@@ -53,8 +53,7 @@ def by_id(name, root):
 @pytest.mark.parametrize('name', datasets.DATASETS)
 def test_each_set_has_a_test(name):
   file = pathlib.Path(__file__).with_name(f'test_data_datasets_{name}.py')
-  is_tested = name in (*EXPECTED, 'synthetic')  # That one with `data.forge`.
-  assert is_tested or file.exists(), (
+  assert name in EXPECTED or file.exists(), (
       f'give {name!r} a tree in tests/trees.py and a row in EXPECTED, or write'
       f' tests/{file.name}'
   )

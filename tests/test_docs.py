@@ -1,108 +1,25 @@
-"""README and docs: what they link to exists, what they tell to run works."""
+"""README and docs: what they link to and name exists."""
 
 import contextlib
 import io
 import json
-import os
-import pathlib
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
 
 import documents
-import numpy as np
-from PIL import Image
 import pytest
 import test_layers
-import trees
 
 from configs import fusion as fusion_config
 from configs import synthetic as synthetic_config
 from manloc_jax import cli
 from manloc_jax import run_config
 from manloc_jax.data import datasets
-from manloc_jax.data import forge
 
 ROOT = documents.ROOT
-MAIN = 'python -m manloc_jax.main '
-BENCHMARK = 'python -m manloc_jax.benchmarks.'
-
-# Commands that are copied and run, with their exit code. FOLDER, PHOTOGRAPHS
-# and so on are small ones, with the names of the text.
-RUN = {
-    'manloc localize photo.jpg': 0,
-    "manloc localize photo.jpg folder 'more/**/*.png' --out=localized": 0,
-    'manloc localize folder --method=adjpeg --format=npy': 0,
-    # Not all images of the published set are there: something is wrong.
-    'manloc audit casia1 FOLDER': 1,
-    'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
-    'python .ci/oldest.py > oldest.txt': 0,
-}
-RUN_SLOWLY = {
-    'manloc report --study=manloc_jax/results/study_casia.json --out=study': 0,
-}
-# On the table of NIST, which is of another set than FOLDER above.
-RUN_ON_NIST = {
-    'manloc audit nist16 FOLDER --names_only --draws=300': 1,
-    'manloc split nist16 FOLDER --rule=group --seed=0 --out=split.json': 0,
-    'manloc audit nist16 FOLDER --names_only --split_list=split.json': 1,
-}
-# Why others are not run; those of `manloc` and `manloc_jax` are parsed.
-_DATA = 'needs a dataset, and trains for minutes to hours'
-_RUNS = 'needs finished runs'
-_MINUTES = 'takes minutes'
-_INSTALLS = 'changes the environment'
-_BENCHMARK = 'needs a machine without other work'
-NOT_RUN = {
-    'bash launch/local.sh configs/demo.py': _MINUTES,
-    'bash launch/test.sh': 'runs this test',
-    'bash launch/test.sh -m slow': 'runs this test',
-    'bash .ci/run': 'runs this test',
-    'bash launch/benchmarks.sh': _BENCHMARK,
-    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': (
-        'needs a cluster'
-    ),
-    'source .venv/bin/activate': _INSTALLS,
-    'pre-commit install': _INSTALLS,
-    'pip install -e .': _INSTALLS,
-    "pip install -e '.[cuda12,jpeg]'": _INSTALLS,
-    "pip install -e '.[serve]'": _INSTALLS,
-    "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
-    'manloc serve --port=7860': 'does not end; test_serve.py runs it',
-    'manloc report --docs': (
-        'changes the documents; test_reports_report.py does it to copies'
-    ),
-    'manloc report runs/demo': _RUNS,
-    'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
-    'manloc report runs/a runs/b --compare=trials.json': _RUNS,
-    'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
-    'manloc report runs/dial/*/* --dial=dial.json': _RUNS,
-    'manloc sweep casia --seeds=0,1,2 --config.data.root=FOLDER': _DATA,
-    'manloc sweep dial-40 --runs=runs/dial --seeds=0,1,2'
-    ' --systems=j-conv-lstm-conv,s-conv-lstm-conv,p-conv-lstm,fcn': _MINUTES,
-    'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'
-    ' --size=256,512': _MINUTES,
-    'manloc forge PHOTOGRAPHS --out=data/forged --count=1600'
-    ' --size=256,448 --fractions=0.8,0.08,0.12': _MINUTES,
-    'manloc forge camera_jpegs --out=data/forged --count=1600'
-    ' --size=256,448 --fractions=0.8,0.08,0.12': _MINUTES,
-    'manloc fusion --config=configs/fusion.py --config.data.root=data/forged'
-    ' --workdir=runs/fusion': _MINUTES,
-}
-NOT_RUN_PREFIXES = {MAIN: _DATA, BENCHMARK: _BENCHMARK}
-# Blocks of Python that are not run, by a line of them.
-PYTHON_NOT_RUN = {
-    "run = checkpoint.load('runs/demo')": _RUNS,
-    "load_localizer(workdir='runs/demo', stride=16)": _RUNS,
-    "    'conv2-4f': {'model.conv2_filters': 4},": (
-        'an entry; test_contributing.py adds it'
-    ),
-    'METHOD = interface.Method(': 'a file; test_contributing.py adds it',
-    'DATASET = spec.Dataset(': 'a file; test_contributing.py adds it',
-}
 
 
 def test_the_readme_is_short():
@@ -126,95 +43,6 @@ def test_every_page_is_named_in_the_readme():
   text = (ROOT / 'README.md').read_text()
   for page in (ROOT / 'docs').glob('*.md'):
     assert f'](docs/{page.name})' in text
-
-
-def test_every_command_is_run_or_listed():
-  listed = {*RUN, *RUN_SLOWLY, *RUN_ON_NIST, *NOT_RUN}
-  commands = documents.read_commands()
-  for command in commands:
-    assert command in listed or command.startswith(tuple(NOT_RUN_PREFIXES)), (
-        f'{command!r} is neither run nor listed: add it to RUN or NOT_RUN'
-    )
-  assert not listed - set(commands), 'no document has these any more'
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-  """A folder with what the commands name, as the current one."""
-  for name in ('.ci', 'docs', 'pyproject.toml'):
-    copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-    copy(ROOT / name, tmp_path / name)
-  (tmp_path / 'manloc_jax').symlink_to(ROOT / 'manloc_jax')
-  for folder in ('folder', 'more/deep', 'PHOTOGRAPHS'):
-    (tmp_path / folder).mkdir(parents=True)
-  photograph = Image.fromarray(trees.photograph(0))
-  for path in ('photo.jpg', 'folder/a.jpg', 'more/deep/b.png'):
-    photograph.save(tmp_path / path)
-  for one in forge.packaged().listed[:3]:
-    shutil.copy(one.path, tmp_path / 'PHOTOGRAPHS')
-  monkeypatch.chdir(tmp_path)
-  return tmp_path
-
-
-def _run(command: str) -> int:
-  if command.startswith('manloc '):
-    return cli.main(shlex.split(command)[1:])
-  paths = [pathlib.Path(sys.executable).parent, os.environ['PATH']]
-  return subprocess.run(
-      ['bash', '-c', command],
-      env={**os.environ, 'PATH': os.pathsep.join(map(str, paths))},
-  ).returncode
-
-
-@pytest.mark.parametrize('command', RUN)
-def test_commands_run(command, workplace):
-  trees.casia1(workplace / 'FOLDER')
-  assert _run(command) == RUN[command]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('command', RUN_SLOWLY)
-def test_slow_commands_run(command, workplace):
-  assert _run(command) == RUN_SLOWLY[command]
-
-
-def test_commands_on_nist_run_one_after_the_other(workplace):
-  trees.nist16(workplace / 'FOLDER')
-  for command, code in RUN_ON_NIST.items():
-    assert _run(command) == code, command
-
-
-@pytest.mark.parametrize(
-    ('document', 'block'), documents.read_blocks('python')
-)
-def test_python_runs_or_is_listed(document, block, workplace):
-  if not any(line in block for line in PYTHON_NOT_RUN):
-    exec(compile(block, document, 'exec'), {})
-  elif 'import ' in block:  # No entry of a table.
-    compile(block, document, 'exec')
-
-
-@pytest.mark.slow
-def test_the_picture_is_that_of_its_command(workplace):
-  pytest.importorskip('jpeglib')  # It reads other coefficients than Pillow.
-  command = 'python docs/picture.py docs/images/overview.png'
-  assert any(command in line for line in (ROOT / 'README.md').open())
-  (workplace / 'docs/images/overview.png').unlink()
-  done = subprocess.run(
-      [sys.executable, *command.split()[1:]],
-      env={**os.environ, 'PYTHONPATH': str(ROOT)},
-  )
-  assert done.returncode == 0
-  pictures = [
-      np.asarray(Image.open(root / 'docs/images/overview.png').convert('RGB'))
-      for root in (ROOT, workplace)
-  ]
-  committed, drawn = (picture.astype(float) for picture in pictures)
-  # Versions of matplotlib place letters in their own way.
-  assert np.abs(np.subtract(committed.shape, drawn.shape)).max() <= 8
-  height, width = np.minimum(committed.shape, drawn.shape)[:2]
-  difference = committed[:height, :width] - drawn[:height, :width]
-  assert np.abs(difference).mean() < 12
 
 
 def _help(*command: str) -> str:
@@ -273,7 +101,7 @@ def test_command_lines_of_the_main_job_are_parsed():
   commands = [
       shlex.split(command)[2:]
       for command in documents.read_commands()
-      if command.startswith(MAIN)
+      if command.startswith(documents.MAIN)
   ]
   assert commands
   code = """
@@ -302,7 +130,11 @@ for argv in json.load(sys.stdin):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     'command',
-    [c for c in documents.read_commands() if c.startswith(BENCHMARK)],
+    [
+        command
+        for command in documents.read_commands()
+        if command.startswith(documents.BENCHMARK)
+    ],
 )
 def test_command_lines_of_benchmarks_are_parsed(command):
   words = [sys.executable, *shlex.split(command)[1:], '--only_check_args']
