@@ -68,6 +68,27 @@ def test_it_is_the_release_in_small(tree, test_data):
   assert len(gone) == len(rejected) == 2 * len(missing)
 
 
+def test_it_is_a_set_of_its_own(tree):
+  root, _ = tree
+  theirs, ours = (
+      datasets.get(name).find_records(root) for name in ('nist16', 'standin')
+  )
+  assert ours == theirs
+  assert datasets.get('standin').published == {}
+
+
+def test_with_enough_files_each_serves_one_scene(test_data):
+  rows = nist16.read_table(nist16.find_table(test_data / 'nc2016'))
+  forged = [row for row in rows if nist16.is_yes(row['IsTarget'])]
+  bases = len({row['BaseFileName'] for row in forged})
+  for count, distinct in ((2 * bases, 2 * bases), (9, 9)):
+    files = [pathlib.Path(f'{i}.jpg') for i in range(count)]
+    scenes = nist_tree._scenes(forged, rows, files, seed=0)
+    used = {path for scene in scenes for path in (scene.host, scene.donor)}
+    assert len(scenes) == bases and len(used) == distinct
+    assert all(scene.host != scene.donor for scene in scenes)
+
+
 def test_it_can_be_prepared(tree, tmp_path):
   root, missing = tree
   folder = prepare.prepare(
