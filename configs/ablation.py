@@ -16,6 +16,7 @@ from configs import demo
 from configs import dial
 from configs import ifs
 from configs import nist
+from configs import standin
 
 _DIAL = [f'dial-{percent}' for percent in dial.PERCENTS]
 # The paper's three datasets, and others. What follows a hyphen is the argument
@@ -27,6 +28,7 @@ DATASETS = {
     'casia': casia,
     'demo': demo,
     **dict.fromkeys(_DIAL, dial),
+    'standin': standin,
 }
 
 _NO_PATCHES = {'model.head': 'none'}  # Segmentation alone: S-.
@@ -63,6 +65,7 @@ _STUDY = {
     'casia': {'num_steps': 2000, **_WIDE},
     'demo': _WIDE,
     **dict.fromkeys(_DIAL, _WIDE),
+    'standin': _WIDE,
 }
 # Datasets whose runs start from those of another one.
 FINE_TUNED = {'coverage': 'nist'}
@@ -79,12 +82,7 @@ def get_config(
   Raises:
     ValueError: There is no such dataset or system.
   """
-  dataset, _, system = study.partition('/')
-  if dataset not in DATASETS or system not in SYSTEMS:
-    raise ValueError(
-        f'There is no study {study!r}; write configs/ablation.py:DATASET/SYSTEM'
-        f' with one of {", ".join(DATASETS)} and one of {", ".join(SYSTEMS)}.'
-    )
+  dataset, system = parse(study, 'configs/ablation.py', DATASETS, SYSTEMS)
   _, *arguments = dataset.split('-')
   config = DATASETS[dataset].get_config(*arguments)
   config.update_from_flattened_dict(_STUDY.get(dataset, {}))
@@ -98,3 +96,20 @@ def get_config(
     config.train.init_from = f'runs/ablation/{FINE_TUNED[dataset]}/{system}-0'
   config.system = system
   return config
+
+
+def parse(
+    study: str, file: str, datasets: dict, systems: dict
+) -> tuple[str, str]:
+  """Returns the dataset and the system of `<dataset>/<system>`.
+
+  Raises:
+    ValueError: There is no such dataset or system in the config file.
+  """
+  dataset, _, system = study.partition('/')
+  if dataset not in datasets or system not in systems:
+    raise ValueError(
+        f'There is no study {study!r}; write {file}:DATASET/SYSTEM with one of'
+        f' {", ".join(datasets)} and one of {", ".join(systems)}.'
+    )
+  return dataset, system
