@@ -6,7 +6,7 @@ r"""Stand-in for NIST Nimble 2016: its masks and table, other photographs.
 
 The first command forges the tree, which needs NIST's table and masks and two
 JPEG photographs for each of its 69 scenes. The second takes a few minutes on
-two CPU cores. The forgeries are easier than NIST's: no score is one on NIST.
+two CPU cores. The forgeries are not those of NIST, and no score is one on NIST.
 Steps and learning rate are those of configs/demo.py. Nothing was chosen by
 scores on this set.
 """

@@ -74,7 +74,9 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
         (['--study=x'], '--study needs runs'),
         (['--study=x', '--out=y', '--summary=z'], '--summary needs'),
         (['--docs', '--dial=x'], '--dial needs'),
-        (['--study=x', '--out=y', '--dial=z'], 'one of --study and --dial'),
+        (['--docs', '--leakage=x'], '--leakage needs'),
+        (['--study=x', '--out=y', '--dial=z'], 'one of --study, --dial'),
+        (['run', '--dial=x', '--leakage=y'], 'and --leakage at a time'),
     ],
 )
 def test_arguments_that_do_not_go_together(arguments, words, capsys):

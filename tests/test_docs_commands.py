@@ -67,8 +67,15 @@ NOT_RUN = {
     'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
     'manloc report runs/a runs/b --compare=trials.json': _RUNS,
     'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
+    'manloc report runs/leakage/*/* --leakage=leakage.json': _RUNS,
     'manloc report runs/dial/*/* --dial=dial.json': _RUNS,
     'manloc sweep casia --seeds=0,1,2 --config.data.root=FOLDER': _DATA,
+    'manloc sweep standin --seeds=0,1,2': _DATA,
+    'manloc sweep standin --study=configs/leakage.py --runs=runs/leakage': (
+        _DATA
+    ),
+    'manloc sweep casia --study=configs/leakage.py --runs=runs/leakage'
+    ' --config.data.root=FOLDER': _DATA,
     'manloc sweep dial-40 --runs=runs/dial --seeds=0,1,2'
     ' --systems=j-conv-lstm-conv,s-conv-lstm-conv,p-conv-lstm,fcn': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'

@@ -4,8 +4,7 @@ NIST's images may not be passed on, but its reference table and masks say
 everything except the pixels. A forged probe of the tree has the name, size,
 mask, type of forgery and base photograph that the table says, so that
 preparation works as hard as with the real one, and a split by image leaks as
-much. The forgeries are easier than NIST's: a score on the tree is no score on
-NIST.
+much. The forgeries are plain ones: a score on the tree is no score on NIST.
 """
 
 import csv

@@ -6,6 +6,7 @@ r"""`manloc report`: tables and figures of finished runs.
   manloc report runs/ablation/*/* --study study.json --out study
   manloc report --study study.json --out study
   manloc report runs/dial/*/* --dial dial.json
+  manloc report runs/leakage/*/* --leakage leakage.json
   manloc report --docs
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
@@ -14,7 +15,8 @@ draws their learning curves beside it; `--compare` collects the scores of
 different configs. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs). `--dial`
-gathers runs of `configs/dial.py` and draws AUC over the level beside its file.
+gathers runs of `configs/dial.py` and draws AUC over the level beside its file,
+and `--leakage` those of `configs/leakage.py`, split by image and by photograph.
 `--docs` writes the tables of all files committed under `manloc_jax/results/`
 into README.md, docs/ and the model card of a checkout.
 """
@@ -56,6 +58,9 @@ def add_to(commands) -> None:
       '--dial', metavar='FILE', help='JSON of runs at several levels of dial'
   )
   parser.add_argument(
+      '--leakage', metavar='FILE', help='JSON of runs of configs/leakage.py'
+  )
+  parser.add_argument(
       '--docs',
       action='store_true',
       help='update the tables of README.md and docs/ from committed results',
@@ -72,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.reports import generated_docs
   from manloc_jax.reports import report
   from manloc_jax.reports.study import dial_figure
+  from manloc_jax.reports.study import leakage
   from manloc_jax.reports.study import render
 
   if args.study:
@@ -80,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
   elif args.dial:
     for path in dial_figure.gather(args.workdirs, args.dial):
       print(path)
+  elif args.leakage:
+    print(leakage.gather(args.workdirs, args.leakage))
   else:
     for workdir in args.workdirs:
       print(report.report(workdir))
@@ -102,10 +110,12 @@ def _check(args: argparse.Namespace) -> None:
     raise errors.UserError(
         '--study needs runs to gather, or --out to render it.'
     )
-  if not (args.workdirs or args.study or args.docs):
-    raise errors.UserError('Name the folders of runs to report on.')
-  if args.study and args.dial:
-    raise errors.UserError('Give one of --study and --dial at a time.')
-  for option in ('summary', 'compare', 'dial'):
+  if sum(map(bool, (args.study, args.dial, args.leakage))) > 1:
+    raise errors.UserError(
+        'Give one of --study, --dial and --leakage at a time.'
+    )
+  for option in ('summary', 'compare', 'dial', 'leakage'):
     if getattr(args, option) and not args.workdirs:
       raise errors.UserError(f'--{option} needs the folders of runs.')
+  if not (args.workdirs or args.study or args.docs):
+    raise errors.UserError('Name the folders of runs to report on.')

@@ -12,6 +12,7 @@ from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import dial
 from manloc_jax.reports.study import fusion_table
+from manloc_jax.reports.study import leakage
 from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
@@ -38,7 +39,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in (*_studies(), DIAL):
+    if path in (*_studies(), *_leakages(), DIAL):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
@@ -86,6 +87,18 @@ def dial_block() -> str:
 
 def _studies() -> list[pathlib.Path]:
   return sorted(RESULTS.glob('study_*.json'))
+
+
+def leakage_block() -> str:
+  """Makes the table of the rules of splitting; empty without such runs."""
+  return '\n'.join(
+      typeset.markdown(leakage.table(leakage.read(path)))
+      for path in _leakages()
+  )
+
+
+def _leakages() -> list[pathlib.Path]:
+  return sorted(RESULTS.glob('leakage*.json'))
 
 
 def speed_block() -> str:
@@ -141,6 +154,7 @@ def summary_block() -> str:
 _BLOCKS: dict[str, Callable[[], str]] = {
     'results': scores_block,
     'study': study_block,
+    'leakage': leakage_block,
     'dial': dial_block,
     'summary': summary_block,
     'fusion': fusion_block,

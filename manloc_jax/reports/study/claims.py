@@ -1,7 +1,7 @@
 """Tests the paper's claims with the scores of several seeds."""
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import math
 import statistics
@@ -165,19 +165,8 @@ def _line(
   if len(splits) < 2 or any(score.key not in x['mean'] for x in splits):
     return None
   systems = study['datasets'][dataset]['systems']
-  by_seed = [
-      dict(zip(systems[name]['seeds'], split['scores'][score.key], strict=True))
-      for name, split in zip(pair, splits, strict=True)
-  ]
-  baselines = tuple(
-      max(x.get(score.baseline, 0.0) for x in split['trivial'].values())
-      for split in splits
-  )
-  verdict = judge(*by_seed, baselines=baselines)
-  form = lambda value: ('+' if value >= 0 else '') + score.form(value)
-  difference = form(verdict.difference)
-  if verdict.interval:
-    difference += f' [{form(verdict.interval[0])}, {form(verdict.interval[1])}]'
+  seeds = [systems[name]['seeds'] for name in pair]
+  verdict = judge_splits(splits, seeds, score)
   by_system = paper.ACCURACY[score.task]
   published = [
       by_system[name][dataset]
@@ -190,9 +179,44 @@ def _line(
       f'{paper.TASKS[score.task]}: {score.title}'
       + (f' ({claim.split})' if claim.split != 'test' else ''),
       *(score.over_seeds(split) for split in splits),
-      difference,
+      form_difference(verdict, score),
       f'{published[0] - published[1]:+.2f}'
       if comparable
       else score_columns.DASH,
       ': '.join(filter(None, (verdict.verdict, verdict.reason))),
   )
+
+
+def judge_splits(
+    splits: Sequence[dict],
+    seeds: Sequence[Sequence[int]],
+    score: score_columns.Score,
+) -> Verdict:
+  """Judges the claim that one score of a study is above another.
+
+  Args:
+    splits: Results of a split in a study, the better by the claim first.
+    seeds: The seeds of both.
+    score: Which score.
+
+  Returns:
+    The verdict, by `RULE`.
+  """
+  by_seed = [
+      dict(zip(own, split['scores'][score.key], strict=True))
+      for own, split in zip(seeds, splits, strict=True)
+  ]
+  best = [
+      max(x.get(score.baseline, 0.0) for x in split['trivial'].values())
+      for split in splits
+  ]
+  return judge(*by_seed, baselines=(best[0], best[1]))
+
+
+def form_difference(verdict: Verdict, score: score_columns.Score) -> str:
+  """Formats the difference of a verdict with its interval."""
+  form = lambda value: ('+' if value >= 0 else '') + score.form(value)
+  text = form(verdict.difference)
+  if verdict.interval:
+    text += f' [{form(verdict.interval[0])}, {form(verdict.interval[1])}]'
+  return text

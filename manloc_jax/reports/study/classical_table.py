@@ -1,7 +1,6 @@
 """Makes Table 6: classical methods beside networks, on whole images."""
 
 from collections.abc import Sequence
-import dataclasses
 
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
@@ -9,12 +8,8 @@ from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
 SPLIT = 'test_images'
-_POOLED = dataclasses.replace(
-    score_columns.SCORES['pixel'][1], title='AUC pooled'
-)
-_MEAN = score_columns.Score(
-    'AUC mean', 'pixel', 'pixel_auc_image_mean', 'pixel_auc'
-)
+_POOLED = score_columns.AUC_POOLED
+_MEAN = score_columns.AUC_MEAN
 _NOTE = (
     'Ours, by the protocol `whole image`: each manipulated image of the test'
     ' split once, at native resolution, with its map in the size of the image;'

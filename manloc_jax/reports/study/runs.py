@@ -12,6 +12,8 @@ from manloc_jax.reports.study import paper
 
 # Config fields in which comparable runs may differ.
 OWN = ('seed', 'system')
+# And where each seed splits the images anew.
+RESPLIT = (*OWN, 'data.seed')
 # Config fields of the paper's joint network. Of `lstm_hidden` only the last
 # width is compared, of `head` only whether there is one.
 _JOINT: dict[str, Any] = {
@@ -135,8 +137,8 @@ def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
       )
 
 
-def check_seeds(runs: list[Run]) -> None:
-  """Raises UserError unless runs of a system differ in the seed alone."""
+def check_seeds(runs: list[Run], own: Collection[str] = OWN) -> None:
+  """Raises UserError unless runs of a system differ in `own` fields alone."""
   first = runs[0]
   seeds = [run.seed for run in runs]
   twice = [run for run in runs if seeds.count(run.seed) > 1]
@@ -147,7 +149,7 @@ def check_seeds(runs: list[Run]) -> None:
         ' out all but one of each seed.'
     )
   for run in runs[1:]:
-    _refuse(first, run, _differing(first, run, OWN))
+    _refuse(first, run, _differing(first, run, own), 'their seed')
 
 
 def check_methods(
@@ -207,7 +209,15 @@ def check_training(
 def check_systems(reference: Run, run: Run) -> None:
   """Raises UserError where systems differ in more than what defines them."""
   free = (*OWN, *DEFINES[reference.system], *DEFINES[run.system])
-  _refuse(reference, run, _differing(reference, run, free))
+  allowed = 'what makes them different systems'
+  _refuse(reference, run, _differing(reference, run, free), allowed)
+
+
+def check_rules(one: Run, other: Run) -> None:
+  """Raises UserError where runs differ in more than seed and split."""
+  free = (*RESPLIT, 'data.split_rule')
+  allowed = 'their seed and split'
+  _refuse(one, other, _differing(one, other, free), allowed)
 
 
 def _differing(one: Run, other: Run, free: Collection[str]) -> dict:
@@ -216,12 +226,14 @@ def _differing(one: Run, other: Run, free: Collection[str]) -> dict:
   # Whole images are scored on demand.
   splits = [split for split in one.results if split in other.results]
   for run in (one, other):
-    rows = {'images of train, val and test': run.first['prepared']}
-    if 'data.sampler.label_threshold' not in free:
-      rows |= {
-          f'patches of {split}': run.results[split]['counts']
-          for split in splits
-      }
+    rows = {}
+    if 'data.seed' not in free:  # Otherwise each has a split of its own.
+      rows['images of train, val and test'] = run.first['prepared']
+      if 'data.sampler.label_threshold' not in free:
+        rows |= {
+            f'patches of {split}': run.results[split]['counts']
+            for split in splits
+        }
     kept = {k: v for k, v in run.config.items() if k not in free}
     facts.append({**kept, **rows})
   keys = [*facts[0], *(key for key in facts[1] if key not in facts[0])]
@@ -229,7 +241,7 @@ def _differing(one: Run, other: Run, free: Collection[str]) -> dict:
   return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _refuse(one: Run, other: Run, differing: dict) -> None:
+def _refuse(one: Run, other: Run, differing: dict, allowed: str) -> None:
   if not differing:
     return
   shown = ', '.join(
@@ -237,11 +249,6 @@ def _refuse(one: Run, other: Run, differing: dict) -> None:
       for key, (here, there) in list(differing.items())[:3]
   )
   more = f' and {len(differing) - 3} more' if len(differing) > 3 else ''
-  allowed = (
-      'their seed'
-      if one.system == other.system
-      else 'what makes them different systems'
-  )
   raise errors.UserError(
       f'The runs {str(one.path)!r} and {str(other.path)!r} differ in more than'
       f' {allowed}: {shown}{more}; study runs of one protocol.'

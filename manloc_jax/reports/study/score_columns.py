@@ -76,6 +76,9 @@ def _scores(task: str) -> tuple[Score, Score]:
 
 # Accuracy and AUC of each task.
 SCORES = {task: _scores(task) for task in paper.TASKS}
+# Pixel AUC over all pixels, and the mean of the areas of single images.
+AUC_POOLED = dataclasses.replace(SCORES['pixel'][1], title='AUC pooled')
+AUC_MEAN = Score('AUC mean', 'pixel', 'pixel_auc_image_mean', 'pixel_auc')
 
 
 def find_split(

@@ -1,6 +1,6 @@
 """Gathers runs of the paper's systems on its datasets in one small file."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 import json
 import pathlib
 import re
@@ -18,11 +18,14 @@ from manloc_jax.reports.study import runs as runs_lib
 GRID = np.linspace(0, 1, 51) ** 2
 
 
-def collect(runs: Sequence[runs_lib.Run]) -> dict:
+def collect(
+    runs: Sequence[runs_lib.Run], own: Collection[str] = runs_lib.OWN
+) -> dict:
   """Gathers runs of several systems, datasets and seeds.
 
   Args:
     runs: The runs.
+    own: Config fields in which seeds may differ.
 
   Returns:
     `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
@@ -44,7 +47,8 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
     classical = [run for run in group if run.method in paper.METHODS]
     fusions = [run for run in group if run.method == run_config.FUSION]
     networks = [run for run in group if run.method == run_config.NETWORK]
-    runs_lib.check_methods(classical, fusions, networks)
+    if classical or fusions:
+      runs_lib.check_methods(classical, fusions, networks)
     methods = {
         method: _method(run)
         for method, (run,) in _grouped(
@@ -59,7 +63,7 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
     systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
     for seeds in systems.values():
       seeds.sort(key=lambda run: run.seed)
-      runs_lib.check_seeds(seeds)
+      runs_lib.check_seeds(seeds, own)
     first = next(iter(systems))
     reference = systems.get(paper.JOINT, systems[first])[0]
     for seeds in systems.values():
