@@ -22,6 +22,14 @@ ROOT = pathlib.Path(__file__).parents[1]
 FULL = pathlib.Path('/dev/full')
 
 
+@pytest.fixture(autouse=True)
+def handled_interrupts():
+  """Lets commands see Ctrl-C, also where tests run in the background."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 def start(*arguments, module='cli', unbuffered='', **options):
   return subprocess.Popen(
       [sys.executable, '-m', f'manloc_jax.{module}', *map(str, arguments)],
