@@ -171,6 +171,29 @@ def test_signals_with_workers(seconds, number, alone, tmp_path):
   assert stop(process, seconds, number, alone).startswith('Stopped. ')
 
 
+CHILDREN = 'task/{0}/children'  # Below the folder of a process.
+
+
+@pytest.mark.skipif(
+    not pathlib.Path('/proc/self', CHILDREN.format(os.getpid())).exists(),
+    reason='The system does not list child processes.',
+)
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('workers', [1, 2, 1, 2])
+def test_signals_while_workers_start(number, workers, tmp_path):
+  process = start(
+      *('forge', '--count=20000', f'--out={tmp_path}/forged', '--workers=2'),
+      stdout=subprocess.DEVNULL,
+      start_new_session=True,
+  )
+  children = pathlib.Path('/proc', str(process.pid))
+  children /= CHILDREN.format(process.pid)
+  # The first is the tracker of resources.
+  while len(children.read_text().split()) <= workers:
+    assert process.poll() is None
+  assert stop(process, 0, number).startswith('Stopped. ')
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_compiled_code_that_does_not_return_is_not_waited_for(number):
   code = """

@@ -8,7 +8,7 @@ once or soon after, which is safe: what a killed command leaves behind, the next
 one removes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import os
 import signal
 import sys
@@ -20,6 +20,9 @@ from typing import Any, NoReturn
 # Of Ctrl-C, and of `kill` and schedulers.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 10.0  # For files to be closed, before the command just ends.
+_START_SECONDS = 0.1  # For a worker process that is being started.
+# Functions of multiprocessing and concurrent.futures that start workers.
+_STARTERS = ('BaseProcess.start', 'ProcessPoolExecutor.submit')
 # What Python does by itself, and what `main` asks for while it is imported; a
 # job in the background ignores Ctrl-C, and goes on doing so.
 _UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
@@ -79,8 +82,14 @@ class Interrupts:
     """Ends the workers, which do not see Ctrl-C, and then the command.
 
     Raises:
-      KeyboardInterrupt: Unless the process ends here.
+      KeyboardInterrupt: Unless the process ends here, or a worker is being
+        started, which is waited for.
     """
+    if _is_starting_worker(frame):
+      # The worker would show a traceback, and its semaphores would be left.
+      again = (os.getpid(), number)
+      threading.Timer(_START_SECONDS, os.kill, again).start()
+      return
     self.is_stopping = True
     self._exit_code = exit_code(number)
     # A second signal ends the process at once, whatever it waits for.
@@ -122,9 +131,19 @@ def _kill_workers() -> None:
       worker.kill()
 
 
+def _is_starting_worker(frame: types.FrameType | None) -> bool:
+  return any(code.co_qualname in _STARTERS for code in _running(frame))
+
+
 def _is_importing(frame: types.FrameType | None) -> bool:
+  return any(
+      code.co_filename.startswith('<frozen importlib')
+      for code in _running(frame)
+  )
+
+
+def _running(frame: types.FrameType | None) -> Iterator[types.CodeType]:
+  """Yields the code of a frame and of its callers."""
   while frame is not None:
-    if frame.f_code.co_filename.startswith('<frozen importlib'):
-      return True
+    yield frame.f_code
     frame = frame.f_back
-  return False
