@@ -1,6 +1,8 @@
 """Worker processes: their number and their results."""
 
 import os
+import signal
+import time
 
 import pytest
 
@@ -35,3 +37,19 @@ def test_senseless_numbers_are_refused(workers):
   with pytest.raises(spec.DataError, match='number of workers'):
     with worker_pool.ordered_map(workers):
       pass
+
+
+def _work(seconds: float) -> None:
+  if seconds < 0:
+    os.kill(os.getpid(), signal.SIGKILL)
+  time.sleep(seconds)
+
+
+def test_a_killed_worker_is_told_at_once():
+  start = time.monotonic()
+  with pytest.raises(spec.DataError, match='worker process was killed'):
+    with worker_pool.ordered_map(2) as run:
+      # Python notices the death of a worker only after both have begun. The
+      # other one is ended in the middle of its work.
+      list(run(_work, [0.5, 0.5, 60, -1]))
+  assert time.monotonic() - start < 50

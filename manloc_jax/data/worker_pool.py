@@ -34,17 +34,14 @@ def available_cores() -> int:
 
 @contextlib.contextmanager
 def shielded_from_interrupts() -> Iterator[None]:
-  """Shields processes that are started meanwhile from Ctrl-C and SIGTERM.
+  """Shields processes that are started meanwhile from Ctrl-C.
 
-  A terminal or a scheduler sends them to all processes of a command. The parent
-  ends its workers; each of them would show a traceback of its own, and so would
-  one whose parent ended before it had sent all that a worker needs.
+  A terminal sends it to all processes of a command. The parent ends its
+  workers; each of them would show a traceback of its own.
   """
   # Its start would let interrupts through again.
   resource_tracker.ensure_running()
-  before = signal.pthread_sigmask(
-      signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}
-  )
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
     yield
   finally:
