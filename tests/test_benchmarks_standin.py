@@ -150,6 +150,7 @@ def test_masks_keep_their_bytes_at_full_size(test_data, tmp_path):
   np.testing.assert_array_equal(read, again)
 
 
+@pytest.mark.slow
 def test_preparation_is_measured(tree):
   root, _ = tree
   records = datasets.get('nist16').find_records(root)[0]
@@ -167,6 +168,7 @@ def test_preparation_is_measured(tree):
   assert '8 images' in text[1]
 
 
+@pytest.mark.slow
 def test_too_few_images_to_split_are_refused(tree):
   records = datasets.get('nist16').find_records(tree[0])[0]
   forged = [record for record in records if record.mask][:1]

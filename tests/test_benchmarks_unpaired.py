@@ -43,6 +43,7 @@ def test_memory_of_a_step_is_bounded_by_its_microbatches():
   assert whole['temporary_mib'] > 4 * many['temporary_mib']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('backend', ['tfrecord', 'memory'])
 def test_a_long_run_is_cut_into_tenths(backend, tmp_path):
   folder = random_set.write(

@@ -125,6 +125,7 @@ def test_what_is_done_is_skipped(command, photographs, tmp_path):
   assert times(out) == before
 
 
+@pytest.mark.slow
 def test_what_has_changed_is_done_anew(
     command, photographs, tmp_path, tmp_path_factory
 ):

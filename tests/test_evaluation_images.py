@@ -121,6 +121,7 @@ def test_results_of_other_settings_are_kept(config, prepared, tmp_path):
   assert path.read_text() != before and kept.read_text() == before
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(config, prepared, tmp_path):
   one = run(config, prepared, tmp_path / 'one')
   two = run(config, prepared, tmp_path / 'two', workers=2)
@@ -179,6 +180,7 @@ def test_not_applicable_counts_as_a_constant_map(
   assert 'pixel_accuracy' in result['scores'], 'a probability has 0.5'
 
 
+@pytest.mark.slow
 def test_a_network_under_the_same_protocol(prepared, tree, tmp_path):
   workdir = small.untrained_run(
       tmp_path / 'run', scale=2.0, **{'data.root': str(tree)}

@@ -106,6 +106,7 @@ def test_evidence_tells_single_from_double_compression(photograph):
   assert np.nanmean(aligned[inside]) > np.nanmean(aligned[~inside]) + 0.5
 
 
+@pytest.mark.slow
 def test_tiles_give_the_logits_of_the_whole():
   rng = np.random.default_rng(0)
   weights = random_weights()
@@ -267,6 +268,7 @@ def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
   assert len(shapes) == 4
 
 
+@pytest.mark.slow
 def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
   forged = photograph.copy()

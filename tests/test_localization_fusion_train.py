@@ -68,6 +68,7 @@ def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert weights.provenance['config']['num_steps'] == 60
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(
     config, parts, tmp_path, monkeypatch
 ):
@@ -141,6 +142,7 @@ def test_a_constant_validation_split_is_refused(
   train.train(config, str(tmp_path / 'other'))
 
 
+@pytest.mark.slow
 def test_a_run_that_the_cluster_stops_is_saved_and_goes_on(
     config, parts, tmp_path, monkeypatch
 ):

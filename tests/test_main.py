@@ -114,6 +114,7 @@ def test_a_classical_method_from_tree_to_report(tmp_path):
   assert 'choose another --workdir' in other.stderr
 
 
+@pytest.mark.slow
 def test_damaged_shard_is_refused_and_nothing_is_written(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   arguments = (

@@ -80,6 +80,7 @@ def test_values_and_gradients_are_those_of_the_plain_network(fields):
     assert error < (2e-5 if is_bias else 5e-6), jax.tree_util.keystr(path)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_close_and_keeps_parameters_in_float32():
   full = models.ConvLSTMConv(conv3_filters=8, conv4_filters=8)
   half = full.clone(dtype='bfloat16')

@@ -144,6 +144,7 @@ class Killed(Exception):
   """Stands for the signal that ends a process."""
 
 
+@pytest.mark.slow
 def test_broken_run_ends_like_an_unbroken_one_and_compiles_once(
     tmp_path, monkeypatch
 ):

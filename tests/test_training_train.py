@@ -55,7 +55,9 @@ class Killed(Exception):
   """Stands for the signal that ends a process."""
 
 
-@pytest.mark.parametrize('step', [3, 5])
+@pytest.mark.parametrize(
+    'step', [3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_broken_run_ends_like_an_unbroken_one(
     step, finished, prepared, mesh, tmp_path, monkeypatch, capsys
 ):
@@ -100,6 +102,7 @@ def test_finished_run_is_left_alone(finished, prepared, mesh):
   assert metric_writer.read(finished) == before
 
 
+@pytest.mark.slow
 def test_training_stops_when_validation_does_not_grow(
     prepared, mesh, tmp_path, monkeypatch
 ):
