@@ -53,8 +53,15 @@ def _model() -> ml_collections.ConfigDict:
   model = ml_collections.ConfigDict()
   model.network = 'conv_lstm'  # Or 'fcn', the baseline of Table 2.
   # What the LSTM reads: the map of conv1 and conv2, or without them the patch,
-  # as 'rgb' or, unstated, 'gray'.
+  # as 'rgb' or, unstated, 'gray'. Not in the paper: coefficients of JPEG's blocks
+  # ('dct'), a resampling 'spectrum', and several, such as 'conv+dct'.
   model.lstm_input = 'conv'
+  model.dct_levels = 20  # Sizes of a coefficient that are told apart.
+  model.dct_features = 64  # Of a block's coefficients.
+  # Or 'residual': fixed high-pass filters. Not in the paper.
+  model.conv1_input = 'rgb'
+  # Or 'bayar': kernels that predict a pixel. Not in the paper.
+  model.conv1_constraint = 'none'
   model.conv1_filters = 16  # Section 3.1.1; Table 3 also has 8 and 32.
   # One map, "but it could be changed depending on the size of the dataset".
   model.conv2_filters = 1
@@ -85,6 +92,7 @@ def _loss() -> ml_collections.ConfigDict:
   loss = ml_collections.ConfigDict()
   loss.patch_weight = 1.0  # Eq. 5 adds both terms as they are.
   loss.mask_weight = 1.0
+  loss.dice_weight = 0.0  # Of a Dice loss beside Eq. 4. Not in the paper.
   loss.patch_class_weights = (1.0, 1.0)  # Pristine, manipulated. Unstated.
   loss.pixel_class_weights = (1.0, 1.0)  # Pristine, manipulated. Unstated.
   return loss

@@ -170,7 +170,7 @@ def test_lstm_without_convolutions_reads_pixels_block_by_block():
     [
         ({'head': 'none', 'decoder': 'none'}, 'output'),
         ({'decoder': 'conv5'}, 'decoder'),
-        ({'lstm_input': 'dct'}, 'input'),
+        ({'lstm_input': 'conv+dtc'}, 'input'),
         ({'network': 'unet'}, 'network'),
         ({'network': 'fcn', 'fcn_filters': (4,) * 7}, 'fcn_filters'),
     ],

@@ -40,14 +40,24 @@ class FCN(nn.Module):
     """Which outputs there are, of `interface.TASKS`."""
     return (interface.MASK,)
 
+  @property
+  def grid_stride(self) -> int:
+    """Pixels that the corners of patches must be multiples of."""
+    return 1
+
   @nn.compact
   def __call__(
-      self, images: jax.Array, *, train: bool = False
+      self,
+      images: jax.Array,
+      quantization: jax.Array | None = None,
+      *,
+      train: bool = False,
   ) -> interface.Outputs:
     """Scores patches.
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
+      quantization: Ignored: the layers read colours.
       train: Ignored: there is no dropout.
 
     Returns:
@@ -56,7 +66,7 @@ class FCN(nn.Module):
     Raises:
       ValueError: The pools do not divide the patch.
     """
-    del train
+    del quantization, train
     batch, side = images.shape[:2]
     if side % 2 ** len(self.fcn_filters):
       raise ValueError(

@@ -15,36 +15,28 @@ from manloc_jax.models import blocks
 from manloc_jax.models import convolution
 from manloc_jax.models import initializers
 from manloc_jax.models import interface
+from manloc_jax.models import patch_reader
 from manloc_jax.models import space_to_depth
 
-INPUTS = ('conv', 'rgb', 'gray')
 HEADS = ('last', 'mean', 'concat', 'none')
 POOLS = ('auto', 'max', 'none')
 DECODERS = ('conv345', 'conv34', 'none')
 
-_LUMA = (0.299, 0.587, 0.114)  # Of red, green and blue (ITU-R BT.601).
 
-
-class ConvLSTMConv(nn.Module):
+class ConvLSTMConv(patch_reader.PatchReader):
   """Labels a patch, and every pixel of it: manipulated or not.
 
+  What the LSTM reads, conv1 and conv2, is that of the base class.
+
   Attributes:
-    lstm_input: What the LSTM reads: the map of conv1 and conv2 (`conv`), or,
-      without them, the patch itself in colour (`rgb`) or as luma (`gray`).
-    conv1_filters: Maps of the first convolution.
-    conv2_filters: Maps of the second one, cut into blocks for the LSTM.
-    conv2_activation: Whether a ReLU follows conv2.
     conv3_filters: Maps of the first convolution after the LSTM.
     conv4_filters: Maps of the second one.
-    kernel: Side of the kernels of conv1, conv2 and conv3.
     conv45_kernel: Side of the kernels of conv4 and conv5.
     conv3_pool: `max` pools 2x2 after conv3, `none` does not, `auto` pools when
       the LSTM's map is twice as large as the patch.
     decoder: What turns the LSTM's outputs into a mask: conv3, conv4 and conv5
       (`conv345`), conv3 and conv4 only, which then gives the logits (`conv34`),
       or nothing (`none`, the paper's P- networks).
-    grid: Blocks along each side of the patch; `grid**2` LSTM steps.
-    block_order: `row`, `column` or `hilbert`, see `blocks.scan_order`.
     lstm_hidden: Widths of the stacked LSTMs; the last one must be a square,
       for its features become a square block of the map.
     lstm_dropout: Rate of dropout between the LSTMs.
@@ -52,34 +44,20 @@ class ConvLSTMConv(nn.Module):
     head: Where the patch classifier looks: at the `last` output of the LSTM,
       at the `mean` of all, or at their concatenation (`concat`); `none` leaves
       patch classification out (the paper's S- networks).
-    input_norm: `symmetric` or `unit`, see `normalize`.
-    conv_init: Initializers of the convolutions, see `initializers.get`.
-    dtype: Of the products from conv2 on, such as `bfloat16`; parameters, cell
-      states and logits are f32 in any case.
   """
 
-  lstm_input: str = 'conv'
-  conv1_filters: int = 16
-  conv2_filters: int = 1
-  conv2_activation: bool = True
   conv3_filters: int = 32
   conv4_filters: int = 32
-  kernel: int = 5
   conv45_kernel: int = 5
   conv3_pool: str = 'auto'
   decoder: str = 'conv345'
-  grid: int = 8
-  block_order: str = 'row'
   lstm_hidden: Sequence[int] = (256, 256, 256)
   lstm_dropout: float = 0.0
   forget_bias: float = 1.0
   head: str = 'last'
-  input_norm: str = 'symmetric'
-  conv_init: str = 'glorot'
-  dtype: str = 'float32'
 
   def setup(self):
-    self._set_up_convolutions()
+    super().setup()
     self._set_up_lstm()
     self.patch_head = nn.Dense(2)
 
@@ -89,8 +67,7 @@ class ConvLSTMConv(nn.Module):
     )
 
   def _set_up_convolutions(self):
-    self.conv1 = self._conv(self.conv1_filters, self.kernel, 'conv1')
-    self.conv2 = self._conv(self.conv2_filters, self.kernel, 'conv2')
+    super()._set_up_convolutions()
     self.conv3 = self._conv(self.conv3_filters, self.kernel, 'conv3')
     self.conv4 = convolution.Conv(
         self._conv4_filters,
@@ -109,12 +86,18 @@ class ConvLSTMConv(nn.Module):
     return tuple(task for task, does in has.items() if does)
 
   def __call__(
-      self, images: jax.Array, *, train: bool = False
+      self,
+      images: jax.Array,
+      quantization: jax.Array | None = None,
+      *,
+      train: bool = False,
   ) -> interface.Outputs:
     """Scores patches.
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
+      quantization: Integers [batch, 8, 8], the table of luma of the JPEG file
+        that each patch is from; None for ones. Only the input `dct` reads it.
       train: Whether dropout is on; it then needs the rng `dropout`.
 
     Returns:
@@ -128,36 +111,11 @@ class ConvLSTMConv(nn.Module):
           "A network without an output learns nothing; change model.head ="
           " 'none' or model.decoder = 'none'."
       )
-    outputs = self.lstm(self.read_blocks(images), train=train)
+    outputs = self.lstm(self.read_blocks(images, quantization), train=train)
     patch, mask = (task in self.tasks for task in interface.TASKS)
     return interface.Outputs(
         patch_logits=self.classify(outputs) if patch else None,
         mask_logits=self.decode(outputs, images.shape[1]) if mask else None,
-    )
-
-  def read_blocks(self, images: jax.Array) -> jax.Array:
-    """Makes the map of `lstm_input` and cuts it into blocks.
-
-    Args:
-      images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
-
-    Returns:
-      [batch, grid**2, features] of `dtype`, the blocks in `block_order`.
-
-    Raises:
-      ValueError: Unknown `lstm_input`.
-    """
-    x = interface.normalize(images, self.input_norm)
-    if self.lstm_input == 'conv':
-      x = self._convolve(x)
-    elif self.lstm_input == 'gray':
-      x = x @ jnp.array(_LUMA, x.dtype)[:, None]
-    elif self.lstm_input != 'rgb':
-      raise ValueError(
-          f'Unknown LSTM input {self.lstm_input!r}; choose one of {INPUTS}.'
-      )
-    return blocks.to_sequence(
-        x.astype(self.dtype), self.grid, self.block_order
     )
 
   def classify(self, outputs: jax.Array) -> jax.Array:
@@ -212,16 +170,6 @@ class ConvLSTMConv(nn.Module):
       )
     x = self._decode_map(x, pools)
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-  def _convolve(self, x: jax.Array) -> jax.Array:
-    """Maps patches to the map of conv2 (conv1, conv2)."""
-    x = space_to_depth.to_depth(x)
-    # Traces lie at a hundredth of the image's scale, the eighth and last bit
-    # of a bfloat16: conv1, which separates the two, is not computed in less
-    # than f32.
-    x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
-    x = self.conv2(nn.relu(x).astype(self.dtype))
-    return space_to_depth.to_space(nn.relu(x) if self.conv2_activation else x)
 
   def _decode_map(self, x: jax.Array, pools: bool) -> jax.Array:
     """Maps the LSTM's map to logits (conv3, conv4, conv5)."""

@@ -8,6 +8,8 @@ maximum over the four pixels of a position, whose gradient is a comparison
 where that of a pooling window is a scatter.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -105,11 +107,13 @@ class SpaceToDepthConv(nn.Module):
     features: Output channels per pixel.
     kernel_size: Side of the kernel in pixels, odd.
     kernel_init: Initializer of the kernel on pixels.
+    constraint: Maps the kernel on pixels to the one that is used.
   """
 
   features: int
   kernel_size: int = 5
   kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+  constraint: Callable[[jax.Array], jax.Array] | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -117,6 +121,8 @@ class SpaceToDepthConv(nn.Module):
     side = self.kernel_size
     shape = (side, side, x.shape[-1] // 4, self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
+    if self.constraint is not None:
+      kernel = self.constraint(kernel)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
     bias = jnp.tile(bias, 4).astype(x.dtype).reshape(1, 1, 1, -1)
     return convolution.convolve(x, depth_kernel(kernel)) + bias

@@ -12,6 +12,18 @@ def _cross_entropy(logits, labels, class_weights):
   return loss * jnp.asarray(class_weights, loss.dtype)[labels]
 
 
+def _dice(logits: jax.Array, masks: jax.Array) -> jax.Array:
+  """Returns one less the soft F1 of each mask, f32[batch].
+
+  One is added to both sides of the fraction, so that an empty mask has a loss.
+  """
+  scores = jax.nn.softmax(logits)[..., 1]
+  both, either = (
+      x.sum(axis=(1, 2)) for x in (scores * masks, scores + masks)
+  )
+  return 1 - (2 * both + 1) / (either + 1)
+
+
 def joint_loss(
     *,
     patch_logits: jax.Array | None,
@@ -20,6 +32,7 @@ def joint_loss(
     masks: jax.Array,
     patch_weight: float = 1.0,
     mask_weight: float = 1.0,
+    dice_weight: float = 0.0,
     patch_class_weights: tuple[float, float] = (1.0, 1.0),
     pixel_class_weights: tuple[float, float] = (1.0, 1.0),
 ) -> dict[str, jax.Array]:
@@ -35,6 +48,7 @@ def joint_loss(
     masks: Integers [batch, height, width], 1 for a manipulated pixel.
     patch_weight: Weight of the patch classification term.
     mask_weight: Weight of the segmentation term.
+    dice_weight: Weight of the Dice loss of the mask within that term.
     patch_class_weights: Weights of pristine and manipulated patches.
     pixel_class_weights: Weights of pristine and manipulated pixels.
 
@@ -48,5 +62,7 @@ def joint_loss(
     chex.assert_equal_shape_prefix([mask_logits, masks], 3)
     pixel = _cross_entropy(mask_logits, masks, pixel_class_weights)
     mask = pixel.mean(axis=(1, 2))
+    if dice_weight:
+      mask += dice_weight * _dice(mask_logits, masks)
   total = patch_weight * patch + mask_weight * mask
   return {'total': total, 'patch': patch, 'mask': mask}
