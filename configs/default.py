@@ -137,6 +137,8 @@ def _data() -> ml_collections.ConfigDict:
   sampler.sources = ('window', 'box', 'slide')
   sampler.stride = 32  # Pixels between windows for training.
   sampler.test_stride = 64  # Pixels between windows for validation and test.
+  # Pixels; 8 puts native windows on the grid of JPEG's blocks. Unstated.
+  sampler.window_grid = 1
   sampler.box_per = 'component'  # Of the mask, or 'union' of all.
   sampler.min_area = 64.0  # Pixels in the outline of a region with a box.
   sampler.enlarge = 2.0  # Side of a box over side of its region.

@@ -162,6 +162,9 @@ def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
     data['backend'] = _RENAMED_BACKENDS.get(backend, backend)
   if 'stream' in data:
     data['online'] = data.pop('stream')
+  if isinstance(data.get('sampler'), dict):
+    # Windows began at any pixel before there was the field.
+    data['sampler'] = {'window_grid': 1, **data['sampler']}
   return {**content, 'data': data}
 
 

@@ -33,10 +33,12 @@ def copy(folder, target):
 def test_round_trip():
   image = trees.photograph(0, (64, 64))
   mask = (image[..., 0] > 9).astype(np.uint8)
-  patch = spec.Patch(image, mask, 1, (5, 6, 70, 80), 'slide')
+  table = np.arange(1, 65, dtype=np.uint8).reshape(8, 8)
+  patch = spec.Patch(image, mask, 1, (5, 6, 70, 80), 'slide', table)
   parsed = records.parse([records.serialize(patch, 'näme', 7)] * 3)
   np.testing.assert_array_equal(parsed['image'], np.stack([image] * 3))
   np.testing.assert_array_equal(parsed['mask'], np.stack([mask] * 3))
+  np.testing.assert_array_equal(parsed['quantization'], np.stack([table] * 3))
   assert parsed['box'].numpy().tolist() == [[5, 6, 70, 80]] * 3
   assert parsed['label'].numpy().tolist() == [1] * 3
   assert parsed['image_index'].numpy().tolist() == [7] * 3
@@ -121,7 +123,7 @@ def test_a_full_disk_is_an_os_error(tmp_path):
   writer._paths = [pathlib.Path('/dev/full')]
   patch = spec.Patch(
       trees.photograph(0, (64, 64)), np.zeros((64, 64), np.uint8), 0,
-      (0, 0, 64, 64), 'window',
+      (0, 0, 64, 64), 'window', np.ones((8, 8), np.uint8),
   )
   with pytest.raises(OSError) as caught, writer:
     for _ in range(20):

@@ -150,7 +150,7 @@ def test_a_quantization_table_with_zeros_is_none(tmp_path):
   path = tmp_path / 'a.jpg'
   for step, usable in ((0, False), (1, True), (255, True)):
     path.write_bytes(hostile.jpeg_with(step))
-    assert (jpeg.read_quantization(path) is not None) == usable
+    assert (quantization.read(path) is not None) == usable
 
 
 def test_what_libjpeg_prints_and_refuses(tmp_path, monkeypatch, capfd):

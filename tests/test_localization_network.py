@@ -41,7 +41,9 @@ def localizer(workdir):
 def red(workdir):
   """A localizer whose network scores red pixels."""
   made = network.NetworkLocalizer.from_run(workdir)
-  made._score = lambda params, windows: np.asarray(windows)[..., 0] / 255
+  made._score = lambda params, windows, quantization: (
+      np.asarray(windows)[..., 0] / 255
+  )
   return made
 
 
@@ -100,7 +102,7 @@ def test_gates_are_those_of_the_paper(gate, workdir, run):
 def test_all_windows_of_a_pixel_weigh_the_same(workdir):
   made = network.NetworkLocalizer.from_run(workdir)
   # Each window says its red in its corner.
-  made._score = lambda params, windows: np.broadcast_to(
+  made._score = lambda params, windows, quantization: np.broadcast_to(
       np.asarray(windows)[:, :1, :1, 0] / 255, windows.shape[:3]
   )
   image = np.zeros((96, 96, 3), np.uint8)

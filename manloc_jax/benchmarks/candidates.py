@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
 import ml_collections
+import numpy as np
 
 from manloc_jax import models
 from manloc_jax.benchmarks import plain
@@ -58,7 +59,8 @@ def make_step(
     predict = steps.make_predict_step(
         model, mesh, microbatch_size=microbatch_size
     )
-    return repeat(lambda: predict(state.params, batch['image']))
+    inputs = (batch['image'], batch['quantization'])
+    return repeat(lambda: predict(state.params, *inputs))
   step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, microbatch_size=microbatch_size
   )
@@ -74,13 +76,20 @@ def make_step(
 def make_predict(config: ml_collections.ConfigDict, precision: str):
   """Makes `predict(images)`, as `steps.make_predict_step`, from the host.
 
+  All quantization tables are of ones: the speed does not depend on them.
+
   Args:
     config: See `make_step`.
     precision: See `make_step`.
   """
   params, model, mesh = make_network(config, precision)
   predict = steps.make_predict_step(model, mesh)
-  return lambda images: predict(params, sharding.put_batch(images, mesh))
+
+  def predict_images(images):
+    ones = np.ones((len(images), 8, 8), np.uint8)
+    return predict(params, *sharding.put_batch((images, ones), mesh))
+
+  return predict_images
 
 
 def make_network(config: ml_collections.ConfigDict, precision: str):

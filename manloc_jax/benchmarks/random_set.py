@@ -47,6 +47,7 @@ def write(
           label=i % 2,
           box=(0, 0, spec.SIDE, spec.SIDE),
           source='window',
+          quantization=np.ones((8, 8), np.uint8),
       )
       writer.write(patch, images[i % _IMAGES], i % _IMAGES)
   contents = {

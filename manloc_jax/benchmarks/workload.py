@@ -18,6 +18,7 @@ def random_batch(size: int) -> dict[str, np.ndarray]:
       'mask': rng.integers(0, 2, shape, np.uint8),
       'label': rng.integers(0, 2, size, np.int32),
       'weight': np.ones(size, np.float32),
+      'quantization': np.ones((size, 8, 8), np.uint8),
   }
 
 

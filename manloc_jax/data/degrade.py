@@ -15,6 +15,8 @@ import PIL
 from PIL import features
 from PIL import Image
 
+from manloc_jax.data.decoding import quantization as quantization_lib
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 _STRIP = 256  # Rows that noise is added to at once.
@@ -29,12 +31,15 @@ class Series:
     unit: The unit of a level.
     levels: The strengths, from mild to strong.
     apply: `apply(image, mask, level, rng) -> (image, mask)`.
+    quantization: `quantization(level)`, the table of luma, int32[8, 8], with
+      which a degraded image was compressed last; None if it was not.
   """
 
   title: str
   unit: str
   levels: tuple[float, ...]
   apply: Callable[[np.ndarray, np.ndarray, float, np.random.Generator], Pair]
+  quantization: Callable[[float], np.ndarray | None] = lambda level: None
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -47,12 +52,25 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     image: uint8[h, w, 3], RGB.
     quality: 1 to 100.
   """
+  with Image.open(io.BytesIO(_encode(image, quality))) as decoded:
+    return np.array(decoded)
+
+
+def _encode(image: np.ndarray, quality: int) -> bytes:
+  """Returns the JPEG file of `jpeg`."""
   buffer = io.BytesIO()
   Image.fromarray(image).save(
       buffer, 'JPEG', quality=quality, subsampling='4:2:0'
   )
-  with Image.open(buffer) as decoded:
-    return np.array(decoded)
+  return buffer.getvalue()
+
+
+def jpeg_quantization(quality: int) -> np.ndarray | None:
+  """Returns the table of luma, int32[8, 8], that `jpeg` compresses with."""
+  # It does not depend on the image.
+  return quantization_lib.of_bytes(
+      _encode(np.zeros((8, 8, 3), np.uint8), quality)
+  )
 
 
 def blur(image: np.ndarray, kernel: int) -> np.ndarray:
@@ -106,6 +124,7 @@ SERIES: dict[str, Series] = {
         unit='quality',
         levels=(100, 90, 80, 70, 60, 50),
         apply=lambda image, mask, level, rng: (jpeg(image, int(level)), mask),
+        quantization=lambda level: jpeg_quantization(int(level)),
     ),
     'blur': Series(
         title='Gaussian blur',

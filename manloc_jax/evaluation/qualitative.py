@@ -46,7 +46,8 @@ def save(
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
       continue
-    _, score = predict(params, sharding.put_batch(batch['image'], mesh))
+    inputs = (batch['image'], batch['quantization'])
+    _, score = predict(params, *sharding.put_batch(inputs, mesh))
     score = np.asarray(score)
     for i in np.flatnonzero(wanted):
       by_image[int(batch['image_index'][i])].append((

@@ -34,6 +34,7 @@ from manloc_jax import models
 from manloc_jax import provenance
 from manloc_jax import run_config
 from manloc_jax.data import images
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
 from manloc_jax.localization import sliding_window
 from manloc_jax.metrics import thresholds
@@ -80,7 +81,8 @@ class NetworkLocalizer:
     Args:
       model: A module of `models`.
       params: Its parameters.
-      stride: Pixels between windows, 1 to 64.
+      stride: Pixels between windows, 1 to 64; a multiple of 8 for a network
+        that reads the coefficients of a JPEG file's blocks.
       threshold: Of the mask.
       gate: The paper's post-processing of each window before the mean: `none`,
         or `hard` or `soft` of `postprocess.variants`. With `hard` the map is
@@ -161,18 +163,22 @@ class NetworkLocalizer:
     }
     return self
 
-  def __call__(self, image: np.ndarray) -> localizer.Result:
+  def __call__(
+      self, image: np.ndarray, quantization: np.ndarray | None = None
+  ) -> localizer.Result:
     """Localizes what is manipulated.
 
     Args:
       image: uint8[h, w, 3], RGB; of at least a patch in both directions.
+      quantization: Quantization table of luma, int[8, 8], if the pixels come
+        from a JPEG file; see `quantization.read`. Some networks read it.
 
     Raises:
       NotApplicable: It is smaller.
       UserError: The outputs are not finite.
       ValueError: `image` is something else.
     """
-    score = self.score_map(image)
+    score = self.score_map(image, quantization)
     if (image == image[0, 0]).all():
       # Whatever the network learned, one colour carries no trace.
       score = np.zeros_like(score)
@@ -188,21 +194,27 @@ class NetworkLocalizer:
   ) -> localizer.Result:
     """Localizes in the pixels of a file; see `__call__`."""
     _check_size(str(path), image.pixels)
-    return self(image.pixels)
+    return self(image.pixels, quantization_lib.read(path))
 
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the scores of a file's pixels alone, f32[h, w]."""
     _check_size(str(path), image.pixels)
-    return self.score_map(image.pixels)
+    return self.score_map(image.pixels, quantization_lib.read(path))
 
-  def score_map(self, image: np.ndarray) -> np.ndarray:
+  def score_map(
+      self, image: np.ndarray, quantization: np.ndarray | None = None
+  ) -> np.ndarray:
     """Returns the scores of an image alone, f32[h, w]; see `__call__`."""
     localizer.check_pixels(image)
     _check_size('The image', image)
     windows = sliding_window.Windows(image, self._stride)
+    tables = np.empty((self._batch_size, 8, 8), np.uint8)
+    tables[:] = quantization_lib.ONES if quantization is None else quantization
+    tables = sharding.put_batch(tables, self._mesh)
     waiting: collections.deque = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
-      scores = self._score(self._params, sharding.put_batch(batch, self._mesh))
+      batch = sharding.put_batch(batch, self._mesh)
+      scores = self._score(self._params, batch, tables)
       waiting.append((corners, scores))
       if len(waiting) > _BATCHES_AHEAD:
         corners, scores = waiting.popleft()
@@ -215,11 +227,11 @@ class NetworkLocalizer:
 
 
 def _make_scorer(model, mesh, gate: str, sigma: float):
-  """Returns `score(params, windows) -> f32[batch, side, side]`, compiled."""
+  """Returns `score(params, windows, quantization)`, f32[batch, side, side]."""
   predict = steps.make_predict_step(model, mesh)
 
-  def score(params, windows):
-    patch, pixel = predict(params, windows)
+  def score(params, windows, quantization):
+    patch, pixel = predict(params, windows, quantization)
     if gate == 'none':
       return pixel
     return postprocess.variants(patch, pixel, sigma)[gate]
@@ -250,6 +262,12 @@ def _check(
     raise errors.UserError(
         f'A stride of {stride} pixels leaves pixels out or repeats windows;'
         f' choose one from 1 to {models.SIDE}.'
+    )
+  if stride % model.grid_stride:
+    raise errors.UserError(
+        f'This network reads blocks of {model.grid_stride} pixels, on whose'
+        f' grid windows at a stride of {stride} pixels do not begin; choose a'
+        f' multiple of {model.grid_stride}.'
     )
   if not isinstance(smooth_sigma, numbers.Real) or not (
       0 <= smooth_sigma < math.inf

@@ -5,30 +5,37 @@ import jax.numpy as jnp
 
 
 def random_symmetry(
-    images: jax.Array, masks: jax.Array, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+    images: jax.Array,
+    masks: jax.Array,
+    quantization: jax.Array,
+    key: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Flips and transposes each patch at random, image and mask alike.
 
-  Together the three coin tosses give all flips and rotations by 90 degrees.
+  Together the three coin tosses give all flips and rotations by 90 degrees. A
+  quantization table is transposed with its patch; flips, which only change the
+  signs of coefficients, leave it as it is.
 
   Args:
     images: [batch, side, side, channels], any dtype.
     masks: [batch, side, side], any dtype.
+    quantization: [batch, 8, 8], the table of each patch, any dtype.
     key: Random key.
 
   Returns:
-    Images and masks of the same shapes and dtypes.
+    Images, masks and tables of the same shapes and dtypes.
   """
   coins = jax.random.bernoulli(key, shape=(3, images.shape[0]))
-  moves = (
-      lambda x: x[:, ::-1],
-      lambda x: x[:, :, ::-1],
-      lambda x: jnp.swapaxes(x, 1, 2),
-  )
+  transpose = lambda x: jnp.swapaxes(x, 1, 2)
+  moves = (lambda x: x[:, ::-1], lambda x: x[:, :, ::-1], transpose)
 
-  def apply(x):
+  def apply(moves, coins, x):
     for move, coin in zip(moves, coins, strict=True):
       x = jnp.where(coin.reshape(-1, *[1] * (x.ndim - 1)), move(x), x)
     return x
 
-  return apply(images), apply(masks)
+  return (
+      apply(moves, coins, images),
+      apply(moves, coins, masks),
+      apply([transpose], coins[2:], quantization),
+  )

@@ -214,13 +214,14 @@ class Run:
     config: The run's config.
     params: Its parameters, on the first device.
     step: The step they were saved at.
-    apply: `apply(params, images uint8[b, 64, 64, 3]) -> models.Outputs`.
+    apply: `apply(params, images, quantization=None) -> models.Outputs` of
+      uint8[b, 64, 64, 3] and uint8[b, 8, 8], the tables of their files.
   """
 
   config: ml_collections.ConfigDict
   params: Any
   step: int
-  apply: Callable[[Any, jax.Array], models.Outputs]
+  apply: Callable[..., models.Outputs]
 
 
 def load(workdir: str, step: int | None = None) -> Run:
@@ -267,7 +268,10 @@ def load(workdir: str, step: int | None = None) -> Run:
         ),
     )['state']
   params = jax.device_put(tree['params'], here)
-  apply = lambda params, images: model.apply({'params': params}, images)
+
+  def apply(params, images, quantization=None):
+    return model.apply({'params': params}, images, quantization)
+
   return Run(config=config, params=params, step=step, apply=jax.jit(apply))
 
 

@@ -85,8 +85,9 @@ def make_eval_step(
     microbatch_size = microbatch.default_size(mesh)
 
   def local_step(params, totals: totals_lib.Totals, batch):
-    forward = lambda images: model.apply({'params': params}, images)
-    out = microbatch.map_over(forward, batch['image'], microbatch_size)
+    forward = lambda inputs: model.apply({'params': params}, *inputs)
+    inputs = (batch['image'], batch['quantization'])
+    out = microbatch.map_over(forward, inputs, microbatch_size)
     new = _totals_of_batch(
         out, batch, totals.pixels.shape[1:], weights, smooth_sigma
     )

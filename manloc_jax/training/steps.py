@@ -43,8 +43,9 @@ def make_train_step(
 
   Returns:
     A compiled function. A batch holds `image` uint8[b, side, side, 3], `mask`
-    uint8[b, side, side], `label` i32[b] and `weight` f32[b]; an example of
-    weight zero is padding. Scalars are means over the weights.
+    uint8[b, side, side], `quantization` uint8[b, 8, 8], `label` i32[b] and
+    `weight` f32[b]; an example of weight zero is padding. Scalars are means
+    over the weights.
   """
   gradient = jax.grad(_make_loss(model, dict(loss or {})), has_aux=True)
   if microbatch_size is None:
@@ -78,9 +79,11 @@ def _step_keys(state: state_lib.TrainState) -> jax.Array:
 
 
 def _augment(batch: dict[str, jax.Array], key: jax.Array):
-  """Returns the batch with images and masks flipped and rotated at random."""
-  images, masks = augment.random_symmetry(batch['image'], batch['mask'], key)
-  return {**batch, 'image': images, 'mask': masks}
+  """Returns the batch with its patches flipped and rotated at random."""
+  images, masks, quantization = augment.random_symmetry(
+      batch['image'], batch['mask'], batch['quantization'], key
+  )
+  return {**batch, 'image': images, 'mask': masks, 'quantization': quantization}
 
 
 def _sum_gradients(
@@ -138,7 +141,11 @@ def _make_loss(model, loss: Mapping):
 
   def objective(params, batch, total, key):
     out = model.apply(
-        {'params': params}, batch['image'], train=True, rngs={'dropout': key}
+        {'params': params},
+        batch['image'],
+        batch['quantization'],
+        train=True,
+        rngs={'dropout': key},
     )
     terms = losses.joint_loss(
         patch_logits=out.patch_logits,
@@ -161,7 +168,7 @@ def manipulation_probability(logits: jax.Array | None) -> jax.Array | None:
 def make_predict_step(
     model, mesh: Mesh, *, microbatch_size: int | None = None
 ):
-  """Returns `predict(params, images) -> (patch scores, pixel scores)`.
+  """Returns `predict(params, images, quantization) -> scores`.
 
   Args:
     model: A module of `models`.
@@ -169,27 +176,29 @@ def make_predict_step(
     microbatch_size: See `make_train_step`.
 
   Returns:
-    A compiled function. Images are uint8[batch, side, side, 3]; scores are
+    A compiled function. Images are uint8[batch, side, side, 3], quantization
+    tables uint8[batch, 8, 8]; scores are those of patches and of pixels,
     probabilities of manipulation, f32[batch] and f32[batch, side, side],
     sharded like the images, or None where the network does not have that task.
   """
   if microbatch_size is None:
     microbatch_size = microbatch.default_size(mesh)
 
-  def local_step(params, images):
-    def predict(images):
-      out = model.apply({'params': params}, images)
+  def local_step(params, images, quantization):
+    def predict(inputs):
+      out = model.apply({'params': params}, *inputs)
       return (
           manipulation_probability(out.patch_logits),
           manipulation_probability(out.mask_logits),
       )
 
-    return microbatch.map_over(predict, images, microbatch_size)
+    inputs = (images, quantization)
+    return microbatch.map_over(predict, inputs, microbatch_size)
 
   mapped = jax.shard_map(
       local_step,
       mesh=mesh,
-      in_specs=(P(), P(sharding.DATA)),
+      in_specs=(P(), P(sharding.DATA), P(sharding.DATA)),
       out_specs=(P(sharding.DATA), P(sharding.DATA)),
   )
   return jax.jit(mapped)

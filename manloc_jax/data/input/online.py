@@ -19,6 +19,7 @@ from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 from manloc_jax.data.forge import tree
@@ -27,7 +28,7 @@ from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 
 Batch = dict[str, np.ndarray]
-FIELDS = ('image', 'mask', 'label')
+FIELDS = ('image', 'mask', 'label', 'quantization')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +94,9 @@ def train_batches(
       this process, between the batches.
 
   Yields:
-    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`
-    int32[batch] and `weight` f32[batch], all one.
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
+    `quantization` uint8[batch, 8, 8], `label` int32[batch] and `weight`
+    f32[batch], all one.
 
   Raises:
     DataError: The tree does not exist, an argument is invalid, or no photograph
@@ -180,6 +182,7 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
           forgery.mask,
           locations,
           patches.choose(locations, num_positives, num_negatives, rng),
+          quantization_lib.of_bytes(forgery.file),
       )
       for forgery, locations, (num_positives, num_negatives) in zip(
           forgeries, candidates, counts, strict=True
@@ -189,6 +192,7 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
       'image': np.concatenate([cut.images for cut in cuts]),
       'mask': np.concatenate([cut.masks for cut in cuts]),
       'label': np.concatenate([cut.locations.labels for cut in cuts]),
+      'quantization': np.concatenate([cut.quantization for cut in cuts]),
   }
   # Small images may have too few patches: some are repeated.
   order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)

@@ -17,6 +17,7 @@ from manloc_jax.data.storage.tensorflow_files import tf
 SHUFFLE_RECORDS = 65_536
 
 Batch = dict[str, np.ndarray]
+FIELDS = ('image', 'mask', 'label', 'quantization')  # Of training.
 
 
 def train_batches(
@@ -43,8 +44,9 @@ def train_batches(
     process: `(index, count)` of this process, which reads its own shard.
 
   Yields:
-    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`
-    int32[batch] and `weight` f32[batch], all one.
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
+    `quantization` uint8[batch, 8, 8], `label` int32[batch] and `weight`
+    f32[batch], all one.
 
   Raises:
     DataError: There are too few patches, or a shard is damaged.
@@ -125,7 +127,7 @@ def _paths(prepared: prepared_set.PreparedSet, split: str) -> list[str]:
 def _train_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
   parsed = records.parse(serialized)
   return {
-      **{name: parsed[name] for name in ('image', 'mask', 'label')},
+      **{name: parsed[name] for name in FIELDS},
       'weight': tf.ones_like(parsed['label'], tf.float32),
   }
 

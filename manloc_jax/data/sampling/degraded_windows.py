@@ -13,6 +13,7 @@ import numpy as np
 
 from manloc_jax.data import degrade
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
 
@@ -36,16 +37,21 @@ def cut(
 
   Returns:
     The windows, labelled by the degraded mask; none if the degraded image is
-    smaller than a window.
+    smaller than a window. Their quantization table is that of the last
+    compression of the degraded image, or of the file of one that is left as it
+    is; otherwise it is of ones.
 
   Raises:
     DataError: The files have changed since they were prepared.
   """
   image, mask, _ = extract.load(record, job)
-  if series is not None:
+  if series is None:
+    quantization = quantization_lib.read(record.image)
+  else:
     rng = patches.rng_for(job.seed, record.image_id)
     image, mask = degrade.SERIES[series].apply(image, mask, level, rng)
-  return extract.cut_windows(image, mask, job.sampler)
+    quantization = degrade.SERIES[series].quantization(level)
+  return extract.cut_windows(image, mask, job.sampler, quantization)
 
 
 def batches(
@@ -65,8 +71,9 @@ def batches(
     process: `(index, count)` of this process.
 
   Yields:
-    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label` and
-    `image_index` int32[batch], and `weight` f32[batch], zero for padding.
+    `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
+    `quantization` uint8[batch, 8, 8], `label` and `image_index` int32[batch],
+    and `weight` f32[batch], zero for padding.
   """
   index, processes = process
   rows = ((i, patch) for i, windows in enumerate(cuts) for patch in windows)
@@ -75,6 +82,7 @@ def batches(
     batch: dict[str, np.ndarray] = {
         'image': np.zeros((batch_size, spec.SIDE, spec.SIDE, 3), np.uint8),
         'mask': np.zeros((batch_size, spec.SIDE, spec.SIDE), np.uint8),
+        'quantization': np.ones((batch_size, 8, 8), np.uint8),
         'label': np.zeros(batch_size, np.int32),
         'image_index': np.zeros(batch_size, np.int32),
         'weight': (np.arange(batch_size) < len(own)).astype(np.float32),
@@ -82,6 +90,7 @@ def batches(
     for row, (image_index, patch) in enumerate(own):
       batch['image'][row] = patch.image
       batch['mask'][row] = patch.mask
+      batch['quantization'][row] = patch.quantization
       batch['label'][row] = patch.label
       batch['image_index'][row] = image_index
     yield batch

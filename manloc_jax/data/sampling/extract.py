@@ -13,6 +13,7 @@ from manloc_jax.data import argument_checks
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import patches
 
 SIZE_POLICIES = ('skip', 'resize', 'error')
@@ -145,6 +146,7 @@ def sample(request: Request, job: Job) -> Sample:
   record, examined = request.record, request.examined
   try:
     decoded = images.read_image(record.image)
+    quantization = quantization_lib.read(record.image)
   except spec.DataError as error:
     return Sample(reason=str(error))
   if decoded.pixels.shape[:2] != examined.size:
@@ -157,26 +159,33 @@ def sample(request: Request, job: Job) -> Sample:
   candidates = patches.candidates(mask, sampler)
   rng = patches.rng_for(job.seed, record.image_id)
   chosen = patches.choose(candidates, *request.num_patches, rng)
-  cut = patches.cut(decoded.pixels, mask, candidates, chosen)
+  cut = patches.cut(
+      decoded.pixels, mask, candidates, chosen, quantization
+  )
   grid = None
   if request.grid:
-    grid = cut_windows(decoded.pixels, mask, job.sampler)
+    grid = cut_windows(decoded.pixels, mask, job.sampler, quantization)
   note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
   return Sample(note=note, cut=cut, grid=grid)
 
 
 def cut_windows(
-    image: np.ndarray, mask: np.ndarray, sampler: patches.Sampler
+    image: np.ndarray,
+    mask: np.ndarray,
+    sampler: patches.Sampler,
+    quantization: np.ndarray | None,
 ) -> patches.Cut:
   """Cuts every window of the lattice out of an image.
 
   Args:
     image: uint8[h, w, 3].
     mask: uint8[h, w].
-    sampler: Only its label rule is used.
+    sampler: Only its label rule and its grid are used.
+    quantization: int[8, 8], the table of the image's file; None if it has none.
   """
   windows = patches.grid(mask, sampler)
-  return patches.cut(image, mask, windows, np.arange(len(windows.labels)))
+  index = np.arange(len(windows.labels))
+  return patches.cut(image, mask, windows, index, quantization)
 
 
 def load(

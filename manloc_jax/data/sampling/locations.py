@@ -11,15 +11,20 @@ import numpy as np
 from manloc_jax.data import spec
 
 
-def windows(shape: tuple[int, ...], stride: int) -> np.ndarray:
+def windows(
+    shape: tuple[int, ...], stride: int, grid: int = 1
+) -> np.ndarray:
   """Lists native windows on a lattice over the whole image.
 
-  The last row and column are moved inside the image, so that they may overlap
-  their neighbours but no pixel is left out.
+  The last row and column are moved inside the image, to the last multiple of
+  `grid` that fits, so that they may overlap their neighbours. With a grid of 1
+  no pixel is left out; with one of 8, up to 7 pixels at the lower and at the
+  right edge are in no window.
 
   Args:
     shape: Height and width of the image.
-    stride: Pixels between windows.
+    stride: Pixels between windows, a multiple of `grid`.
+    grid: Windows begin at multiples of it, in pixels.
 
   Returns:
     int32[n, 4] boxes, row by row; none if the image is smaller than a patch.
@@ -28,7 +33,7 @@ def windows(shape: tuple[int, ...], stride: int) -> np.ndarray:
     return np.zeros((0, 4), np.int32)
   tops, lefts = (
       np.unique(np.append(np.arange(0, last, stride), last))
-      for last in np.subtract(shape, spec.SIDE)
+      for last in np.subtract(shape, spec.SIDE) // grid * grid
   )
   rows, columns = np.meshgrid(tops, lefts, indexing='ij')
   sides = np.full(rows.size, spec.SIDE)

@@ -13,12 +13,14 @@ import numpy as np
 
 from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import locations
 
 SOURCES = ('window', 'box', 'slide')
 LABEL_RULES = ('area', 'iou', 'coverage')
 _SHAPE = (spec.SIDE, spec.SIDE)
 _FLAG = '--config.data.sampler.'
+_BLOCK = 8  # Pixels along each side of a JPEG file's blocks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Sampler:
   stride: int = 32
   # The same for validation and test.
   test_stride: int = 64
+  # Native windows begin at multiples of it; 8 puts them on the grid of the
+  # blocks of a JPEG file.
+  window_grid: int = 1
   # One box per connected region, or one for their union.
   box_per: str = 'component'
   # Regions whose outline encloses fewer pixels get no box: they are specks.
@@ -68,7 +73,10 @@ class Sampler:
           f'choose some of {", ".join(SOURCES)}.'
       )
     for field, least in (
-        ('stride', 1), ('test_stride', 1), ('max_per_image', 0)
+        ('stride', 1),
+        ('test_stride', 1),
+        ('window_grid', 1),
+        ('max_per_image', 0),
     ):
       argument_checks.check_count(_FLAG + field, getattr(self, field), least)
     for field, least, most in (
@@ -80,6 +88,14 @@ class Sampler:
     ):
       value = getattr(self, field)
       argument_checks.check_numbers(_FLAG + field, value, least, most)
+
+    strides = (self.stride, self.test_stride, spec.SIDE)
+    if any(stride % self.window_grid for stride in strides):
+      raise spec.DataError(
+          f'{_FLAG}window_grid is {self.window_grid} and the strides of windows'
+          f' are {self.stride}, {self.test_stride} for validation and test, and'
+          f' {spec.SIDE} for test_grid; choose multiples of the grid.'
+      )
 
   def for_test(self) -> 'Sampler':
     """Returns the same sampler with the stride of validation and test."""
@@ -109,11 +125,13 @@ class Cut:
     images: uint8[n, 64, 64, 3].
     masks: uint8[n, 64, 64].
     locations: The n locations of the patches.
+    quantization: uint8[n, 8, 8], see `spec.Patch`.
   """
 
   images: np.ndarray
   masks: np.ndarray
   locations: Candidates
+  quantization: np.ndarray
 
   def __len__(self) -> int:
     return len(self.images)
@@ -129,6 +147,7 @@ class Cut:
         label=int(self.locations.labels[index]),
         box=(top, left, height, width),
         source=SOURCES[self.locations.sources[index]],
+        quantization=self.quantization[index],
     )
 
 
@@ -147,7 +166,9 @@ def candidates(mask: np.ndarray, sampler: Sampler) -> Candidates:
       enlarge=sampler.enlarge,
   )
   by_source = {
-      'window': locations.windows(mask.shape, sampler.stride),
+      'window': locations.windows(
+          mask.shape, sampler.stride, sampler.window_grid
+      ),
       'box': boxes,
       'slide': locations.shifted(boxes, sampler.slides, mask.shape),
   }
@@ -202,6 +223,7 @@ def cut(
     mask: np.ndarray,
     candidates: Candidates,
     index: np.ndarray,
+    quantization: np.ndarray | None,
 ) -> Cut:
   """Cuts out the chosen locations and resizes them to 64x64 pixels.
 
@@ -210,6 +232,7 @@ def cut(
     mask: uint8[h, w].
     candidates: All locations in the image.
     index: int64[n], the chosen ones.
+    quantization: int[8, 8], the table of the image's file; None if it has none.
   """
   images = np.empty((len(index), *_SHAPE, 3), np.uint8)
   masks = np.empty((len(index), *_SHAPE), np.uint8)
@@ -225,15 +248,25 @@ def cut(
   chosen = Candidates(
       boxes, candidates.sources[index], candidates.labels[index]
   )
-  return Cut(images, masks, chosen)
+  return Cut(images, masks, chosen, _tables(boxes, quantization))
+
+
+def _tables(boxes: np.ndarray, quantization: np.ndarray | None) -> np.ndarray:
+  """Returns the table of each patch, uint8[n, 8, 8], see `spec.Patch`."""
+  tables = np.empty((len(boxes), *quantization_lib.ONES.shape), np.uint8)
+  tables[:] = quantization_lib.ONES
+  if quantization is not None:
+    is_on_grid = (boxes[:, :2] % _BLOCK == 0) & (boxes[:, 2:] == spec.SIDE)
+    tables[is_on_grid.all(axis=1)] = quantization
+  return tables
 
 
 def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:
   """Lists every native window of the image, 64 pixels apart.
 
-  Nothing is balanced or left out: labels come with their natural prevalence.
+  Nothing is balanced: labels come with their natural prevalence.
   """
-  boxes = locations.windows(mask.shape, spec.SIDE)
+  boxes = locations.windows(mask.shape, spec.SIDE, sampler.window_grid)
   labels = _labels(mask, boxes, sampler)
   return Candidates(boxes, np.zeros(len(boxes), np.int32), labels)
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 
@@ -23,6 +24,7 @@ FIELDS: dict[str, tuple[tuple[int, ...], np.dtype]] = {
     'image_index': ((), np.dtype('int32')),
     'source': ((), np.dtype('int32')),
     'box': ((4,), np.dtype('int32')),
+    'quantization': ((8, 8), np.dtype('uint8')),
 }
 
 
@@ -57,6 +59,7 @@ class SplitWriter:
         'image_index': image_index,
         'source': patches.SOURCES.index(patch.source),
         'box': patch.box,
+        'quantization': patch.quantization,
     }
     for name, file in self._files.items():
       file.write(np.asarray(row[name], FIELDS[name][1]).tobytes())
@@ -95,7 +98,8 @@ def load(
 
   Returns:
     `image` uint8[n, 64, 64, 3], `mask` uint8[n, 64, 64], `label`,
-    `image_index` and `source` int32[n], `box` int32[n, 4].
+    `image_index` and `source` int32[n], `box` int32[n, 4] and `quantization`
+    uint8[n, 8, 8].
 
   Raises:
     DataError: There is no such split, or a file is missing or damaged.
@@ -140,4 +144,6 @@ def eval_batches(
     for name, array in arrays.items():
       batch[name] = np.zeros((batch_size, *array.shape[1:]), array.dtype)
       batch[name][: len(rows)] = array[rows.start : rows.stop : rows.step]
+    # Networks divide by it.
+    batch['quantization'][len(rows) :] = quantization_lib.ONES
     yield batch

@@ -22,7 +22,7 @@ WHOLE_IMAGES = {'val_images': 'val', 'test_images': 'test'}
 PATCH_SPLITS = (*spec.SPLITS, 'test_grid')
 EVALUATED = (*PATCH_SPLITS, *WHOLE_IMAGES)
 # Raised when the same settings and files would give other bytes.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
 

@@ -136,9 +136,16 @@ class PreparedSet:
     """Lists the data files of a split, in the order of the manifest.
 
     Raises:
-      DataError: There is no such split, or a file is missing or has another
-        size than was written.
+      DataError: There is no such split, a file is missing or has another size
+        than was written, or an older version wrote them.
     """
+    version = self.manifest['format_version']
+    if version < manifest_lib.FORMAT_VERSION:
+      raise spec.DataError(
+          f'{self.folder} was prepared by an older version of manloc_jax, and'
+          ' its patches lack quantization tables; delete it and run the'
+          ' preparation again.'
+      )
     paths = []
     for shard in self.split(name)['shards']:
       path = self.folder / shard['name']

@@ -15,11 +15,10 @@ import pathlib
 import threading
 
 import numpy as np
-from PIL import JpegImagePlugin
 from scipy import fft
 
 from manloc_jax.data import images
-from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.decoding import quiet
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import luma as luma_lib
@@ -102,16 +101,14 @@ def read(path: pathlib.Path) -> Jpeg | None:
     path: An image file.
 
   Returns:
-    None where methods on JPEG coefficients are not applicable: files that are
-    not JPEG, or are without luma of their own (CMYK, RGB), with luma of fewer
-    samples than chroma, or with a quantization table that
-    holds 0 or numbers of more than 8 bits.
+    None where methods on JPEG coefficients are not applicable: files without a
+    table that `quantization.read` returns.
 
   Raises:
     DataError: The file cannot be decoded.
   """
   pixels = images.read_image(path).pixels  # Refuses what is broken.
-  quantization = read_quantization(path)
+  quantization = quantization_lib.read(path)
   if quantization is None:
     return None
   height, width = pixels.shape[:2]
@@ -125,29 +122,6 @@ def read(path: pathlib.Path) -> Jpeg | None:
       chroma=None if is_grey else computed.chroma,
       counted=np.ones_like(computed.counted),
   )
-
-
-def read_quantization(path: pathlib.Path) -> np.ndarray | None:
-  """Returns the quantization table of a file's luma, int32[8, 8], or None.
-
-  Only the header is read; see `read` for what has no such table.
-
-  Raises:
-    DataError: It is no image.
-  """
-  with image_formats.opened(path) as image:
-    is_luma = image.mode == 'L' or (
-        image.mode == 'RGB' and image.info.get('adobe_transform') != 0
-    )
-    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not is_luma:
-      return None
-    factors = np.array([layer[1:3] for layer in image.layer])
-    table = image.quantization.get(image.layer[0][3])
-  if table is None or not 0 < min(table) <= max(table) <= 255:
-    return None
-  if (factors > factors[0]).any():
-    return None
-  return np.array(table, np.int32).reshape(8, 8)
 
 
 def from_pixels(pixels: np.ndarray, quantization: np.ndarray) -> Jpeg:

@@ -19,10 +19,10 @@ from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import folders
-from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.fusion import features as features_lib
 
 # PatchMatch takes longer than all other methods: it runs on some training
@@ -173,7 +173,7 @@ def measure(
   if mask.shape != pixels.shape[:2]:
     return None
   copies = features_lib.find_copies(pixels) if searches_copies else None
-  quantization = jpeg.read_quantization(record.image)
+  quantization = quantization_lib.read(record.image)
   features = features_lib.measure(pixels, quantization, copies)
   return features.astype(np.float16), _fractions(mask)
 

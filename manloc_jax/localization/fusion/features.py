@@ -9,6 +9,7 @@ blocks that were JPEG before, among others that were not.
 import cv2
 import numpy as np
 
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
@@ -18,7 +19,6 @@ BLOCK = flat.BLOCK
 # Pixels of an image that is searched for copies; a larger one is reduced.
 COPY_PIXELS = 500_000
 _LEAST_SIDE = 64  # Pixels; a smaller image is mirrored to that size.
-_TABLE_OF_ONES = np.ones((8, 8), np.int32)
 
 _CLASSICAL = (
     'error_level',
@@ -158,7 +158,7 @@ def _classical(
   error = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
   noise = methods.METHODS['noise'].score(pixels).astype(np.float32)
   grid = methods.METHODS['blocks'].score(pixels)
-  table = _TABLE_OF_ONES if quantization is None else quantization
+  table = quantization_lib.ONES if quantization is None else quantization
   image = jpeg.from_pixels(pixels, table)
   double, aligned, moved = (
       methods.METHODS[name].score(image)

@@ -16,9 +16,9 @@ import numpy as np
 
 from manloc_jax import provenance
 from manloc_jax.data import images
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
-from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
@@ -83,14 +83,14 @@ class FusionLocalizer:
   def raw_map(self, path: pathlib.Path, image: images.Decoded) -> np.ndarray:
     """Returns the score of every pixel from 0 to 1, f32[h, w]."""
     _check_size(str(path), image.pixels)
-    return self.score_map(image.pixels, jpeg.read_quantization(path))
+    return self.score_map(image.pixels, quantization_lib.read(path))
 
   def localize(
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions of a file."""
     _check_size(str(path), image.pixels)
-    return self(image.pixels, jpeg.read_quantization(path))
+    return self(image.pixels, quantization_lib.read(path))
 
   def __call__(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
@@ -101,7 +101,7 @@ class FusionLocalizer:
       pixels: RGB, uint8[h, w, 3], of at least `MIN_SIDE` in both directions.
       quantization: Quantization table of luma, int[8, 8], if the pixels come
         from a JPEG file: many features depend on it. See
-        `jpeg.read_quantization`.
+        `quantization.read`.
 
     Raises:
       NotApplicable: The image is smaller.
