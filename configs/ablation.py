@@ -18,7 +18,7 @@ from configs import ifs
 from configs import nist
 from configs import standin
 
-_DIAL = [f'dial-{percent}' for percent in dial.PERCENTS]
+DIAL = [f'dial-{percent}' for percent in dial.PERCENTS]
 # The paper's three datasets, and others. What follows a hyphen is the argument
 # of a config.
 DATASETS = {
@@ -27,7 +27,7 @@ DATASETS = {
     'coverage': coverage,
     'casia': casia,
     'demo': demo,
-    **dict.fromkeys(_DIAL, dial),
+    **dict.fromkeys(DIAL, dial),
     'standin': standin,
 }
 
@@ -64,7 +64,7 @@ _WIDE = {'model.lstm_hidden': (64, 64, 256)}
 _STUDY = {
     'casia': {'num_steps': 2000, **_WIDE},
     'demo': _WIDE,
-    **dict.fromkeys(_DIAL, _WIDE),
+    **dict.fromkeys(DIAL, _WIDE),
     'standin': _WIDE,
 }
 # Datasets whose runs start from those of another one.

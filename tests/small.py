@@ -33,7 +33,7 @@ def batch(size: int = 8, padding: int = 0, seed: int = 0):
       'label': rng.integers(0, 2, size).astype(np.int32),
       'weight': weight,
       'image_index': rng.integers(0, 3, size).astype(np.int32),
-      'quantization': rng.integers(1, 256, (size, 8, 8), np.uint8),
+      'compression': rng.integers(1, 256, (size, 8, 8, 34), np.uint8),
   }
 
 

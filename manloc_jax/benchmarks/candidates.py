@@ -13,6 +13,7 @@ import numpy as np
 from manloc_jax import models
 from manloc_jax.benchmarks import plain
 from manloc_jax.benchmarks import workload
+from manloc_jax.data import compression
 from manloc_jax.training import microbatch
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
@@ -59,7 +60,7 @@ def make_step(
     predict = steps.make_predict_step(
         model, mesh, microbatch_size=microbatch_size
     )
-    inputs = (batch['image'], batch['quantization'])
+    inputs = (batch['image'], batch['compression'])
     return repeat(lambda: predict(state.params, *inputs))
   step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, microbatch_size=microbatch_size
@@ -76,7 +77,7 @@ def make_step(
 def make_predict(config: ml_collections.ConfigDict, precision: str):
   """Makes `predict(images)`, as `steps.make_predict_step`, from the host.
 
-  All quantization tables are of ones: the speed does not depend on them.
+  All patches are without a file: the speed does not depend on it.
 
   Args:
     config: See `make_step`.
@@ -86,8 +87,8 @@ def make_predict(config: ml_collections.ConfigDict, precision: str):
   predict = steps.make_predict_step(model, mesh)
 
   def predict_images(images):
-    ones = np.ones((len(images), 8, 8), np.uint8)
-    return predict(params, *sharding.put_batch((images, ones), mesh))
+    compressed = np.tile(compression.NONE, (len(images), 1, 1, 1))
+    return predict(params, *sharding.put_batch((images, compressed), mesh))
 
   return predict_images
 

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax.data import compression
 from manloc_jax.data import spec
 from manloc_jax.data.storage import backend as backend_lib
 from manloc_jax.data.storage import backend_names
@@ -47,7 +48,7 @@ def write(
           label=i % 2,
           box=(0, 0, spec.SIDE, spec.SIDE),
           source='window',
-          quantization=np.ones((8, 8), np.uint8),
+          compression=compression.NONE,
       )
       writer.write(patch, images[i % _IMAGES], i % _IMAGES)
   contents = {

@@ -5,6 +5,7 @@ import numpy as np
 
 from manloc_jax import errors
 from manloc_jax import models
+from manloc_jax.data import compression
 
 PARTS = ('convolutions', 'lstm', 'decoder')
 
@@ -18,7 +19,7 @@ def random_batch(size: int) -> dict[str, np.ndarray]:
       'mask': rng.integers(0, 2, shape, np.uint8),
       'label': rng.integers(0, 2, size, np.int32),
       'weight': np.ones(size, np.float32),
-      'quantization': np.ones((size, 8, 8), np.uint8),
+      'compression': np.tile(compression.NONE, (size, 1, 1, 1)),
   }
 
 

@@ -57,10 +57,10 @@ class Patch:
     label: 1 if the patch counts as manipulated, else 0.
     box: `(top, left, height, width)` in pixels of the source image.
     source: `window` (native resolution) or `box` or `slide` (resized).
-    quantization: uint8[8, 8], the quantization table of luma of the JPEG file
-      that it was cut from. Ones where the file is no such JPEG, see
-      `decoding.quantization`, and for a patch without a grid to speak of: one
-      that was resized, or whose top or left is no multiple of 8.
+    compression: uint8[8, 8, 34], of the image that it was cut from, as
+      `compression.measure` describes it. `compression.NONE` for a patch
+      without a grid to speak of: one that was resized, or whose top or left is
+      no multiple of 8.
   """
 
   image: np.ndarray
@@ -68,7 +68,7 @@ class Patch:
   label: int
   box: tuple[int, int, int, int]
   source: str
-  quantization: np.ndarray
+  compression: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

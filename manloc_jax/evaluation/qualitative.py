@@ -46,7 +46,7 @@ def save(
     wanted = np.isin(batch['image_index'], list(chosen)) & (batch['weight'] > 0)
     if not wanted.any():
       continue
-    inputs = (batch['image'], batch['quantization'])
+    inputs = (batch['image'], batch['compression'])
     _, score = predict(params, *sharding.put_batch(inputs, mesh))
     score = np.asarray(score)
     for i in np.flatnonzero(wanted):

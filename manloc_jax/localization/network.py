@@ -33,6 +33,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import provenance
 from manloc_jax import run_config
+from manloc_jax.data import compression
 from manloc_jax.data import images
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
@@ -103,6 +104,7 @@ class NetworkLocalizer:
     self._batch_size = batch_size or _default_batch_size(self._mesh)
     sharding.check_batch_size(self._batch_size, self._mesh)
     self._stride = stride
+    self._reads_compression = model.grid_stride > 1
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
     self.provenance = {
@@ -208,13 +210,16 @@ class NetworkLocalizer:
     localizer.check_pixels(image)
     _check_size('The image', image)
     windows = sliding_window.Windows(image, self._stride)
-    tables = np.empty((self._batch_size, 8, 8), np.uint8)
-    tables[:] = quantization_lib.ONES if quantization is None else quantization
-    tables = sharding.put_batch(tables, self._mesh)
+    compressed = compression.NONE
+    if self._reads_compression:
+      compressed = compression.measure(image, quantization)
+    # The same for all windows of the image.
+    compressed = np.tile(compressed, (self._batch_size, 1, 1, 1))
+    compressed = sharding.put_batch(compressed, self._mesh)
     waiting: collections.deque = collections.deque()
     for corners, batch in windows.batches(self._batch_size):
       batch = sharding.put_batch(batch, self._mesh)
-      scores = self._score(self._params, batch, tables)
+      scores = self._score(self._params, batch, compressed)
       waiting.append((corners, scores))
       if len(waiting) > _BATCHES_AHEAD:
         corners, scores = waiting.popleft()
@@ -227,11 +232,11 @@ class NetworkLocalizer:
 
 
 def _make_scorer(model, mesh, gate: str, sigma: float):
-  """Returns `score(params, windows, quantization)`, f32[batch, side, side]."""
+  """Returns `score(params, windows, compression)`, f32[batch, side, side]."""
   predict = steps.make_predict_step(model, mesh)
 
-  def score(params, windows, quantization):
-    patch, pixel = predict(params, windows, quantization)
+  def score(params, windows, compression):
+    patch, pixel = predict(params, windows, compression)
     if gate == 'none':
       return pixel
     return postprocess.variants(patch, pixel, sigma)[gate]

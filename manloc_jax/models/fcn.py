@@ -49,7 +49,7 @@ class FCN(nn.Module):
   def __call__(
       self,
       images: jax.Array,
-      quantization: jax.Array | None = None,
+      compression: jax.Array | None = None,
       *,
       train: bool = False,
   ) -> interface.Outputs:
@@ -57,7 +57,7 @@ class FCN(nn.Module):
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
-      quantization: Ignored: the layers read colours.
+      compression: Ignored: the layers read colours.
       train: Ignored: there is no dropout.
 
     Returns:
@@ -66,7 +66,7 @@ class FCN(nn.Module):
     Raises:
       ValueError: The pools do not divide the patch.
     """
-    del quantization, train
+    del compression, train
     batch, side = images.shape[:2]
     if side % 2 ** len(self.fcn_filters):
       raise ValueError(

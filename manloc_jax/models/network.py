@@ -88,7 +88,7 @@ class ConvLSTMConv(patch_reader.PatchReader):
   def __call__(
       self,
       images: jax.Array,
-      quantization: jax.Array | None = None,
+      compression: jax.Array | None = None,
       *,
       train: bool = False,
   ) -> interface.Outputs:
@@ -96,8 +96,9 @@ class ConvLSTMConv(patch_reader.PatchReader):
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
-      quantization: Integers [batch, 8, 8], the table of luma of the JPEG file
-        that each patch is from; None for ones. Only the input `dct` reads it.
+      compression: uint8[batch, 8, 8, 34], of the files that the patches are
+        from, see `data/compression.py`; None for patches without a file. Only
+        the inputs `dct` and `odds` read it.
       train: Whether dropout is on; it then needs the rng `dropout`.
 
     Returns:
@@ -111,7 +112,7 @@ class ConvLSTMConv(patch_reader.PatchReader):
           "A network without an output learns nothing; change model.head ="
           " 'none' or model.decoder = 'none'."
       )
-    outputs = self.lstm(self.read_blocks(images, quantization), train=train)
+    outputs = self.lstm(self.read_blocks(images, compression), train=train)
     patch, mask = (task in self.tasks for task in interface.TASKS)
     return interface.Outputs(
         patch_logits=self.classify(outputs) if patch else None,

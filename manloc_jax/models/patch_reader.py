@@ -22,8 +22,9 @@ class PatchReader(nn.Module):
   Attributes:
     lstm_input: What the LSTM reads: the map of conv1 and conv2 (`conv`), or,
       without them, the patch itself in colour (`rgb`) or as luma (`gray`), its
-      JPEG coefficients (`dct`) or its resampling spectrum (`spectrum`); several
-      are joined by `+`, such as `conv+dct`.
+      JPEG coefficients (`dct`), how often their values occur in the whole image
+      (`odds`) or its resampling spectrum (`spectrum`); several are joined by
+      `+`, such as `conv+dct`.
     dct_levels: Sizes of a coefficient that are told apart, from 1 on; larger
       ones count as the last.
     dct_features: Features that a block's coefficients are mapped to.
@@ -77,17 +78,19 @@ class PatchReader(nn.Module):
   @property
   def grid_stride(self) -> int:
     """Pixels that the corners of patches must be multiples of."""
-    return traces.BLOCK if 'dct' in self._inputs() else 1
+    on_grid = {'dct', 'odds'} & set(self._inputs())
+    return traces.BLOCK if on_grid else 1
 
   def read_blocks(
-      self, images: jax.Array, quantization: jax.Array | None = None
+      self, images: jax.Array, compression: jax.Array | None = None
   ) -> jax.Array:
     """Cuts what `lstm_input` names into blocks.
 
     Args:
       images: [batch, side, side, 3], RGB in 0..255, uint8 or float.
-      quantization: Integers [batch, 8, 8], the table of luma of the JPEG file
-        that each patch is from; None for ones. Only `dct` reads it.
+      compression: uint8[batch, 8, 8, 34], of the files that the patches are
+        from, see `data/compression.py`; None for patches without a file. Only
+        `dct` and `odds` read it.
 
     Returns:
       [batch, grid**2, features] of `dtype`, the blocks in `block_order`.
@@ -96,7 +99,7 @@ class PatchReader(nn.Module):
       ValueError: Unknown `lstm_input`, or blocks that are not JPEG's.
     """
     parts = [
-        self._read(name, images, quantization) for name in self._inputs()
+        self._read(name, images, compression) for name in self._inputs()
     ]
     return jnp.concatenate([x.astype(self.dtype) for x in parts], axis=-1)
 
@@ -112,10 +115,10 @@ class PatchReader(nn.Module):
     return names
 
   def _read(
-      self, name: str, images: jax.Array, quantization: jax.Array | None
+      self, name: str, images: jax.Array, compression: jax.Array | None
   ) -> jax.Array:
     """Reads one part of `lstm_input`, [batch, grid**2, features]."""
-    if name in ('dct', 'spectrum'):
+    if name in _OF_BLOCKS:
       pixels = self._to_sequence(traces.luma(images)[..., None])
       if pixels.shape[-1] != traces.BLOCK**2:
         raise ValueError(
@@ -125,7 +128,10 @@ class PatchReader(nn.Module):
         )
       if name == 'spectrum':
         return traces.spectrum(pixels)
-      return self._embed(traces.coefficients(pixels, quantization))
+      coefficients = traces.coefficients(pixels, compression)
+      if name == 'odds':
+        return traces.odds(coefficients, compression)
+      return self._embed(coefficients)
     x = interface.normalize(images, self.input_norm)
     if name == 'conv':
       x = self._convolve(self._conv1_reads(x, images))

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 BLOCK = 8  # Pixels, of JPEG's blocks.
+# How `data/compression.py` stores logarithms of odds.
+ODDS_ZERO, ODDS_SCALE = 128, 32
 
 _LUMA = (0.299, 0.587, 0.114)  # Of red, green and blue (ITU-R BT.601).
 _EXACT = jax.lax.Precision.HIGHEST  # Accelerators round more in products.
@@ -88,14 +90,14 @@ def prediction_errors(kernel: jax.Array) -> jax.Array:
 
 
 def coefficients(
-    blocks: jax.Array, quantization: jax.Array | None
+    blocks: jax.Array, compression: jax.Array | None
 ) -> jax.Array:
   """Computes what a JPEG file stores of blocks that lie on its grid.
 
   Args:
     blocks: f32[batch, n, 64], luma in 0..255 of 8x8 pixels, row by row.
-    quantization: Integers [batch, 8, 8], the table of luma of the file that
-      each patch is from; None for ones, as of files that are not JPEG.
+    compression: uint8[batch, 8, 8, n], whose first entries are the quantization
+      tables of luma, see `data/compression.py`; None for tables of ones.
 
   Returns:
     f32[batch, n, 64], whole numbers: coefficients in units of the table, row by
@@ -108,9 +110,31 @@ def coefficients(
   transformed = jnp.einsum(
       'uy,bnyx,vx->bnuv', basis, pixels, basis, precision=_EXACT
   )
-  if quantization is not None:
-    transformed /= quantization[:, None].astype(jnp.float32)
+  if compression is not None:
+    transformed /= compression[:, None, ..., 0].astype(jnp.float32)
   return jnp.round(transformed).reshape(batch, count, BLOCK * BLOCK)
+
+
+def odds(
+    coefficients: jax.Array, compression: jax.Array | None
+) -> jax.Array:
+  """Looks up how often each coefficient's size occurs in the whole image.
+
+  Args:
+    coefficients: f32[batch, n, 64], of `coefficients`.
+    compression: uint8[batch, 8, 8, 2 + levels], see `data/compression.py`; None
+      for even odds.
+
+  Returns:
+    f32[batch, n, 64], logarithms of the odds.
+  """
+  if compression is None:
+    return jnp.zeros_like(coefficients)
+  batch, *_, entries = compression.shape
+  stored = compression.reshape(batch, 1, BLOCK * BLOCK, entries)[..., 1:]
+  level = jnp.minimum(jnp.abs(coefficients), entries - 2).astype(jnp.int32)
+  found = jnp.take_along_axis(stored, level[..., None], axis=-1)[..., 0]
+  return (found.astype(jnp.float32) - ODDS_ZERO) / ODDS_SCALE
 
 
 def spectrum(blocks: jax.Array) -> jax.Array:
@@ -126,11 +150,10 @@ def spectrum(blocks: jax.Array) -> jax.Array:
     f32[batch, n, 40], logarithms of magnitudes.
   """
   x = blocks.reshape(*blocks.shape[:2], BLOCK, BLOCK)
-  inner = x[..., 1:-1, 1:-1]
-  around = (
-      x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
-  )
-  error = jnp.abs(around / 4 - inner)
+  inside = slice(1, -1)
+  vertical = x[..., :-2, inside] + x[..., 2:, inside]
+  horizontal = x[..., inside, :-2] + x[..., inside, 2:]
+  error = jnp.abs((vertical + horizontal) / 4 - x[..., inside, inside])
   size = jnp.abs(jnp.fft.rfft2(error, s=(BLOCK, BLOCK)))
   return jnp.log1p(size).reshape(*blocks.shape[:2], -1)
 

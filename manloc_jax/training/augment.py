@@ -7,23 +7,23 @@ import jax.numpy as jnp
 def random_symmetry(
     images: jax.Array,
     masks: jax.Array,
-    quantization: jax.Array,
+    compression: jax.Array,
     key: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Flips and transposes each patch at random, image and mask alike.
 
-  Together the three coin tosses give all flips and rotations by 90 degrees. A
-  quantization table is transposed with its patch; flips, which only change the
-  signs of coefficients, leave it as it is.
+  Together the three coin tosses give all flips and rotations by 90 degrees. The
+  frequencies of its compression are transposed with a patch; flips, which only
+  change the signs of coefficients, leave them as they are.
 
   Args:
     images: [batch, side, side, channels], any dtype.
     masks: [batch, side, side], any dtype.
-    quantization: [batch, 8, 8], the table of each patch, any dtype.
+    compression: [batch, 8, 8, 34], of each patch, any dtype.
     key: Random key.
 
   Returns:
-    Images, masks and tables of the same shapes and dtypes.
+    Images, masks and compressions of the same shapes and dtypes.
   """
   coins = jax.random.bernoulli(key, shape=(3, images.shape[0]))
   transpose = lambda x: jnp.swapaxes(x, 1, 2)
@@ -37,5 +37,5 @@ def random_symmetry(
   return (
       apply(moves, coins, images),
       apply(moves, coins, masks),
-      apply([transpose], coins[2:], quantization),
+      apply([transpose], coins[2:], compression),
   )

@@ -214,8 +214,8 @@ class Run:
     config: The run's config.
     params: Its parameters, on the first device.
     step: The step they were saved at.
-    apply: `apply(params, images, quantization=None) -> models.Outputs` of
-      uint8[b, 64, 64, 3] and uint8[b, 8, 8], the tables of their files.
+    apply: `apply(params, images, compression=None) -> models.Outputs` of
+      uint8[b, 64, 64, 3] and uint8[b, 8, 8, 34], see `data/compression.py`.
   """
 
   config: ml_collections.ConfigDict
@@ -269,8 +269,8 @@ def load(workdir: str, step: int | None = None) -> Run:
     )['state']
   params = jax.device_put(tree['params'], here)
 
-  def apply(params, images, quantization=None):
-    return model.apply({'params': params}, images, quantization)
+  def apply(params, images, compression=None):
+    return model.apply({'params': params}, images, compression)
 
   return Run(config=config, params=params, step=step, apply=jax.jit(apply))
 

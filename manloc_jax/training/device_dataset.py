@@ -20,7 +20,7 @@ from manloc_jax.data.storage import arrays
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.training import sharding
 
-FIELDS = ('image', 'mask', 'label', 'quantization')
+FIELDS = ('image', 'mask', 'label', 'compression')
 # Fraction of a device's memory; the network and its activations need the rest.
 MEMORY_FRACTION = 0.75
 # Random stream of the seed; `state.create` uses 0 and 1.
@@ -55,8 +55,9 @@ def train_batches(
 
   Returns:
     Batches on the devices, split over them: `image` uint8[batch, 64, 64, 3],
-    `mask` uint8[batch, 64, 64], `quantization` uint8[batch, 8, 8], `label`
-    i32[batch] and `weight` f32[batch], all one.
+    `mask` uint8[batch, 64, 64], `compression`
+    uint8[batch, 8, 8, 34], `label` i32[batch] and `weight` f32[batch], all
+    one.
 
   Raises:
     DataError: There are too few patches, or a file is damaged.

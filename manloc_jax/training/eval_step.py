@@ -86,7 +86,7 @@ def make_eval_step(
 
   def local_step(params, totals: totals_lib.Totals, batch):
     forward = lambda inputs: model.apply({'params': params}, *inputs)
-    inputs = (batch['image'], batch['quantization'])
+    inputs = (batch['image'], batch['compression'])
     out = microbatch.map_over(forward, inputs, microbatch_size)
     new = _totals_of_batch(
         out, batch, totals.pixels.shape[1:], weights, smooth_sigma

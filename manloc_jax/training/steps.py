@@ -43,7 +43,7 @@ def make_train_step(
 
   Returns:
     A compiled function. A batch holds `image` uint8[b, side, side, 3], `mask`
-    uint8[b, side, side], `quantization` uint8[b, 8, 8], `label` i32[b] and
+    uint8[b, side, side], `compression` uint8[b, 8, 8, 34], `label` i32[b] and
     `weight` f32[b]; an example of weight zero is padding. Scalars are means
     over the weights.
   """
@@ -80,10 +80,10 @@ def _step_keys(state: state_lib.TrainState) -> jax.Array:
 
 def _augment(batch: dict[str, jax.Array], key: jax.Array):
   """Returns the batch with its patches flipped and rotated at random."""
-  images, masks, quantization = augment.random_symmetry(
-      batch['image'], batch['mask'], batch['quantization'], key
+  images, masks, compression = augment.random_symmetry(
+      batch['image'], batch['mask'], batch['compression'], key
   )
-  return {**batch, 'image': images, 'mask': masks, 'quantization': quantization}
+  return {**batch, 'image': images, 'mask': masks, 'compression': compression}
 
 
 def _sum_gradients(
@@ -143,7 +143,7 @@ def _make_loss(model, loss: Mapping):
     out = model.apply(
         {'params': params},
         batch['image'],
-        batch['quantization'],
+        batch['compression'],
         train=True,
         rngs={'dropout': key},
     )
@@ -168,7 +168,7 @@ def manipulation_probability(logits: jax.Array | None) -> jax.Array | None:
 def make_predict_step(
     model, mesh: Mesh, *, microbatch_size: int | None = None
 ):
-  """Returns `predict(params, images, quantization) -> scores`.
+  """Returns `predict(params, images, compression) -> scores`.
 
   Args:
     model: A module of `models`.
@@ -176,15 +176,15 @@ def make_predict_step(
     microbatch_size: See `make_train_step`.
 
   Returns:
-    A compiled function. Images are uint8[batch, side, side, 3], quantization
-    tables uint8[batch, 8, 8]; scores are those of patches and of pixels,
+    A compiled function. Images are uint8[batch, side, side, 3], compression
+    uint8[batch, 8, 8, 34]; scores are those of patches and of pixels,
     probabilities of manipulation, f32[batch] and f32[batch, side, side],
     sharded like the images, or None where the network does not have that task.
   """
   if microbatch_size is None:
     microbatch_size = microbatch.default_size(mesh)
 
-  def local_step(params, images, quantization):
+  def local_step(params, images, compression):
     def predict(inputs):
       out = model.apply({'params': params}, *inputs)
       return (
@@ -192,7 +192,7 @@ def make_predict_step(
           manipulation_probability(out.mask_logits),
       )
 
-    inputs = (images, quantization)
+    inputs = (images, compression)
     return microbatch.map_over(predict, inputs, microbatch_size)
 
   mapped = jax.shard_map(

@@ -16,10 +16,11 @@ import pathlib
 import numpy as np
 
 from manloc_jax.data import argument_checks
+from manloc_jax.data import compression
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.data.datasets import synthetic
-from manloc_jax.data.decoding import quantization as quantization_lib
+from manloc_jax.data.decoding import quantization
 from manloc_jax.data.forge import photographs as photographs_lib
 from manloc_jax.data.forge import sequence
 from manloc_jax.data.forge import tree
@@ -28,7 +29,7 @@ from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 
 Batch = dict[str, np.ndarray]
-FIELDS = ('image', 'mask', 'label', 'quantization')
+FIELDS = ('image', 'mask', 'label', 'compression')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ def train_batches(
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
-    `quantization` uint8[batch, 8, 8], `label` int32[batch] and `weight`
+    `compression` uint8[batch, 8, 8, 34], `label` int32[batch] and `weight`
     f32[batch], all one.
 
   Raises:
@@ -182,7 +183,9 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
           forgery.mask,
           locations,
           patches.choose(locations, num_positives, num_negatives, rng),
-          quantization_lib.of_bytes(forgery.file),
+          compression.measure(
+              forgery.image, quantization.of_bytes(forgery.file)
+          ),
       )
       for forgery, locations, (num_positives, num_negatives) in zip(
           forgeries, candidates, counts, strict=True
@@ -192,7 +195,7 @@ def make_group(number: int, plan: Plan) -> tuple[Batch, dict[str, str]]:
       'image': np.concatenate([cut.images for cut in cuts]),
       'mask': np.concatenate([cut.masks for cut in cuts]),
       'label': np.concatenate([cut.locations.labels for cut in cuts]),
-      'quantization': np.concatenate([cut.quantization for cut in cuts]),
+      'compression': np.concatenate([cut.compression for cut in cuts]),
   }
   # Small images may have too few patches: some are repeated.
   order = np.resize(rng.permutation(len(rows['label'])), plan.patches_per_group)

@@ -17,7 +17,7 @@ from manloc_jax.data.storage.tensorflow_files import tf
 SHUFFLE_RECORDS = 65_536
 
 Batch = dict[str, np.ndarray]
-FIELDS = ('image', 'mask', 'label', 'quantization')  # Of training.
+FIELDS = ('image', 'mask', 'label', 'compression')  # Of training.
 
 
 def train_batches(
@@ -45,7 +45,7 @@ def train_batches(
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
-    `quantization` uint8[batch, 8, 8], `label` int32[batch] and `weight`
+    `compression` uint8[batch, 8, 8, 34], `label` int32[batch] and `weight`
     f32[batch], all one.
 
   Raises:

@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 
+from manloc_jax.data import compression as compression_lib
 from manloc_jax.data import degrade
 from manloc_jax.data import spec
 from manloc_jax.data.decoding import quantization as quantization_lib
@@ -51,7 +52,8 @@ def cut(
     rng = patches.rng_for(job.seed, record.image_id)
     image, mask = degrade.SERIES[series].apply(image, mask, level, rng)
     quantization = degrade.SERIES[series].quantization(level)
-  return extract.cut_windows(image, mask, job.sampler, quantization)
+  compression = compression_lib.measure(image, quantization)
+  return extract.cut_windows(image, mask, job.sampler, compression)
 
 
 def batches(
@@ -72,7 +74,7 @@ def batches(
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
-    `quantization` uint8[batch, 8, 8], `label` and `image_index` int32[batch],
+    `compression` uint8[batch, 8, 8, 34], `label` and `image_index` int32[batch],
     and `weight` f32[batch], zero for padding.
   """
   index, processes = process
@@ -82,7 +84,9 @@ def batches(
     batch: dict[str, np.ndarray] = {
         'image': np.zeros((batch_size, spec.SIDE, spec.SIDE, 3), np.uint8),
         'mask': np.zeros((batch_size, spec.SIDE, spec.SIDE), np.uint8),
-        'quantization': np.ones((batch_size, 8, 8), np.uint8),
+        'compression': np.tile(
+            compression_lib.NONE, (batch_size, 1, 1, 1)
+        ),
         'label': np.zeros(batch_size, np.int32),
         'image_index': np.zeros(batch_size, np.int32),
         'weight': (np.arange(batch_size) < len(own)).astype(np.float32),
@@ -90,7 +94,7 @@ def batches(
     for row, (image_index, patch) in enumerate(own):
       batch['image'][row] = patch.image
       batch['mask'][row] = patch.mask
-      batch['quantization'][row] = patch.quantization
+      batch['compression'][row] = patch.compression
       batch['label'][row] = patch.label
       batch['image_index'][row] = image_index
     yield batch

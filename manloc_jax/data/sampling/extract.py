@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from manloc_jax.data import argument_checks
+from manloc_jax.data import compression as compression_lib
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import patches
 
 SIZE_POLICIES = ('skip', 'resize', 'error')
@@ -146,7 +146,7 @@ def sample(request: Request, job: Job) -> Sample:
   record, examined = request.record, request.examined
   try:
     decoded = images.read_image(record.image)
-    quantization = quantization_lib.read(record.image)
+    compression = compression_lib.of_file(record.image, decoded.pixels)
   except spec.DataError as error:
     return Sample(reason=str(error))
   if decoded.pixels.shape[:2] != examined.size:
@@ -160,11 +160,11 @@ def sample(request: Request, job: Job) -> Sample:
   rng = patches.rng_for(job.seed, record.image_id)
   chosen = patches.choose(candidates, *request.num_patches, rng)
   cut = patches.cut(
-      decoded.pixels, mask, candidates, chosen, quantization
+      decoded.pixels, mask, candidates, chosen, compression
   )
   grid = None
   if request.grid:
-    grid = cut_windows(decoded.pixels, mask, job.sampler, quantization)
+    grid = cut_windows(decoded.pixels, mask, job.sampler, compression)
   note = ', '.join(filter(None, (decoded.note, examined.mask_note)))
   return Sample(note=note, cut=cut, grid=grid)
 
@@ -173,7 +173,7 @@ def cut_windows(
     image: np.ndarray,
     mask: np.ndarray,
     sampler: patches.Sampler,
-    quantization: np.ndarray | None,
+    compression: np.ndarray,
 ) -> patches.Cut:
   """Cuts every window of the lattice out of an image.
 
@@ -181,11 +181,11 @@ def cut_windows(
     image: uint8[h, w, 3].
     mask: uint8[h, w].
     sampler: Only its label rule and its grid are used.
-    quantization: int[8, 8], the table of the image's file; None if it has none.
+    compression: uint8[8, 8, 34], of the image, see `compression.measure`.
   """
   windows = patches.grid(mask, sampler)
   index = np.arange(len(windows.labels))
-  return patches.cut(image, mask, windows, index, quantization)
+  return patches.cut(image, mask, windows, index, compression)
 
 
 def load(

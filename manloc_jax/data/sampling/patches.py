@@ -12,15 +12,14 @@ import cv2
 import numpy as np
 
 from manloc_jax.data import argument_checks
+from manloc_jax.data import compression as compression_lib
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import locations
 
 SOURCES = ('window', 'box', 'slide')
 LABEL_RULES = ('area', 'iou', 'coverage')
 _SHAPE = (spec.SIDE, spec.SIDE)
 _FLAG = '--config.data.sampler.'
-_BLOCK = 8  # Pixels along each side of a JPEG file's blocks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +124,13 @@ class Cut:
     images: uint8[n, 64, 64, 3].
     masks: uint8[n, 64, 64].
     locations: The n locations of the patches.
-    quantization: uint8[n, 8, 8], see `spec.Patch`.
+    compression: uint8[n, 8, 8, 34], see `spec.Patch`.
   """
 
   images: np.ndarray
   masks: np.ndarray
   locations: Candidates
-  quantization: np.ndarray
+  compression: np.ndarray
 
   def __len__(self) -> int:
     return len(self.images)
@@ -147,7 +146,7 @@ class Cut:
         label=int(self.locations.labels[index]),
         box=(top, left, height, width),
         source=SOURCES[self.locations.sources[index]],
-        quantization=self.quantization[index],
+        compression=self.compression[index],
     )
 
 
@@ -223,7 +222,7 @@ def cut(
     mask: np.ndarray,
     candidates: Candidates,
     index: np.ndarray,
-    quantization: np.ndarray | None,
+    compression: np.ndarray,
 ) -> Cut:
   """Cuts out the chosen locations and resizes them to 64x64 pixels.
 
@@ -232,7 +231,7 @@ def cut(
     mask: uint8[h, w].
     candidates: All locations in the image.
     index: int64[n], the chosen ones.
-    quantization: int[8, 8], the table of the image's file; None if it has none.
+    compression: uint8[8, 8, 34], of the whole image, see `compression.measure`.
   """
   images = np.empty((len(index), *_SHAPE, 3), np.uint8)
   masks = np.empty((len(index), *_SHAPE), np.uint8)
@@ -248,17 +247,12 @@ def cut(
   chosen = Candidates(
       boxes, candidates.sources[index], candidates.labels[index]
   )
-  return Cut(images, masks, chosen, _tables(boxes, quantization))
-
-
-def _tables(boxes: np.ndarray, quantization: np.ndarray | None) -> np.ndarray:
-  """Returns the table of each patch, uint8[n, 8, 8], see `spec.Patch`."""
-  tables = np.empty((len(boxes), *quantization_lib.ONES.shape), np.uint8)
-  tables[:] = quantization_lib.ONES
-  if quantization is not None:
-    is_on_grid = (boxes[:, :2] % _BLOCK == 0) & (boxes[:, 2:] == spec.SIDE)
-    tables[is_on_grid.all(axis=1)] = quantization
-  return tables
+  of_patches = np.empty((len(boxes), *compression_lib.SHAPE), np.uint8)
+  of_patches[:] = compression_lib.NONE
+  block = compression_lib.BLOCK
+  is_on_grid = (boxes[:, :2] % block == 0) & (boxes[:, 2:] == spec.SIDE)
+  of_patches[is_on_grid.all(axis=1)] = compression
+  return Cut(images, masks, chosen, of_patches)
 
 
 def grid(mask: np.ndarray, sampler: Sampler) -> Candidates:

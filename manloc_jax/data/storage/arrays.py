@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from manloc_jax.data import compression
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 
@@ -24,7 +24,7 @@ FIELDS: dict[str, tuple[tuple[int, ...], np.dtype]] = {
     'image_index': ((), np.dtype('int32')),
     'source': ((), np.dtype('int32')),
     'box': ((4,), np.dtype('int32')),
-    'quantization': ((8, 8), np.dtype('uint8')),
+    'compression': (compression.SHAPE, np.dtype('uint8')),
 }
 
 
@@ -59,7 +59,7 @@ class SplitWriter:
         'image_index': image_index,
         'source': patches.SOURCES.index(patch.source),
         'box': patch.box,
-        'quantization': patch.quantization,
+        'compression': patch.compression,
     }
     for name, file in self._files.items():
       file.write(np.asarray(row[name], FIELDS[name][1]).tobytes())
@@ -98,8 +98,8 @@ def load(
 
   Returns:
     `image` uint8[n, 64, 64, 3], `mask` uint8[n, 64, 64], `label`,
-    `image_index` and `source` int32[n], `box` int32[n, 4] and `quantization`
-    uint8[n, 8, 8].
+    `image_index` and `source` int32[n], `box` int32[n, 4] and `compression`
+    uint8[n, 8, 8, 34].
 
   Raises:
     DataError: There is no such split, or a file is missing or damaged.
@@ -145,5 +145,5 @@ def eval_batches(
       batch[name] = np.zeros((batch_size, *array.shape[1:]), array.dtype)
       batch[name][: len(rows)] = array[rows.start : rows.stop : rows.step]
     # Networks divide by it.
-    batch['quantization'][len(rows) :] = quantization_lib.ONES
+    batch['compression'][len(rows) :] = compression.NONE
     yield batch

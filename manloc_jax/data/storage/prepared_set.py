@@ -143,7 +143,7 @@ class PreparedSet:
     if version < manifest_lib.FORMAT_VERSION:
       raise spec.DataError(
           f'{self.folder} was prepared by an older version of manloc_jax, and'
-          ' its patches lack quantization tables; delete it and run the'
+          ' its patches do not tell how they were compressed; delete it and run the'
           ' preparation again.'
       )
     paths = []

@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax.data import compression
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.sampling import patches
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.data.storage.tensorflow_files import tf
@@ -34,8 +34,8 @@ FEATURES = tfds.features.FeaturesDict({
     'image_id': tfds.features.Text(),
     'box': tfds.features.Tensor(shape=(4,), dtype=np.int32),
     'source': tfds.features.ClassLabel(names=patches.SOURCES),
-    'quantization': tfds.features.Tensor(
-        shape=(8, 8), dtype=np.uint8, encoding='bytes'
+    'compression': tfds.features.Tensor(
+        shape=compression.SHAPE, dtype=np.uint8, encoding='bytes'
     ),
 })
 
@@ -47,7 +47,7 @@ _FORMAT = {
     'image_id': tf.io.FixedLenFeature([], tf.string),
     'box': tf.io.FixedLenFeature([4], tf.int64),
     'source': tf.io.FixedLenFeature([], tf.int64),
-    'quantization': tf.io.FixedLenFeature([], tf.string),
+    'compression': tf.io.FixedLenFeature([], tf.string),
 }
 
 
@@ -63,7 +63,7 @@ def serialize(patch: spec.Patch, image_id: str, image_index: int) -> bytes:
       'image': patch.image.tobytes(),
       'mask': patch.mask.tobytes(),
       'image_id': image_id.encode(),
-      'quantization': patch.quantization.tobytes(),
+      'compression': patch.compression.tobytes(),
   }
   numbers = {
       'label': [patch.label],
@@ -89,7 +89,7 @@ BLANK = serialize(
         label=0,
         box=(0, 0, 0, 0),
         source=patches.SOURCES[0],
-        quantization=quantization_lib.ONES.astype(np.uint8),
+        compression=compression.NONE,
     ),
     image_id='',
     image_index=0,
@@ -105,18 +105,18 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
   Returns:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64], `label`,
     `image_index` and `source` int32[batch], `box` int32[batch, 4],
-    `quantization` uint8[batch, 8, 8] and `image_id` string[batch].
+    `compression` uint8[batch, 8, 8, 34] and `image_id` string[batch].
   """
   raw = tf.io.parse_example(serialized, _FORMAT)
   shape = (-1, spec.SIDE, spec.SIDE)
   pixels = tf.io.decode_raw(raw['image'], tf.uint8)
   mask = tf.io.decode_raw(raw['mask'], tf.uint8)
-  quantization = tf.io.decode_raw(raw['quantization'], tf.uint8)
+  described = tf.io.decode_raw(raw['compression'], tf.uint8)
   numbers = ('label', 'image_index', 'source', 'box')
   return {
       'image': tf.reshape(pixels, (*shape, 3)),
       'mask': tf.reshape(mask, shape),
-      'quantization': tf.reshape(quantization, (-1, 8, 8)),
+      'compression': tf.reshape(described, (-1, *compression.SHAPE)),
       'image_id': raw['image_id'],
       **{name: tf.cast(raw[name], tf.int32) for name in numbers},
   }
