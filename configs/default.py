@@ -53,8 +53,10 @@ def _model() -> ml_collections.ConfigDict:
   model = ml_collections.ConfigDict()
   model.network = 'conv_lstm'  # Or 'fcn', the baseline of Table 2.
   # What the LSTM reads: the map of conv1 and conv2, or without them the patch,
-  # as 'rgb' or, unstated, 'gray'. Not in the paper: coefficients of JPEG's blocks
-  # ('dct'), a resampling 'spectrum', and several, such as 'conv+dct'.
+  # as 'rgb' or, unstated, 'gray'. Not in the paper: 'dct', the coefficients of
+  # JPEG's blocks, 'odds', how often their values occur in the whole image, a
+  # resampling 'spectrum', and several of them, such as 'conv+dct'. 'dct' and
+  # 'odds' need windows on JPEG's grid, see data.sampler.window_grid.
   model.lstm_input = 'conv'
   model.dct_levels = 20  # Sizes of a coefficient that are told apart.
   model.dct_features = 64  # Of a block's coefficients.

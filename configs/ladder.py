@@ -7,8 +7,9 @@ r"""What must the network be given to find real forgeries? One change at a time.
   manloc report runs/ladder/*/* --ladder=ladder.json
 
 The first rung is the paper's input, colours, in the small network of
-configs/small.py. The others change its input, or one thing about the rung `dct`:
-head, loss, windows. All see the same windows, which begin on JPEG's grid.
+configs/small.py. The others change its input, or one thing about the rung
+`dct`: head, loss, windows. All but one see the same windows, which begin on
+JPEG's grid. 600 steps are 19,200 patches.
 """
 
 import ml_collections
@@ -61,7 +62,7 @@ def get_config(study: str = 'casia/dct') -> ml_collections.ConfigDict:
   _, *arguments = dataset.split('-')
   config = DATASETS[dataset].get_config(*arguments)
   config.update_from_flattened_dict({
-      'num_steps': 600,  # 19,200 patches: enough to tell the rungs apart.
+      'num_steps': 600,
       'optim.learning_rate': 2e-3,
       'data.sampler.sources': ('window',),
       'data.sampler.window_grid': 8,

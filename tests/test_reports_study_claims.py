@@ -39,7 +39,7 @@ def test_other_seeds_are_compared_by_welch():
   first, second = seeds(0.62, 0.72, 0.82), seeds(0.60, 0.70, 0.81, first=3)
   verdict = claims.judge(first, second, baselines=BASELINE)
   assert verdict.verdict == claims.NOT_SETTLED
-  assert verdict.reason == 'the interval holds 0'
+  assert verdict.reason.startswith('the interval holds 0')
   # Equal variances and sizes: t of 97.5 % with almost four is 2.776.
   error = math.sqrt(
       sum(statistics.variance(x.values()) / 3 for x in (first, second))
@@ -99,3 +99,17 @@ def test_label_thresholds_are_judged_on_common_pixels(tmp_path):
       for line in text.splitlines()
       if 'pixels lose' in line
   )
+
+
+def test_seeds_that_would_settle_a_difference_are_estimated():
+  # By hand: with mean .01 and deviation .01, t(.975, n - 1) / sqrt(n) falls
+  # below 1 between n = 6 (1.049) and n = 7 (.925).
+  zero = seeds(0.5, 0.5, 0.5)
+  assert claims.seeds_to_settle(seeds(0.50, 0.51, 0.52), zero) == 7
+  # Apart, the variance is the sum of both, here that of the first alone.
+  apart = dict(zip((7, 8, 9), zero.values(), strict=True))
+  assert claims.seeds_to_settle(seeds(0.50, 0.51, 0.52), apart) == 6
+  assert claims.seeds_to_settle(seeds(0.5, 0.6, 0.4), zero) is None
+  verdict = claims.judge(seeds(0.7, 0.8, 0.6), seeds(0.7, 0.7, 0.7),
+                         baselines=BASELINE)
+  assert verdict.reason.endswith('more than 100 seeds would be needed')

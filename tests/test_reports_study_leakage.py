@@ -63,7 +63,7 @@ def test_rules_are_compared_seed_by_seed(runs):
     ('by_photograph', 'words'),
     [
         ((0.7, 0.74, 0.81), 'were the difference as large there, 0.66 would'),
-        ((0.7, 0.95, 0.81), 'settles nothing (the interval holds 0)'),
+        ((0.7, 0.95, 0.81), 'settles nothing (the interval holds 0;'),
         ((0.9, 0.94, 1.0), 'nothing here says'),
     ],
 )

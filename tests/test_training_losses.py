@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -46,3 +47,20 @@ def test_class_weights_scale_their_class_only():
   )
   np.testing.assert_allclose(terms['patch'] / np.log(2), [1, 3], rtol=1e-6)
   np.testing.assert_allclose(terms['mask'] / np.log(2), [1, 5], rtol=1e-6)
+
+
+def test_dice_is_one_less_the_soft_f1():
+  logits = jnp.log(jnp.array([[[[0.2, 0.8], [0.7, 0.3]]]]))
+  masks = jnp.array([[[1, 0]]])
+  terms = [
+      losses.joint_loss(
+          patch_logits=None,
+          mask_logits=logits,
+          labels=jnp.zeros(1, jnp.int32),
+          masks=masks,
+          dice_weight=weight,
+      )['mask'][0]
+      for weight in (0.0, 2.0)
+  ]
+  want = 1 - (2 * 0.8 + 1) / (0.8 + 0.3 + 1 + 1)
+  np.testing.assert_allclose(terms[1] - terms[0], 2 * want, rtol=1e-5)

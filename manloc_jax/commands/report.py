@@ -7,6 +7,7 @@ r"""`manloc report`: tables and figures of finished runs.
   manloc report --study study.json --out study
   manloc report runs/dial/*/* --dial dial.json
   manloc report runs/leakage/*/* --leakage leakage.json
+  manloc report runs/ladder/*/* --ladder ladder.json
   manloc report --docs
 
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
@@ -16,7 +17,8 @@ different configs. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs). `--dial`
 gathers runs of `configs/dial.py` and draws AUC over the level beside its file,
-and `--leakage` those of `configs/leakage.py`, split by image and by photograph.
+`--leakage` those of `configs/leakage.py`, split by image and by photograph, and
+`--ladder` those of `configs/ladder.py`, with a drawing.
 `--docs` writes the tables of all files committed under `manloc_jax/results/`
 into README.md, docs/ and the model card of a checkout.
 """
@@ -61,6 +63,9 @@ def add_to(commands) -> None:
       '--leakage', metavar='FILE', help='JSON of runs of configs/leakage.py'
   )
   parser.add_argument(
+      '--ladder', metavar='FILE', help='JSON of runs of configs/ladder.py'
+  )
+  parser.add_argument(
       '--docs',
       action='store_true',
       help='update the tables of README.md and docs/ from committed results',
@@ -77,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.reports import generated_docs
   from manloc_jax.reports import report
   from manloc_jax.reports.study import dial_figure
+  from manloc_jax.reports.study import ladder
   from manloc_jax.reports.study import leakage
   from manloc_jax.reports.study import render
 
@@ -88,6 +94,9 @@ def run(args: argparse.Namespace) -> int:
       print(path)
   elif args.leakage:
     print(leakage.gather(args.workdirs, args.leakage))
+  elif args.ladder:
+    for path in ladder.gather(args.workdirs, args.ladder):
+      print(path)
   else:
     for workdir in args.workdirs:
       print(report.report(workdir))
@@ -110,11 +119,11 @@ def _check(args: argparse.Namespace) -> None:
     raise errors.UserError(
         '--study needs runs to gather, or --out to render it.'
     )
-  if sum(map(bool, (args.study, args.dial, args.leakage))) > 1:
+  if sum(map(bool, (args.study, args.dial, args.leakage, args.ladder))) > 1:
     raise errors.UserError(
-        'Give one of --study, --dial and --leakage at a time.'
+        'Give one of --study, --dial, --leakage and --ladder at a time.'
     )
-  for option in ('summary', 'compare', 'dial', 'leakage'):
+  for option in ('summary', 'compare', 'dial', 'leakage', 'ladder'):
     if getattr(args, option) and not args.workdirs:
       raise errors.UserError(f'--{option} needs the folders of runs.')
   if not (args.workdirs or args.study or args.docs):

@@ -12,6 +12,7 @@ from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import dial
 from manloc_jax.reports.study import fusion_table
+from manloc_jax.reports.study import ladder
 from manloc_jax.reports.study import leakage
 from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
@@ -32,6 +33,7 @@ DOCUMENTS = tuple(
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
 DIAL = RESULTS / 'dial.json'
+LADDER = RESULTS / 'ladder.json'
 _SUMMARY = 4  # The first columns of the fusion's table.
 
 
@@ -39,7 +41,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in (*_studies(), *_leakages(), DIAL):
+    if path in (*_studies(), *_leakages(), DIAL, LADDER):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
@@ -101,6 +103,18 @@ def _leakages() -> list[pathlib.Path]:
   return sorted(RESULTS.glob('leakage*.json'))
 
 
+def ladder_block() -> str:
+  """Makes the tables and the figure of the ladder; empty without runs."""
+  if not LADDER.exists():
+    return ''
+  content = ladder.read(LADDER)
+  return '\n'.join([
+      *(typeset.markdown(table) for table in ladder.tables(content)),
+      f'![AUC of every rung](../manloc_jax/results/{LADDER.stem}.png)',
+      '',
+  ])
+
+
 def speed_block() -> str:
   """Makes the tables of benchmarks from the files of each device."""
   text = []
@@ -156,6 +170,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     'study': study_block,
     'leakage': leakage_block,
     'dial': dial_block,
+    'ladder': ladder_block,
     'summary': summary_block,
     'fusion': fusion_block,
     'speed': speed_block,

@@ -74,8 +74,8 @@ def batches(
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
-    `compression` uint8[batch, 8, 8, 34], `label` and `image_index` int32[batch],
-    and `weight` f32[batch], zero for padding.
+    `compression` uint8[batch, 8, 8, 34], `label` and `image_index`
+    int32[batch], and `weight` f32[batch], zero for padding.
   """
   index, processes = process
   rows = ((i, patch) for i, windows in enumerate(cuts) for patch in windows)

@@ -143,8 +143,8 @@ class PreparedSet:
     if version < manifest_lib.FORMAT_VERSION:
       raise spec.DataError(
           f'{self.folder} was prepared by an older version of manloc_jax, and'
-          ' its patches do not tell how they were compressed; delete it and run the'
-          ' preparation again.'
+          ' its patches do not tell how they were compressed; delete it and run'
+          ' the preparation again.'
       )
     paths = []
     for shard in self.split(name)['shards']:

@@ -102,17 +102,33 @@ def read(workdir: str | pathlib.Path) -> Run:
   Raises:
     UserError: It has not been evaluated, or is of no system that is known.
   """
-  workdir = pathlib.Path(workdir)
-  results = run_results.read_results(workdir)
-  config = run_config.flatten(next(iter(results.values()))['config'])
+  run = read_any(workdir)
+  config = run.config
   if config.get('method') in (*paper.METHODS, run_config.FUSION):
-    return Run(workdir, results, config)
+    return run
   if config.get('system') not in paper.SYSTEMS:
     raise errors.UserError(
         f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
         f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
     )
-  _check_system(workdir, config)
+  _check_system(run.path, config)
+  return run
+
+
+def read_any(workdir: str | pathlib.Path) -> Run:
+  """Reads the results of a run, of any system.
+
+  Args:
+    workdir: The run's folder.
+
+  Raises:
+    UserError: It has not been evaluated.
+  """
+  workdir = pathlib.Path(workdir)
+  results = run_results.read_results(workdir)
+  config = run_config.flatten(next(iter(results.values()))['config'])
+  if config.get('method') in (*paper.METHODS, run_config.FUSION):
+    return Run(workdir, results, config)
   without_effect = run_results.WITHOUT_EFFECT
   kept = {k: v for k, v in config.items() if k not in without_effect}
   # Each seed starts from a run of its own, in another folder.

@@ -32,8 +32,8 @@ def collect(
     `config` of its reference system and, by name, `systems`: `seeds`, the
     config fields `settings` that differ from the reference, provenance, and
     the scores of every split that all of its seeds were scored on, see
-    `_split`. Classical methods are in `methods`, see `_method`, and the fusion
-    in `fusions`, by the name of its training set, see `_fusions`.
+    `split_over_seeds`. Classical methods are in `methods`, see `_method`, and
+    the fusion in `fusions`, by the name of its training set, see `_fusions`.
 
   Raises:
     UserError: There is no run; runs of a system differ in more than the seed,
@@ -43,7 +43,7 @@ def collect(
   if not runs:
     raise errors.UserError('There are no runs to study; name their folders.')
   datasets = {}
-  for name, group in _grouped(runs, lambda run: run.dataset, paper.DATASETS):
+  for name, group in grouped(runs, lambda run: run.dataset, paper.DATASETS):
     classical = [run for run in group if run.method in paper.METHODS]
     fusions = [run for run in group if run.method == run_config.FUSION]
     networks = [run for run in group if run.method == run_config.NETWORK]
@@ -51,7 +51,7 @@ def collect(
       runs_lib.check_methods(classical, fusions, networks)
     methods = {
         method: _method(run)
-        for method, (run,) in _grouped(
+        for method, (run,) in grouped(
             classical, lambda run: run.method, paper.METHODS
         )
     }
@@ -60,7 +60,7 @@ def collect(
       config = group[0].shared
       datasets[name] = {'config': config, 'systems': {}, **others}
       continue
-    systems = dict(_grouped(networks, lambda run: run.system, paper.SYSTEMS))
+    systems = dict(grouped(networks, lambda run: run.system, paper.SYSTEMS))
     for seeds in systems.values():
       seeds.sort(key=lambda run: run.seed)
       runs_lib.check_seeds(seeds, own)
@@ -79,7 +79,7 @@ def collect(
   return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
 
 
-def _grouped(
+def grouped(
     runs: Iterable[runs_lib.Run],
     key: Callable[[runs_lib.Run], str],
     order: Iterable[str],
@@ -109,7 +109,7 @@ def _system(runs: list[runs_lib.Run], reference: runs_lib.Run) -> dict:
       }),
       'training_patches': first.first['data'].get('training_patches'),
       'splits': {
-          split: _split([run.results[split] for run in runs])
+          split: split_over_seeds([run.results[split] for run in runs])
           for split in first.results
           if all(split in run.results for run in runs)
       },
@@ -120,8 +120,8 @@ def _method(run: runs_lib.Run) -> dict:
   """Returns what a study keeps of a classical method.
 
   Returns:
-    Provenance, and of each split the result of `_split` with `val_threshold`,
-    `auc_bound` and the scores by kind of manipulation.
+    Provenance, and of each split the result of `split_over_seeds` with
+    `val_threshold`, `auc_bound` and the scores by kind of manipulation.
   """
   kept = ('auc_bound', 'by_manipulation')
   return {
@@ -130,7 +130,7 @@ def _method(run: runs_lib.Run) -> dict:
       'versions': run.first['versions'],
       'splits': {
           split: {
-              **_split([result]),
+              **split_over_seeds([result]),
               **{key: _rounded(result[key]) for key in kept},
               'val_threshold': result['val_threshold'],  # On any scale.
           }
@@ -142,7 +142,7 @@ def _method(run: runs_lib.Run) -> dict:
 def _fusions(runs: list[runs_lib.Run]) -> dict:
   """What a study keeps of the fusion: provenance and splits of all seeds."""
   kept = {}
-  for data, seeds in _grouped(runs, lambda run: run.training['data'], ()):
+  for data, seeds in grouped(runs, lambda run: run.training['data'], ()):
     seeds.sort(key=lambda run: run.training['seed'])
     first = seeds[0]
     kept[data] = {
@@ -153,7 +153,7 @@ def _fusions(runs: list[runs_lib.Run]) -> dict:
         'versions': first.first['versions'],
         'splits': {
             split: {
-                **_split([run.results[split] for run in seeds]),
+                **split_over_seeds([run.results[split] for run in seeds]),
                 'by_manipulation': [
                     _rounded(run.results[split]['by_manipulation'])
                     for run in seeds
@@ -166,7 +166,7 @@ def _fusions(runs: list[runs_lib.Run]) -> dict:
   return kept
 
 
-def _split(results: list[dict]) -> dict:
+def split_over_seeds(results: list[dict]) -> dict:
   """Returns what a study keeps of one split.
 
   Args:
