@@ -34,6 +34,20 @@ def test_windows_cover_the_whole_image():
   assert len(locations.windows((63, 300), 64)) == 0
 
 
+def test_windows_lie_on_a_grid():
+  boxes = locations.windows((150, 207), 64, grid=8)
+  assert np.unique(boxes[:, 0]).tolist() == [0, 64, 80]
+  assert np.unique(boxes[:, 1]).tolist() == [0, 64, 128, 136]
+  whole = rectangle((151, 70), 0, 0, 151, 70)
+  sampler = patches.Sampler(sources=('window',), window_grid=8, stride=8)
+  for list_windows in (patches.candidates, patches.grid):
+    found = list_windows(whole, sampler)
+    assert not (found.boxes % 8).any() and found.boxes[-1].tolist()[0] == 80
+  for wrong in ({'stride': 20}, {'test_stride': 4}, {'window_grid': 24}):
+    with pytest.raises(spec.DataError, match='window_grid is .* multiples'):
+      patches.Sampler(**{'window_grid': 8, **wrong})
+
+
 def test_a_box_has_its_region_in_the_middle():
   mask = rectangle((400, 400), 100, 150, 60, 80)
   box = locations.boxes(mask, box_per='component', min_area=64, enlarge=2.0)
@@ -154,7 +168,8 @@ def test_crops_are_native_or_resized():
   image = trees.photograph(1, (256, 256))
   mask = rectangle((256, 256), 50, 60, 90, 100)
   found = patches.candidates(mask, patches.Sampler())
-  cut = patches.cut(image, mask, found, np.arange(len(found.labels)))
+  table = np.arange(2, 66).reshape(8, 8)
+  cut = patches.cut(image, mask, found, np.arange(len(found.labels)), table)
   for patch in cut:
     assert patch.image.shape == (64, 64, 3) and patch.mask.shape == (64, 64)
     top, left, height, width = patch.box
@@ -166,6 +181,11 @@ def test_crops_are_native_or_resized():
     else:
       native = mask[top : top + height, left : left + width]
       assert abs(native.mean() - patch.mask.mean()) < 0.05
+    # A table belongs to the blocks of the file: native patches that begin on
+    # one.
+    is_native = patch.box[2:] == (64, 64) and not (top % 8 or left % 8)
+    want = table if is_native else np.ones((8, 8))
+    np.testing.assert_array_equal(patch.quantization, want)
   assert {patch.source for patch in cut} == set(patches.SOURCES)
 
 
@@ -183,6 +203,7 @@ def test_the_grid_leaves_nothing_out():
         {'stride': 0},
         {'stride': 1.5},
         {'max_per_image': -1},
+        {'window_grid': 0},
         {'neg_per_pos': float('nan')},
         {'neg_per_pos': -1},
         {'min_area': float('nan')},

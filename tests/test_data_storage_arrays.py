@@ -13,6 +13,7 @@ import trees
 from manloc_jax.data import spec
 from manloc_jax.data.storage import arrays
 from manloc_jax.data.storage import backend
+from manloc_jax.data.storage import manifest
 from manloc_jax.data.storage import records
 from manloc_jax.data.storage.prepared_set import PreparedSet
 
@@ -95,7 +96,9 @@ def test_evaluation_reads_what_shards_give(prepared, processes, batch_size):
   for i, run in enumerate(runs):
     for batch in run:
       assert all(len(value) == batch_size for value in batch.values())
-      assert not batch['image'][batch['weight'] == 0].any()
+      padding = batch['weight'] == 0
+      assert not batch['image'][padding].any()
+      assert (batch['quantization'][padding] == 1).all()
     real = np.concatenate([batch['weight'] for batch in run]) > 0
     for name, array in everything.items():
       read = np.concatenate([batch[name] for batch in run])[real]
@@ -114,7 +117,8 @@ def test_a_split_may_be_empty(tmp_path):
   with arrays.SplitWriter(tmp_path, 'val') as writer:
     pass
   split = {'num_patches': 0, 'shards': writer.shards}
-  empty = PreparedSet(tmp_path, {'splits': {'val': split}})
+  content = {'format_version': manifest.FORMAT_VERSION}
+  empty = PreparedSet(tmp_path, {**content, 'splits': {'val': split}})
   assert list(arrays.eval_batches(empty, 'val', batch_size=2)) == []
 
 

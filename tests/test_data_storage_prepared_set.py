@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from manloc_jax.benchmarks import random_set
 from manloc_jax.data import spec
 from manloc_jax.data.storage import backend
 from manloc_jax.data.storage import backend_names
@@ -18,10 +19,16 @@ def prepared():
   return PreparedSet.open(OLD / 'folder-random-c0bb84410382')
 
 
-def test_the_manifest_is_read_once(prepared, monkeypatch):
+def test_the_manifest_is_read_once(tmp_path, monkeypatch):
+  prepared = random_set.write(
+      tmp_path / 'set', 'train', patches=6, backend='memory', num_shards=1
+  )
   monkeypatch.delattr(manifest, 'read')
   (batch,) = backend.eval_batches(prepared, 'train', batch_size=6)
   assert len(batch['image']) == prepared.count('train')
+
+
+def test_its_images_have_records(prepared):
   assert len(prepared.image_ids('train')) == len(prepared.records('train', '/'))
 
 

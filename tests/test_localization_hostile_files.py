@@ -16,6 +16,7 @@ from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import weights as weights_lib

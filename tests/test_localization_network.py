@@ -6,6 +6,7 @@ import tracemalloc
 
 import jax
 import numpy as np
+from PIL import Image
 import pytest
 import small
 
@@ -45,6 +46,13 @@ def red(workdir):
       np.asarray(windows)[..., 0] / 255
   )
   return made
+
+
+@pytest.fixture
+def noise_file(tmp_path) -> pathlib.Path:
+  path = tmp_path / 'noise.png'
+  Image.fromarray(photograph(70, 70)).save(path)
+  return path
 
 
 def photograph(*size: int) -> np.ndarray:
@@ -297,14 +305,43 @@ def test_what_is_no_image_is_refused(localizer):
       localizer(image)
 
 
-def test_broken_weights_are_named(tmp_path):
+def test_broken_weights_are_named(tmp_path, noise_file):
   broken = small.untrained_run(tmp_path, scale=float('nan'))
   localizer = network.NetworkLocalizer.from_run(broken)
   image = photograph(70, 70)
   with pytest.raises(errors.UserError, match='weights are broken'):
     localizer(image)
   with pytest.raises(errors.UserError, match='weights are broken'):
-    localizer.raw_map(pathlib.Path('a.png'), images.Decoded(image, ''))
+    localizer.raw_map(noise_file, images.read_image(noise_file))
+
+
+def test_every_window_gets_the_table_of_its_file(workdir, noise_file):
+  made = network.NetworkLocalizer.from_run(workdir)
+  made._score = lambda params, windows, quantization: np.broadcast_to(
+      np.asarray(quantization)[:, :1, :1] / 255, windows.shape[:3]
+  )
+  jpeg = noise_file.with_suffix('.jpg')
+  Image.open(noise_file).save(jpeg, quality=40)
+  step = Image.open(jpeg).quantization[0][0]
+  assert step > 1
+  for path, want in ((noise_file, 1), (jpeg, step)):
+    image = images.read_image(path)
+    np.testing.assert_allclose(made.raw_map(path, image), want / 255)
+    np.testing.assert_allclose(made.localize(path, image).score, want / 255)
+  np.testing.assert_allclose(made.score_map(image.pixels), 1 / 255)
+  table = np.full((8, 8), 9)
+  np.testing.assert_allclose(made(image.pixels, table).score, 9 / 255)
+
+
+def test_a_network_on_blocks_refuses_windows_off_their_grid():
+  class OnBlocks(models.FCN):
+    grid_stride = 8
+
+  model = OnBlocks(fcn_filters=(1,), fcn_hidden=1)
+  params = model.init(jax.random.key(0), np.zeros((1, SIDE, SIDE, 3)))['params']
+  network.NetworkLocalizer(model, params, stride=24)
+  with pytest.raises(errors.UserError, match='stride of 20 .* multiple of 8'):
+    network.NetworkLocalizer(model, params, stride=20)
 
 
 def test_real_photograph(test_data, localizer):

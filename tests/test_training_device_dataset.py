@@ -43,10 +43,12 @@ def prepared(tmp_path_factory) -> PreparedSet:
     for i in range(TOTAL):
       image = rng.integers(0, 256, (64, 64, 3), np.uint8)
       mask = image[..., 0] // 128
-      patch = spec.Patch(image, mask, i % 2, (0, 0, 64, 64), 'window')
+      table = image[:8, :8, 0]
+      patch = spec.Patch(image, mask, i % 2, (0, 0, 64, 64), 'window', table)
       file.write(patch, 'a', 0)
   parts = {'train': {'num_patches': TOTAL, 'shards': file.shards}}
-  (folder / manifest.FILE).write_text(json.dumps({'splits': parts}))
+  content = {'format_version': manifest.FORMAT_VERSION, 'splits': parts}
+  (folder / manifest.FILE).write_text(json.dumps(content))
   return PreparedSet.open(folder)
 
 

@@ -1,6 +1,7 @@
 import contextlib
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,7 @@ from small import MODEL
 from small import SIDE
 
 from manloc_jax import errors
+from manloc_jax import models
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
 from manloc_jax.training import eval_step
@@ -144,13 +146,62 @@ def test_totals_count_each_example_once(n_devices):
 def test_prediction_keeps_order_over_devices():
   mesh = sharding.make_mesh()
   state = new_state(optax.sgd(0.1), mesh)
-  images = batch(8)['image']
+  data = batch(8)
+  images, tables = data['image'], data['quantization']
   predict = steps.make_predict_step(MODEL, mesh)
-  patch, pixel = predict(state.params, sharding.put_batch(images, mesh))
+  patch, pixel = predict(
+      state.params, *sharding.put_batch((images, tables), mesh)
+  )
   assert patch.shape == (8,) and pixel.shape == (8, SIDE, SIDE)
   alone = MODEL.apply({'params': jax.device_get(state.params)}, images[3:4])
   want = jax.nn.softmax(alone.mask_logits)[0, ..., 1]
   np.testing.assert_allclose(pixel[3], want, atol=1e-6)
+
+
+class Tables(nn.Module):
+  """A network of one parameter whose logits tell the mean of the table."""
+
+  @nn.compact
+  def __call__(self, images, quantization=None, *, train=False):
+    scale = self.param('scale', nn.initializers.ones, ())
+    mean = jnp.zeros(len(images))
+    if quantization is not None:
+      mean = scale * quantization.astype(jnp.float32).mean((1, 2)) / 255
+    patch = jnp.stack([0 * mean, mean], axis=-1)
+    shape = (*images.shape[:3], 2)
+    return models.Outputs(
+        patch_logits=patch,
+        mask_logits=jnp.broadcast_to(patch[:, None, None], shape),
+    )
+
+
+def test_every_step_hands_the_tables_to_the_network():
+  mesh, model, tx = sharding.make_mesh(), Tables(), optax.sgd(0.1)
+  data = batch(8)
+  data['quantization'] = (30 * np.arange(1, 9, dtype=np.uint8)).repeat(
+      64
+  ).reshape(8, 8, 8)
+  want = jax.nn.sigmoid(30 * np.arange(1, 9) / 255)
+  state = state_lib.create(model, tx, SIDE, jax.random.key(0))
+  state = jax.device_put(state, sharding.replicated(mesh))
+  on_devices = sharding.put_batch(data, mesh)
+  predict = steps.make_predict_step(model, mesh, microbatch_size=1)
+  patch, pixel = predict(
+      state.params, on_devices['image'], on_devices['quantization']
+  )
+  np.testing.assert_allclose(patch, want, atol=1e-6)
+  np.testing.assert_allclose(pixel[:, 3, 5], want, atol=1e-6)
+  zeros = eval_step.make_zero_totals(mesh, bins=8, side=SIDE)(3)
+  count = eval_step.make_eval_step(model, mesh, microbatch_size=1)
+  totals = eval_step.make_sum_totals(mesh)(
+      count(state.params, zeros, on_devices)
+  )
+  loss = -np.log(np.where(data['label'] == 1, want, 1 - want))
+  assert float(totals.loss[0]) == pytest.approx(float(loss.sum()), rel=1e-5)
+  step = steps.make_train_step(model, tx, mesh, symmetries=True)
+  _, scalars = step(state, on_devices)
+  assert float(scalars['patch']) == pytest.approx(float(loss.mean()), rel=1e-5)
+  assert float(scalars['grad_norm']) > 0
 
 
 def test_batch_that_does_not_split_is_refused():

@@ -172,7 +172,7 @@ def test_load_gives_the_same_network_on_one_device(finished, mesh):
   predict = steps.make_predict_step(model, mesh)
   _, want = predict(
       jax.device_put(run.params, sharding.replicated(mesh)),
-      sharding.put_batch(images, mesh),
+      *sharding.put_batch((images, np.ones((4, 8, 8), np.uint8)), mesh),
   )
   got = jax.nn.softmax(run.apply(run.params, images).mask_logits)[..., 1]
   np.testing.assert_allclose(got, want, atol=1e-5)
