@@ -91,12 +91,12 @@ def test_every_patch_has_the_table_of_its_file(kind, tree, tmp_path):
     (batch,) = backend.eval_batches(
         prepared, split, batch_size=prepared.count(split)
     )
-    assert batch['quantization'].dtype == np.uint8
+    assert batch['compression'].dtype == np.uint8
     for i, box in enumerate(batch['box'].tolist()):
       path = records[batch['image_index'][i]].image
       is_on_grid = box[2:] == [64, 64] and not (box[0] % 8 or box[1] % 8)
       want = table_of(path) if is_on_grid else np.ones((8, 8))
-      np.testing.assert_array_equal(batch['quantization'][i], want)
+      np.testing.assert_array_equal(batch['compression'][i, ..., 0], want)
       sources.add((int(batch['source'][i]), bool((want == 1).all())))
       known[batch['image'][i].tobytes()] = want
   # Windows of JPEG files and of others; boxes, which were resized.
@@ -110,7 +110,7 @@ def test_every_patch_has_the_table_of_its_file(kind, tree, tmp_path):
     batches = pipeline.train_batches(prepared, batch_size=8, seed=0)
   for batch in itertools.islice(batches, 3):
     for image, table in zip(
-        np.asarray(batch['image']), np.asarray(batch['quantization']),
+        np.asarray(batch['image']), np.asarray(batch['compression'])[..., 0],
         strict=True,
     ):
       np.testing.assert_array_equal(table, known[image.tobytes()])
@@ -153,12 +153,14 @@ def test_patches_that_are_generated_online_have_it(tmp_path):
         window = forgery.image[top : top + 64, left : left + 64]
         known[window.tobytes()] = table_of(path)
   is_window = 0
-  for image, table in zip(batch['image'], batch['quantization'], strict=True):
+  for image, table in zip(
+      batch['image'], batch['compression'][..., 0], strict=True
+  ):
     is_window += image.tobytes() in known
     want = known.get(image.tobytes(), np.ones((8, 8)))
     np.testing.assert_array_equal(table, want)
   assert 0 < is_window < 60
-  assert len(np.unique(batch['quantization'], axis=0)) > 2
+  assert len(np.unique(batch['compression'], axis=0)) > 2
 
 
 def test_degraded_windows_have_the_table_of_their_last_compression(
@@ -179,7 +181,7 @@ def test_degraded_windows_have_the_table_of_their_last_compression(
   ):
     cut = degraded_windows.cut(record, prepared.job, series, level)
     (batch,) = degraded_windows.batches([cut], batch_size=len(cut) + 1)
-    tables = batch['quantization']
+    tables = batch['compression'][..., 0]
     np.testing.assert_array_equal(tables[-1], np.ones((8, 8)))  # Padding.
     on_grid = [patch.box[1] % 8 == patch.box[0] % 8 == 0 for patch in cut]
     assert any(on_grid)

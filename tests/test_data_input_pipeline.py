@@ -98,7 +98,7 @@ def test_evaluation_sees_every_example_once(prepared, processes, batch_size):
     for i in np.flatnonzero(batch['weight']):
       rows.append((batch['image_index'][i], *batch['box'][i]))
     assert not batch['mask'][batch['weight'] == 0].any()
-    assert (batch['quantization'][batch['weight'] == 0] == 1).all()
+    assert (batch['compression'][batch['weight'] == 0, ..., 0] == 1).all()
   assert len(rows) == len(set(rows)) == total
 
 

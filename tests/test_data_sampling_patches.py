@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import trees
 
+from manloc_jax.data import compression
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import locations
@@ -168,8 +169,8 @@ def test_crops_are_native_or_resized():
   image = trees.photograph(1, (256, 256))
   mask = rectangle((256, 256), 50, 60, 90, 100)
   found = patches.candidates(mask, patches.Sampler())
-  table = np.arange(2, 66).reshape(8, 8)
-  cut = patches.cut(image, mask, found, np.arange(len(found.labels)), table)
+  told = compression.NONE + np.uint8(1)
+  cut = patches.cut(image, mask, found, np.arange(len(found.labels)), told)
   for patch in cut:
     assert patch.image.shape == (64, 64, 3) and patch.mask.shape == (64, 64)
     top, left, height, width = patch.box
@@ -181,11 +182,10 @@ def test_crops_are_native_or_resized():
     else:
       native = mask[top : top + height, left : left + width]
       assert abs(native.mean() - patch.mask.mean()) < 0.05
-    # A table belongs to the blocks of the file: native patches that begin on
-    # one.
+    # It belongs to the blocks of the file: native patches that begin on one.
     is_native = patch.box[2:] == (64, 64) and not (top % 8 or left % 8)
-    want = table if is_native else np.ones((8, 8))
-    np.testing.assert_array_equal(patch.quantization, want)
+    want = told if is_native else compression.NONE
+    np.testing.assert_array_equal(patch.compression, want)
   assert {patch.source for patch in cut} == set(patches.SOURCES)
 
 

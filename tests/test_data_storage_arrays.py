@@ -98,7 +98,7 @@ def test_evaluation_reads_what_shards_give(prepared, processes, batch_size):
       assert all(len(value) == batch_size for value in batch.values())
       padding = batch['weight'] == 0
       assert not batch['image'][padding].any()
-      assert (batch['quantization'][padding] == 1).all()
+      assert (batch['compression'][padding, ..., 0] == 1).all()
     real = np.concatenate([batch['weight'] for batch in run]) > 0
     for name, array in everything.items():
       read = np.concatenate([batch[name] for batch in run])[real]

@@ -33,12 +33,12 @@ def copy(folder, target):
 def test_round_trip():
   image = trees.photograph(0, (64, 64))
   mask = (image[..., 0] > 9).astype(np.uint8)
-  table = np.arange(1, 65, dtype=np.uint8).reshape(8, 8)
-  patch = spec.Patch(image, mask, 1, (5, 6, 70, 80), 'slide', table)
+  told = np.arange(8 * 8 * 34).astype(np.uint8).reshape(8, 8, 34)
+  patch = spec.Patch(image, mask, 1, (5, 6, 70, 80), 'slide', told)
   parsed = records.parse([records.serialize(patch, 'näme', 7)] * 3)
   np.testing.assert_array_equal(parsed['image'], np.stack([image] * 3))
   np.testing.assert_array_equal(parsed['mask'], np.stack([mask] * 3))
-  np.testing.assert_array_equal(parsed['quantization'], np.stack([table] * 3))
+  np.testing.assert_array_equal(parsed['compression'], np.stack([told] * 3))
   assert parsed['box'].numpy().tolist() == [[5, 6, 70, 80]] * 3
   assert parsed['label'].numpy().tolist() == [1] * 3
   assert parsed['image_index'].numpy().tolist() == [7] * 3

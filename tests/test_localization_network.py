@@ -42,7 +42,7 @@ def localizer(workdir):
 def red(workdir):
   """A localizer whose network scores red pixels."""
   made = network.NetworkLocalizer.from_run(workdir)
-  made._score = lambda params, windows, quantization: (
+  made._score = lambda params, windows, compression: (
       np.asarray(windows)[..., 0] / 255
   )
   return made
@@ -317,8 +317,9 @@ def test_broken_weights_are_named(tmp_path, noise_file):
 
 def test_every_window_gets_the_table_of_its_file(workdir, noise_file):
   made = network.NetworkLocalizer.from_run(workdir)
-  made._score = lambda params, windows, quantization: np.broadcast_to(
-      np.asarray(quantization)[:, :1, :1] / 255, windows.shape[:3]
+  made._reads_compression = True
+  made._score = lambda params, windows, compression: np.broadcast_to(
+      np.asarray(compression)[:, :1, :1, 0] / 255, windows.shape[:3]
   )
   jpeg = noise_file.with_suffix('.jpg')
   Image.open(noise_file).save(jpeg, quality=40)

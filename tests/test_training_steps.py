@@ -147,7 +147,7 @@ def test_prediction_keeps_order_over_devices():
   mesh = sharding.make_mesh()
   state = new_state(optax.sgd(0.1), mesh)
   data = batch(8)
-  images, tables = data['image'], data['quantization']
+  images, tables = data['image'], data['compression']
   predict = steps.make_predict_step(MODEL, mesh)
   patch, pixel = predict(
       state.params, *sharding.put_batch((images, tables), mesh)
@@ -162,11 +162,12 @@ class Tables(nn.Module):
   """A network of one parameter whose logits tell the mean of the table."""
 
   @nn.compact
-  def __call__(self, images, quantization=None, *, train=False):
+  def __call__(self, images, compression=None, *, train=False):
     scale = self.param('scale', nn.initializers.ones, ())
     mean = jnp.zeros(len(images))
-    if quantization is not None:
-      mean = scale * quantization.astype(jnp.float32).mean((1, 2)) / 255
+    if compression is not None:
+      steps_mean = compression[..., 0].astype(jnp.float32).mean((1, 2))
+      mean = scale * steps_mean / 255
     patch = jnp.stack([0 * mean, mean], axis=-1)
     shape = (*images.shape[:3], 2)
     return models.Outputs(
@@ -178,16 +179,14 @@ class Tables(nn.Module):
 def test_every_step_hands_the_tables_to_the_network():
   mesh, model, tx = sharding.make_mesh(), Tables(), optax.sgd(0.1)
   data = batch(8)
-  data['quantization'] = (30 * np.arange(1, 9, dtype=np.uint8)).repeat(
-      64
-  ).reshape(8, 8, 8)
+  data['compression'][..., 0] = 30 * np.arange(1, 9).reshape(8, 1, 1)
   want = jax.nn.sigmoid(30 * np.arange(1, 9) / 255)
   state = state_lib.create(model, tx, SIDE, jax.random.key(0))
   state = jax.device_put(state, sharding.replicated(mesh))
   on_devices = sharding.put_batch(data, mesh)
   predict = steps.make_predict_step(model, mesh, microbatch_size=1)
   patch, pixel = predict(
-      state.params, on_devices['image'], on_devices['quantization']
+      state.params, on_devices['image'], on_devices['compression']
   )
   np.testing.assert_allclose(patch, want, atol=1e-6)
   np.testing.assert_allclose(pixel[:, 3, 5], want, atol=1e-6)
