@@ -42,6 +42,7 @@ def test_shapes_and_dtypes(prepared):
   assert {name: (v.shape, v.dtype.name) for name, v in batch.items()} == {
       'image': ((BATCH, 64, 64, 3), 'uint8'),
       'mask': ((BATCH, 64, 64), 'uint8'),
+      'compression': ((BATCH, 8, 8, 34), 'uint8'),
       'label': ((BATCH,), 'int32'),
       'weight': ((BATCH,), 'float32'),
   }

@@ -123,7 +123,7 @@ def test_a_full_disk_is_an_os_error(tmp_path):
   writer._paths = [pathlib.Path('/dev/full')]
   patch = spec.Patch(
       trees.photograph(0, (64, 64)), np.zeros((64, 64), np.uint8), 0,
-      (0, 0, 64, 64), 'window', np.ones((8, 8), np.uint8),
+      (0, 0, 64, 64), 'window', np.ones((8, 8, 34), np.uint8),
   )
   with pytest.raises(OSError) as caught, writer:
     for _ in range(20):

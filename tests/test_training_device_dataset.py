@@ -43,8 +43,8 @@ def prepared(tmp_path_factory) -> PreparedSet:
     for i in range(TOTAL):
       image = rng.integers(0, 256, (64, 64, 3), np.uint8)
       mask = image[..., 0] // 128
-      table = image[:8, :8, 0]
-      patch = spec.Patch(image, mask, i % 2, (0, 0, 64, 64), 'window', table)
+      told = np.repeat(image[:8, :8, :1], 34, axis=2)
+      patch = spec.Patch(image, mask, i % 2, (0, 0, 64, 64), 'window', told)
       file.write(patch, 'a', 0)
   parts = {'train': {'num_patches': TOTAL, 'shards': file.shards}}
   content = {'format_version': manifest.FORMAT_VERSION, 'splits': parts}
@@ -76,6 +76,7 @@ def test_batches_lie_on_the_devices_like_those_of_shards(prepared):
   assert {name: (v.shape, v.dtype.name) for name, v in batch.items()} == {
       'image': ((BATCH, 64, 64, 3), 'uint8'),
       'mask': ((BATCH, 64, 64), 'uint8'),
+      'compression': ((BATCH, 8, 8, 34), 'uint8'),
       'label': ((BATCH,), 'int32'),
       'weight': ((BATCH,), 'float32'),
   }
@@ -127,7 +128,7 @@ def test_too_few_patches_are_refused_before_loading(prepared):
 
 
 def test_a_part_larger_than_memory_is_refused(prepared, monkeypatch):
-  patch = 64 * 64 * 4 + 4
+  patch = 64 * 64 * 4 + 4 + 8 * 8 * 34  # Image and mask, label, compression.
   memory = 10.5 * patch / device_dataset.MEMORY_FRACTION  # Of each device.
   monkeypatch.setattr(device_dataset, '_device_memory', lambda mesh: memory)
   with pytest.raises(
