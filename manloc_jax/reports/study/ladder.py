@@ -150,9 +150,9 @@ def _validation(workdir: pathlib.Path) -> float:
     UserError: The run has none.
   """
   scores = [
-      line[_VALIDATION]
-      for line in metric_writer.read(workdir)
-      if _VALIDATION in line
+      value
+      for line in metric_writer.read(str(workdir))
+      if (value := line.get(_VALIDATION)) is not None
   ]
   if not scores:
     raise errors.UserError(
