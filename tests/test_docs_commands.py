@@ -69,6 +69,9 @@ NOT_RUN = {
     'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
     'manloc report runs/leakage/*/* --leakage=leakage.json': _RUNS,
     'manloc report runs/dial/*/* --dial=dial.json': _RUNS,
+    'manloc report runs/ladder/*/* --ladder=ladder.json': _RUNS,
+    'manloc sweep casia --study=configs/ladder.py --runs=runs/ladder'
+    ' --config.data.root=FOLDER': _DATA,
     'manloc sweep casia --seeds=0,1,2 --config.data.root=FOLDER': _DATA,
     'manloc sweep standin --seeds=0,1,2': _DATA,
     'manloc sweep standin --study=configs/leakage.py --runs=runs/leakage': (
