@@ -67,6 +67,17 @@ def test_rungs_are_sorted_and_compared_with_the_first(folders):
   )
   assert table.rows[0][1] == table.rows[0][-1] == typeset.DASH
   assert 'window_grid=1' in table.rows[2][1]
+  assert table.notes[0].endswith(
+      '0.525 ± 0.007 on the test images. Of the rungs that read 64x64 windows'
+      ' alone and the quantization table, validation chooses `dct`, which'
+      ' reaches 0.825 ± 0.007.'
+  )
+
+
+def test_rungs_with_context_are_chosen_apart(folders, tmp_path):
+  odds = write_run(tmp_path, 'dct+odds', 0, 0.7)
+  (table,) = ladder.tables(ladder.collect([*folders, odds]))
+  assert table.notes[0].endswith('chooses `dct+odds`, which reaches 0.720.')
 
 
 def test_the_command_gathers_draws_and_the_documents_show(
