@@ -28,7 +28,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = _data()
 
   config.train = train = ml_collections.ConfigDict()
-  # Folder of a run whose best parameters training starts from.
+  # What training starts from: the best parameters of the run in this folder, a
+  # file of `manloc export`, or 'pretrained', the network of the package.
   train.init_from = ml_collections.config_dict.placeholder(str)
   train.symmetries = False  # Random flips and rotations by 90 degrees.
   train.log_every_steps = 50

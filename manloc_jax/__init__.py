@@ -22,7 +22,8 @@ def load_localizer(
   Args:
     method: `fusion`, `network` or a classical method such as `ela`; by default
       that of the run in `workdir`, and the fusion without one.
-    workdir: Folder of a run; without one the fusion takes the packaged weights.
+    workdir: Folder of a run, or a `.safetensors` file of weights; without one
+      the weights of the package.
     **options: Others of `localization.factory.make`, such as `threshold`.
 
   Raises:

@@ -9,6 +9,7 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
   manloc report runs/demo
   manloc sweep casia --config.data.root=FOLDER
   manloc fusion --config configs/fusion.py --workdir runs/fusion
+  manloc export runs/demo --out network.safetensors
 
 Exit code 0: done; 1: the audit found something WRONG, or some images could not
 be localized; 2: it cannot be done, with one sentence that says why; 130:
@@ -50,6 +51,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   """
   from manloc_jax import argument_types
   from manloc_jax.commands import audit
+  from manloc_jax.commands import export
   from manloc_jax.commands import forge
   from manloc_jax.commands import fusion
   from manloc_jax.commands import localize
@@ -78,6 +80,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
       report,
       sweep,
       fusion,
+      export,
   ):
     command.add_to(commands)
   _, args.passed_on = parser.parse_known_args(argv, args)

@@ -63,6 +63,8 @@ NOT_RUN = {
     'manloc report --docs': (
         'changes the documents; test_reports_report.py does it to copies'
     ),
+    'manloc export runs/demo --out=network.safetensors': _RUNS,
+    'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
     'manloc report runs/demo': _RUNS,
     'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
     'manloc report runs/a runs/b --compare=trials.json': _RUNS,

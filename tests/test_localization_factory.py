@@ -39,7 +39,6 @@ def test_classical_methods_need_nothing():
     ('arguments', 'words'),
     [
         ({'method': 'magic'}, "method is 'magic'; choose one of fusion"),
-        ({'method': 'network'}, 'without trained weights'),
         ({'method': 'fusion', 'stride': 8}, 'takes no stride'),
         ({'gate': 'soft'}, 'takes no gate'),
         ({'method': 'ela', 'workdir': 'run'}, 'takes no workdir'),

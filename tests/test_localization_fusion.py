@@ -1,8 +1,5 @@
 """The fusion: features, network, tiles and weights."""
 
-import json
-import os
-import pickle
 import tracemalloc
 
 import cv2
@@ -10,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from safetensors import numpy as safetensors_numpy
 
 from manloc_jax import errors
 from manloc_jax.data import forge
@@ -161,86 +157,6 @@ def test_weights_come_back(file):
   jax.tree.map(np.testing.assert_array_equal, loaded.params, wanted.params)
   assert loaded.model.width == 8
   assert (loaded.threshold, loaded.provenance) == (0.25, {'step': 3})
-
-
-def _with_facts(content: bytes, **changes) -> bytes:
-  """Returns the bytes of a weights file with other facts."""
-  size = int.from_bytes(content[:8], 'little')
-  header = json.loads(content[8 : 8 + size])
-  facts = json.loads(header['__metadata__']['manloc']) | changes
-  header['__metadata__']['manloc'] = json.dumps(facts)
-  text = json.dumps(header).encode()
-  return len(text).to_bytes(8, 'little') + text + content[8 + size :]
-
-
-_NOT_WEIGHTS = 'does not hold the weights of a fusion'
-
-
-@pytest.mark.parametrize(
-    ('change', 'words'),
-    [
-        (lambda content: b'', _NOT_WEIGHTS),
-        (lambda content: pickle.dumps({'params': 1}), _NOT_WEIGHTS),
-        (
-            lambda content: safetensors_numpy.save({'params/x': np.zeros(3)}),
-            _NOT_WEIGHTS,
-        ),
-        (lambda content: content[:-100], _NOT_WEIGHTS),
-        (lambda content: _with_facts(content, model=3), _NOT_WEIGHTS),
-        (
-            lambda content: _with_facts(
-                content, model={'width': -1, 'dilations': [1]}
-            ),
-            _NOT_WEIGHTS,
-        ),
-        (
-            lambda content: _with_facts(
-                content, model={'width': 8, 'dilations': [40]}
-            ),
-            _NOT_WEIGHTS,
-        ),
-        (lambda content: _with_facts(content, threshold=None), _NOT_WEIGHTS),
-        (
-            lambda content: _with_facts(content, threshold=float('nan')),
-            _NOT_WEIGHTS,
-        ),
-        (
-            lambda content: _with_facts(content, format='manloc fusion 9'),
-            'was written for other features',
-        ),
-        (
-            lambda content: _with_facts(content, evidence=['luma']),
-            'was written for other features',
-        ),
-        (
-            lambda content: _with_facts(
-                content, model={'width': 9, 'dilations': [1, 1, 2, 4]}
-            ),
-            'does not hold the model',
-        ),
-        (lambda content: content + bytes(64_000_000), 'is larger than'),
-    ],
-)
-def test_foreign_files_are_refused_in_a_sentence(
-    change, words, file, tmp_path
-):
-  bad = tmp_path / 'bad.safetensors'
-  bad.write_bytes(change(file.read_bytes()))
-  with pytest.raises(errors.UserError, match=f'bad.safetensors.* {words}'):
-    weights_lib.load(bad)
-
-
-def test_what_is_no_file_of_weights_is_refused(file, tmp_path):
-  os.mkfifo(tmp_path / 'pipe')
-  for path, words in (
-      (tmp_path / 'missing', 'There is no file .*missing'),
-      (file / 'below', 'There is no file .*below'),
-      (tmp_path, 'no regular file'),
-      (tmp_path / 'pipe', 'no regular file'),
-      (tmp_path / ('x' * 300), 'cannot be read .File name too long'),
-  ):
-    with pytest.raises(errors.UserError, match=words):
-      weights_lib.load(path)
 
 
 @pytest.mark.parametrize('shape', [(64, 64), (64, 3000), (130, 700), (513, 96)])

@@ -10,6 +10,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
 from manloc_jax.data.storage import manifest
+from manloc_jax.training import network_weights
 
 # Fields that count something.
 _POSITIVE = (
@@ -123,18 +124,28 @@ def _check_splits(splits: tuple[str, ...]) -> None:
 
 
 def _check_init_from(config: ml_collections.ConfigDict) -> None:
-  """Raises UserError unless there is a run of this network to start from."""
+  """Raises UserError unless there are weights of this network to start from."""
   flag = f'--config.train.init_from={config.train.init_from}'
+  path = network_weights.file_of(config.train.init_from)
+  if path is None:
+    where = f'The run of {flag}'
+    params = _params_of_run(config.train.init_from, flag, where)
+  else:
+    where, params = f'The file of {flag}', network_weights.load(path).params
+  models.check_shapes(
+      params, models.abstract_params(models.make(**config.model)), where
+  )
+
+
+def _params_of_run(workdir: str, flag: str, where: str) -> Any:
+  """Returns the shapes of a run's parameters; no checkpoint is read."""
   try:
-    theirs = run_config.read(config.train.init_from)
+    theirs = run_config.read(workdir)
   except errors.UserError as error:
     raise errors.UserError(
         f'{flag} is no run to start from; train that one first, name'
         ' another, or give nothing (--config.train.init_from=) to start from'
         ' scratch.'
     ) from error
-  where, remedy = f'The run of {flag}', 'choose another run'
-  _, params = models.make_checked(theirs.model, where, remedy)
-  models.check_shapes(
-      params, models.abstract_params(models.make(**config.model)), where
-  )
+  _, params = models.make_checked(theirs.model, where, 'choose another run')
+  return params

@@ -42,7 +42,9 @@ def add_to(commands) -> None:
       ' classical methods with the weights that come with manloc_jax',
   )
   parser.add_argument(
-      '--workdir', metavar='RUN', help='folder of a run to take the weights of'
+      '--workdir',
+      metavar='RUN',
+      help='folder of a run to take the weights of, or a .safetensors file',
   )
   parser.add_argument(
       '--out', default='localized', metavar='FOLDER', help='for results'

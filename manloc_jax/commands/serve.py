@@ -23,7 +23,8 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--workdir',
       metavar='RUN',
-      help='folder of a run; by default the weights that come with manloc_jax',
+      help='folder of a run, or a .safetensors file of weights; by default the'
+      ' weights that come with manloc_jax',
   )
   parser.add_argument(
       '--host',

@@ -23,8 +23,9 @@ def make(
   Args:
     method: One of `run_config.METHODS`; by default that of the run, and the
       fusion without one.
-    workdir: Folder of a run of the network or of the fusion; without one the
-      fusion takes the weights of the package.
+    workdir: Folder of a run of the network or of the fusion, or a
+      `.safetensors` file of such weights; without one they are those of the
+      package.
     threshold: Of the mask; by default the one chosen in validation, or Otsu's
       for a classical method.
     device: Kind of device, such as `cpu` or `gpu`; the best one by default.
@@ -57,23 +58,23 @@ def make(
 
     return classical.ClassicalLocalizer(method, threshold)
   from manloc_jax.training import sharding
+  from manloc_jax.training import weight_files
 
   sharding.enable_compilation_cache()
   if method == run_config.FUSION:
     from manloc_jax.localization.fusion import localizer as fusion
 
-    path = pretrained.FUSION if workdir is None else _weights(workdir)
+    path = pretrained.FUSION if workdir is None else pathlib.Path(workdir)
+    if not weight_files.is_named(path):
+      path = _weights(path)
     return fusion.FusionLocalizer(path, threshold=threshold, device=device)
-  if workdir is None:
-    raise errors.UserError(
-        'The network of the paper comes without trained weights; name the'
-        ' folder of a run: --workdir=RUN. The method'
-        f' {run_config.FUSION} has weights.'
-    )
   from manloc_jax.localization import network
 
-  return network.NetworkLocalizer.from_run(
-      workdir,
+  source = str(pretrained.NETWORK) if workdir is None else workdir
+  is_file = weight_files.is_named(source)
+  kind = network.NetworkLocalizer
+  return (kind.from_file if is_file else kind.from_run)(
+      source,
       threshold=threshold,
       gate=gate or 'none',
       stride=network.STRIDE if stride is None else stride,
@@ -82,11 +83,15 @@ def make(
 
 
 def _method_of(workdir: str | None) -> str:
-  """Returns the method of a run.
+  """Returns the method of a run or of a file of weights.
 
   Raises:
-    UserError: There is no run, or it is of a classical method.
+    UserError: There is neither, or the run is of a classical method.
   """
+  from manloc_jax.training import weight_files
+
+  if workdir is not None and weight_files.is_named(workdir):
+    return weight_files.read_kind(workdir).method
   if workdir is None or os.path.isfile(_weights(workdir)):
     return run_config.FUSION
   method = run_config.read(workdir).get('method', run_config.NETWORK)
@@ -98,5 +103,5 @@ def _method_of(workdir: str | None) -> str:
   return method
 
 
-def _weights(workdir: str) -> pathlib.Path:
+def _weights(workdir: str | pathlib.Path) -> pathlib.Path:
   return pathlib.Path(workdir) / pretrained.FUSION.name

@@ -19,9 +19,6 @@ save a twentieth of the time, and would not be exact.
 import collections
 from collections.abc import Sequence
 import dataclasses
-import hashlib
-import logging
-import math
 import numbers
 import pathlib
 from typing import Any
@@ -32,15 +29,13 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import provenance
-from manloc_jax import run_config
 from manloc_jax.data import compression
 from manloc_jax.data import images
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
 from manloc_jax.localization import sliding_window
-from manloc_jax.metrics import thresholds
 from manloc_jax.models import postprocess
-from manloc_jax.training import checkpoint
+from manloc_jax.training import network_weights
 from manloc_jax.training import sharding
 from manloc_jax.training import steps
 
@@ -112,7 +107,7 @@ class NetworkLocalizer:
         'stride': stride,
         'gate': gate,
         'threshold': threshold,
-        'weights_sha256': _digest(params),
+        'weights_sha256': network_weights.digest(params),
     }
 
   @classmethod
@@ -122,7 +117,6 @@ class NetworkLocalizer:
       *,
       threshold: float | None = None,
       gate: str = 'none',
-      device: str | None = None,
       **options,
   ) -> 'NetworkLocalizer':
     """Loads the best checkpoint of a run.
@@ -134,33 +128,69 @@ class NetworkLocalizer:
         evaluation it is 0.5, with a warning. It was chosen on scores without
         gating, so that it is 0.5 with a gate, too.
       gate: See `__init__`.
-      device: Kind of devices to use, such as `cpu` or `gpu`.
-      **options: Others of `__init__`.
+      **options: `device`, the kind of devices to use, such as `cpu` or `gpu`;
+        others of `__init__`.
 
     Raises:
-      UserError: See `checkpoint.load` and `__init__`; or there is no such
+      UserError: See `network_weights.of_run` and `__init__`; or there is no
+        such device.
+    """
+    weights = network_weights.of_run(
+        workdir, read_threshold=threshold is None and gate == 'none'
+    )
+    return cls._from_weights(
+        weights, str(workdir), threshold=threshold, gate=gate, **options
+    )
+
+  @classmethod
+  def from_file(cls, path: str | pathlib.Path, **options) -> 'NetworkLocalizer':
+    """Loads a file that `manloc export` wrote.
+
+    Args:
+      path: Of the file.
+      **options: As of `from_run`; the file holds the threshold of its run.
+
+    Raises:
+      UserError: See `network_weights.load` and `__init__`; or there is no such
         device.
     """
+    weights = network_weights.load(path)
+    self = cls._from_weights(weights, str(path), **options)
+    origin = weights.provenance
+    self.provenance['training'] = {
+        'data': origin['data'].get('name'),
+        **{key: origin.get(key) for key in ('split_digest', 'seed', 'step')},
+    }
+    return self
+
+  @classmethod
+  def _from_weights(
+      cls,
+      weights: network_weights.Weights,
+      source: str,
+      *,
+      threshold: float | None = None,
+      gate: str = 'none',
+      device: str | None = None,
+      **options,
+  ) -> 'NetworkLocalizer':
     devices = sharding.local_devices(device)
-    run = checkpoint.load(workdir)
-    threshold, threshold_from = _choose_threshold(
-        workdir, run.step, threshold, gate
+    threshold, threshold_from = network_weights.choose_threshold(
+        weights, source, threshold, is_gated=gate != 'none'
     )
     self = cls(
-        models.make(**run.config.model),
-        run.params,
+        weights.model,
+        weights.params,
         threshold=threshold,
         gate=gate,
-        # Not in runs of older versions.
-        smooth_sigma=run.config.get('eval', {}).get('smooth_sigma', 1.0),
+        smooth_sigma=weights.smooth_sigma,
         devices=devices,
         **options,
     )
-    config = run_config.plain(run.config)
     self.provenance |= {
-        'step': run.step,
+        'step': weights.provenance['step'],
         'threshold_from': threshold_from,
-        'config_sha256': provenance.sha256_of_json(config),
+        'config_sha256': weights.provenance.get('config_sha256'),
         'version': provenance.VERSION,
     }
     return self
@@ -274,14 +304,7 @@ def _check(
         f' grid windows at a stride of {stride} pixels do not begin; choose a'
         f' multiple of {model.grid_stride}.'
     )
-  if not isinstance(smooth_sigma, numbers.Real) or not (
-      0 <= smooth_sigma < math.inf
-  ):
-    raise errors.UserError(
-        f'The field eval.smooth_sigma of the run is {smooth_sigma!r}, which is'
-        ' no standard deviation in pixels; restore its'
-        f' {run_config.CONFIG}, or set the field to 0 or more.'
-    )
+  network_weights.check_sigma(smooth_sigma)
   localizer.check_threshold(threshold)
 
 
@@ -295,33 +318,3 @@ def _default_batch_size(mesh) -> int:
   # the rest of an image's last batch is lost.
   is_cpu = mesh.devices.flat[0].platform == 'cpu'
   return mesh.size * (_CPU_BATCH if is_cpu else _BATCH)
-
-
-def _choose_threshold(
-    workdir: str, step: int, threshold: float | None, gate: str
-) -> tuple[float, str]:
-  """Returns the threshold to use for a checkpoint and where it is from."""
-  if threshold is not None:
-    return threshold, 'given'
-  if gate != 'none':
-    return 0.5, 'default'
-  chosen = thresholds.read(workdir, step)
-  if chosen is not None:
-    return chosen.value, 'validation'
-  logging.warning(
-      'The run in %r has no threshold for its checkpoint %d, so that scores'
-      ' from 0.5 on are marked; evaluate it with --mode=evaluate, or give a'
-      ' threshold.',
-      str(workdir),
-      step,
-  )
-  return 0.5, 'default'
-
-
-def _digest(params: Any) -> str:
-  """Hashes parameters, with the same result on every machine."""
-  digest = hashlib.sha256()
-  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-    digest.update(f'{jax.tree_util.keystr(path)} {leaf.shape}'.encode())
-    digest.update(np.asarray(leaf, '<f4').tobytes())
-  return digest.hexdigest()

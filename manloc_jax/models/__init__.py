@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 NETWORKS = {'conv_lstm': ConvLSTMConv, 'fcn': FCN}
+# Of fields, far above sensible ones: what a stranger's file describes has to be
+# traced before its parameters can be compared. Kernels have at most `SIDE`.
+_MAX_NUMBER, _MAX_LENGTH = 4096, 64
+_MAX_REASON = 300  # Characters of an error of Flax or JAX.
 
 
 def make(
@@ -85,13 +89,14 @@ def make_checked(
   try:
     model = make(**fields)
     _check_types(model, fields)
+    _check_sizes(model)
     return model, abstract_params(model)
   # A value of the wrong type fails anywhere in Flax or JAX.
   except Exception as error:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     raise errors.UserError(
         f'{where} describes no network that can be made'
-        f' ({lines[0].rstrip(".")}); {remedy}.'
+        f' ({lines[0].rstrip(".")[:_MAX_REASON]}); {remedy}.'
     ) from error
 
 
@@ -103,6 +108,18 @@ def _check_types(model: nn.Module, fields: Mapping[str, Any]) -> None:
     wanted = kinds.get(type(default), type(default))
     if field.name in fields and not isinstance(value, wanted):
       raise TypeError(f'{field.name} is {value!r}, and not like {default!r}')
+
+
+def _check_sizes(model: nn.Module) -> None:
+  """Raises ValueError where a network would take long to describe."""
+  for field in dataclasses.fields(model):
+    value = getattr(model, field.name)
+    if isinstance(value, (str, tuple, list)) and len(value) > _MAX_LENGTH:
+      raise ValueError(f'{field.name} is longer than {_MAX_LENGTH}')
+    most = SIDE if 'kernel' in field.name else _MAX_NUMBER
+    for number in value if isinstance(value, (tuple, list)) else [value]:
+      if isinstance(number, int) and abs(number) > most:
+        raise ValueError(f'{field.name} holds a number beyond {most}')
 
 
 def _fields(kind: type[nn.Module]) -> set[str]:

@@ -2,4 +2,6 @@
 
 import pathlib
 
-FUSION = pathlib.Path(__file__).parent / 'fusion.safetensors'
+_FOLDER = pathlib.Path(__file__).parent
+FUSION = _FOLDER / 'fusion.safetensors'
+NETWORK = _FOLDER / 'network.safetensors'

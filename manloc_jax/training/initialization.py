@@ -12,6 +12,7 @@ from orbax import checkpoint as ocp
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.training import checkpoint
+from manloc_jax.training import network_weights
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
 
@@ -25,7 +26,7 @@ def restore_or_initialize(
 ) -> tuple[state_lib.TrainState, checkpoint.Progress]:
   """Returns the state of the newest checkpoint, or an initial one.
 
-  The initial parameters are random or those of the run `train.init_from`.
+  The initial parameters are random or those that `train.init_from` names.
 
   Args:
     config: The run's config.
@@ -38,17 +39,26 @@ def restore_or_initialize(
     The state on the devices, and the progress of the run so far.
 
   Raises:
-    UserError: A checkpoint does not hold this model, or it is damaged.
+    UserError: A checkpoint or a file of weights does not hold this model, or it
+      is damaged.
   """
   fresh = _new_state(model, tx, mesh, config.seed)
   if config.train.init_from and manager.latest_step() is None:
-    trained = checkpoint.load(config.train.init_from)
+    trained = _trained_params(config.train.init_from)
     models.check_shapes(
-        trained.params, fresh.params, f'The run in {config.train.init_from!r}'
+        trained, fresh.params, f'What {config.train.init_from!r} names'
     )
-    params = jax.device_put(trained.params, sharding.replicated(mesh))
+    params = jax.device_put(trained, sharding.replicated(mesh))
     fresh = dataclasses.replace(fresh, params=params)
   return checkpoint.restore_or(manager, fresh)
+
+
+def _trained_params(init_from: str) -> Any:
+  """Returns the parameters of a file of weights, or the best of a run."""
+  path = network_weights.file_of(init_from)
+  if path is None:
+    return checkpoint.load(init_from).params
+  return network_weights.load(path).params
 
 
 def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:
