@@ -1,4 +1,4 @@
-"""The weights of a trained network in one file, which `manloc export` writes."""
+"""A trained network in one file, which `manloc export` writes."""
 
 import dataclasses
 import hashlib
