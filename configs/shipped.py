@@ -8,7 +8,8 @@ r"""The network whose weights come with the package, trained on forgeries.
 
 It is the small network of configs/small.py, with conv1 and conv2 on residuals,
 beside what configs/ladder.py found to matter: JPEG coefficients and their odds.
-Only 64x64 windows and one table of the whole image are read.
+Only 64x64 windows and one table of the whole image are read. Between this input
+and the one without conv1 and conv2 the validation forgeries chose.
 """
 
 import ml_collections
@@ -20,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
   """Returns the config of the packaged network."""
   config = small.get_config()
   config.system = 'shipped'
-  config.num_steps = 6000
+  config.num_steps = 5000
   config.optim.learning_rate = 2e-3
   config.model.lstm_input = 'conv+dct+odds'
   config.model.conv1_input = 'residual'

@@ -1,4 +1,4 @@
-"""Weights that come with the package; MODEL_CARD.md says what they can do."""
+"""Weights that come with the package; MODEL_CARD*.md say what they can do."""
 
 import pathlib
 
