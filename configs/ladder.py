@@ -22,13 +22,16 @@ DATASETS = {'casia': casia, **dict.fromkeys(ablation.DIAL, dial)}
 _DCT = {'model.lstm_input': 'dct'}
 # Filters of random weights, where the input or a constraint removes content.
 _FREE = {'model.conv_init': 'glorot'}
+_RESIDUAL = {'model.conv1_input': 'residual'} | _FREE
+# The packaged network, configs/shipped.py.
+_ALL = {'model.lstm_input': 'conv+dct+odds'} | _RESIDUAL
 # What each rung changes.
 SYSTEMS = {
     'rgb': {},
     'rgb-glorot': _FREE,
     'rgb-one-map': {'model.conv2_filters': 1},
     'rgb-dice': {'loss.dice_weight': 1.0},
-    'residual': {'model.conv1_input': 'residual'} | _FREE,
+    'residual': _RESIDUAL,
     'bayar': {'model.conv1_constraint': 'bayar'} | _FREE,
     'spectrum': {'model.lstm_input': 'spectrum'},
     'dct': _DCT,
@@ -45,6 +48,9 @@ SYSTEMS = {
     # Context: what the whole image says of each coefficient.
     'odds': {'model.lstm_input': 'odds'},
     'dct+odds': {'model.lstm_input': 'dct+odds'},
+    'conv+dct+odds': _ALL,
+    # From weights that have learned on forged photographs, none from the set.
+    'pretrained': _ALL | {'train.init_from': 'pretrained'},
 }
 
 
