@@ -1,0 +1,307 @@
+"""Finds test images that a run was trained on."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+import hashlib
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from manloc_jax import errors
+from manloc_jax import pretrained
+from manloc_jax import run_config
+from manloc_jax.data import datasets
+from manloc_jax.data import images
+from manloc_jax.data import progress
+from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
+from manloc_jax.data.splits import rules
+from manloc_jax.data.storage import manifest
+from manloc_jax.evaluation import image_sets
+
+_TRAINED = ('train', 'val')  # Checkpoint and threshold are chosen on `val`.
+_HASH_SIDE = 8
+_NEAR = 4  # Of 64 bits: as many may differ in near-duplicates.
+_LISTED = 20  # Image ids in a result.
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+  """The images of a run.
+
+  Attributes:
+    dataset: Key of `datasets.DATASETS`; empty where it is unknown.
+    split_digest: Identifies the images of train, val and test.
+    records: Images of training and validation; empty where they are unknown.
+    test_ids: Images for test.
+    root: Folder of the image tree when the run was trained.
+  """
+
+  dataset: str
+  split_digest: str
+  records: Sequence[spec.Record] = ()
+  test_ids: Sequence[str] = ()
+  root: pathlib.Path | None = None
+
+
+def training_of(method: str, workdir: str | None) -> Training | None:
+  """Returns the images that a method was trained on; None if it was not.
+
+  Args:
+    method: One of `run_config.METHODS`, or `maps`, whose training is unknown.
+    workdir: Folder of a run; without one the fusion has packaged weights.
+  """
+  if method == run_config.FUSION and workdir is None:
+    from manloc_jax.localization.fusion import weights
+
+    about = weights.load(pretrained.FUSION).provenance
+    data = about.get('config', {}).get('data', {})
+    return Training(data.get('name', ''), about.get('split_digest', ''))
+  if method not in (run_config.FUSION, run_config.NETWORK) or workdir is None:
+    return None
+  data = run_config.read(workdir).data
+  path = pathlib.Path(workdir) / run_config.SPLIT
+  digest = path.read_text() if path.exists() else ''
+  return _from_manifest(data, digest) or _from_tree(data, digest)
+
+
+def _from_manifest(data: Any, digest: str) -> Training | None:
+  """Looks for the prepared set with a split."""
+  folder = pathlib.Path(data.get('prepared') or '.')
+  for path in sorted(folder.glob(f'{data.name}-*/{manifest.FILE}')):
+    try:
+      content = manifest.read(path.parent)
+    except spec.DataError:
+      continue
+    if content.get('split_digest') != digest:
+      continue
+    root = pathlib.Path(content['root'])
+    records = [
+        _record(image, root)
+        for split in _TRAINED
+        for image in content['splits'][split]['images']
+    ]
+    test = content['splits']['test']['images']
+    ids = [image['image_id'] for image in test]
+    return Training(content['dataset'], digest, records, ids, root)
+  return None
+
+
+def _record(image: Mapping[str, Any], root: pathlib.Path) -> spec.Record:
+  return spec.Record(
+      image_id=image['image_id'],
+      image=root / image['image'],
+      mask=root / image['mask'] if image['mask'] else None,
+      group=image['group'],
+      manipulation=image['manipulation'],
+  )
+
+
+def _from_tree(data: Any, digest: str) -> Training:
+  """Splits the images that a run was trained on once more."""
+  unknown = Training(data.name, digest)
+  if not data.get('root') or not pathlib.Path(data.root).is_dir():
+    return unknown
+  try:
+    found, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
+    records = {
+        x.image_id: x
+        for x in found
+        if x.mask is not None or data.get('use_pristine')
+    }
+    split = rules.split_by_rule(
+        data.split_rule, records.values(), data.seed, data.fractions
+    )
+  except (AttributeError, errors.UserError):
+    return unknown
+  if rules.digest(split) != digest:
+    return unknown
+  trained = [records[x] for name in _TRAINED for x in split[name]]
+  return Training(
+      data.name, digest, trained, split['test'], pathlib.Path(data.root)
+  )
+
+
+def check(
+    training: Training,
+    image_set: image_sets.ImageSet,
+    is_allowed: bool,
+    workers: int | None = None,
+) -> dict[str, Any]:
+  """Compares the images of a set with those of a training.
+
+  Ids and groups are compared where both are of one published set, or of one
+  folder; pixels are compared wherever the training images are at hand.
+
+  Args:
+    training: Of `training_of`.
+    image_set: The set.
+    is_allowed: Whether images in common are only reported.
+    workers: Processes that read images.
+
+  Returns:
+    What a result holds: the number of images in common by `image_id`, `group`
+    and `pixels`, some of their ids, whether that was `allowed`, how many look
+    alike (`near_duplicates`), and what could not be compared (`unchecked`).
+
+  Raises:
+    DataError: There are images in common.
+  """
+  records = training.records or _given_training(training, image_set)
+  found: dict[str, list[str]] = {'image_id': [], 'group': [], 'pixels': []}
+  if _is_same_tree(training, image_set):
+    ids = {record.image_id for record in records}
+    groups = {record.group for record in records}
+    for record in image_set.records:
+      if record.image_id in ids:
+        found['image_id'].append(record.image_id)
+      elif record.group in groups:
+        found['group'].append(record.image_id)
+  near, read = _compare_pixels(records, image_set, found, workers)
+  common = sorted({x for ids in found.values() for x in ids})
+  if common and not is_allowed:
+    raise spec.DataError(_refusal(found, common, image_set, training))
+  return {
+      'allowed': bool(common),
+      'images': {name: len(ids) for name, ids in found.items()},
+      'image_ids': common[:_LISTED],
+      'near_duplicates': near,
+      'unchecked': _unchecked(records, read),
+  }
+
+
+def _unchecked(records: Sequence[spec.Record], read: int) -> str:
+  if not records:
+    return 'The training images of this run are not at hand.'
+  if read < len(records):
+    return f'{len(records) - read} training images could not be read.'
+  return ''
+
+
+def _refusal(
+    found: Mapping[str, list[str]],
+    common: list[str],
+    image_set: image_sets.ImageSet,
+    training: Training,
+) -> str:
+  own = len({*found['image_id'], *found['pixels']})
+  reasons = [f'{own} are training or validation images'] * bool(own)
+  others = len(common) - own
+  reasons += [f'{others} share their photograph with one'] * bool(others)
+  remedy = '--split=test scores the others only' if training.test_ids else (
+      '--split=FILE names others'
+  )
+  return (
+      f'Of {len(image_set.records)} images {" and ".join(reasons)}, such as'
+      f' {common[0]}; {remedy}, and --allow_leakage scores them all the same.'
+  )
+
+
+def _given_training(
+    training: Training, image_set: image_sets.ImageSet
+) -> list[spec.Record]:
+  """Returns the images of a set that fixes the very split of a training."""
+  if training.dataset != image_set.dataset or not training.split_digest:
+    return []
+  found, _ = datasets.get(image_set.dataset).find_records(image_set.root)
+  split = {
+      name: sorted(x.image_id for x in found if x.split == name and x.mask)
+      for name in spec.SPLITS
+  }
+  if rules.digest(split) != training.split_digest:
+    return []
+  return [x for x in found if x.mask and x.split in _TRAINED]
+
+
+def _is_same_tree(
+    training: Training, image_set: image_sets.ImageSet
+) -> bool:
+  if training.dataset != image_set.dataset:
+    return False
+  if datasets.get(image_set.dataset).published or training.root is None:
+    return True
+  return training.root.resolve() == image_set.root.resolve()
+
+
+def _compare_pixels(
+    records: Sequence[spec.Record],
+    image_set: image_sets.ImageSet,
+    found: dict[str, list[str]],
+    workers: int | None,
+) -> tuple[int, int]:
+  """Adds images with the pixels of a training image to `found`.
+
+  Returns:
+    How many others look like one, and how many training images were read.
+  """
+  if not records:
+    return 0, 0
+  paths = [record.image for record in (*records, *image_set.records)]
+  with worker_pool.ordered_map(workers if len(paths) > 100 else 1) as run:
+    shown = progress.progress(
+        run(look, paths), f'{image_set.name}, leakage', len(paths)
+    )
+    looks = list(shown)
+  trained = [look for look in looks[: len(records)] if look is not None]
+  if not trained:
+    return 0, 0
+  hashes = np.array([look.hash for look in trained], np.uint64)
+  near = 0
+  known = {*found['image_id'], *found['group']}
+  digest = functools.lru_cache(None)(_digest)
+  rest = zip(image_set.records, looks[len(records) :], strict=True)
+  for record, seen in rest:
+    if seen is None or record.image_id in known:
+      continue
+    distance = np.bitwise_count(hashes ^ np.uint64(seen.hash))
+    alike = [trained[i] for i in np.flatnonzero(distance <= _NEAR)]
+    own = digest(seen.path) if alike else None
+    if own and any(
+        other.size == seen.size and digest(other.path) == own
+        for other in alike
+    ):
+      found['pixels'].append(record.image_id)
+    else:
+      near += bool(alike)
+  return near, len(trained)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """What an image looks like: its path, size and perceptual hash."""
+
+  path: pathlib.Path
+  size: tuple[int, int]
+  hash: int
+
+
+def look(path: pathlib.Path) -> Look | None:
+  """Computes the difference hash of an image, 64 bits; None if it is broken.
+
+  A bit tells whether one of 8x9 small grey pixels is brighter than its left
+  neighbour. A JPEG file is decoded at a fraction of its size.
+  """
+  try:
+    with Image.open(path) as image:
+      size = image.size
+      image.draft('L', (4 * _HASH_SIDE, 4 * _HASH_SIDE))
+      small = image.convert('L').resize(
+          (_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX
+      )
+  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    return None
+  grey = np.asarray(small)
+  bits = np.packbits(grey[:, 1:] > grey[:, :-1])
+  return Look(path, size, int.from_bytes(bits.tobytes()))
+
+
+def _digest(path: pathlib.Path) -> str | None:
+  """Returns a hash of the pixels of an image; None if it is broken."""
+  try:
+    pixels = images.read_image(path).pixels
+  except spec.DataError:
+    return None
+  return hashlib.sha256(pixels.tobytes()).hexdigest()
