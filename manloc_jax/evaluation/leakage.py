@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import functools
 import hashlib
 import pathlib
 from typing import Any
@@ -26,6 +25,7 @@ _TRAINED = ('train', 'val')  # Checkpoint and threshold are chosen on `val`.
 _HASH_SIDE = 8
 _NEAR = 4  # Of 64 bits: as many may differ in near-duplicates.
 _LISTED = 20  # Image ids in a result.
+_MANY = 100  # Images that are worth starting processes for.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,33 +239,29 @@ def _compare_pixels(
   """
   if not records:
     return 0, 0
-  paths = [record.image for record in (*records, *image_set.records)]
-  with worker_pool.ordered_map(workers if len(paths) > 100 else 1) as run:
-    shown = progress.progress(
-        run(look, paths), f'{image_set.name}, leakage', len(paths)
-    )
-    looks = list(shown)
-  trained = [look for look in looks[: len(records)] if look is not None]
-  if not trained:
-    return 0, 0
-  hashes = np.array([look.hash for look in trained], np.uint64)
-  near = 0
   known = {*found['image_id'], *found['group']}
-  digest = functools.lru_cache(None)(_digest)
-  rest = zip(image_set.records, looks[len(records) :], strict=True)
-  for record, seen in rest:
-    if seen is None or record.image_id in known:
+  tested = [x for x in image_set.records if x.image_id not in known]
+  paths = [record.image for record in (*records, *tested)]
+  with worker_pool.ordered_map(workers if len(paths) > _MANY else 1) as run:
+    title = f'{image_set.name}, leakage'
+    looks = list(progress.progress(run(look, paths), title, len(paths)))
+    trained = [x for x in looks[: len(records)] if x is not None]
+    theirs = dict(zip(tested, looks[len(records) :], strict=True))
+    # Only images of one size can have the same pixels.
+    sizes = {x.size for x in trained} & {x.size for x in theirs.values() if x}
+    alike = [x.path for x in looks if x is not None and x.size in sizes]
+    digests = dict(zip(alike, run(digest, alike), strict=True))
+  hashes = np.array([x.hash for x in trained], np.uint64)
+  own = {digests[x.path] for x in trained if x.path in digests} - {None}
+  near = 0
+  for record, seen in theirs.items():
+    if seen is None:
       continue
-    distance = np.bitwise_count(hashes ^ np.uint64(seen.hash))
-    alike = [trained[i] for i in np.flatnonzero(distance <= _NEAR)]
-    own = digest(seen.path) if alike else None
-    if own and any(
-        other.size == seen.size and digest(other.path) == own
-        for other in alike
-    ):
+    if digests.get(seen.path) in own:
       found['pixels'].append(record.image_id)
     else:
-      near += bool(alike)
+      distance = np.bitwise_count(hashes ^ np.uint64(seen.hash))
+      near += bool((distance <= _NEAR).any())
   return near, len(trained)
 
 
@@ -298,7 +294,7 @@ def look(path: pathlib.Path) -> Look | None:
   return Look(path, size, int.from_bytes(bits.tobytes()))
 
 
-def _digest(path: pathlib.Path) -> str | None:
+def digest(path: pathlib.Path) -> str | None:
   """Returns a hash of the pixels of an image; None if it is broken."""
   try:
     pixels = images.read_image(path).pixels

@@ -159,6 +159,38 @@ def left_out(results: Sequence[Result]) -> typeset.Table:
   )
 
 
+def compared(comparison: Mapping[str, Any]) -> typeset.Table:
+  """Returns the scores of two methods and their difference.
+
+  Args:
+    comparison: Of `comparison.compare`.
+  """
+  a, b = comparison['a'], comparison['b']
+  rows = tuple(
+      (
+          TITLES[name],
+          str(score['images']),
+          number(score['a']),
+          number(score['b']),
+          with_interval(score['difference'], score['interval'], sign='+'),
+          number(score['won']),
+          number(score['tied']),
+          typeset.DASH if score['p'] is None else f'{score["p"]:.2g}',
+      )
+      for name, score in comparison['scores'].items()
+  )
+  return typeset.Table(
+      name='comparison',
+      title=f'{a} and {b} on {comparison["set"]}: {comparison["images"]} images'
+      f' of both, {comparison["only_one"]} of one only',
+      header=(
+          *('Score', 'Images', a, b, f'{a} - {b}', f'{a} better', 'equal'),
+          'Wilcoxon p',
+      ),
+      rows=rows,
+  )
+
+
 def method(result: Result) -> str:
   """Returns the name of a method, marked where test images are known to it."""
   leakage = result.get('leakage') or {}
@@ -179,12 +211,19 @@ def number(value: float | None) -> str:
 
 
 def with_interval(
-    value: float | None, interval: Sequence[float] | None
+    value: float | None, interval: Sequence[float] | None, sign: str = '-'
 ) -> str:
-  """Returns a score with its interval in brackets."""
+  """Returns a score with its interval in brackets.
+
+  Args:
+    value: The score.
+    interval: Its bounds; None where there are none.
+    sign: `+` also marks positive numbers.
+  """
   if value is None or interval is None:
     return number(value)
-  return f'{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]'
+  low, high = (f'{bound:{sign}.3f}' for bound in interval)
+  return f'{value:{sign}.3f} [{low}, {high}]'
 
 
 def plain(table: typeset.Table) -> str:
