@@ -13,6 +13,7 @@ each method and set, and all tables in scores.md and report.html.
 import argparse
 from collections.abc import Iterator
 import dataclasses
+import functools
 import pathlib
 import sys
 from typing import Any, TYPE_CHECKING
@@ -225,20 +226,25 @@ def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
   """Opens the sets; of one that cannot be opened, adds why."""
   from manloc_jax.data import datasets
   from manloc_jax.evaluation import image_sets
+  from manloc_jax.evaluation import leakage
 
   opened, names = [], _set_names(args.data)
   for name, (key, root) in zip(names, args.data, strict=True):
     dataset = key if key in datasets.DATASETS else 'folder'
-    test_ids = [
-        image_id
+    own = [
+        training
         for training in trainings
-        if training is not None and training.dataset == dataset
-        for image_id in training.test_ids
+        if training and training.dataset == dataset and training.test_ids
     ]
+    choose_test = functools.partial(leakage.choose_test, own) if own else None
     try:
       opened.append(
           image_sets.open_set(
-              dataset, root, name=name, split=args.split, test_ids=test_ids
+              dataset,
+              root,
+              name=name,
+              split=args.split,
+              choose_test=choose_test,
           )
       )
     except errors.UserError as error:

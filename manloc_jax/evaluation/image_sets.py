@@ -1,6 +1,6 @@
 """Opens any dataset to be scored; no training split is needed."""
 
-from collections.abc import Collection
+from collections.abc import Callable
 import dataclasses
 import os
 import pathlib
@@ -53,7 +53,7 @@ def open_set(
     *,
     name: str | None = None,
     split: str = ALL,
-    test_ids: Collection[str] | None = None,
+    choose_test: Callable[[list[spec.Record]], set[str]] | None = None,
 ) -> ImageSet:
   """Lists the images of a dataset.
 
@@ -61,11 +61,11 @@ def open_set(
     dataset: Key of `datasets.DATASETS`.
     root: Folder of the image tree.
     name: What tables call it; by default the dataset.
-    split: `all` images; those that the set itself, or `test_ids`, says are for
-      `test`; or a file: a list of `manloc split`, of which the images for test
-      are taken, or a text with an image id in each line.
-    test_ids: The images for test where the set itself fixes no split, such as
-      those of a run.
+    split: `all` images; those for `test`; or a file: a list of `manloc split`,
+      of which the images for test are taken, or a text with an image id in each
+      line.
+    choose_test: Returns the ids of the images for `test`, such as those that a
+      run was not trained on; by default the set itself must say which they are.
 
   Raises:
     DataError: There are no images, or the split does not fit them.
@@ -80,7 +80,7 @@ def open_set(
         f' were left out{first}); check the path.'
     )
   if split != ALL:
-    chosen = _chosen(records, split, root, test_ids)
+    chosen = _chosen(records, split, root, choose_test)
     records = [record for record in records if record.image_id in chosen]
   return ImageSet(
       name or dataset,
@@ -110,20 +110,21 @@ def _chosen(
     records: list[spec.Record],
     split: str,
     root: pathlib.Path,
-    test_ids: Collection[str] | None,
+    choose_test: Callable[[list[spec.Record]], set[str]] | None,
 ) -> set[str]:
   """Returns the ids of the images of a split; see `open_set`."""
   known = {record.image_id for record in records}
   if split == TEST:
-    fixed = {x.image_id for x in records if x.split == TEST} or set(
-        test_ids or ()
-    )
-    if not fixed & known:
+    if choose_test is None:
+      chosen = {x.image_id for x in records if x.split == TEST}
+    else:
+      chosen = choose_test(records) & known
+    if not chosen:
       raise spec.DataError(
           f'The set in {root} does not say which images are for test; give'
           ' --split=all, or the file of a list.'
       )
-    return fixed & known
+    return chosen
   listed = _read_list(pathlib.Path(split))
   unknown = sorted(listed - known)
   if unknown:

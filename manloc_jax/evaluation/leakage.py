@@ -1,6 +1,6 @@
 """Finds test images that a run was trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import dataclasses
 import hashlib
 import pathlib
@@ -36,14 +36,14 @@ class Training:
     dataset: Key of `datasets.DATASETS`; empty where it is unknown.
     split_digest: Identifies the images of train, val and test.
     records: Images of training and validation; empty where they are unknown.
-    test_ids: Images for test.
+    test_ids: The images for test.
     root: Folder of the image tree when the run was trained.
   """
 
   dataset: str
   split_digest: str
   records: Sequence[spec.Record] = ()
-  test_ids: Sequence[str] = ()
+  test_ids: Collection[str] = ()
   root: pathlib.Path | None = None
 
 
@@ -85,7 +85,7 @@ def _from_manifest(data: Any, digest: str) -> Training | None:
         for image in content['splits'][split]['images']
     ]
     test = content['splits']['test']['images']
-    ids = [image['image_id'] for image in test]
+    ids = {image['image_id'] for image in test}
     return Training(content['dataset'], digest, records, ids, root)
   return None
 
@@ -120,9 +120,35 @@ def _from_tree(data: Any, digest: str) -> Training:
   if rules.digest(split) != digest:
     return unknown
   trained = [records[x] for name in _TRAINED for x in split[name]]
+  test_ids = set(split['test'])
   return Training(
-      data.name, digest, trained, split['test'], pathlib.Path(data.root)
+      data.name, digest, trained, test_ids, pathlib.Path(data.root)
   )
+
+
+def choose_test(
+    trainings: Sequence[Training], records: list[spec.Record]
+) -> set[str]:
+  """Returns the ids of the images of a set that are for test.
+
+  Args:
+    trainings: Of runs on this set, whose splits may differ.
+    records: The images of the set.
+
+  Returns:
+    The images for test of all runs, and pristine images of photographs that
+    none was trained on.
+  """
+  chosen = {record.image_id for record in records}
+  for training in trainings:
+    groups = {record.group for record in training.records}
+    chosen &= {
+        record.image_id
+        for record in records
+        if record.image_id in training.test_ids
+        or (record.mask is None and record.group not in groups)
+    }
+  return chosen
 
 
 def check(
@@ -191,9 +217,9 @@ def _refusal(
   reasons = [f'{own} are training or validation images'] * bool(own)
   others = len(common) - own
   reasons += [f'{others} share their photograph with one'] * bool(others)
-  remedy = '--split=test scores the others only' if training.test_ids else (
-      '--split=FILE names others'
-  )
+  remedy = '--split=FILE names others'
+  if training.test_ids and training.dataset == image_set.dataset:
+    remedy = '--split=test scores the others only'
   return (
       f'Of {len(image_set.records)} images {" and ".join(reasons)}, such as'
       f' {common[0]}; {remedy}, and --allow_leakage scores them all the same.'
