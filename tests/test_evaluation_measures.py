@@ -129,6 +129,27 @@ def test_counts_are_those_of_the_pixels():
     assert (np.diff(counted.bins) > 0).all()
 
 
+def test_bins_are_in_the_order_of_the_values():
+  edges = [-3, -1, -1e-3, 0, 1e-9, 0.2, 0.5, 0.6, 0.9, 1 - 1e-6, 1, 1.1, 255]
+  values = np.sort(np.concatenate([
+      np.linspace(low, high, 500, endpoint=False)
+      for low, high in itertools.pairwise(edges)
+  ])).astype(np.float32)
+  truth = np.zeros((1, 1), np.uint8)
+  bins = [
+      measures.measure(np.full((1, 1), x), truth, {}).bins.item()
+      for x in values
+  ]
+  assert (np.diff(bins) >= 0).all() and max(bins) < measures.BINS
+  inside = (values > 0.6) & (values < 1)
+  widths = [
+      np.ptp((1 - values[inside])[bins == one]) / (1 - values[inside]).max()
+      for bins in [np.array(bins)[inside]]
+      for one in np.unique(bins)
+  ]
+  assert max(widths) < 1 / 1000
+
+
 def test_source_and_target_apart():
   target, source = region(0), np.roll(region(0), 38, axis=1)
   source[target == 1] = 0

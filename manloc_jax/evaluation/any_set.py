@@ -32,7 +32,7 @@ from manloc_jax.evaluation import result_files
 from manloc_jax.evaluation import scoring
 from manloc_jax.localization import localizer as localizer_lib
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # Raise it where the same files would give other scores.
 # The packages that scores depend on, besides those of the localizer.
 _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow', 'scipy')
 # Measures whose means are also given for each kind of manipulation.
@@ -85,7 +85,6 @@ def evaluate(
   load = lambda i: scoring.load(_cached(cache, i))
   left_out = _left_out(rows, image_set)
   result = {
-      'format_version': FORMAT_VERSION,
       'method': name,
       'set': image_set.name,
       **_result(rows, load, len(left_out)),
@@ -107,6 +106,7 @@ def _provenance(
   """Returns what the result depends on."""
   maps = localizer if isinstance(localizer, map_folder.GivenMaps) else None
   return {
+      'format_version': FORMAT_VERSION,
       'dataset': image_set.dataset,
       'split': image_set.split,
       'inputs_sha256': image_set.inputs(maps),

@@ -1,10 +1,12 @@
 """Measures the map of one image against its truth, for all protocols.
 
-Pixels are counted by the bins of `image_scores.bin_of`, four classes of them,
-and every measure without a fixed threshold is a function of these counts. Where
-many pixels of both classes share bins, as in maps that are 1 nearly everywhere,
-the values themselves are counted instead, so that no area under a curve is
-further from that of exact ranks than `MOST_TIED`.
+Pixels are counted by bins, four classes of them, and every measure without a
+fixed threshold is a function of these counts. Where many pixels of both classes
+share bins, the values themselves are counted instead, so that no area under a
+curve is further from that of exact ranks than `MOST_TIED`.
+
+The bins are those of `image_scores.bin_of`, except from 0.5 to 1, where they
+are mirrored: as fine near 1 as near 0, since probabilities gather at both.
 
 Nothing here imports JAX, so that worker processes start fast.
 """
@@ -25,7 +27,12 @@ ERODED, DILATED = 15, 11
 
 _SIGN = np.uint32(2**31)
 _CLASSES, _CLASS_BITS = np.uint32(3), np.uint32(2)
-_BIN_SHIFT = np.uint32(32 - image_scores.BINS.bit_length() + 1)
+_COARSE_BITS = np.uint32(32 - image_scores.BINS.bit_length() + 1)
+_ZERO, _HALF, _ONE = (
+    int(x) for x in image_scores.bin_of(np.array([0.0, 0.5, 1.0]))
+)
+_ADDED = (_HALF - _ZERO) - (_ONE - _HALF) + 1  # Bins by mirroring.
+BINS = image_scores.BINS + _ADDED
 _NONE = float('nan')
 _ALWAYS = (
     *('auc', 'average_precision', 'f1_best', 'iou_best'),
@@ -40,7 +47,7 @@ class Counted:
   """The pixels of an image by class and value.
 
   Attributes:
-    bins: i32[n], bins of `image_scores.bin_of` that hold pixels, rising.
+    bins: i32[n], bins that hold pixels, rising, below `BINS`.
     counts: i64[2, n], pristine and manipulated pixels in these bins.
     measures: Of the image, by name; NaN where one is undefined.
   """
@@ -69,13 +76,13 @@ def measure(
   border = _border(truth)
   classes = truth | border << np.uint8(1)
   keys = _sorted_keys(raw, classes)
-  bins, counts = _count(keys, _BIN_SHIFT)
-  fine = counts
-  if _tied(fine, counts) > MOST_TIED:
-    values, fine = _count(keys, _CLASS_BITS)
-    if _tied(fine[:, _have_neighbours(values)], counts) > MOST_TIED:
-      exact = _ordered(raw).astype(np.uint64) << np.uint64(2) | classes
-      fine = _count(np.sort(exact, axis=None), np.uint64(2))[1]
+  values, fine = _count(keys, _CLASS_BITS)
+  bins, counts = _binned(values << _CLASS_BITS, fine)
+  if _tied(counts, counts) <= MOST_TIED:
+    fine = counts
+  elif _tied(fine[:, _have_neighbours(values)], counts) > MOST_TIED:
+    exact = _ordered(raw).astype(np.uint64) << np.uint64(2) | classes
+    fine = _count(np.sort(exact, axis=None), np.uint64(2))[1]
   measures = _of_counts(fine)
   for name, mask in masks.items():
     f1, iou, permuted = _of_mask(mask, truth, border, counts)
@@ -85,7 +92,7 @@ def measure(
         f'f1_permuted_{name}': permuted,
     }
   both = counts[:2] + counts[2:]
-  return Counted(bins.astype(np.int32), both, measures)
+  return Counted(bins, both, measures)
 
 
 def measure_copy(
@@ -147,6 +154,27 @@ def _ordered(raw: np.ndarray) -> np.ndarray:
     bits |= _SIGN
     return bits
   return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+
+
+def _binned(
+    ordered: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Adds up the counts of values that share a bin.
+
+  Args:
+    ordered: u32[n], as of `_ordered`, rising.
+    counts: i64[4, n].
+
+  Returns:
+    The bins, i32[m], rising, and i64[4, m].
+  """
+  bins = (ordered >> _COARSE_BITS).astype(np.int32)
+  value = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered).view(np.float32)
+  bins[value > 1] += _ADDED
+  upper = (value > 0.5) & (value <= 1)
+  bins[upper] = 2 * _HALF - image_scores.bin_of(1 - value[upper])
+  starts = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
+  return bins[starts], np.add.reduceat(counts, starts, axis=1)
 
 
 def _have_neighbours(values: np.ndarray) -> np.ndarray:

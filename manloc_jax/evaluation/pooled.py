@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 
 from manloc_jax.evaluation import bootstrap
-from manloc_jax.evaluation import image_scores
+from manloc_jax.evaluation import measures
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
 
@@ -22,7 +22,7 @@ class Totals:
   """The pixels of all images by class and bin.
 
   Attributes:
-    bins: i64[n], bins of `image_scores` that hold pixels, rising.
+    bins: i64[n], bins of `measures` that hold pixels, rising.
     counts: i64[2, n].
     images: How many images have pixels.
   """
@@ -55,7 +55,7 @@ def add_up(pixels: Pixels) -> Totals:
   Args:
     pixels: Bins i32[n] and counts i64[2, n] of each image.
   """
-  total = np.zeros((2, image_scores.BINS), np.int64)
+  total = np.zeros((2, measures.BINS), np.int64)
   images = 0
   for bins, counts in pixels:
     total[:, bins] += counts
