@@ -63,7 +63,7 @@ def test_tables_hold_one_protocol_each(command, tmp_path):
   command('--method=dct')
   text = (tmp_path / 'out/scores.md').read_text()
   for block in text.split('#### ')[1:]:
-    if block.startswith('Protocol '):
+    if block.startswith(('Protocol ', 'Kinds ')):
       header = block.splitlines()[2]
       kinds = {
           'oracle' in header and 'permuted' not in header,

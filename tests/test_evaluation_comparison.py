@@ -43,8 +43,8 @@ def test_differences():
   got = comparison.compare(a, b)
   assert (got['a'], got['b']) == ('m0', 'm1')
   assert got['images'] == IMAGES and got['only_one'] == 0
-  assert {*got['scores']} == {'pixel_auc_image_mean', 'image_auc'}
-  of = got['scores']['pixel_auc_image_mean']
+  assert {*got['protocols']} == {'whole image', 'detection'}
+  of = got['protocols']['whole image']['pixel_auc_image_mean']
   x, y = column(a, 'auc'), column(b, 'auc')
   assert of['images'] == len(x) == 30
   assert of['difference'] == pytest.approx((x - y).mean())
@@ -56,7 +56,7 @@ def test_differences():
   assert (low + high) / 2 == pytest.approx(of['difference'], abs=error / 3)
   assert high - low == pytest.approx(2 * 1.96 * error, rel=0.15)
   truth = column(a, 'is_manipulated')
-  area = got['scores']['image_auc']
+  area = got['protocols']['detection']['image_auc']
   assert area['difference'] == pytest.approx(
       sklearn_metrics.roc_auc_score(truth, column(a, 'image_score'))
       - sklearn_metrics.roc_auc_score(truth, column(b, 'image_score'))
@@ -65,8 +65,8 @@ def test_differences():
 
 
 def test_a_method_against_itself():
-  of = comparison.compare(result(0), result(0))['scores']
-  of = of['pixel_auc_image_mean']
+  of = comparison.compare(result(0), result(0))['protocols']
+  of = of['whole image']['pixel_auc_image_mean']
   assert of['difference'] == of['won'] == 0 and of['tied'] == of['p'] == 1
 
 
@@ -75,7 +75,7 @@ def test_only_images_of_both_count():
   del a['images'][:8], b['images'][30:]
   got = comparison.compare(a, b)
   assert got['images'] == 22 and got['only_one'] == 18
-  assert got['scores']['pixel_auc_image_mean']['images'] == 16
+  assert got['protocols']['whole image']['pixel_auc_image_mean']['images'] == 16
 
 
 def test_refusals():
@@ -98,7 +98,8 @@ def test_the_command(tmp_path, capsys):
   command = ['compare', 'm0', 'm1', f'--results={tmp_path}']
   assert cli.main([*command, f'--json={tmp_path / "all.json"}']) == 0
   out = capsys.readouterr().out
-  assert 'm0 and m1 on mine: 40 images of both' in out and 'on yours' in out
+  assert 'm0 and m1 on mine, protocol whole image: 40 images of both' in out
+  assert 'on yours' in out
   assert len(json.loads((tmp_path / 'all.json').read_text())) == 2
   pair = [str(tmp_path / f'mine/m{seed}.json') for seed in (0, 1)]
   assert cli.main(['compare', *pair, '--json=-']) == 0

@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     print(json.dumps(compared, indent=1))
     return 0
   for one in compared:
-    print(evaluation_tables.plain(evaluation_tables.compared(one)))
+    for table in evaluation_tables.compared(one):
+      print(evaluation_tables.plain(table))
   if args.json:
     files.write_json(args.json, compared)
   return 0

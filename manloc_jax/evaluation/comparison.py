@@ -8,20 +8,29 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax.evaluation import bootstrap
 
-# Measures of an image, with the score that is their mean.
+# Measures of an image by protocol, with the score that is their mean.
 MEASURES = {
-    'auc': 'pixel_auc_image_mean',
-    'average_precision': 'pixel_average_precision_image_mean',
-    'f1_half': 'pixel_f1_at_half_image_mean',
-    'iou_half': 'pixel_iou_at_half_image_mean',
-    'f1_mask': 'pixel_f1_of_mask_image_mean',
-    'iou_mask': 'pixel_iou_of_mask_image_mean',
-    'f1_best': 'pixel_f1_oracle_image_mean',
-    'f1_permuted_best': 'pixel_f1_permuted_oracle_image_mean',
-    'f1_permuted_half': 'pixel_f1_permuted_at_half_image_mean',
-    'auc_target': 'pixel_auc_target_image_mean',
-    'auc_source': 'pixel_auc_source_image_mean',
+    'whole image': {
+        'auc': 'pixel_auc_image_mean',
+        'average_precision': 'pixel_average_precision_image_mean',
+    },
+    'f1-fixed': {
+        'f1_half': 'pixel_f1_at_half_image_mean',
+        'iou_half': 'pixel_iou_at_half_image_mean',
+        'f1_mask': 'pixel_f1_of_mask_image_mean',
+        'iou_mask': 'pixel_iou_of_mask_image_mean',
+    },
+    'f1-best': {'f1_best': 'pixel_f1_oracle_image_mean'},
+    'permuted': {
+        'f1_permuted_best': 'pixel_f1_permuted_oracle_image_mean',
+        'f1_permuted_half': 'pixel_f1_permuted_at_half_image_mean',
+    },
+    'copy-move': {
+        'auc_target': 'pixel_auc_target_image_mean',
+        'auc_source': 'pixel_auc_source_image_mean',
+    },
 }
+_DETECTION = 'detection'
 
 Result = Mapping[str, Any]
 Comparison = dict[str, Any]
@@ -36,10 +45,10 @@ def compare(a: Result, b: Result) -> Comparison:
 
   Returns:
     `a` and `b`, the names of the methods; `images` that both have and
-    `only_one`, which one has; and `scores`: by name the means `a` and `b`, the
-    `difference` a - b with its `interval`, and for means over images the
-    fractions of images that `won` and `tied`, and `p`, of Wilcoxon's signed
-    ranks, two-sided.
+    `only_one`, which one has; and `protocols`: by protocol and score the means
+    `a` and `b`, the `difference` a - b with its `interval`, and for means over
+    images the fractions of images that `won` and `tied`, and `p`, of Wilcoxon's
+    signed ranks, two-sided.
 
   Raises:
     UserError: They are of different sets, or have no image in common.
@@ -56,28 +65,30 @@ def compare(a: Result, b: Result) -> Comparison:
     )
   _check_truth(rows_a, rows_b, ids)
   weights = bootstrap.draw(len(ids))
-  scores = {}
-  for measure, name in MEASURES.items():
-    if measure.endswith('_half') and not (
-        a['is_probability'] and b['is_probability']
-    ):
-      continue
-    values = [
-        np.array([_value(rows[x], measure) for x in ids], np.float64)
-        for rows in (rows_a, rows_b)
-    ]
-    if not np.isnan(values[0] - values[1]).all():
-      scores[name] = _paired(values[0], values[1], weights)
+  compared: dict[str, dict[str, Any]] = {}
+  for protocol, measures in MEASURES.items():
+    for measure, name in measures.items():
+      if measure.endswith('_half') and not (
+          a['is_probability'] and b['is_probability']
+      ):
+        continue
+      values = [
+          np.array([_value(rows[x], measure) for x in ids], np.float64)
+          for rows in (rows_a, rows_b)
+      ]
+      if not np.isnan(values[0] - values[1]).all():
+        of = compared.setdefault(protocol, {})
+        of[name] = _paired(values[0], values[1], weights)
   detection = _detection(rows_a, rows_b, ids, weights)
   if detection is not None:
-    scores['image_auc'] = detection
+    compared[_DETECTION] = {'image_auc': detection}
   return {
       'a': a['method'],
       'b': b['method'],
       'set': a['set'],
       'images': len(ids),
       'only_one': len(rows_a.keys() ^ rows_b.keys()),
-      'scores': scores,
+      'protocols': compared,
   }
 
 

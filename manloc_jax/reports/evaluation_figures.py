@@ -5,12 +5,13 @@ import io
 from typing import Any
 
 from matplotlib import figure as figure_lib
+from matplotlib import ticker
 
 from manloc_jax.reports import curves
 from manloc_jax.reports import evaluation_tables
 
 _DPI = 100
-_POINTS = 3  # Size of a dot.
+_POINTS = 8  # Size of a dot.
 
 
 def roc(results: Sequence[Mapping[str, Any]]) -> bytes:
@@ -39,7 +40,7 @@ def against_area(results: Sequence[Mapping[str, Any]]) -> bytes:
   """Draws the AUC of each image over its manipulated fraction.
 
   Args:
-    results: Of one set; more than four share a panel with none.
+    results: Of one set; each has a panel.
   """
   columns = min(len(results), 4)
   rows = -(-len(results) // columns)
@@ -58,9 +59,14 @@ def against_area(results: Sequence[Mapping[str, Any]]) -> bytes:
         linewidths=0,
     )
     axis.axhline(0.5, color='0.6', linestyle=':')
+    smallest = min((x['manipulated'] for x in known), default=0.01)
     axis.set(
-        title=evaluation_tables.method(result), xscale='log', ylim=(0, 1.02)
+        title=evaluation_tables.method(result),
+        xscale='log',
+        xlim=(0.8 * min(smallest, 0.1), 1.1),
+        ylim=(0, 1.02),
     )
+    axis.xaxis.set_minor_formatter(ticker.NullFormatter())
     axis.grid(alpha=0.3)
   for axis in axes[len(results) :]:
     axis.set_axis_off()

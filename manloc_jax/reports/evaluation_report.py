@@ -63,7 +63,7 @@ def _tables(results: Sequence[Result]) -> list[typeset.Table]:
   return [
       *evaluation_tables.by_protocol(results),
       *published.beside(results),
-      evaluation_tables.by_kind(results),
+      *evaluation_tables.by_kind(results),
       evaluation_tables.left_out(results),
   ]
 

@@ -37,13 +37,11 @@ TITLES = {
     'pixel_recall_target_image_mean': 'recall of target',
     'pixel_recall_source_image_mean': 'recall of source',
 }
-# Means of measures by kind of manipulation.
+# Means of measures by kind of manipulation, for each protocol.
 _BY_KIND = {
-    'auc': 'AUC, mean',
-    'average_precision': 'AP, mean',
-    'f1_half': 'F1 at 0.5',
-    'f1_mask': 'F1 of its mask',
-    'f1_best': 'F1, oracle threshold',
+    'whole image': {'auc': 'AUC, mean', 'average_precision': 'AP, mean'},
+    'f1-fixed': {'f1_half': 'F1 at 0.5', 'f1_mask': 'F1 of its mask'},
+    'f1-best': {'f1_best': 'F1, oracle threshold'},
 }
 _LOWER_IS_BETTER = 'false_alarm'
 
@@ -96,21 +94,26 @@ def _protocol(name: str, results: Sequence[Result]) -> typeset.Table:
       rows=tuple(rows),
       rules=tuple(rules),
       notes=(
-          'Intervals hold 95 % of bootstrap replicates over images; `trivial`'
+          'Intervals hold 95 % of bootstrap replicates over images; "trivial"'
           ' is the best of the baselines that see no image.',
       ),
   )
 
 
-def by_kind(results: Sequence[Result]) -> typeset.Table:
-  """Returns means over the images of each kind of manipulation."""
+def by_kind(results: Sequence[Result]) -> list[typeset.Table]:
+  """Returns means over the images of each kind, a table for each protocol."""
+  return [_kinds(name, results) for name in _BY_KIND]
+
+
+def _kinds(protocol: str, results: Sequence[Result]) -> typeset.Table:
+  titles = _BY_KIND[protocol]
   found = {
       key
       for result in results
       for means in result['by_manipulation'].values()
       for key in means
   }
-  keys = [key for key in _BY_KIND if key in found]
+  keys = [key for key in titles if key in found]
   rows = [
       (
           result['set'],
@@ -124,11 +127,11 @@ def by_kind(results: Sequence[Result]) -> typeset.Table:
   ]
   rows.sort(key=lambda row: row[:2])
   return typeset.Table(
-      name='by-manipulation',
-      title='Kinds of manipulation',
+      name=f'by-manipulation-{protocol.replace(" ", "-")}',
+      title=f'Kinds of manipulation, protocol {protocol}',
       header=(
           *('Set', 'Manipulation', 'Method', 'Images'),
-          *(_BY_KIND[key] for key in keys),
+          *(titles[key] for key in keys),
       ),
       rows=tuple(rows),
   )
@@ -159,35 +162,39 @@ def left_out(results: Sequence[Result]) -> typeset.Table:
   )
 
 
-def compared(comparison: Mapping[str, Any]) -> typeset.Table:
-  """Returns the scores of two methods and their difference.
+def compared(comparison: Mapping[str, Any]) -> list[typeset.Table]:
+  """Returns scores of two methods and their difference, by protocol.
 
   Args:
     comparison: Of `comparison.compare`.
   """
   a, b = comparison['a'], comparison['b']
-  rows = tuple(
-      (
-          TITLES[name],
-          str(score['images']),
-          number(score['a']),
-          number(score['b']),
-          with_interval(score['difference'], score['interval'], sign='+'),
-          number(score['won']),
-          number(score['tied']),
-          typeset.DASH if score['p'] is None else f'{score["p"]:.2g}',
+  return [
+      typeset.Table(
+          name=f'comparison-{protocol.replace(" ", "-")}',
+          title=f'{a} and {b} on {comparison["set"]}, protocol {protocol}:'
+          f' {comparison["images"]} images of both, {comparison["only_one"]} of'
+          ' one only',
+          header=(
+              *('Score', 'Images', a, b, f'{a} - {b}', f'{a} better', 'equal'),
+              'Wilcoxon p',
+          ),
+          rows=tuple(_compared(*item) for item in scores.items()),
       )
-      for name, score in comparison['scores'].items()
-  )
-  return typeset.Table(
-      name='comparison',
-      title=f'{a} and {b} on {comparison["set"]}: {comparison["images"]} images'
-      f' of both, {comparison["only_one"]} of one only',
-      header=(
-          *('Score', 'Images', a, b, f'{a} - {b}', f'{a} better', 'equal'),
-          'Wilcoxon p',
-      ),
-      rows=rows,
+      for protocol, scores in comparison['protocols'].items()
+  ]
+
+
+def _compared(name: str, score: Mapping[str, Any]) -> tuple[str, ...]:
+  return (
+      TITLES[name],
+      str(score['images']),
+      number(score['a']),
+      number(score['b']),
+      with_interval(score['difference'], score['interval'], sign='+'),
+      number(score['won']),
+      number(score['tied']),
+      typeset.DASH if score['p'] is None else f'{score["p"]:.2g}',
   )
 
 
