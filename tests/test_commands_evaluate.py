@@ -116,10 +116,26 @@ def test_given_maps(command, sets, tmp_path):
     np.save(maps / f'mine/{i}.npy', rng.random(trees.SIZE))
   code, out, err = command(f'--maps={maps}')
   assert code == 1 and 'maps-theirs' in out
-  (line,) = err.splitlines()
-  assert 'casia1, maps-theirs: There is no map in' in line
+  first, second = err.splitlines()
+  assert 'casia1, maps-theirs: There is no map in' in first
+  assert second == 'casia1, maps-theirs: 5 images scored; 1 left out.'
   result = json.loads((tmp_path / 'out/mine/maps-theirs.json').read_text())
   assert result['counts']['left_out'] == 0
+
+
+def test_what_is_odd_is_said_and_counted(command, sets, tmp_path):
+  maps = tmp_path / 'maps'
+  maps.mkdir()
+  for i in range(3):
+    np.save(maps / f'{i}.npy', np.ones([x // 2 for x in trees.SIZE]))
+  full = np.full(trees.SIZE, 255, np.uint8)
+  trees.save(sets['mine'] / 'masks/1.png', full)
+  code, _, err = command(f'--maps={maps}', data=[f'mine={sets["mine"]}'])
+  assert code == 0
+  assert err.count('96x64 pixels and was resized') == 3
+  assert err.count('marks every pixel.') == 1
+  last = err.splitlines()[-1]
+  assert '1 with a mask of one class' in last and '3 with a resized' in last
 
 
 def test_what_is_done_is_kept(command, tmp_path):

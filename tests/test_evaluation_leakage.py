@@ -17,6 +17,7 @@ from manloc_jax import run_config
 from manloc_jax.data import spec
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import leakage
+from manloc_jax.evaluation import training_images
 
 
 @pytest.fixture(scope='module')
@@ -41,7 +42,7 @@ def workdir(tree, tmp_path_factory):
 
 @pytest.fixture
 def training(workdir):
-  return leakage.training_of('network', workdir)
+  return training_images.training_of('network', workdir)
 
 
 def folder_of(paths, root) -> evaluation.open_set:
@@ -73,11 +74,11 @@ def test_without_the_prepared_set_the_tree_is_split_again(
       'fractions': [0.5, 0.25, 0.25],
   }
   (copy / 'config.json').write_text(json.dumps(config))
-  again = leakage.training_of('network', str(copy))
+  again = training_images.training_of('network', str(copy))
   assert sorted(again.test_ids) == sorted(training.test_ids)
   assert len(again.records) == len(training.records)
   (copy / run_config.SPLIT).write_text('another')
-  assert not leakage.training_of('network', str(copy)).records
+  assert not training_images.training_of('network', str(copy)).records
 
 
 def test_training_images_are_refused(training, tree):
@@ -129,36 +130,35 @@ def test_near_duplicates_are_noted(training, tmp_path):
   trees.save(tmp_path / 'trained.png', smooth)
   Image.fromarray(smooth).save(tmp_path / 'resaved.jpg', quality=60)
   record = spec.Record('x', tmp_path / 'trained.png', None, 'x', 'none')
-  made = leakage.Training('casia1', '', [record])
+  made = training_images.Training('casia1', '', [record])
   image_set = folder_of([tmp_path / 'resaved.jpg'], tmp_path / 'theirs')
   found = leakage.check(made, image_set, is_allowed=False)
   assert found['near_duplicates'] == 1 and not found['image_ids']
 
 
 def test_what_cannot_be_checked_is_said(tree, tmp_path):
-  unknown = leakage.Training('casia1', 'x')
+  unknown = training_images.Training('casia1', 'x')
   image_set = evaluation.open_set('casia1', tree)
   found = leakage.check(unknown, image_set, is_allowed=False)
   assert 'not at hand' in found['unchecked']
   gone = spec.Record('x', tmp_path / 'gone.png', None, 'x', 'none')
-  found = leakage.check(
-      leakage.Training('casia1', 'x', [gone]), image_set, is_allowed=False
-  )
+  unread = training_images.Training('casia1', 'x', [gone])
+  found = leakage.check(unread, image_set, is_allowed=False)
   assert '1 training images could not be read' in found['unchecked']
 
 
 def test_packaged_weights_know_their_set():
-  made = leakage.training_of('fusion', None)
+  made = training_images.training_of('fusion', None)
   assert made.dataset == 'synthetic' and made.split_digest
-  assert leakage.training_of('ela', None) is None
-  assert leakage.training_of('maps', 'somewhere') is None
+  assert training_images.training_of('ela', None) is None
+  assert training_images.training_of('maps', 'somewhere') is None
 
 
 def test_folders_of_one_name_are_not_one_set(tmp_path):
   image = tmp_path / 'a/0.png'
   trees.save(image, trees.photograph(5))
   record = spec.Record('0', image, None, '0.png', 'none')
-  made = leakage.Training('folder', '', [record], root=tmp_path / 'a')
+  made = training_images.Training('folder', '', [record], root=tmp_path / 'a')
   trees.save(tmp_path / 'b.png', trees.photograph(6))
   image_set = folder_of([tmp_path / 'b.png'], tmp_path / 'theirs')
   assert image_set.records[0].image_id == '0'

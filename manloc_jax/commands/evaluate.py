@@ -12,7 +12,6 @@ each method and set, and all tables in scores.md and report.html.
 
 import argparse
 from collections.abc import Iterator
-import dataclasses
 import functools
 import pathlib
 import sys
@@ -21,13 +20,20 @@ from typing import Any, TYPE_CHECKING
 from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import run_config
+from manloc_jax.commands import evaluate_arguments
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
   from manloc_jax.evaluation import any_set
   from manloc_jax.evaluation import image_sets
 
-_MAPS = 'maps'  # The value of --method that --maps stands for.
+_SAID = 20  # Lines for each result.
+_ODD = {
+    'left_out': 'left out',
+    'of_one_class': 'with a mask of one class, which has no AUC',
+    'resized_maps': 'with a resized map',
+    'not_applicable': 'that the method is not applicable to',
+}
 TABLES, PAGE = 'scores.md', 'report.html'  # In the folder for results.
 
 
@@ -49,14 +55,14 @@ def add_to(commands) -> None:
       type=argument_types.names,
       default=[],
       metavar='NAMES',
-      help=f'of {", ".join(run_config.METHODS)} and {_MAPS}; several between'
-      ' commas or in several options; by default those of --workdir and --maps,'
-      ' without them the fusion',
+      help=f'of {", ".join(run_config.METHODS)} and {evaluate_arguments.MAPS};'
+      ' several between commas or in several options; by default those of'
+      ' --workdir and --maps, without them the fusion',
   )
   parser.add_argument(
       '--data',
       action='append',
-      type=_named_folder,
+      type=evaluate_arguments.named_folder,
       required=True,
       metavar='NAME=ROOT',
       help='a set and the folder of its images; may be repeated',
@@ -98,35 +104,6 @@ def add_to(commands) -> None:
   )
 
 
-def _named_folder(text: str) -> tuple[str, str]:
-  """Reads `NAME=ROOT`.
-
-  Raises:
-    ArgumentTypeError: It is something else, or NAME cannot name a folder.
-  """
-  name, _, root = text.partition('=')
-  if not name or not root or '/' in name or name.startswith('.'):
-    raise argparse.ArgumentTypeError(
-        f'{text!r} is not NAME=ROOT, such as casia1=data/casia1'
-    )
-  return name, root
-
-
-@dataclasses.dataclass(frozen=True)
-class _Method:
-  """A method to score.
-
-  Attributes:
-    label: What tables call it.
-    kind: One of `run_config.METHODS`, or `maps`.
-    source: Folder of a run or of maps; None for packaged weights.
-  """
-
-  label: str
-  kind: str
-  source: str | None = None
-
-
 def run(args: argparse.Namespace) -> int:
   """Evaluates; prints the tables.
 
@@ -136,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  methods = _methods(args)
+  methods = evaluate_arguments.methods(args)
   from manloc_jax.data.storage import folders
   from manloc_jax.reports import evaluation_report
   from manloc_jax.reports import evaluation_tables
@@ -147,9 +124,7 @@ def run(args: argparse.Namespace) -> int:
   for table in evaluation_tables.by_protocol(results):
     print(evaluation_tables.plain(table))
   for result in results:
-    left_out = result['left_out']
-    for file in left_out:
-      _say(f'{result["set"]}, {result["method"]}: {file["reason"]}')
+    _say_counts(result)
   for reason in failed:
     _say(reason)
   if not results:
@@ -164,22 +139,47 @@ def run(args: argparse.Namespace) -> int:
   return 0 if is_whole else 1
 
 
+def _say_counts(result: dict[str, Any]) -> None:
+  """Says which files were not scored, or not as they are, and how many."""
+  counts, label = result['counts'], f'{result["set"]}, {result["method"]}'
+  # Where a method is not applicable, a number says enough.
+  files = [file['reason'] for file in result['left_out']]
+  files += [
+      f'{image["image_id"]}: {image[key]}'
+      for image in result['images']
+      for key in ('one_class', 'note')
+      if key in image
+  ]
+  for text in files[:_SAID]:
+    _say(f'{label}: {text}')
+  if len(files) > _SAID:
+    _say(f'{label}: and {len(files) - _SAID} more, see {PAGE}.')
+  odd = [
+      f'{counts[key]} {words}'
+      for key, words in _ODD.items()
+      if counts[key]
+  ]
+  if odd:
+    _say(f'{label}: {counts["images"]} images scored; {", ".join(odd)}.')
+
+
 def _say(text: str) -> None:
   print(errors.printable(text), file=sys.stderr)
 
 
 def _results(
     args: argparse.Namespace,
-    methods: list[_Method],
+    methods: list[evaluate_arguments.Method],
     out: pathlib.Path,
     failed: list[str],
 ) -> Iterator[dict[str, Any]]:
   """Yields the result of each method on each set; adds why there is none."""
   from manloc_jax.evaluation import any_set
   from manloc_jax.evaluation import leakage
+  from manloc_jax.evaluation import training_images
 
   trainings = {
-      method.label: leakage.training_of(method.kind, method.source)
+      method.label: training_images.training_of(method.kind, method.source)
       for method in methods
   }
   sets = _sets(args, trainings.values(), failed)
@@ -193,7 +193,7 @@ def _results(
           checked = leakage.check(
               training, image_set, args.allow_leakage, args.workers
           )
-        if localizer is None or method.kind == _MAPS:
+        if localizer is None or method.kind == evaluate_arguments.MAPS:
           localizer = _localizer(method, image_set)
         yield any_set.evaluate(
             localizer,
@@ -208,9 +208,9 @@ def _results(
 
 
 def _localizer(
-    method: _Method, image_set: 'image_sets.ImageSet'
+    method: evaluate_arguments.Method, image_set: 'image_sets.ImageSet'
 ) -> 'any_set.Method':
-  if method.kind == _MAPS:
+  if method.kind == evaluate_arguments.MAPS:
     from manloc_jax.evaluation import map_folder
 
     folder = pathlib.Path(method.source or '')
@@ -228,7 +228,7 @@ def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
   from manloc_jax.evaluation import image_sets
   from manloc_jax.evaluation import leakage
 
-  opened, names = [], _set_names(args.data)
+  opened, names = [], evaluate_arguments.set_names(args.data)
   for name, (key, root) in zip(names, args.data, strict=True):
     dataset = key if key in datasets.DATASETS else 'folder'
     own = [
@@ -250,67 +250,3 @@ def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
     except errors.UserError as error:
       failed.append(f'{name}: {error}')
   return opened
-
-
-def _set_names(data: list[tuple[str, str]]) -> list[str]:
-  """Returns a name for each set; `folder` is called as its own folder is."""
-  names: list[str] = []
-  for key, root in data:
-    name = pathlib.Path(root).resolve().name if key == 'folder' else key
-    name, number = name or key, 1
-    while (numbered := f'{name}-{number}' if number > 1 else name) in names:
-      number += 1
-    names.append(numbered)
-  return names
-
-
-def _methods(args: argparse.Namespace) -> list[_Method]:
-  """Lists the methods that are asked for.
-
-  Raises:
-    UserError: There is no such method, or it lacks its run or its maps.
-  """
-  from manloc_jax.localization import factory
-
-  kinds = [kind for kinds in args.method for kind in kinds]
-  runs = [(factory.method_of(run), run) for run in args.workdir]
-  if not kinds:
-    kinds = [kind for kind, _ in runs] + [_MAPS] * bool(args.maps)
-  kinds = list(dict.fromkeys(kinds)) or [run_config.FUSION]
-  for kind in kinds:
-    if kind not in (*run_config.METHODS, _MAPS):
-      raise errors.UserError(
-          f'There is no method {kind!r}; choose --method of'
-          f' {", ".join((*run_config.METHODS, _MAPS))}.'
-      )
-  for kind, workdir in runs:
-    if kind not in kinds:
-      raise errors.UserError(
-          f'The run in {workdir!r} is of the method {kind}, which is not asked'
-          f' for; add --method={kind}, or leave the run out.'
-      )
-  if (_MAPS in kinds) != bool(args.maps):
-    raise errors.UserError(
-        '--method=maps and --maps=FOLDER go together; give both, or --maps'
-        ' alone.'
-    )
-  methods = []
-  for kind in kinds:
-    sources = [run for of, run in runs if of == kind]
-    if kind == _MAPS:
-      sources = args.maps
-    if kind == run_config.NETWORK and not sources:
-      raise errors.UserError(
-          'The network comes without weights; give --workdir=RUN.'
-      )
-    methods += [
-        _Method(f'{kind}-{pathlib.Path(source).resolve().name}', kind, source)
-        for source in sources
-    ] or [_Method(kind, kind)]
-  labels = [method.label for method in methods]
-  for label in labels:
-    if labels.count(label) > 1:
-      raise errors.UserError(
-          f'Two runs or folders of maps are called {label}; rename one.'
-      )
-  return methods
