@@ -174,7 +174,6 @@ def test_folders_are_called_by_their_names(command, sets, tmp_path):
         (['--method=magic'], 'no method'),
         (['--method=maps'], '--maps'),
         (['--method=ela', '--maps=x'], '--maps'),
-        (['--method=network'], '--workdir'),
         (['--workdir=/nowhere'], '/nowhere'),
         (['--maps=a/x', '--maps=b/x'], 'rename one'),
         (['--data=casia1'], 'NAME=ROOT'),

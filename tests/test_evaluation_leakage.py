@@ -18,6 +18,7 @@ from manloc_jax.data import spec
 from manloc_jax.data.storage import prepared_set
 from manloc_jax.evaluation import leakage
 from manloc_jax.evaluation import training_images
+from manloc_jax.training import network_weights
 
 
 @pytest.fixture(scope='module')
@@ -130,7 +131,7 @@ def test_near_duplicates_are_noted(training, tmp_path):
   trees.save(tmp_path / 'trained.png', smooth)
   Image.fromarray(smooth).save(tmp_path / 'resaved.jpg', quality=60)
   record = spec.Record('x', tmp_path / 'trained.png', None, 'x', 'none')
-  made = training_images.Training('casia1', '', [record])
+  made = training_images.Training('casia1', '', records=[record])
   image_set = folder_of([tmp_path / 'resaved.jpg'], tmp_path / 'theirs')
   found = leakage.check(made, image_set, is_allowed=False)
   assert found['near_duplicates'] == 1 and not found['image_ids']
@@ -142,9 +143,25 @@ def test_what_cannot_be_checked_is_said(tree, tmp_path):
   found = leakage.check(unknown, image_set, is_allowed=False)
   assert 'not at hand' in found['unchecked']
   gone = spec.Record('x', tmp_path / 'gone.png', None, 'x', 'none')
-  unread = training_images.Training('casia1', 'x', [gone])
+  unread = training_images.Training('casia1', 'x', records=[gone])
   found = leakage.check(unread, image_set, is_allowed=False)
   assert '1 training images could not be read' in found['unchecked']
+
+
+def test_exported_weights_know_their_images(workdir, training, tree, tmp_path):
+  copy = tmp_path / 'net'
+  shutil.copytree(workdir, copy)
+  config = json.loads((copy / 'config.json').read_text())
+  config['data'] |= {'seed': 3, 'split_rule': 'group'}
+  config['data'] |= {'fractions': [0.5, 0.25, 0.25]}
+  (copy / 'config.json').write_text(json.dumps(config))
+  path = tmp_path / 'weights.safetensors'
+  network_weights.save(path, network_weights.of_run(str(copy)))
+  made = training_images.training_of('network', str(path))
+  assert made.dataset == 'casia1' and not made.records
+  every = evaluation.open_set('casia1', tree)
+  with pytest.raises(spec.DataError, match='Of 14 images 9 are training'):
+    leakage.check(made, every, is_allowed=False)
 
 
 def test_packaged_weights_know_their_set():
@@ -158,7 +175,9 @@ def test_folders_of_one_name_are_not_one_set(tmp_path):
   image = tmp_path / 'a/0.png'
   trees.save(image, trees.photograph(5))
   record = spec.Record('0', image, None, '0.png', 'none')
-  made = training_images.Training('folder', '', [record], root=tmp_path / 'a')
+  made = training_images.Training(
+      'folder', '', records=[record], root=tmp_path / 'a'
+  )
   trees.save(tmp_path / 'b.png', trees.photograph(6))
   image_set = folder_of([tmp_path / 'b.png'], tmp_path / 'theirs')
   assert image_set.records[0].image_id == '0'

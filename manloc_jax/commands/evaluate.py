@@ -72,7 +72,8 @@ def add_to(commands) -> None:
       action='append',
       default=[],
       metavar='RUN',
-      help='run of the network or the fusion; may be repeated',
+      help='run of the network or the fusion, or a file of weights; may be'
+      ' repeated',
   )
   parser.add_argument(
       '--maps',
@@ -227,15 +228,17 @@ def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
   from manloc_jax.data import datasets
   from manloc_jax.evaluation import image_sets
   from manloc_jax.evaluation import leakage
+  from manloc_jax.evaluation import training_images
 
   opened, names = [], evaluate_arguments.set_names(args.data)
   for name, (key, root) in zip(names, args.data, strict=True):
     dataset = key if key in datasets.DATASETS else 'folder'
     own = [
-        training
+        training_images.split_again(training, dataset, pathlib.Path(root))
         for training in trainings
-        if training and training.dataset == dataset and training.test_ids
+        if training and training.dataset == dataset
     ]
+    own = [training for training in own if training.test_ids]
     choose_test = functools.partial(leakage.choose_test, own) if own else None
     try:
       opened.append(

@@ -17,7 +17,8 @@ class Method:
   Attributes:
     label: What tables call it.
     kind: One of `run_config.METHODS`, or `maps`.
-    source: Folder of a run or of maps; None for packaged weights.
+    source: Folder of a run or of maps, or file of weights; None for the
+      packaged ones.
   """
 
   label: str
@@ -49,6 +50,11 @@ def set_names(data: list[tuple[str, str]]) -> list[str]:
       number += 1
     names.append(numbered)
   return names
+
+
+def _name(source: str) -> str:
+  """Returns the name of a folder, or of a file of weights."""
+  return pathlib.Path(source).resolve().name.removesuffix('.safetensors')
 
 
 def methods(args: argparse.Namespace) -> list[Method]:
@@ -86,12 +92,8 @@ def methods(args: argparse.Namespace) -> list[Method]:
     sources = [run for of, run in runs if of == kind]
     if kind == MAPS:
       sources = args.maps
-    if kind == run_config.NETWORK and not sources:
-      raise errors.UserError(
-          'The network comes without weights; give --workdir=RUN.'
-      )
     chosen += [
-        Method(f'{kind}-{pathlib.Path(source).resolve().name}', kind, source)
+        Method(f'{kind}-{_name(source)}', kind, source)
         for source in sources
     ] or [Method(kind, kind)]
   labels = [method.label for method in chosen]

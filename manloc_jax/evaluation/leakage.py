@@ -14,7 +14,6 @@ from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
-from manloc_jax.data.splits import rules
 from manloc_jax.evaluation import image_sets
 from manloc_jax.evaluation import training_images
 
@@ -74,7 +73,10 @@ def check(
   Raises:
     DataError: There are images in common.
   """
-  records = training.records or _given_training(training, image_set)
+  training = training_images.split_again(
+      training, image_set.dataset, image_set.root
+  )
+  records = training.records
   found: dict[str, list[str]] = {'image_id': [], 'group': [], 'pixels': []}
   if _is_same_tree(training, image_set):
     ids = {record.image_id for record in records}
@@ -122,22 +124,6 @@ def _refusal(
       f'Of {len(image_set.records)} images {" and ".join(reasons)}, such as'
       f' {common[0]}; {remedy}, and --allow_leakage scores them all the same.'
   )
-
-
-def _given_training(
-    training: training_images.Training, image_set: image_sets.ImageSet
-) -> list[spec.Record]:
-  """Returns the images of a set that fixes the very split of a training."""
-  if training.dataset != image_set.dataset or not training.split_digest:
-    return []
-  found, _ = datasets.get(image_set.dataset).find_records(image_set.root)
-  split = {
-      name: sorted(x.image_id for x in found if x.split == name and x.mask)
-      for name in spec.SPLITS
-  }
-  if rules.digest(split) != training.split_digest:
-    return []
-  return [x for x in found if x.mask and x.split in training_images.TRAINED]
 
 
 def _is_same_tree(

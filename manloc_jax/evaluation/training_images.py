@@ -23,6 +23,7 @@ class Training:
   Attributes:
     dataset: Key of `datasets.DATASETS`; empty where it is unknown.
     split_digest: Identifies the images of train, val and test.
+    data: Section `data` of its config, which says how images were split.
     records: Images of training and validation; empty where they are unknown.
     test_ids: The images for test.
     root: Folder of the image tree when the run was trained.
@@ -30,6 +31,7 @@ class Training:
 
   dataset: str
   split_digest: str
+  data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   records: Sequence[spec.Record] = ()
   test_ids: Collection[str] = ()
   root: pathlib.Path | None = None
@@ -40,26 +42,47 @@ def training_of(method: str, workdir: str | None) -> Training | None:
 
   Args:
     method: One of `run_config.METHODS`, or `maps`, whose training is unknown.
-    workdir: Folder of a run; without one the fusion has packaged weights.
-  """
-  if method == run_config.FUSION and workdir is None:
-    from manloc_jax.localization.fusion import weights
+    workdir: Folder of a run or file of weights; the packaged ones without it.
 
-    about = weights.load(pretrained.FUSION).provenance
-    data = about.get('config', {}).get('data', {})
-    return Training(data.get('name', ''), about.get('split_digest', ''))
-  if method not in (run_config.FUSION, run_config.NETWORK) or workdir is None:
+  Raises:
+    UserError: There are no such weights, or no such run.
+  """
+  if method not in (run_config.FUSION, run_config.NETWORK):
     return None
-  data = run_config.read(workdir).data
+  from manloc_jax.training import weight_files
+
+  if workdir is None or weight_files.is_named(workdir):
+    return _of_weights(method, workdir)
+  data = run_config.read(workdir).data.to_dict()
   path = pathlib.Path(workdir) / run_config.SPLIT
   digest = path.read_text() if path.exists() else ''
-  return _from_manifest(data, digest) or _from_tree(data, digest)
+  made = _from_manifest(data, digest)
+  if made is None:
+    made = Training(data['name'], digest, data)
+    if data.get('root'):
+      made = split_again(made, data['name'], pathlib.Path(data['root']))
+  return made
 
 
-def _from_manifest(data: Any, digest: str) -> Training | None:
+def _of_weights(method: str, path: str | None) -> Training:
+  """Returns what a file of weights says of its training."""
+  if method == run_config.FUSION:
+    from manloc_jax.localization.fusion import weights
+
+    origin = weights.load(pathlib.Path(path or pretrained.FUSION)).provenance
+    data = origin.get('config', {}).get('data', {})
+  else:
+    from manloc_jax.training import network_weights
+
+    origin = network_weights.load(path or pretrained.NETWORK).provenance
+    data = origin.get('data', {})
+  return Training(data.get('name', ''), origin.get('split_digest') or '', data)
+
+
+def _from_manifest(data: Mapping[str, Any], digest: str) -> Training | None:
   """Looks for the prepared set with a split."""
   folder = pathlib.Path(data.get('prepared') or '.')
-  for path in sorted(folder.glob(f'{data.name}-*/{manifest.FILE}')):
+  for path in sorted(folder.glob(f'{data["name"]}-*/{manifest.FILE}')):
     try:
       content = manifest.read(path.parent)
     except spec.DataError:
@@ -74,7 +97,7 @@ def _from_manifest(data: Any, digest: str) -> Training | None:
     ]
     test = content['splits']['test']['images']
     ids = {image['image_id'] for image in test}
-    return Training(content['dataset'], digest, records, ids, root)
+    return Training(content['dataset'], digest, data, records, ids, root)
   return None
 
 
@@ -88,27 +111,40 @@ def _record(image: Mapping[str, Any], root: pathlib.Path) -> spec.Record:
   )
 
 
-def _from_tree(data: Any, digest: str) -> Training:
-  """Splits the images that a run was trained on once more."""
-  unknown = Training(data.name, digest)
-  if not data.get('root') or not pathlib.Path(data.root).is_dir():
-    return unknown
+def split_again(
+    training: Training, dataset: str, root: pathlib.Path
+) -> Training:
+  """Finds the images of a training in an image tree.
+
+  Args:
+    training: A training, whose images may be unknown.
+    dataset: Key of `datasets.DATASETS`.
+    root: Folder of the image tree.
+
+  Returns:
+    The training with its images, if it had none and the tree, split as its
+    config says, gives the very split of its digest; otherwise as it was.
+  """
+  data = training.data
+  if training.records or training.dataset != dataset or not root.is_dir():
+    return training
   try:
-    found, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
+    found, _ = datasets.get(dataset).find_records(root)
     records = {
         x.image_id: x
         for x in found
         if x.mask is not None or data.get('use_pristine')
     }
     split = rules.split_by_rule(
-        data.split_rule, records.values(), data.seed, data.fractions
+        data['split_rule'], records.values(), data['seed'], data['fractions']
     )
-  except (AttributeError, errors.UserError):
-    return unknown
-  if rules.digest(split) != digest:
-    return unknown
-  trained = [records[x] for name in TRAINED for x in split[name]]
-  test_ids = set(split['test'])
-  return Training(
-      data.name, digest, trained, test_ids, pathlib.Path(data.root)
+  except (KeyError, errors.UserError):
+    return training
+  if rules.digest(split) != training.split_digest:
+    return training
+  return dataclasses.replace(
+      training,
+      records=[records[x] for name in TRAINED for x in split[name]],
+      test_ids=set(split['test']),
+      root=root,
   )
