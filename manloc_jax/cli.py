@@ -2,6 +2,8 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc serve --workdir runs/demo            the same on a local web page
+  manloc evaluate --method fusion,ela --data casia1=FOLDER
+  manloc compare fusion ela
   manloc audit casia1 FOLDER                  is the tree fit for training?
   manloc split nist16 FOLDER --rule group --out split.json
   manloc prepare casia1 FOLDER --rule list --split_list split.json
@@ -51,6 +53,8 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   """
   from manloc_jax import argument_types
   from manloc_jax.commands import audit
+  from manloc_jax.commands import compare
+  from manloc_jax.commands import evaluate
   from manloc_jax.commands import export
   from manloc_jax.commands import forge
   from manloc_jax.commands import fusion
@@ -73,6 +77,8 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   for command in (
       localize,
       serve,
+      evaluate,
+      compare,
       audit,
       split,
       prepare,

@@ -26,6 +26,9 @@ RUN = {
     'manloc localize folder --method=adjpeg --format=npy': 0,
     # Not all images of the published set are there: something is wrong.
     'manloc audit casia1 FOLDER': 1,
+    'manloc evaluate --method=fusion,ela --data=casia1=FOLDER'
+    ' --data=mine=OTHER': 0,
+    'manloc evaluate --maps=MAPS --data=casia1=FOLDER': 1,
     'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
     'python .ci/oldest.py > oldest.txt': 0,
 }
@@ -66,6 +69,9 @@ NOT_RUN = {
     'manloc export runs/demo --out=network.safetensors': _RUNS,
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
     'manloc report runs/demo': _RUNS,
+    'manloc compare fusion ela': _RUNS,
+    'manloc evaluate --workdir=runs/casia --data=casia1=FOLDER'
+    ' --split=test': _RUNS,
     'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
     'manloc report runs/a runs/b --compare=trials.json': _RUNS,
     'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
@@ -145,7 +151,10 @@ def _run(command: str) -> int:
 
 @pytest.mark.parametrize('command', RUN)
 def test_commands_run(command, workplace):
-  trees.casia1(workplace / 'FOLDER')
+  (stem, *_) = trees.casia1(workplace / 'FOLDER', forged=4).glob('Tp/Sp/*')
+  trees.save(workplace / f'MAPS/{stem.stem}.png', trees.region(0))
+  for folder in ('images', 'masks'):
+    trees.save(workplace / f'OTHER/{folder}/a.png', 255 * trees.region(1))
   assert _run(command) == RUN[command]
 
 

@@ -216,6 +216,18 @@ def comofod(root: pathlib.Path) -> pathlib.Path:
   return root
 
 
+def autosplice(root: pathlib.Path) -> pathlib.Path:
+  for i in range(6):
+    number = f'{39406 + i}'
+    save(root / 'Authentic' / f'{number}.jpg', photograph(50 + i))
+    save(root / 'Mask' / f'{number}_mask.png', region(i) * 255)
+    for quality in (75, 100):
+      name = f'Forged_JPEG{quality}/{number}_0.jpg'
+      save(root / name, photograph(i))
+  litter(root / 'Forged_JPEG75')
+  return root
+
+
 def cocoglide(root: pathlib.Path) -> pathlib.Path:
   for i in range(6):
     name = f'dining table_{i}'
@@ -241,6 +253,7 @@ MAKERS: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     for maker in (
         casia1,
         casia2,
+        autosplice,
         cocoglide,
         columbia,
         comofod,

@@ -29,6 +29,8 @@ class Record:
     manipulation: `copy-move`, `splice`, `removal`, `inpainting`, `unknown` or
       `none`; `folder` takes the words of its table.
     split: `train`, `val` or `test` where the dataset itself fixes it.
+    source_mask: Path of a mask of where a copy came from; None where the set
+      does not tell. The mask then holds where it went.
   """
 
   image_id: str
@@ -37,6 +39,7 @@ class Record:
   group: str
   manipulation: str
   split: str | None = None
+  source_mask: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,7 +41,7 @@ def localize_files(
 
   Results appear below `out`, named after the input: `NAME.heat.png` with the
   score times 65535 (or the raw map, on the scale of its method, as `.npy` or
-  as the array `score` of `.npz`, f32[h, w]), `NAME.mask.png` with 255 where
+  in `.npz`, see `save_npz`), `NAME.mask.png` with 255 where
   manipulated, `NAME.overlay.png`, see `overlay.draw`, and last `NAME.json`,
   the record in one line.
 
@@ -135,8 +135,14 @@ def _localize_file(
   path.parent.mkdir(parents=True, exist_ok=True)
   path.unlink(missing_ok=True)  # It may be of other hyperparameters.
   picture = overlay.draw(image.pixels, result.score, result.mask)
-  heat_map = result.score if heat_format == 'png' else result.raw
-  _write(out / names['heat'], _HEAT[heat_format], heat_map)
+  if heat_format == 'npz':
+    save = functools.partial(
+        save_npz, is_probability=localizer.is_probability
+    )
+    _write(out / names['heat'], save, result)
+  else:
+    heat_map = result.score if heat_format == 'png' else result.raw
+    _write(out / names['heat'], _HEAT[heat_format], heat_map)
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
   record = describe(str(image_file.path), image, result, localizer, seconds)
@@ -211,9 +217,9 @@ def _read(
   return record if is_whole else None
 
 
-def _write(path: pathlib.Path, save: Callable, array: np.ndarray) -> None:
+def _write(path: pathlib.Path, save: Callable, content: Any) -> None:
   with files.replacing(path) as temporary, temporary.open('wb') as file:
-    save(file, array)
+    save(file, content)
 
 
 def save_png(file, pixels: np.ndarray) -> None:
@@ -229,8 +235,25 @@ def save_heat(file, score: np.ndarray) -> None:
   save_png(file, np.multiply(score, 65535, out=grey, casting='unsafe'))
 
 
+def save_npz(
+    file, result: localizer_lib.Result, *, is_probability: bool
+) -> None:
+  """Writes all that `manloc evaluate --method=maps` reads of a map.
+
+  These are the arrays `score`, f32[h, w] with the raw map, and `mask`,
+  bool[h, w], and the numbers `threshold`, `image_score` and `is_probability`.
+  """
+  np.savez_compressed(
+      file,
+      score=result.raw,
+      mask=result.mask,
+      threshold=result.threshold,
+      image_score=result.image_score,
+      is_probability=is_probability,
+  )
+
+
 _HEAT: dict[str, Callable[..., None]] = {
     'png': save_heat,
     'npy': functools.partial(np.save, allow_pickle=False),
-    'npz': lambda file, score: np.savez_compressed(file, score=score),
 }

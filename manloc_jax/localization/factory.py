@@ -36,7 +36,7 @@ def make(
     UserError: An argument cannot be used, or not with the others.
   """
   if method is None:
-    method = _method_of(workdir)
+    method = method_of(workdir)
   if method not in run_config.METHODS:
     known = ', '.join(run_config.METHODS)
     raise errors.UserError(
@@ -82,7 +82,7 @@ def make(
   )
 
 
-def _method_of(workdir: str | None) -> str:
+def method_of(workdir: str | None) -> str:
   """Returns the method of a run or of a file of weights.
 
   Raises:

@@ -167,8 +167,12 @@ def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
   """
   mask = score >= threshold
   regions, count = find_regions(mask)
-  image_score = float(np.quantile(raw, 1 - _TOP_FRACTION))
-  return Result(score, raw, mask, threshold, image_score, regions, count)
+  return Result(score, raw, mask, threshold, image_score(raw), regions, count)
+
+
+def image_score(raw: np.ndarray) -> float:
+  """Returns the score of an image with this map; see `Result.image_score`."""
+  return float(np.quantile(raw, 1 - _TOP_FRACTION))
 
 
 def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:

@@ -101,9 +101,9 @@ def auc_bound(counts: np.ndarray) -> float:
 
 def average_precision(counts: np.ndarray) -> float:
   """Returns average precision of [2, bins] counts; NaN without positives."""
-  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
-  if not tp[-1]:
+  if not counts[1].any():
     return float('nan')
+  fp, tp = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)
   precision = tp / np.maximum(tp + fp, 1)
   recall = np.concatenate([[0.0], tp / tp[-1]])
   return float(np.diff(recall) @ precision)

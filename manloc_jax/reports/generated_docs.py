@@ -7,6 +7,7 @@ import pathlib
 
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax.reports import published
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
@@ -41,7 +42,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in (*_studies(), *_leakages(), DIAL, LADDER):
+    if path in (*_studies(), *_leakages(), DIAL, LADDER, published.FILE):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']

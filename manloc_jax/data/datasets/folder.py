@@ -1,11 +1,12 @@
 """Images of the user: two folders, or a table.
 
   root/images/<stem>.*   root/masks/<stem>.*      every image has a mask
-  root/images.csv        image,mask[,group,manipulation,split]
+  root/images.csv        image,mask[,group,manipulation,split,source_mask]
 
 If there is a table, only its images are used. Paths in it are relative to its
 folder and may have backslashes, as on Windows; an empty mask means a pristine
 image.
+`source_mask` is for copies, where it is known which region was copied.
 Images of one `group` stay together where a set is split by photograph; without
 one, each is a group of its own.
 """
@@ -19,7 +20,8 @@ from manloc_jax.data.listing import csv_tables
 _TABLE = 'images.csv'
 _LAYOUT = (
     'a folder of your own must hold images/<stem>.* and masks/<stem>.*, or '
-    'images.csv with the columns image,mask[,group,manipulation,split]'
+    'images.csv with the columns '
+    'image,mask[,group,manipulation,split,source_mask]'
 )
 _find_pairs = pairing.reader(
     pairing.ImagePattern(
@@ -48,8 +50,9 @@ def find_records(
   records, rejected = [], []
   for number, row in enumerate(csv_tables.read(table, ('image', 'mask'))):
     cell = {name: text or '' for name, text in row.items()}
-    for column in ('image', 'mask'):
-      cell[column] = csv_tables.portable_name(root, cell[column])
+    for column in ('image', 'mask', 'source_mask'):
+      name = cell.get(column, '')
+      cell[column] = csv_tables.portable_name(root, name)
     if not cell['image']:
       reason = f'row {number + 1} names no image'
       rejected.append(spec.Rejected(str(table), reason))
@@ -62,7 +65,10 @@ def find_records(
       )
     image = root / cell['image']
     mask = root / cell['mask'] if cell['mask'] else None
-    missing = [path for path in (image, mask) if path and not path.is_file()]
+    source = root / cell['source_mask'] if cell['source_mask'] else None
+    missing = [
+        path for path in (image, mask, source) if path and not path.is_file()
+    ]
     if missing:
       reason = f'{_TABLE} names it, but there is no file {missing[0]}'
       rejected.append(spec.Rejected(str(image), reason))
@@ -75,6 +81,7 @@ def find_records(
         manipulation=cell.get('manipulation')
         or ('unknown' if mask else 'none'),
         split=split,
+        source_mask=source,
     ))
   return records, rejected
 

@@ -1,0 +1,284 @@
+"""Scores one image of any set with any localizer or given map.
+
+Nothing here imports JAX, so that worker processes start fast.
+"""
+
+import dataclasses
+import json
+import pathlib
+import time
+from typing import Any
+import zipfile
+
+import cv2
+import numpy as np
+
+from manloc_jax import errors
+from manloc_jax import files
+from manloc_jax.data import datasets
+from manloc_jax.data import images
+from manloc_jax.data import spec
+from manloc_jax.evaluation import map_folder
+from manloc_jax.evaluation import measures
+from manloc_jax.localization import localizer as localizer_lib
+
+THUMBNAIL = 192  # Pixels of the longer side.
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+  """The scores of one image.
+
+  Attributes:
+    row: What its result holds of the image: `image_id`, `manipulation`,
+      `pixels`, `manipulated` (fraction), `image_score`, `marked` (fraction of
+      its mask) and the measures of a manipulated image; with `left_out`, the
+      reason, there are no scores.
+    bins: i32[n], as of `measures.Counted`; none of a pristine image.
+    counts: i64[2, n], as of `measures.Counted`.
+    thumbnail: uint8[h, w], the map on the scale of a picture, made smaller.
+  """
+
+  row: Row
+  bins: np.ndarray
+  counts: np.ndarray
+  thumbnail: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class _Map:
+  """A map, as a localizer or a file gives it."""
+
+  raw: np.ndarray
+  picture: np.ndarray
+  mask: np.ndarray | None
+  image_score: float
+  is_probability: bool
+  threshold: float | None = None
+  seconds: float | None = None
+  not_applicable: str = ''
+  note: str = ''
+
+
+def score(
+    record: spec.Record,
+    *,
+    dataset: str,
+    method: localizer_lib.Localizer | map_folder.GivenMaps,
+) -> Scored:
+  """Scores the map of an image.
+
+  Args:
+    record: An image.
+    dataset: Key of `datasets.DATASETS`.
+    method: Makes the map; where it is not applicable, the map is constant and
+      nothing is marked.
+
+  Returns:
+    The scores; or the reason why the image is left out: it, its mask or its
+    map cannot be read, they do not fit each other, or there is too little
+    memory.
+
+  Raises:
+    UserError: The weights of the method are broken.
+  """
+  row: Row = {
+      'image_id': record.image_id,
+      'manipulation': record.manipulation,
+      'is_manipulated': record.mask is not None,
+  }
+  try:
+    return _score(record, row, dataset, method)
+  except Exception as error:
+    row['left_out'] = _reason(error, record.image)
+    return Scored(row, *_nothing())
+
+
+def _reason(error: Exception, path: pathlib.Path) -> str:
+  """Returns why an image is left out.
+
+  Raises:
+    Exception: The reason holds for other images, too, or it is a bug.
+  """
+  if isinstance(error, spec.DataError):
+    return str(error)
+  if errors.is_out_of_memory(error):
+    return (
+        f'There is not enough memory for {path}; evaluate it on a machine with'
+        ' more.'
+    )
+  if isinstance(error, OSError) and not errors.is_disk_full(error):
+    name = error.filename or path
+    return f'{name} cannot be read ({error.strerror or error}); check the file.'
+  raise error
+
+
+def _nothing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  return (
+      np.zeros(0, np.int32),
+      np.zeros((2, 0), np.int64),
+      np.zeros((0, 0), np.uint8),
+  )
+
+
+def _score(
+    record: spec.Record,
+    row: Row,
+    dataset: str,
+    method: localizer_lib.Localizer | map_folder.GivenMaps,
+) -> Scored:
+  if isinstance(method, map_folder.GivenMaps):
+    size = images.read_size(record.image)
+    truth = _read_truth(record.mask, record, dataset, size)
+    made = _given_map(method, record, size)
+  else:
+    image = images.read_image(record.image)
+    size = image.pixels.shape[:2]
+    truth = _read_truth(record.mask, record, dataset, size)
+    made = _localized(method, record, image)
+  row |= {
+      'pixels': made.raw.size,
+      'image_score': made.image_score,
+      'is_probability': made.is_probability,
+      'marked': None if made.mask is None else float(made.mask.mean()),
+      'seconds': made.seconds,
+  }
+  masks = {} if made.mask is None else {'mask': made.mask}
+  if made.is_probability:
+    row['threshold'] = made.threshold
+    # Where a method is not applicable, it marks nothing.
+    masks['half'] = (made.raw >= 0.5) & (not made.not_applicable)
+    row['marked_half'] = float(masks['half'].mean())
+  notes = {'not_applicable': made.not_applicable, 'note': made.note}
+  row |= {key: text for key, text in notes.items() if text}
+  thumbnail = shrink(np.rint(255 * made.picture).astype(np.uint8))
+  if truth is None:
+    row['manipulated'] = 0.0
+    bins, counts, _ = _nothing()
+    return Scored(row, bins, counts, thumbnail)
+  if truth.all():
+    row['one_class'] = f'The mask {record.mask} marks every pixel.'
+  counted = measures.measure(made.raw, truth, masks)
+  row['manipulated'] = float(truth.mean())
+  row |= counted.measures
+  if record.source_mask is not None:
+    source = _read_truth(record.source_mask, record, dataset, size)
+    assert source is not None, 'There is a mask.'
+    row |= measures.measure_copy(made.raw, truth, source, made.mask)
+  return Scored(row, counted.bins, counted.counts, thumbnail)
+
+
+def _read_truth(
+    path: pathlib.Path | None,
+    record: spec.Record,
+    dataset: str,
+    size: tuple[int, int],
+) -> np.ndarray | None:
+  """Reads a mask, uint8[h, w]; None for a pristine image.
+
+  Raises:
+    DataError: It cannot be read, has another size, or marks no pixel.
+  """
+  if path is None:
+    return None
+  of = datasets.get(dataset)
+  truth = images.read_mask(path, of.is_manipulated, of.mask_mode)
+  if truth.shape != size:
+    raise spec.DataError(
+        f'{record.image} has {size[1]}x{size[0]} pixels and its mask {path}'
+        f' {truth.shape[1]}x{truth.shape[0]}; correct the files.'
+    )
+  if not truth.any():
+    raise spec.DataError(
+        f'The mask {path} marks no pixel; mend it, or list its image as'
+        ' pristine, without a mask.'
+    )
+  return truth
+
+
+def _given_map(
+    method: map_folder.GivenMaps, record: spec.Record, size: tuple[int, int]
+) -> _Map:
+  given = method.localize(record.image, size)
+  image_score = given.image_score
+  if image_score is None:
+    image_score = localizer_lib.image_score(given.raw)
+  picture = given.raw
+  if not given.is_probability:
+    low, high = picture.min(), picture.max()
+    picture = (picture - low) / max(high - low, np.float32(1e-30))
+  return _Map(
+      given.raw,
+      picture,
+      given.mask,
+      image_score,
+      given.is_probability,
+      given.threshold,
+      note=given.note,
+  )
+
+
+def _localized(
+    method: localizer_lib.Localizer, record: spec.Record, image: images.Decoded
+) -> _Map:
+  start = time.perf_counter()
+  try:
+    result = method.localize(record.image, image)
+  except localizer_lib.NotApplicable as error:
+    size = image.pixels.shape[:2]
+    raw = np.full(size, method.constant_score, np.float32)
+    return _Map(
+        raw,
+        np.zeros_like(raw),
+        np.zeros(size, bool),
+        method.constant_score,
+        method.is_probability,
+        not_applicable=str(error),
+    )
+  seconds = time.perf_counter() - start
+  if not np.isfinite(result.raw).all():
+    raise spec.DataError(
+        f'The map of {record.image} holds values that are not finite; leave the'
+        ' image out, or choose another method or run.'
+    )
+  return _Map(
+      result.raw,
+      result.score,
+      result.mask,
+      result.image_score,
+      method.is_probability,
+      result.threshold,
+      seconds,
+  )
+
+
+def shrink(pixels: np.ndarray) -> np.ndarray:
+  """Returns uint8[h, w] or uint8[h, w, 3] of `THUMBNAIL` pixels at most."""
+  height, width = pixels.shape[:2]
+  factor = THUMBNAIL / max(height, width)
+  if factor >= 1:
+    return pixels
+  size = max(round(width * factor), 1), max(round(height * factor), 1)
+  return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def save(path: pathlib.Path, scored: Scored) -> None:
+  """Writes the scores of an image atomically."""
+  arrays = {**vars(scored), 'row': np.array(json.dumps(scored.row))}
+  with files.replacing(path) as temporary, temporary.open('wb') as file:
+    np.savez(file, **arrays)
+
+
+def load(path: pathlib.Path) -> Scored | None:
+  """Reads what `save` wrote; None if the file is missing or damaged."""
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      arrays = {name: file[name] for name in file.files}
+    row = json.loads(arrays.pop('row').item())
+    return Scored(row, **arrays)
+  except (
+      OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile
+  ):  # fmt: skip
+    return None
