@@ -7,6 +7,7 @@ import pathlib
 
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax.reports import evaluation_tables
 from manloc_jax.reports import published
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import speed_tables
@@ -29,12 +30,15 @@ DOCUMENTS = tuple(
         'docs/speed.md',
         'docs/study.md',
         'manloc_jax/pretrained/MODEL_CARD.md',
+        'manloc_jax/pretrained/MODEL_CARD_NETWORK.md',
     )
 )
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
 DIAL = RESULTS / 'dial.json'
 LADDER = RESULTS / 'ladder.json'
+PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
+_PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed')
 _SUMMARY = 4  # The first columns of the fusion's table.
 
 
@@ -116,6 +120,18 @@ def ladder_block() -> str:
   ])
 
 
+def packaged_block() -> str:
+  """Makes the tables of the packaged network beside other methods."""
+  results = [
+      files.read_json(path) for path in sorted(PACKAGED.glob('*/*.json'))
+  ]
+  return '\n'.join(
+      typeset.markdown(table)
+      for table in evaluation_tables.by_protocol(results)
+      if table.name in _PACKAGED_PROTOCOLS
+  )
+
+
 def speed_block() -> str:
   """Makes the tables of benchmarks from the files of each device."""
   text = []
@@ -157,12 +173,31 @@ def summary_block() -> str:
     for dataset, entry in content['datasets'].items():
       if entry.get('fusions'):
         table = fusion_table.table(content, dataset)
-        rows = tuple(row[:_SUMMARY] for row in table.rows)
+        rows = (
+            *(row[:_SUMMARY] for row in table.rows[: table.rules[1]]),
+            *_packaged_network(dataset),
+            *(row[:_SUMMARY] for row in table.rows[table.rules[1] :]),
+        )
         short = dataclasses.replace(
             table, header=table.header[:_SUMMARY], rows=rows, notes=()
         )
         text.append(typeset.markdown(short))
   return '\n'.join(text)
+
+
+def _packaged_network(dataset: str) -> list[tuple[str, ...]]:
+  """Makes the row of the packaged network, where it was scored on a set."""
+  path = PACKAGED / dataset / 'network.json'
+  if not path.exists():
+    return []
+  scores = files.read_json(path)['protocols']['whole image']['scores']
+  keys = (
+      'pixel_auc_image_mean',
+      'pixel_auc_pooled',
+      'pixel_average_precision_pooled',
+  )
+  name = 'Network with other inputs, trained on forged photographs (seed 0)'
+  return [(name, *(f'{scores[key]:.3f}' for key in keys))]
 
 
 # Makes the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
@@ -172,6 +207,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     'leakage': leakage_block,
     'dial': dial_block,
     'ladder': ladder_block,
+    'packaged': packaged_block,
     'summary': summary_block,
     'fusion': fusion_block,
     'speed': speed_block,
