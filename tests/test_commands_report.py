@@ -76,7 +76,7 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
         (['--docs', '--dial=x'], '--dial needs'),
         (['--docs', '--leakage=x'], '--leakage needs'),
         (['--study=x', '--out=y', '--dial=z'], 'one of --study, --dial'),
-        (['run', '--dial=x', '--leakage=y'], 'and --leakage at a time'),
+        (['run', '--dial=x', '--leakage=y'], 'and --ladder at a time'),
     ],
 )
 def test_arguments_that_do_not_go_together(arguments, words, capsys):

@@ -23,6 +23,9 @@ _GRACE_SECONDS = 10.0  # For files to be closed, before the command just ends.
 _START_SECONDS = 0.1  # For a worker process that is being started.
 # Functions of multiprocessing and concurrent.futures that start workers.
 _STARTERS = ('BaseProcess.start', 'ProcessPoolExecutor.submit')
+# Semaphores of a process that ends at once are removed by the tracker that
+# multiprocessing starts; it would print that they were left.
+_QUIET_TRACKER = 'ignore::UserWarning:multiprocessing.resource_tracker'
 # What Python does by itself, and what `main` asks for while it is imported; a
 # job in the background ignores Ctrl-C, and goes on doing so.
 _UNHANDLED = (signal.default_int_handler, signal.SIG_DFL)
@@ -57,6 +60,9 @@ class Interrupts:
     for number in self._handled:
       signal.signal(number, self._handle)
     if self._handled:
+      # Processes that are started from now on have these options.
+      if _QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(_QUIET_TRACKER)
       self._watch()
 
   def _watch(self) -> None:
@@ -85,13 +91,15 @@ class Interrupts:
       KeyboardInterrupt: Unless the process ends here, or a worker is being
         started, which is waited for.
     """
+    # From here on, whatever fails may fail because of the signal: it may have
+    # ended what multiprocessing starts beside the workers.
+    self.is_stopping = True
+    self._exit_code = exit_code(number)
     if _is_starting_worker(frame):
       # The worker would show a traceback, and its semaphores would be left.
       again = (os.getpid(), number)
       threading.Timer(_START_SECONDS, os.kill, again).start()
       return
-    self.is_stopping = True
-    self._exit_code = exit_code(number)
     # A second signal ends the process at once, whatever it waits for.
     for each in self._handled:
       signal.signal(each, signal.SIG_DFL)
