@@ -107,6 +107,7 @@ import jax
 import numpy as np
 from configs import ablation
 from manloc_jax import models
+from manloc_jax.data import compression
 from manloc_jax.training import sharding, state, steps
 
 config = ablation.get_config('demo/conv2-4f')
@@ -121,6 +122,7 @@ batch = {
     'mask': np.zeros((2, 64, 64), np.uint8),
     'label': np.zeros(2, np.int32),
     'weight': np.ones(2, np.float32),
+    'compression': np.tile(compression.NONE, (2, 1, 1, 1)),
     'image_index': np.zeros(2, np.int32),
 }
 step = steps.make_train_step(model, tx, mesh)
