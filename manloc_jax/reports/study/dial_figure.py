@@ -5,7 +5,6 @@ import pathlib
 
 from matplotlib import figure as figure_lib
 
-from manloc_jax import files
 from manloc_jax.reports.study import dial
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
@@ -28,13 +27,8 @@ def gather(
   Raises:
     UserError: A run has not been evaluated, or the runs do not fit together.
   """
-  path = pathlib.Path(path)
   content = dial.collect([runs_lib.read(workdir) for workdir in workdirs])
-  study.write(path, content)
-  picture = path.with_suffix('.png')
-  with files.replacing(picture) as temporary:
-    draw(content).savefig(temporary, format='png', dpi=130)
-  return [path, picture]
+  return study.write_with_figure(path, content, draw(content))
 
 
 def draw(content: dict, split: str = 'test_grid') -> figure_lib.Figure:

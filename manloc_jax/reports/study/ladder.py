@@ -59,13 +59,8 @@ def gather(
   Raises:
     UserError: A run has not been evaluated, or `collect` refuses the runs.
   """
-  path = pathlib.Path(path)
   content = collect(workdirs)
-  study.write(path, content)
-  picture = path.with_suffix('.png')
-  with files.replacing(picture) as temporary:
-    draw(content).savefig(temporary, format='png', dpi=130)
-  return [path, picture]
+  return study.write_with_figure(path, content, draw(content))
 
 
 def collect(workdirs: Sequence[str]) -> dict:

@@ -251,6 +251,27 @@ def write(path: str | pathlib.Path, study: dict) -> None:
   files.write_text(path, text + '\n')
 
 
+def write_with_figure(
+    path: str | pathlib.Path, content: dict, figure
+) -> list[pathlib.Path]:
+  """Writes gathered runs as JSON, and their figure beside it.
+
+  Args:
+    path: Of the JSON.
+    content: What was gathered.
+    figure: Of matplotlib; a PNG of the same name is made of it.
+
+  Returns:
+    Both files.
+  """
+  path = pathlib.Path(path)
+  write(path, content)
+  picture = path.with_suffix('.png')
+  with files.replacing(picture) as temporary:
+    figure.savefig(temporary, format='png', dpi=130)
+  return [path, picture]
+
+
 def read(path: str | pathlib.Path) -> dict:
   """Reads a study.
 
