@@ -99,7 +99,7 @@ class NetworkLocalizer:
     self._batch_size = batch_size or _default_batch_size(self._mesh)
     sharding.check_batch_size(self._batch_size, self._mesh)
     self._stride = stride
-    self._reads_compression = model.grid_stride > 1
+    self._reads_compression = model.reads_compression
     self.threshold = threshold
     self.packages = {'jax': jax.__version__}
     self.provenance = {

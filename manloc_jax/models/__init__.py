@@ -53,7 +53,9 @@ def make(
     **fields: Fields of any network; those of others are ignored.
 
   Returns:
-    A module that maps uint8[batch, 64, 64, 3] to `Outputs`, and has `tasks`.
+    A module that maps uint8[batch, 64, 64, 3], and what tells of their
+    compression, to `Outputs`, and has `tasks`, `reads_compression` and
+    `grid_stride`.
 
   Raises:
     TypeError: There is a field that no network has.

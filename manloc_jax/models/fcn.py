@@ -41,6 +41,11 @@ class FCN(nn.Module):
     return (interface.MASK,)
 
   @property
+  def reads_compression(self) -> bool:
+    """Whether what tells of the patches' compression makes a difference."""
+    return False
+
+  @property
   def grid_stride(self) -> int:
     """Pixels that the corners of patches must be multiples of."""
     return 1

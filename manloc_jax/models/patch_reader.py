@@ -76,10 +76,14 @@ class PatchReader(nn.Module):
     )
 
   @property
+  def reads_compression(self) -> bool:
+    """Whether what tells of the patches' compression makes a difference."""
+    return not {'dct', 'odds'}.isdisjoint(self._inputs())
+
+  @property
   def grid_stride(self) -> int:
     """Pixels that the corners of patches must be multiples of."""
-    on_grid = {'dct', 'odds'} & set(self._inputs())
-    return traces.BLOCK if on_grid else 1
+    return traces.BLOCK if self.reads_compression else 1
 
   def read_blocks(
       self, images: jax.Array, compression: jax.Array | None = None
