@@ -12,13 +12,21 @@ configs/small.py. The others change its input, or one thing about the rung
 JPEG's grid. 600 steps are 19,200 patches.
 """
 
+import functools
+
 import ml_collections
 
 from configs import ablation
 from configs import casia
 from configs import dial
 
-DATASETS = {'casia': casia, **dict.fromkeys(ablation.DIAL, dial)}
+DATASETS = {
+    'casia': casia.get_config,
+    **{
+        f'dial-{percent}': functools.partial(dial.get_config, percent)
+        for percent in dial.PERCENTS
+    },
+}
 _DCT = {'model.lstm_input': 'dct'}
 # Filters of random weights, where the input or a constraint removes content.
 _FREE = {'model.conv_init': 'glorot'}
@@ -63,10 +71,8 @@ def get_config(study: str = 'casia/dct') -> ml_collections.ConfigDict:
   Raises:
     ValueError: There is no such dataset or rung.
   """
-  file = 'configs/ladder.py'
-  dataset, rung = ablation.parse(study, file, DATASETS, SYSTEMS)
-  _, *arguments = dataset.split('-')
-  config = DATASETS[dataset].get_config(*arguments)
+  dataset, rung = ablation.parse(study, DATASETS, SYSTEMS)
+  config = DATASETS[dataset]()
   config.update_from_flattened_dict({
       'num_steps': 600,
       'optim.learning_rate': 2e-3,

@@ -32,8 +32,7 @@ def get_config(
   Raises:
     ValueError: There is no such dataset or system.
   """
-  file = 'configs/leakage.py'
-  dataset, system = ablation.parse(study, file, DATASETS, SYSTEMS)
+  dataset, system = ablation.parse(study, DATASETS, SYSTEMS)
   network, rule = SYSTEMS[system]
   config = ablation.get_config(f'{dataset}/{network}')
   config.data.split_rule = rule

@@ -2,15 +2,27 @@
 
 import copy
 import json
+import pathlib
 
 import pytest
 
 from configs import ablation
 from manloc_jax import run_config
+from manloc_jax.commands import study_files
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs
+from manloc_jax.reports.study import study
+from manloc_jax.reports.study import study_file
 from manloc_jax.reports.study import tables
+
+ROOT = pathlib.Path(__file__).parents[1]
+# The paper's study.
+DEFINES = study_file.read(
+    'configs/ablation.py', study_files.read(ROOT / 'configs/ablation.py')
+)
+# The config of a dataset, where it is not called as the dataset is.
+KEYS = {'nist16': 'nist', 'casia1': 'casia', 'dial': 'dial-40'}
 
 CURVE = {'fpr': [0.0, 0.0, 0.5, 1.0], 'tpr': [0.0, 0.2, 0.8, 1.0]}
 COUNTS = {
@@ -23,10 +35,16 @@ COUNTS = {
 }
 
 
-def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
+def make_result(
+    system: str,
+    seed: int,
+    dataset: str,
+    quality: float,
+    get_config=ablation.get_config,
+) -> dict:
   """The JSON of one split as an evaluation writes it, as far as needed."""
-  config = ablation.get_config(f'nist/{system}')
-  config.seed, config.data.name = seed, dataset
+  config = get_config(f'{KEYS.get(dataset, dataset)}/{system}')
+  config.seed = seed
   tasks = {'p': ('patch',), 's': ('pixel',), 'f': ('pixel',)}.get(
       system[0], ('patch', 'pixel')
   )
@@ -66,18 +84,33 @@ def make_result(system: str, seed: int, dataset: str, quality: float) -> dict:
 
 
 def write_run(
-    folder, system, seed, quality, *, dataset='nist16', change=None
+    folder,
+    system,
+    seed,
+    quality,
+    *,
+    dataset='nist16',
+    change=None,
+    defines=DEFINES,
+    get_config=ablation.get_config,
 ) -> runs.Run:
   """Writes the results of a run, changed by `change`, and reads them."""
   workdir = folder / f'{dataset}-{system}-{seed}'
-  result = copy.deepcopy(make_result(system, seed, dataset, quality))
+  result = copy.deepcopy(
+      make_result(system, seed, dataset, quality, get_config)
+  )
   if change:
     change(result)
   (workdir / 'results').mkdir(parents=True)
   for split in ('test', 'test_grid'):
     path = workdir / 'results' / f'{split}.json'
     path.write_text(json.dumps({'split': split, **result}))
-  return runs.read(workdir)
+  return runs.read(workdir, defines)
+
+
+def collect(members) -> dict:
+  """Gathers runs of the paper's study."""
+  return study.collect(members, DEFINES)
 
 
 def make_whole_images(quality: float, left_out: int = 0) -> dict:
@@ -125,7 +158,7 @@ def write_method(
   (workdir / 'results').mkdir(parents=True)
   path = workdir / 'results/test_images.json'
   path.write_text(json.dumps(result))
-  return runs.read(workdir)
+  return runs.read(workdir, DEFINES)
 
 
 def write_fusion(folder, quality, *, data='synthetic', seed=0) -> runs.Run:

@@ -44,5 +44,5 @@ def test_a_sweep_runs_it(tmp_path):
 
 
 def test_wrong_names_are_told():
-  with pytest.raises(ValueError, match='leakage.py.*standin.*j-group'):
+  with pytest.raises(ValueError, match='standin/j.*standin.*j-group'):
     leakage.get_config('standin/j')

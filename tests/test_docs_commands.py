@@ -75,6 +75,10 @@ NOT_RUN = {
     'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
     'manloc report runs/a runs/b --compare=trials.json': _RUNS,
     'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
+    'manloc sweep rooms --study=configs/wide.py --seeds=0,1,2'
+    ' --runs=runs/wide': 'test_reports_study_own.py does it with another file',
+    'manloc report runs/wide/*/* --defined_by=configs/wide.py'
+    ' --study=wide.json --out=wide': _RUNS,
     'manloc report runs/leakage/*/* --leakage=leakage.json': _RUNS,
     'manloc report runs/dial/*/* --dial=dial.json': _RUNS,
     'manloc report runs/ladder/*/* --ladder=ladder.json': _RUNS,
@@ -103,9 +107,10 @@ NOT_RUN_PREFIXES = {documents.MAIN: _DATA, documents.BENCHMARK: _BENCHMARK}
 PYTHON_NOT_RUN = {
     "run = checkpoint.load('runs/demo')": _RUNS,
     "load_localizer(workdir='runs/demo', stride=16)": _RUNS,
-    "    'conv2-4f': {'model.conv2_filters': 4},": (
+    "    'conv2-4f': ('Conv2-4f', {'model.conv2_filters': 4}),": (
         'an entry; test_contributing.py adds it'
     ),
+    'from configs import rooms': 'a file; test_reports_study_own.py uses it',
     'METHOD = interface.Method(': 'a file; test_contributing.py adds it',
     'DATASET = spec.Dataset(': 'a file; test_contributing.py adds it',
 }

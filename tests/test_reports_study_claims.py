@@ -4,12 +4,12 @@ import math
 import statistics
 
 import pytest
+import studies
 from studies import markdown
 from studies import write_run
 
 from manloc_jax.reports.study import claims
 from manloc_jax.reports.study import paper
-from manloc_jax.reports.study import study
 
 
 def seeds(*values: float, first: int = 0) -> dict[int, float]:
@@ -76,7 +76,7 @@ def test_equal_scores_have_an_interval_of_one_point():
 
 
 def test_claims_have_lines_with_numbers_and_verdict(members):
-  text = markdown(study.collect(members), 'claims')
+  text = markdown(studies.collect(members), 'claims')
   assert (
       '| Joint learning helps: J-Conv-LSTM-Conv over P-Conv-LSTM | NIST |'
       ' Patches: accuracy | 81.00 ± 1.00 | 70.33 ± 0.58 | +10.67'
@@ -87,7 +87,7 @@ def test_claims_have_lines_with_numbers_and_verdict(members):
 
 
 def test_label_thresholds_are_judged_on_common_pixels(tmp_path):
-  content = study.collect([
+  content = studies.collect([
       write_run(tmp_path, system, seed, quality + 0.001 * seed)
       for seed in (0, 1, 2)
       for system, quality in ((paper.JOINT, 0.8), ('iou-0.5', 0.7))

@@ -49,7 +49,7 @@ def members(tmp_path):
 
 
 def test_the_tables_have_a_row_for_each_level(members):
-  content = dial.collect(members)
+  content = dial.collect(members, studies.DEFINES)
   assert list(content['levels']) == ['0', '0.4']
   assert '"roc"' not in json.dumps(content)
   grid, test = dial.tables(content)
@@ -59,8 +59,8 @@ def test_the_tables_have_a_row_for_each_level(members):
       'Detector made by hand',
       'Mean training mask: pixels',
       'J-Conv-LSTM-Conv: pixels',
-      'P-Conv-LSTM: patches',
       'J-Conv-LSTM-Conv: patches',
+      'P-Conv-LSTM: patches',
   )
   joint = '0.605 ± 0.007'
   # The detector's mean over images is 0.02 above its pooled AUC, turned round.
@@ -68,10 +68,10 @@ def test_the_tables_have_a_row_for_each_level(members):
 
 
 def test_levels_that_were_not_run_have_a_dash(members):
-  content = dial.collect(members[:5] + members[-1:])
+  content = dial.collect(members[:5] + members[-1:], studies.DEFINES)
   for row in (table.rows[1] for table in dial.tables(content)):
     assert row == ('0.4', '0.580', *4 * (typeset.DASH,))
-  (table,) = dial.tables(dial.collect(members[4:5]))
+  (table,) = dial.tables(dial.collect(members[4:5], studies.DEFINES))
   assert table.header == ('Level', 'Detector made by hand')
 
 
@@ -79,7 +79,7 @@ def test_the_command_writes_a_file_and_a_figure(members, tmp_path, capsys):
   path = tmp_path / 'dial.json'
   runs = [str(run.path) for run in members]
   assert cli.main(['report', *runs, f'--dial={path}']) == 0
-  assert dial.read(path) == dial.collect(members)
+  assert dial.read(path) == dial.collect(members, studies.DEFINES)
   picture = tmp_path / 'dial.png'
   assert picture.read_bytes().startswith(b'\x89PNG')
   assert capsys.readouterr().out.split() == [str(path), str(picture)]
@@ -96,19 +96,22 @@ def test_runs_that_do_not_fit_are_refused(members, tmp_path):
         tmp_path / name, paper.JOINT, 0, 0.5, dataset=dataset, change=change
     )
 
+  def without_level(result):
+    del result['config']['data']['forge']
+
   def other_images(result):
     at(0.6)(result)
     result['prepared'] = 'of other images'
 
   cases = {
       'dataset .demo.': write('a', None, 'demo'),
-      'dataset .dial.': write('b', None),
+      'dataset .dial.': write('b', without_level),
       'method ela': write('c', at(0.6), method='ela'),
       'data.seed': write('d', at(0.6, seed=7)),
       'images': write('e', other_images),
   }
   for words, run in cases.items():
     with pytest.raises(errors.UserError, match=words):
-      dial.collect([*members, run])
+      dial.collect([*members, run], studies.DEFINES)
   with pytest.raises(errors.UserError, match='no runs'):
-    dial.collect([])
+    dial.collect([], studies.DEFINES)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import studies
 from studies import write_run
 
 from manloc_jax import cli
@@ -11,7 +12,6 @@ from manloc_jax.reports import generated_docs
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import leakage
 from manloc_jax.reports.study import paper
-from manloc_jax.reports.study import study
 
 SEEDS = (0, 1, 2)
 
@@ -46,7 +46,7 @@ def runs(tmp_path):
 
 
 def text_of(runs) -> str:
-  return typeset.markdown(leakage.table(leakage.collect(runs)))
+  return typeset.markdown(leakage.table(leakage.collect(runs, studies.DEFINES)))
 
 
 def test_rules_are_compared_seed_by_seed(runs):
@@ -84,7 +84,7 @@ def test_other_sets_say_nothing_of_nist(tmp_path):
 
 def test_seeds_of_a_plain_study_have_one_split(runs):
   with pytest.raises(errors.UserError, match='images of train'):
-    study.collect(runs[:3])
+    studies.collect(runs[:3])
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_runs_that_cannot_be_compared_are_refused(
   one = write(tmp_path, 'random', 0, 0.8)
   other = write(tmp_path, rule, 0, 0.7, **changes)
   with pytest.raises(errors.UserError, match=match):
-    leakage.collect([one, other])
+    leakage.collect([one, other], studies.DEFINES)
 
 
 def test_one_rule_alone_is_refused(runs):
   with pytest.raises(errors.UserError, match='have one split rule'):
-    leakage.collect(runs[:3])
+    leakage.collect(runs[:3], studies.DEFINES)
 
 
 def test_the_command_gathers_and_the_documents_show(
@@ -117,7 +117,8 @@ def test_the_command_gathers_and_the_documents_show(
   assert cli.main(['report', *folders, f'--leakage={path}']) == 0
   assert str(path) in capsys.readouterr().out
   content = leakage.read(path)
-  assert content == json.loads(json.dumps(leakage.collect(runs)))
+  gathered = leakage.collect(runs, studies.DEFINES)
+  assert content == json.loads(json.dumps(gathered))
   monkeypatch.setattr(generated_docs, 'RESULTS', tmp_path)
   assert generated_docs.leakage_block() == text_of(runs)
   assert generated_docs.scores_block() == ''

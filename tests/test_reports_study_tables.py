@@ -2,6 +2,7 @@
 
 
 import pytest
+import studies
 from studies import make_whole_images
 from studies import markdown
 from studies import write_method
@@ -10,12 +11,11 @@ from studies import write_run
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import render
-from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
 
 def test_tables_stand_beside_the_paper(members):
-  content = study.collect(members)
+  content = studies.collect(members)
   table1 = markdown(content, 'table1')
   row = '| J-Conv-LSTM-Conv | 3 | 89.38 | 81.00 ± 1.00 | 0.810 ± 0.010 |'
   assert f'| NIST {row}' in table1
@@ -39,7 +39,7 @@ def test_table_6_names_its_protocol_and_keeps_patches_apart(tmp_path, members):
       write_method(tmp_path, 'ela', 0.43),
       write_method(tmp_path, 'dct', 0.6, dataset='casia1', left_out=3),
   ]
-  text = markdown(study.collect([*members, *classical]), 'table6')
+  text = markdown(studies.collect([*members, *classical]), 'table6')
   assert (
       '| Method | NIST, paper | NIST: AUC pooled | NIST: AUC mean | NIST: s/Mpx'
       ' | casia1: AUC pooled |'
@@ -61,16 +61,16 @@ def test_table_6_has_networks_on_whole_images(tmp_path):
   other = write_run(tmp_path, 'fcn', 0, 0.8)
   whole = {**first.first, **make_whole_images(0.7)}
   first.results['test_images'] = whole
-  text = markdown(study.collect([first, second, other]), 'table6')
+  text = markdown(studies.collect([first, second, other]), 'table6')
   assert '| J-Conv-LSTM-Conv | 0.7641 | – |' in text, 'not of all seeds'
   second.results['test_images'] = {**whole, **make_whole_images(0.72)}
-  text = markdown(study.collect([first, second, other]), 'table6')
+  text = markdown(studies.collect([first, second, other]), 'table6')
   row = '| J-Conv-LSTM-Conv | 0.7641 | 0.710 ± 0.014 | 0.730 ± 0.014 | 0.25 |'
   assert row in text
 
 
 def test_classical_methods_alone_make_table_6_alone(tmp_path):
-  content = study.collect([write_method(tmp_path, 'noise', 0.5)])
+  content = studies.collect([write_method(tmp_path, 'noise', 0.5)])
   (table,) = tables.tables(content)
   assert table.name == 'table6'
   assert 'classical methods' in tables.protocol(content)
@@ -97,7 +97,7 @@ def test_latex_sets_every_letter_as_it_stands():
 
 
 def test_latex_tables_are_complete(members):
-  for table in tables.tables(study.collect(members)):
+  for table in tables.tables(studies.collect(members)):
     text = typeset.latex(table)
     body = text.split(r'\toprule')[1].split(r'\bottomrule')[0]
     lines = [line for line in body.splitlines() if line.endswith(r'\\')]

@@ -18,14 +18,21 @@ several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs). `--dial`
 gathers runs of `configs/dial.py` and draws AUC over the level beside its file,
 `--leakage` those of `configs/leakage.py`, split by image and by photograph, and
-`--ladder` those of `configs/ladder.py`, with a drawing.
-`--docs` writes the tables of all files committed under `manloc_jax/results/`
-into README.md, docs/ and the model card of a checkout.
+`--ladder` those of `configs/ladder.py`, with a drawing. Systems, tables and
+claims are those of `configs/ablation.py`, or of the config file that
+`--defined_by` names. `--docs` writes the tables of all files committed under
+`manloc_jax/results/` into README.md, docs/ and the model card of a checkout.
 """
 
 import argparse
+import pathlib
+from typing import TYPE_CHECKING
 
 from manloc_jax import errors
+from manloc_jax.commands import study_files
+
+if TYPE_CHECKING:
+  from manloc_jax.reports.study import study_file
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -66,6 +73,14 @@ def add_to(commands) -> None:
       '--ladder', metavar='FILE', help='JSON of runs of configs/ladder.py'
   )
   parser.add_argument(
+      '--defined_by',
+      type=pathlib.Path,
+      default=study_files.DEFAULT,
+      metavar='FILE',
+      help='config file with the SYSTEMS, TABLES and CLAIMS of the runs, as for'
+      ' manloc sweep --study; configs/ablation.py by default',
+  )
+  parser.add_argument(
       '--docs',
       action='store_true',
       help='update the tables of README.md and docs/ from committed results',
@@ -87,13 +102,16 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.reports.study import render
 
   if args.study:
-    for path in render.gather(args.workdirs, args.study, args.out):
+    defines = _read_study(args.defined_by) if args.workdirs else None
+    for path in render.gather(args.workdirs, args.study, args.out, defines):
       print(path)
   elif args.dial:
-    for path in dial_figure.gather(args.workdirs, args.dial):
+    defines = _read_study(args.defined_by)
+    for path in dial_figure.gather(args.workdirs, args.dial, defines):
       print(path)
   elif args.leakage:
-    print(leakage.gather(args.workdirs, args.leakage))
+    defines = _read_study(args.defined_by)
+    print(leakage.gather(args.workdirs, args.leakage, defines))
   elif args.ladder:
     for path in ladder.gather(args.workdirs, args.ladder):
       print(path)
@@ -108,6 +126,12 @@ def run(args: argparse.Namespace) -> int:
     for path in generated_docs.update_all():
       print(path)
   return 0
+
+
+def _read_study(path: pathlib.Path) -> 'study_file.StudyFile':
+  from manloc_jax.reports.study import study_file
+
+  return study_file.read(str(path), study_files.read(path))
 
 
 def _check(args: argparse.Namespace) -> None:

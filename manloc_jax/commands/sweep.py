@@ -13,15 +13,14 @@ ones continued, so that the same command goes on where it was stopped. Options
 import argparse
 from collections.abc import Sequence
 import pathlib
-import runpy
 import shlex
 import subprocess
 import sys
-from typing import Any
 
 from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax.commands import study_files
 
 # Everything heavy is imported where it is used: help comes at once.
 
@@ -47,7 +46,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--study',
       type=pathlib.Path,
-      default=pathlib.Path('configs/ablation.py'),
+      default=study_files.DEFAULT,
       metavar='FILE',
       help='config file with SYSTEMS; configs/ablation.py by default',
   )
@@ -103,12 +102,7 @@ def jobs(
   Raises:
     UserError: There is no such file, dataset or system.
   """
-  content = _read_study(study)
-  if missing := {'DATASETS', 'SYSTEMS'} - content.keys():
-    raise errors.UserError(
-        f'{study} has no {" and no ".join(sorted(missing))}; name a study like'
-        ' configs/ablation.py with --study.'
-    )
+  content = study_files.read(study)
   known = content['SYSTEMS']
   source = content.get('FINE_TUNED', {}).get(dataset)
   if dataset not in content['DATASETS']:
@@ -134,22 +128,6 @@ def jobs(
         start = runs / source / f'{system}-{seed}'
         arguments[workdir].append(f'--config.train.init_from={start}')
   return arguments
-
-
-def _read_study(study: pathlib.Path) -> dict[str, Any]:
-  """Returns the global variables of a config file, by name."""
-  from manloc_jax.commands import config_files
-
-  if not study.is_file():
-    raise config_files.missing(study)
-  config_files.import_package_of(study)
-  try:
-    return runpy.run_path(str(study))
-  except ImportError as error:
-    raise errors.UserError(
-        f'{study} cannot be used: {error}; name a study like'
-        ' configs/ablation.py with --study.'
-    ) from error
 
 
 def is_finished(workdir: pathlib.Path, asked: Sequence[str]) -> bool:

@@ -77,7 +77,12 @@ def study_block() -> str:
   for path in _studies():
     content = study.read(path)
     text += [f'### `results/{path.name}`', '', tables.protocol(content), '']
-    text += map(typeset.markdown, tables.tables(content))
+    made = tables.tables(content)
+    # What is claimed comes first; the numbers behind it can be opened.
+    text += [typeset.markdown(x) for x in made if x.name == 'claims']
+    text += ['<details><summary>All tables</summary>', '']
+    text += [typeset.markdown(x) for x in made if x.name != 'claims']
+    text += ['</details>', '']
   return '\n'.join(text)
 
 

@@ -1,4 +1,4 @@
-"""Tests the paper's claims with the scores of several seeds."""
+"""Tests the claims of a study with the scores of several seeds."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ import math
 import statistics
 
 from manloc_jax.reports import typeset
+from manloc_jax.reports.study import definition
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import score_columns
 
@@ -163,25 +164,24 @@ def table(study: dict) -> typeset.Table:
   Args:
     study: A study.
   """
+  labels = score_columns.labels(study)
   rows = []
-  for claim in paper.CLAIMS:
-    names = [paper.SYSTEMS[name] for name in (claim.better, claim.worse)]
+  for claim in definition.from_json(study['definition']).claims:
     lines = [
         line
         for dataset in study['datasets']
-        for task in claim.tasks
-        for score in score_columns.SCORES[task]
-        if (line := _line(study, claim, dataset, score))
+        for score in claim.scores
+        if (line := _line(study, claim, dataset, score_columns.SCORES[score]))
     ]
     # A claim that no run speaks of is a line too.
     lines = lines or [(*[score_columns.DASH] * 6, f'{NOT_SETTLED}: not run')]
-    head = f'{claim.text}: {names[0]} over {names[1]}'
+    head = f'{claim.text}: {labels[claim.better]} over {labels[claim.worse]}'
     rows += [(head, *line) for line in lines]
   tally = collections.Counter(row[-1].split(':')[0] for row in rows)
   summary = ', '.join(f'{count} {name}' for name, count in tally.items())
   return typeset.Table(
       'claims',
-      "The paper's claims",
+      'Claims',
       (
           'Claim',
           'Dataset',
@@ -198,7 +198,10 @@ def table(study: dict) -> typeset.Table:
 
 
 def _line(
-    study: dict, claim: paper.Claim, dataset: str, score: score_columns.Score
+    study: dict,
+    claim: definition.Claim,
+    dataset: str,
+    score: score_columns.Score,
 ) -> tuple[str, ...] | None:
   """Cells of a claim from the dataset on; None where a system has not run."""
   pair = (claim.better, claim.worse)
@@ -212,13 +215,12 @@ def _line(
   systems = study['datasets'][dataset]['systems']
   seeds = [systems[name]['seeds'] for name in pair]
   verdict = judge_splits(splits, seeds, score)
-  by_system = paper.ACCURACY[score.task]
+  by_system = paper.PUBLISHED.get(score.key, {})
   published = [
       by_system[name][dataset]
       for name in pair
       if dataset in by_system.get(name, {})
   ]
-  comparable = score.percent and len(published) == 2
   return (
       score_columns.title(dataset),
       f'{paper.TASKS[score.task]}: {score.title}'
@@ -226,7 +228,7 @@ def _line(
       *(score.over_seeds(split) for split in splits),
       form_difference(verdict, score),
       f'{published[0] - published[1]:+.2f}'
-      if comparable
+      if len(published) == 2
       else score_columns.DASH,
       ': '.join(filter(None, (verdict.verdict, verdict.reason))),
   )
@@ -252,7 +254,10 @@ def judge_splits(
       for own, split in zip(seeds, splits, strict=True)
   ]
   best = [
-      max(x.get(score.baseline, 0.0) for x in split['trivial'].values())
+      max(
+          row.get(score.baseline, score.chance)
+          for row in split['trivial'].values()
+      )
       for split in splits
   ]
   return judge(*by_seed, baselines=(best[0], best[1]))

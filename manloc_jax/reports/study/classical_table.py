@@ -34,30 +34,32 @@ def table(study: dict) -> typeset.Table:
   """
   datasets = list(study['datasets'])
   rows = []
-  for method, name in paper.METHODS.items():
+  for method, name in _methods(study).items():
     splits = [_method_split(study, dataset, method) for dataset in datasets]
-    rows.append(_row(name, paper.CLASSICAL[method], splits))
+    rows.append(_row(name, paper.CLASSICAL.get(method), splits))
   rules = [len(rows)]
   for data in _trained_on(study):
     splits = [_fusion_split(study, dataset, data) for dataset in datasets]
     rows.append(_row(f'Fusion, trained on {trained(data)}', None, splits))
   rules.append(len(rows))
-  network = paper.AUC['pixel'][paper.JOINT]['nist16']
-  for system, name in paper.SYSTEMS.items():
+  areas = paper.PUBLISHED[_POOLED.key]
+  labels = score_columns.labels(study)
+  reference = score_columns.reference(study)
+  for system, name in labels.items():
     splits = [
         score_columns.find_split(study, dataset, system, SPLIT)
         for dataset in datasets
     ]
-    if any(splits) or system == paper.JOINT:
-      published = network if system == paper.JOINT else None
+    published = areas.get(system, {}).get('nist16')
+    if any(splits) or published:
       rows.append(_row(name, published, splits))
   patches = [
-      score_columns.find_split(study, dataset, paper.JOINT, 'test')
+      score_columns.find_split(study, dataset, reference, 'test')
       for dataset in datasets
   ]
   notes = [_NOTE]
   if any(patches):
-    rows.append(_row(f'{paper.SYSTEMS[paper.JOINT]}, patches', None, patches))
+    rows.append(_row(f'{labels[reference]}, patches', None, patches))
     notes.append(_PATCHES_NOTE)
   rules.append(len(rows))
   rows += _baselines(study, datasets)
@@ -75,6 +77,16 @@ def table(study: dict) -> typeset.Table:
       tuple(rules),
       tuple(notes),
   )
+
+
+def _methods(study: dict) -> dict[str, str]:
+  """Names of methods: the paper's, and others that were run, by their own."""
+  run = {
+      method
+      for entry in study['datasets'].values()
+      for method in entry.get('methods', {})
+  }
+  return paper.METHODS | {x: x for x in sorted(run - paper.METHODS.keys())}
 
 
 def _method_split(study: dict, dataset: str, method: str) -> dict | None:
@@ -149,7 +161,7 @@ def _whole(study: dict, dataset: str):
 def _not_applicable(study: dict, datasets: Sequence[str]) -> list[str]:
   sentences = []
   for dataset in datasets:
-    for method, name in paper.METHODS.items():
+    for method, name in _methods(study).items():
       results = _method_split(study, dataset, method)
       if results and (count := results['whole_image']['not_applicable']):
         sentences.append(

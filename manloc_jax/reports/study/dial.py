@@ -17,6 +17,7 @@ from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
 from manloc_jax.reports.study import score_columns
 from manloc_jax.reports.study import study
+from manloc_jax.reports.study import study_file
 
 LEVEL = 'data.forge.level'
 TASKS = ('pixel', 'patch')  # The first one has the detector beside it.
@@ -35,15 +36,18 @@ _NOTE = (
 )
 
 
-def collect(runs: Sequence[runs_lib.Run]) -> dict:
+def collect(
+    runs: Sequence[runs_lib.Run], defines: study_file.StudyFile
+) -> dict:
   """Gathers runs of networks and of the detector at several levels.
 
   Args:
     runs: The runs.
+    defines: The study that they are of.
 
   Returns:
-    `levels`: by the level, what `study.collect` keeps of a dataset, without the
-    ROC curves.
+    `definition`, with the `labels` of systems, and `levels`: by the level, what
+    `study.collect` keeps of a dataset, without the ROC curves.
 
   Raises:
     UserError: There is no run, one is of another dataset or method, or runs
@@ -53,12 +57,13 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   levels = {}
   for level in sorted({run.config[LEVEL] for run in runs}):
     group = [run for run in runs if run.config[LEVEL] == level]
-    (entry,) = study.collect(group)['datasets'].values()
+    (entry,) = study.collect(group, defines)['datasets'].values()
     for one in (*entry['systems'].values(), *entry['methods'].values()):
       for results in one['splits'].values():
         del results['roc']
     levels[f'{level:g}'] = entry
-  return {'levels': levels}
+  labels = dict(defines.defined.labels)
+  return {'definition': {'labels': labels}, 'levels': levels}
 
 
 def _check_alike(runs: Sequence[runs_lib.Run]) -> None:
@@ -119,14 +124,14 @@ def series(
   Returns:
     By system, and by level where it was run, the results of the split.
   """
-  key = score_columns.SCORES[task][1].key
+  key = score_columns.AUC[task].key
   found = {
       system: {
           level: entry['systems'][system]['splits'][split]
           for level, entry in content['levels'].items()
           if split in entry['systems'].get(system, {}).get('splits', {})
       }
-      for system in paper.SYSTEMS
+      for system in score_columns.labels(content)
   }
   return {
       system: by_level
@@ -151,6 +156,7 @@ def tables(content: dict) -> list[typeset.Table]:
 
 
 def _table(content: dict, split: str) -> typeset.Table:
+  labels = score_columns.labels(content)
   numbers = {
       level: detector_auc(entry) for level, entry in content['levels'].items()
   }
@@ -164,9 +170,9 @@ def _table(content: dict, split: str) -> typeset.Table:
       'Mean training mask: pixels': {},
   }
   for task in TASKS:
-    unit, column = paper.TASKS[task].lower(), score_columns.SCORES[task][1]
+    unit, column = paper.TASKS[task].lower(), score_columns.AUC[task]
     for system, by_level in series(content, task, split).items():
-      cells[f'{paper.SYSTEMS[system]}: {unit}'] = {
+      cells[f'{labels[system]}: {unit}'] = {
           level: column.over_seeds(results)
           for level, results in by_level.items()
       }

@@ -10,16 +10,20 @@ from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
 from manloc_jax.reports.study import score_columns
 from manloc_jax.reports.study import study
+from manloc_jax.reports.study import study_file
 
 
 def gather(
-    workdirs: Sequence[str], path: str | pathlib.Path
+    workdirs: Sequence[str],
+    path: str | pathlib.Path,
+    defines: study_file.StudyFile,
 ) -> list[pathlib.Path]:
   """Gathers runs in one file, and draws them beside it.
 
   Args:
     workdirs: Folders of runs.
     path: The JSON to write.
+    defines: The study that the runs are of.
 
   Returns:
     The files that were written.
@@ -27,7 +31,8 @@ def gather(
   Raises:
     UserError: A run has not been evaluated, or the runs do not fit together.
   """
-  content = dial.collect([runs_lib.read(workdir) for workdir in workdirs])
+  runs = [runs_lib.read(workdir, defines) for workdir in workdirs]
+  content = dial.collect(runs, defines)
   return study.write_with_figure(path, content, draw(content))
 
 
@@ -42,15 +47,16 @@ def draw(content: dict, split: str = 'test_grid') -> figure_lib.Figure:
     The figure: means over seeds, and the range of the seeds.
   """
   figure = figure_lib.Figure(figsize=(9, 4.2), layout='constrained')
-  colors = {system: f'C{i}' for i, system in enumerate(paper.SYSTEMS)}
+  labels = score_columns.labels(content)
+  colors = {system: f'C{i}' for i, system in enumerate(labels)}
   axes = figure.subplots(1, 2, sharex=True, sharey=True)
   for axis, task in zip(axes, dial.TASKS, strict=True):
-    key = score_columns.SCORES[task][1].key
+    key = score_columns.AUC[task].key
     for system, by_level in dial.series(content, task, split).items():
       levels = [float(level) for level in by_level]
       seeds = [results['scores'][key] for results in by_level.values()]
       means = [results['mean'][key] for results in by_level.values()]
-      style = {'color': colors[system], 'label': paper.SYSTEMS[system]}
+      style = {'color': colors[system], 'label': labels[system]}
       axis.plot(levels, means, marker='o', **style)
       low, high = [min(s) for s in seeds], [max(s) for s in seeds]
       axis.fill_between(levels, low, high, color=colors[system], alpha=0.15)

@@ -21,7 +21,7 @@ _POINTS, _LETTER, _LINE = 8, 0.068, 0.2
 
 
 def joint_roc(study: dict):
-  """Draws the joint network, a curve per dataset (paper, Figure 4).
+  """Draws the reference system, a curve per dataset (paper, Figure 4).
 
   Args:
     study: A study.
@@ -30,10 +30,11 @@ def joint_roc(study: dict):
     A figure with a panel per task, or None without such runs.
   """
   find = functools.partial(score_columns.find_split, study)
+  reference = score_columns.reference(study)
   splits = {
       dataset: results
       for dataset in study['datasets']
-      if (results := find(dataset, paper.JOINT, 'test'))
+      if (results := find(dataset, reference, 'test'))
   }
   if not splits:
     return None
@@ -44,7 +45,8 @@ def joint_roc(study: dict):
       if task not in results['roc']:
         continue  # Its patches are of one class.
       label = f'{score_columns.title(dataset)}: AUC {_auc(results, task)}'
-      published = paper.AUC[task][paper.JOINT].get(dataset)
+      key = score_columns.AUC[task].key
+      published = paper.PUBLISHED[key].get(reference, {}).get(dataset)
       if published:
         label += f' (paper: {published:.4f})'
       _curve(axis, study['fpr'], results['roc'][task], label, f'C{i}')
@@ -65,22 +67,23 @@ def systems_roc(study: dict):
       figsize=(11, 5.6 * len(datasets)), layout='constrained'
   )
   axes = figure.subplots(len(datasets), 2, squeeze=False)
-  others = [system for system in paper.SYSTEMS if system != paper.JOINT]
-  colors = {system: f'C{i}' for i, system in enumerate(others)}
+  labels = score_columns.labels(study)
+  colors = {system: f'C{i}' for i, system in enumerate(labels, -1)}
+  colors[score_columns.reference(study)] = 'black'
   for row, dataset in zip(axes, datasets, strict=True):
     for axis, (task, name) in zip(row, paper.TASKS.items(), strict=True):
-      for system, title in paper.SYSTEMS.items():
+      for system, title in labels.items():
         results = score_columns.find_split(study, dataset, system, 'test')
         if results and task in results['roc']:
           label = f'{title}: AUC {_auc(results, task)}'
-          color = colors.get(system, 'black')
-          _curve(axis, study['fpr'], results['roc'][task], label, color)
+          curve = results['roc'][task]
+          _curve(axis, study['fpr'], curve, label, colors[system])
       curves.finish_roc(axis, f'{score_columns.title(dataset)}: {name}')
   return figure
 
 
 def _auc(results: dict, task: str) -> str:
-  return score_columns.SCORES[task][1].over_seeds(results)
+  return score_columns.AUC[task].over_seeds(results)
 
 
 def _curve(axis, fpr, tpr_of_seeds, label: str, color: str) -> None:

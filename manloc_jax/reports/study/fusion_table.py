@@ -39,7 +39,7 @@ def table(study: dict, dataset: str) -> typeset.Table:
   rules, random_auc = [], None
   for group in (_fusions, _networks, _methods):
     rules.append(len(rows))
-    for name, results, kinds in group(study['datasets'][dataset]):
+    for name, results, kinds in group(study, study['datasets'][dataset]):
       rows.append(_row(name, results, kinds))
       random_auc = results['trivial']['random']['pixel_auc']
       manipulated = score_columns.fraction(results, 'pixel')
@@ -63,7 +63,7 @@ def table(study: dict, dataset: str) -> typeset.Table:
   )
 
 
-def _fusions(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+def _fusions(_, entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
   for data, fusion in entry.get('fusions', {}).items():
     if _SPLIT in fusion['splits']:
       results = fusion['splits'][_SPLIT]
@@ -72,19 +72,22 @@ def _fusions(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
       yield f'{name} (seeds {seeds})', results, results['by_manipulation']
 
 
-def _networks(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+def _networks(
+    study: dict, entry: dict
+) -> Iterator[tuple[str, dict, list[dict]]]:
+  labels = score_columns.labels(study)
   for system, content in entry['systems'].items():
     if _SPLIT in content['splits']:
       seeds = ', '.join(map(str, content['seeds']))
       yield (
-          f'{paper.SYSTEMS[system]}, trained on its training split'
+          f'{labels[system]}, trained on its training split'
           f' (seeds {seeds})',
           content['splits'][_SPLIT],
           [],
       )
 
 
-def _methods(entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
+def _methods(_, entry: dict) -> Iterator[tuple[str, dict, list[dict]]]:
   for method, name in paper.METHODS.items():
     results = entry['methods'].get(method, {}).get('splits', {}).get(_SPLIT)
     if results:

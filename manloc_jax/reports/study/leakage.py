@@ -11,6 +11,7 @@ from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
 from manloc_jax.reports.study import score_columns
 from manloc_jax.reports.study import study as study_lib
+from manloc_jax.reports.study import study_file
 
 # `config.data.split_rule`: the paper's, whose test shows photographs that
 # training has shown, and the one without these.
@@ -20,7 +21,7 @@ SPLITS = ('test', 'test_grid')
 _STANDIN = 'standin'
 _CONCLUSION = score_columns.AUC_POOLED
 _SCORES = (
-    score_columns.SCORES['patch'][1],
+    score_columns.AUC['patch'],
     score_columns.AUC_POOLED,
     score_columns.AUC_MEAN,
 )
@@ -33,12 +34,17 @@ _NOTE = (
 )
 
 
-def gather(workdirs: Sequence[str], path: str | pathlib.Path) -> pathlib.Path:
+def gather(
+    workdirs: Sequence[str],
+    path: str | pathlib.Path,
+    defines: study_file.StudyFile,
+) -> pathlib.Path:
   """Gathers runs of both rules in one file.
 
   Args:
     workdirs: Folders of the runs.
     path: The JSON to write.
+    defines: The study that the networks are of.
 
   Returns:
     Its path.
@@ -46,16 +52,20 @@ def gather(workdirs: Sequence[str], path: str | pathlib.Path) -> pathlib.Path:
   Raises:
     UserError: A run has not been evaluated, or `collect` refuses the runs.
   """
-  content = collect([runs_lib.read(workdir) for workdir in workdirs])
+  runs = [runs_lib.read(workdir, defines) for workdir in workdirs]
+  content = collect(runs, defines)
   study_lib.write(path, content)
   return pathlib.Path(path)
 
 
-def collect(runs: Sequence[runs_lib.Run]) -> dict:
+def collect(
+    runs: Sequence[runs_lib.Run], defines: study_file.StudyFile
+) -> dict:
   """Gathers runs of the same networks with both rules.
 
   Args:
     runs: The runs.
+    defines: The study that the networks are of.
 
   Returns:
     A study (`study.collect`) by rule.
@@ -87,7 +97,7 @@ def collect(runs: Sequence[runs_lib.Run]) -> dict:
   for key, run in pairs[0].items():
     runs_lib.check_rules(run, pairs[1][key])
   return {
-      rule: study_lib.collect(group, own=runs_lib.RESPLIT)
+      rule: study_lib.collect(group, defines, own=runs_lib.RESPLIT)
       for rule, group in by_rule.items()
   }
 
@@ -153,7 +163,7 @@ def _rows(
         verdict = claims.judge_splits(results, seeds, score)
         yield (
             score_columns.title(dataset),
-            paper.SYSTEMS[system],
+            score_columns.labels(content[RULES[0]])[system],
             ' and '.join(
                 dict.fromkeys(', '.join(map(str, own)) for own in seeds)
             ),
@@ -189,11 +199,12 @@ def _conclusions(content: dict) -> list[str]:
     return []
   seeds = _seeds(content, _STANDIN, paper.JOINT)
   verdict = claims.judge_splits(results, seeds, _CONCLUSION)
-  published = paper.AUC['pixel'][paper.JOINT]['nist16']
+  label = score_columns.labels(content[RULES[0]])[paper.JOINT]
+  published = paper.PUBLISHED[_CONCLUSION.key][paper.JOINT]['nist16']
   by_image, by_photograph = map(_CONCLUSION.over_seeds, results)
   text = (
       f'On the stand-in of NIST the pooled pixel AUC of'
-      f' {paper.SYSTEMS[paper.JOINT]} on `{SPLITS[0]}` is {by_image} where'
+      f' {label} on `{SPLITS[0]}` is {by_image} where'
       f' images are split at random, as in the paper, and {by_photograph} on'
       ' photographs that training does not show, a difference of'
       f' {claims.form_difference(verdict, _CONCLUSION)}'

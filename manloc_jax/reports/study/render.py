@@ -7,15 +7,18 @@ from manloc_jax import files
 from manloc_jax import run_config
 from manloc_jax.metrics import thresholds
 from manloc_jax.reports import typeset
-from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
 from manloc_jax.reports.study import score_columns
 from manloc_jax.reports.study import study as study_lib
+from manloc_jax.reports.study import study_file
 from manloc_jax.reports.study import tables
 
 
 def gather(
-    workdirs: Sequence[str], path: str | pathlib.Path, folder: str | None
+    workdirs: Sequence[str],
+    path: str | pathlib.Path,
+    folder: str | None,
+    defines: study_file.StudyFile | None,
 ) -> list[pathlib.Path]:
   """Gathers runs, where there are any, into a study, and renders it.
 
@@ -23,6 +26,7 @@ def gather(
     workdirs: Folders of runs; without any, the study of `path` is rendered.
     path: JSON of the study.
     folder: Where tables and figures go; None for none.
+    defines: The study that the runs are of; None without runs.
 
   Returns:
     The files that were written.
@@ -31,9 +35,10 @@ def gather(
     UserError: A run has not been evaluated, or there is no such study.
   """
   written = []
-  runs = [runs_lib.read(workdir) for workdir in workdirs]
-  if runs:
-    study_lib.write(path, study_lib.collect(runs))
+  runs = []
+  if workdirs and defines:
+    runs = [runs_lib.read(workdir, defines) for workdir in workdirs]
+    study_lib.write(path, study_lib.collect(runs, defines))
     written.append(pathlib.Path(path))
     runs = [run for run in runs if run.method == run_config.NETWORK]
   if folder:
@@ -49,7 +54,7 @@ def render(
   Args:
     study: A study.
     folder: Where to write; it is made where it is missing.
-    runs: The study's runs: those of the joint system that have
+    runs: The study's runs: those of the reference system that have
       `results/examples.npz` give Figure 5.
 
   Returns:
@@ -69,7 +74,7 @@ def render(
       'tables': pages,
       'roc': {'': figures_lib.joint_roc(study)},
       'roc_systems': {'': figures_lib.systems_roc(study)},
-      'examples': {'': _examples(runs)},
+      'examples': {'': _examples(study, runs)},
   }
   written = [markdown, latex]
   for name, figures in documents.items():
@@ -78,7 +83,7 @@ def render(
   return written
 
 
-def _examples(runs: Sequence[runs_lib.Run]):
+def _examples(study: dict, runs: Sequence[runs_lib.Run]):
   """Draws examples of the first seed of each dataset; None without any."""
   from manloc_jax.reports import contact_sheet
 
@@ -86,7 +91,8 @@ def _examples(runs: Sequence[runs_lib.Run]):
   for run in sorted(runs, key=lambda run: run.seed):
     path = run.path / 'results' / 'examples.npz'
     name = score_columns.title(run.dataset)
-    if run.system != paper.JOINT or name in groups or not path.exists():
+    is_reference = run.system == score_columns.reference(study)
+    if not is_reference or name in groups or not path.exists():
       continue
     if threshold := thresholds.read(run.path, run.first['step']):
       groups[name] = contact_sheet.read(path, limit=3)

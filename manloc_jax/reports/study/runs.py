@@ -1,4 +1,4 @@
-"""Reads runs of the paper's systems and checks that they are comparable."""
+"""Reads runs of a study and checks that they are comparable."""
 
 from collections.abc import Collection
 import dataclasses
@@ -8,41 +8,12 @@ from typing import Any
 from manloc_jax import errors
 from manloc_jax import run_config
 from manloc_jax.reports import run_results
-from manloc_jax.reports.study import paper
+from manloc_jax.reports.study import study_file
 
 # Config fields in which comparable runs may differ.
 OWN = ('seed', 'system')
 # And where each seed splits the images anew.
 RESPLIT = (*OWN, 'data.seed')
-# Config fields of the paper's joint network. Of `lstm_hidden` only the last
-# width is compared, of `head` only whether there is one.
-_JOINT: dict[str, Any] = {
-    'model.network': 'conv_lstm',
-    'model.lstm_input': 'conv',
-    'model.head': True,
-    'model.decoder': 'conv345',
-    'model.conv1_filters': 16,
-    'model.lstm_hidden': 256,
-    'data.sampler.label_threshold': 0.125,
-}
-# The fields in which each system differs from it.
-DEFINES: dict[str, dict[str, Any]] = {
-    paper.JOINT: {},
-    'p-lstm': {'model.decoder': 'none', 'model.lstm_input': 'rgb'},
-    'p-conv-lstm': {'model.decoder': 'none'},
-    'fcn': {'model.network': 'fcn'},
-    's-lstm-conv34': {
-        'model.head': False,
-        'model.lstm_input': 'rgb',
-        'model.decoder': 'conv34',
-    },
-    's-lstm-conv': {'model.head': False, 'model.lstm_input': 'rgb'},
-    's-conv-lstm-conv': {'model.head': False},
-    'conv1-8f': {'model.conv1_filters': 8},
-    'conv1-32f': {'model.conv1_filters': 32},
-    'lstm-64h': {'model.lstm_hidden': 64},
-    'iou-0.5': {'data.sampler.label_threshold': 0.5},
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,25 +64,36 @@ class Run:
     return next(iter(self.results.values()))
 
 
-def read(workdir: str | pathlib.Path) -> Run:
-  """Reads the results of a run of one of the paper's systems or methods.
+def read(
+    workdir: str | pathlib.Path, defines: study_file.StudyFile
+) -> Run:
+  """Reads the results of a run of a study's system or of a method.
 
   Args:
     workdir: The run's folder.
+    defines: The study.
 
   Raises:
-    UserError: It has not been evaluated, or is of no system that is known.
+    UserError: It has not been evaluated, or is of no system of the study.
   """
   run = read_any(workdir)
-  config = run.config
-  if config.get('method') in (*paper.METHODS, run_config.FUSION):
+  if run.method != run_config.NETWORK:
     return run
-  if config.get('system') not in paper.SYSTEMS:
+  systems = defines.defined.labels
+  if run.config.get('system') not in systems:
     raise errors.UserError(
-        f'The run {str(workdir)!r} is of the system {config.get("system")!r};'
-        f' a study knows {", ".join(paper.SYSTEMS)}: leave that run out.'
+        f'The run {str(workdir)!r} is of the system'
+        f' {run.config.get("system")!r}; {defines.path} knows'
+        f' {", ".join(systems)}: leave that run out, or name its study with'
+        ' --defined_by.'
     )
-  _check_system(run.path, config)
+  for key, expected in defines.expected(run.dataset, run.system).items():
+    if run.config.get(key) != expected:
+      raise errors.UserError(
+          f'The run {str(workdir)!r} is called {run.system}, but its {key} is'
+          f' {run.config.get(key)!r}; train it with {expected!r}, as'
+          f' {defines.path} does for {run.dataset}.'
+      )
   return run
 
 
@@ -127,30 +109,13 @@ def read_any(workdir: str | pathlib.Path) -> Run:
   workdir = pathlib.Path(workdir)
   results = run_results.read_results(workdir)
   config = run_config.flatten(next(iter(results.values()))['config'])
-  if config.get('method') in (*paper.METHODS, run_config.FUSION):
+  if config.get('method', run_config.NETWORK) != run_config.NETWORK:
     return Run(workdir, results, config)
   without_effect = run_results.WITHOUT_EFFECT
   kept = {k: v for k, v in config.items() if k not in without_effect}
   # Each seed starts from a run of its own, in another folder.
   kept['train.init_from'] = bool(config.get('train.init_from'))
   return Run(workdir, results, kept)
-
-
-def _check_system(workdir: pathlib.Path, config: dict[str, Any]) -> None:
-  """Raises UserError where the config is not that of the system's name."""
-  system = config['system']
-  for key, expected in (_JOINT | DEFINES[system]).items():
-    value = config.get(key)
-    if key == 'model.lstm_hidden' and value:
-      value = value[-1]
-    elif key == 'model.head':
-      value = value != 'none'
-    if value != expected:
-      raise errors.UserError(
-          f'The run {str(workdir)!r} is called {system}, but its {key} is'
-          f' {config.get(key)!r}; train it with the config that'
-          ' configs/ablation.py gives that system.'
-      )
 
 
 def check_seeds(runs: list[Run], own: Collection[str] = OWN) -> None:
@@ -222,9 +187,12 @@ def check_training(
     )
 
 
-def check_systems(reference: Run, run: Run) -> None:
+def check_systems(
+    reference: Run, run: Run, defines: study_file.StudyFile
+) -> None:
   """Raises UserError where systems differ in more than what defines them."""
-  free = (*OWN, *DEFINES[reference.system], *DEFINES[run.system])
+  changes = defines.changes
+  free = (*OWN, *changes[reference.system], *changes[run.system])
   allowed = 'what makes them different systems'
   _refuse(reference, run, _differing(reference, run, free), allowed)
 

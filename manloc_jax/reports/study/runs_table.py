@@ -1,12 +1,12 @@
 """Makes the table of runs: seeds, patches and the config of each system."""
 
 from manloc_jax.reports import typeset
-from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import score_columns
 
 
 def table(study: dict) -> typeset.Table:
   """Makes the table of a study (`study.collect`)."""
+  labels = score_columns.labels(study)
   rows: list[tuple[str, ...]] = []
   rules, notes = [], []
   for dataset, content in study['datasets'].items():
@@ -20,7 +20,7 @@ def table(study: dict) -> typeset.Table:
       )
       rows.append((
           score_columns.title(dataset),
-          paper.SYSTEMS[system],
+          labels[system],
           ', '.join(map(str, entry['seeds'])),
           str(entry['training_patches'] or typeset.DASH),
           changed or typeset.DASH,

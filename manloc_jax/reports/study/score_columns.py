@@ -26,6 +26,8 @@ class Score:
     key: Our score.
     baseline: The same score of constant or trivial baselines.
     percent: Whether to show it in percent.
+    chance: What a constant or random map scores, for a score that no baseline
+      has.
     published: The paper's numbers by system and dataset, for a column of
       theirs.
   """
@@ -35,6 +37,7 @@ class Score:
   key: str
   baseline: str
   percent: bool = False
+  chance: float = 0.0
   published: Mapping[str, Mapping[str, float]] | None = None
 
   def form(self, value: float) -> str:
@@ -45,7 +48,7 @@ class Score:
     """Formats the number of a system; a dash where there is none.
 
     Args:
-      system: Of `paper.SYSTEMS`.
+      system: Name of a system.
       dataset: Name of a dataset.
       results: Results of a split in a study; None if it has not been run.
     """
@@ -65,20 +68,51 @@ class Score:
     return text if deviation is None else f'{text} ± {self.form(deviation)}'
 
 
-def _scores(task: str) -> tuple[Score, Score]:
-  auc = 'pixel_auc_pooled' if task == 'pixel' else 'patch_auc'
-  accuracy = f'{task}_accuracy'
-  return (
-      Score('accuracy', task, accuracy, accuracy, percent=True),
-      Score('AUC', task, auc, f'{task}_auc'),
-  )
-
-
-# Accuracy and AUC of each task.
-SCORES = {task: _scores(task) for task in paper.TASKS}
-# Pixel AUC over all pixels, and the mean of the areas of single images.
-AUC_POOLED = dataclasses.replace(SCORES['pixel'][1], title='AUC pooled')
+# By key, what tables and claims can name.
+SCORES = {
+    score.key: score
+    for score in (
+        Score('accuracy', 'patch', 'patch_accuracy', 'patch_accuracy', True),
+        Score('AUC', 'patch', 'patch_auc', 'patch_auc'),
+        Score('accuracy', 'pixel', 'pixel_accuracy', 'pixel_accuracy', True),
+        Score('AUC', 'pixel', 'pixel_auc_pooled', 'pixel_auc'),
+        # No baseline was averaged over images.
+        Score(
+            'AUC mean over images',
+            'pixel',
+            'pixel_auc_image_mean',
+            'pixel_auc_image_mean',
+            chance=0.5,
+        ),
+        Score('F1 at 0.5', 'pixel', 'pixel_f1_at_half_pooled', 'pixel_f1'),
+        Score(
+            'AP',
+            'pixel',
+            'pixel_average_precision_pooled',
+            'pixel_average_precision',
+        ),
+    )
+}
+# The AUC of each task.
+AUC = {'patch': SCORES['patch_auc'], 'pixel': SCORES['pixel_auc_pooled']}
+# Pixel AUC over all pixels, and the mean of the areas of single images, whose
+# random and constant scores have the same area.
+AUC_POOLED = dataclasses.replace(AUC['pixel'], title='AUC pooled')
 AUC_MEAN = Score('AUC mean', 'pixel', 'pixel_auc_image_mean', 'pixel_auc')
+
+
+def column(name: str) -> Score:
+  """Returns the column of a table that a study names.
+
+  Args:
+    name: A key of `SCORES`, perhaps after `published `.
+  """
+  score = SCORES[name.removeprefix('published ')]
+  head = f'{paper.TASKS[score.task]}: {score.title}'
+  if name == score.key:
+    return dataclasses.replace(score, title=f'{head}, ours')
+  published = paper.PUBLISHED[score.key]
+  return dataclasses.replace(score, title=f'{head}, paper', published=published)
 
 
 def find_split(
@@ -87,6 +121,16 @@ def find_split(
   """Returns the scores of a split in a study; None where it was not run."""
   systems = study['datasets'].get(dataset, {}).get('systems', {})
   return systems.get(system, {}).get('splits', {}).get(split)
+
+
+def labels(study: dict) -> dict[str, str]:
+  """Returns the labels of a study's systems, by name."""
+  return study['definition']['labels']
+
+
+def reference(study: dict) -> str:
+  """Returns the system of a study that others are compared with."""
+  return next(iter(labels(study)))
 
 
 def title(dataset: str) -> str:

@@ -1,4 +1,4 @@
-"""Gathers runs of the paper's systems on its datasets in one small file."""
+"""Gathers runs of a study's systems on its datasets in one small file."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 import json
@@ -11,24 +11,30 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import run_config
+from manloc_jax.reports.study import definition
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
+from manloc_jax.reports.study import study_file
 
 # False positive rates at which a study keeps a ROC: dense where it is steep.
 GRID = np.linspace(0, 1, 51) ** 2
 
 
 def collect(
-    runs: Sequence[runs_lib.Run], own: Collection[str] = runs_lib.OWN
+    runs: Sequence[runs_lib.Run],
+    defines: study_file.StudyFile,
+    own: Collection[str] = runs_lib.OWN,
 ) -> dict:
   """Gathers runs of several systems, datasets and seeds.
 
   Args:
     runs: The runs.
+    defines: The study that they are of.
     own: Config fields in which seeds may differ.
 
   Returns:
-    `fpr`, the rates at which ROC curves are kept, and `datasets`; of each the
+    `definition`, see `definition.from_json`; `fpr`, the rates at which ROC
+    curves are kept; and `datasets`; of each the
     `config` of its reference system and, by name, `systems`: `seeds`, the
     config fields `settings` that differ from the reference, provenance, and
     the scores of every split that all of its seeds were scored on, see
@@ -44,9 +50,10 @@ def collect(
     raise errors.UserError('There are no runs to study; name their folders.')
   datasets = {}
   for name, group in grouped(runs, lambda run: run.dataset, paper.DATASETS):
-    classical = [run for run in group if run.method in paper.METHODS]
     fusions = [run for run in group if run.method == run_config.FUSION]
     networks = [run for run in group if run.method == run_config.NETWORK]
+    trained = (run_config.FUSION, run_config.NETWORK)
+    classical = [run for run in group if run.method not in trained]
     if classical or fusions:
       runs_lib.check_methods(classical, fusions, networks)
     methods = {
@@ -60,14 +67,16 @@ def collect(
       config = group[0].shared
       datasets[name] = {'config': config, 'systems': {}, **others}
       continue
-    systems = dict(grouped(networks, lambda run: run.system, paper.SYSTEMS))
+    systems = dict(
+        grouped(networks, lambda run: run.system, defines.defined.labels)
+    )
     for seeds in systems.values():
       seeds.sort(key=lambda run: run.seed)
       runs_lib.check_seeds(seeds, own)
-    first = next(iter(systems))
-    reference = systems.get(paper.JOINT, systems[first])[0]
+    # The first one of the study's that was run.
+    reference = next(iter(systems.values()))[0]
     for seeds in systems.values():
-      runs_lib.check_systems(reference, seeds[0])
+      runs_lib.check_systems(reference, seeds[0], defines)
     datasets[name] = {
         'config': reference.shared,
         'systems': {
@@ -76,7 +85,11 @@ def collect(
         },
         **others,
     }
-  return {'fpr': _rounded(GRID.tolist()), 'datasets': datasets}
+  return {
+      'definition': defines.defined.to_json(),
+      'fpr': _rounded(GRID.tolist()),
+      'datasets': datasets,
+  }
 
 
 def grouped(
@@ -280,6 +293,7 @@ def read(path: str | pathlib.Path) -> dict:
   """
   try:
     content = files.read_json(path)
+    definition.from_json(content['definition'])
     for dataset in content['datasets'].values():
       if not all(one['splits'] for one in dataset['systems'].values()):
         raise ValueError('a system has no splits')
