@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import studies
 
 from manloc_jax import cli
 from manloc_jax.reports import typeset
@@ -43,6 +44,23 @@ def test_the_command_gathers_and_renders(members, tmp_path, capsys):
   for file in folder.glob('*.pdf'):
     assert file.read_bytes().startswith(b'%PDF')
   assert str(folder / 'roc.png') in capsys.readouterr().out
+  # Beside the JSON, where documents show it; only the demo's examples may be.
+  assert (tmp_path / 'study_roc.png').read_bytes().startswith(b'\x89PNG')
+  assert not (tmp_path / 'study_examples.png').exists()
+
+
+def test_examples_of_the_demo_stand_beside_the_study(tmp_path):
+  run = studies.write_run(tmp_path, paper.JOINT, 0, 0.8, dataset='demo')
+  arrays = {
+      '0/image': np.zeros((64, 64, 3), np.uint8),
+      '0/truth': np.zeros((64, 64), np.uint8),
+      '0/score': np.full((64, 64), 0.4, np.float32),
+  }
+  np.savez(run.path / 'results' / 'examples.npz', **arrays)
+  path = tmp_path / 'study.json'
+  assert cli.main(['report', str(run.path), f'--study={path}']) == 0
+  picture = tmp_path / 'study_examples.png'
+  assert picture.read_bytes().startswith(b'\x89PNG')
 
 
 def test_tables_are_made_from_the_file_alone(members, tmp_path, monkeypatch):

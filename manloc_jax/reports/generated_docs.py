@@ -35,6 +35,8 @@ DOCUMENTS = tuple(
 )
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 BENCHMARKS = RESULTS / 'benchmarks'
+# Beside the JSON of a study.
+_FIGURES = {'roc': 'ROC curves of all systems', 'examples': 'Examples'}
 DIAL = RESULTS / 'dial.json'
 LADDER = RESULTS / 'ladder.json'
 PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
@@ -80,6 +82,10 @@ def study_block() -> str:
     made = tables.tables(content)
     # What is claimed comes first; the numbers behind it can be opened.
     text += [typeset.markdown(x) for x in made if x.name == 'claims']
+    for name, title in _FIGURES.items():
+      if path.with_name(f'{path.stem}_{name}.png').exists():
+        picture = f'../manloc_jax/results/{path.stem}_{name}.png'
+        text += [f'![{title}]({picture})', '']
     text += ['<details><summary>All tables</summary>', '']
     text += [typeset.markdown(x) for x in made if x.name != 'claims']
     text += ['</details>', '']

@@ -22,6 +22,9 @@ def gather(
 ) -> list[pathlib.Path]:
   """Gathers runs, where there are any, into a study, and renders it.
 
+  ROC curves of all systems are drawn beside the JSON, and examples of the demo,
+  whose photographs may be passed on.
+
   Args:
     workdirs: Folders of runs; without any, the study of `path` is rendered.
     path: JSON of the study.
@@ -38,12 +41,31 @@ def gather(
   runs = []
   if workdirs and defines:
     runs = [runs_lib.read(workdir, defines) for workdir in workdirs]
-    study_lib.write(path, study_lib.collect(runs, defines))
-    written.append(pathlib.Path(path))
+    study = study_lib.collect(runs, defines)
+    study_lib.write(path, study)
     runs = [run for run in runs if run.method == run_config.NETWORK]
+    written += [pathlib.Path(path), *_draw_beside(path, study, runs)]
   if folder:
     written += render(study_lib.read(path), pathlib.Path(folder), runs)
   return written
+
+
+def _draw_beside(
+    path: str | pathlib.Path, study: dict, runs: Sequence[runs_lib.Run]
+) -> list[pathlib.Path]:
+  """Draws the figures that stand beside the JSON; returns their files."""
+  from manloc_jax.reports.study import figures as figures_lib
+
+  path = pathlib.Path(path)
+  figures = {
+      'roc': figures_lib.systems_roc(study),
+      'examples': _examples(study, [x for x in runs if x.dataset == 'demo']),
+  }
+  return [
+      study_lib.write_figure(path.with_name(f'{path.stem}_{name}.png'), figure)
+      for name, figure in figures.items()
+      if figure
+  ]
 
 
 def render(

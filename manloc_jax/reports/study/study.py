@@ -279,10 +279,14 @@ def write_with_figure(
   """
   path = pathlib.Path(path)
   write(path, content)
-  picture = path.with_suffix('.png')
-  with files.replacing(picture) as temporary:
+  return [path, write_figure(path.with_suffix('.png'), figure)]
+
+
+def write_figure(path: pathlib.Path, figure) -> pathlib.Path:
+  """Writes a figure of matplotlib as a PNG for documents; returns its path."""
+  with files.replacing(path) as temporary:
     figure.savefig(temporary, format='png', dpi=130)
-  return [path, picture]
+  return path
 
 
 def read(path: str | pathlib.Path) -> dict:
