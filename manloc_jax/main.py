@@ -10,6 +10,7 @@ Each stage is skipped when it is done; a run that was killed continues.
 
 import os
 import pathlib
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -43,8 +44,8 @@ _CONFIG = config_files.define_flag()
 _WORKDIR = flags.DEFINE_string(
     'workdir',
     None,
-    'Output folder; default runs/<name of the config file>, with -<method> for'
-    ' classical methods.',
+    'Output folder; default runs/<name of the config file>, with its argument,'
+    ' another dataset and a classical method after hyphens.',
 )
 _MODE = flags.DEFINE_enum(
     'mode',
@@ -63,18 +64,31 @@ def main(argv: list[str]) -> None:
     )
   config, mode = _CONFIG.value, _MODE.value
   workdir = _WORKDIR.value or _default_workdir()
-  if mode != 'report':
-    from manloc_jax.commands import config_checks
-    from manloc_jax.training import sharding
+  if mode == 'report':
+    _report(workdir)
+    return
+  from manloc_jax.commands import config_checks
+  from manloc_jax.training import run_lock
+  from manloc_jax.training import sharding
 
-    sharding.enable_compilation_cache()
-    _TIMER.begin('settings and set')
-    config_checks.check(config, mode)
-    _check_root(config.data)
-    if mode != 'prepare':
-      _check_workdir(workdir, config.method, mode)
-    prepared = _prepare(config.data)
-    print(f'Prepared set: {prepared.folder}')
+  sharding.enable_compilation_cache()
+  _TIMER.begin('settings and set')
+  config_checks.check(config, mode)
+  _check_root(config.data)
+  if mode == 'prepare':
+    print(f'Prepared set: {_prepare(config.data).folder}')
+    return
+  _check_workdir(workdir, config.method, mode)
+  with run_lock.hold(workdir):
+    _run_stages(config, mode, workdir)
+
+
+def _run_stages(
+    config: ml_collections.ConfigDict, mode: str, workdir: str
+) -> None:
+  """Prepares the set, trains, evaluates and reports, as far as asked for."""
+  prepared = _prepare(config.data)
+  print(f'Prepared set: {prepared.folder}')
   is_network = config.method == run_config.NETWORK
   trains = mode in ('all', 'train') and is_network
   if trains and not _train(config, prepared, workdir):
@@ -84,7 +98,7 @@ def main(argv: list[str]) -> None:
     evaluate(config, prepared, workdir)
   if mode == 'robustness':
     _robustness(config, prepared, workdir)
-  if mode in ('all', 'report'):
+  if mode == 'all':
     _report(workdir)
 
 
@@ -221,7 +235,11 @@ def _report(workdir: str) -> None:
 
 
 def _default_workdir() -> str:
-  name = pathlib.Path(config_files.file_name()).stem
+  file, *arguments = config_files.file_and_argument()
+  names = [pathlib.Path(file).stem, *arguments]
+  if 'data.name' in config_files.overridden():
+    names.append(_CONFIG.value.data.name)
+  name = re.sub(r'[^\w.+-]+', '-', '-'.join(names))
   if _CONFIG.value.method != run_config.NETWORK:
     name += f'-{_CONFIG.value.method}'
   return os.path.join('runs', name)

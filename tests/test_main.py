@@ -90,6 +90,35 @@ def test_bad_command_lines(arguments, words):
   assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['--config=configs/demo.py'], 'runs/demo'),
+        (
+            ['--config=configs/demo.py', '--config.method=ela'],
+            'runs/demo-ela',
+        ),
+        (
+            [
+                '--config=configs/ablation.py:casia/p-lstm',
+                '--config.data.name=columbia',
+            ],
+            'runs/ablation-casia-p-lstm-columbia',
+        ),
+    ],
+)
+def test_the_default_folder_tells_runs_apart(arguments, expected):
+  code = f"""
+from manloc_jax import main
+from manloc_jax.commands import config_files
+config_files.parse(['main', *{arguments!r}])
+print(main._default_workdir())
+"""
+  command = [sys.executable, '-c', code, *arguments]
+  done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+  assert done.stdout.split() == [expected], done.stderr
+
+
 @pytest.mark.slow
 def test_a_classical_method_from_tree_to_report(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')

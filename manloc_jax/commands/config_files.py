@@ -143,7 +143,17 @@ def load(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDict:
 
 def file_name(values: flags.FlagValues = flags.FLAGS) -> str:
   """Returns the path that `--config` names."""
-  return _file_of(config_flags.get_config_filename(values['config']))
+  return file_and_argument(values)[0]
+
+
+def file_and_argument(values: flags.FlagValues = flags.FLAGS) -> list[str]:
+  """Returns the path that `--config` names, and its argument if it has one."""
+  return config_flags.get_config_filename(values['config']).split(':', 1)
+
+
+def overridden(values: flags.FlagValues = flags.FLAGS) -> set[str]:
+  """Returns the names of the fields that the command line sets."""
+  return set(config_flags.get_override_values(values['config']))
 
 
 def missing(path: str | pathlib.Path) -> errors.UserError:

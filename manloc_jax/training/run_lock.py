@@ -1,0 +1,126 @@
+"""Keeps other processes out of a run's folder while one works there.
+
+Two processes in one folder would delete each other's checkpoints. The lock is
+the operating system's, so that it ends with the process, however that ends. Not
+every shared file system passes such locks on to other machines; the file
+therefore names host and process, and its time is renewed while they work.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import socket
+import stat
+import threading
+import time
+from typing import IO
+
+from manloc_jax import errors
+
+FILE = 'run.lock'
+RENEWED = 20.0  # Seconds between renewals of the file's time.
+STALE = 120.0  # Seconds without one, after which another host's lock is none.
+
+
+@contextlib.contextmanager
+def hold(workdir: str | pathlib.Path) -> Iterator[None]:
+  """Locks a folder, and unlocks it at the end.
+
+  Args:
+    workdir: An existing folder.
+
+  Raises:
+    UserError: Another process works there, or the file is of another kind.
+  """
+  path = pathlib.Path(workdir) / FILE
+  flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+  descriptor = os.open(path, flags, 0o666)
+  if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    os.close(descriptor)
+    raise errors.UserError(
+        f'{str(path)!r} is no file, so that the folder cannot be locked; delete'
+        ' it, or choose another --workdir.'
+    )
+  with os.fdopen(descriptor, 'r+') as file:
+    _lock(path, file)
+    _write(file, {'host': socket.gethostname(), 'pid': os.getpid()})
+    ended = threading.Event()
+    renewal = threading.Thread(target=_renew, args=(file, ended), daemon=True)
+    renewal.start()
+    try:
+      yield
+    finally:
+      ended.set()
+      renewal.join()
+      _write(file, None)  # A file that was deleted could be locked twice.
+
+
+def _lock(path: pathlib.Path, file: IO[str]) -> None:
+  """Locks the file.
+
+  Raises:
+    UserError: Another process of this host has it, or one of another host has
+      renewed it lately.
+  """
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    raise _busy(path, _read(file)) from None
+  except OSError:
+    pass  # This file system has no locks; the time of the file has to do.
+  holder = _read(file)
+  age = _age(path, file)
+  if holder and holder.get('host') != socket.gethostname() and age < STALE:
+    raise _busy(path, holder, f' {age:.0f} seconds ago')
+
+
+def _busy(path: pathlib.Path, holder: dict, when: str = '') -> errors.UserError:
+  """Returns the error for a folder that another process works in."""
+  pid, host = holder.get('pid', 'unknown'), holder.get('host', 'unknown')
+  advice = 'wait for it, or choose another --workdir'
+  if when:
+    advice += f'; if it has ended, try again in {STALE:.0f} seconds'
+  return errors.UserError(
+      f'Process {pid} of the host {host} works in {str(path.parent)!r}{when};'
+      f' {advice}.'
+  )
+
+
+def _age(path: pathlib.Path, file: IO[str]) -> float:
+  """Returns the seconds since the file was renewed, by its own file system."""
+  renewed = os.fstat(file.fileno()).st_mtime
+  probe = path.with_name(f'{FILE}.{os.getpid()}')
+  try:
+    with probe.open('x'):
+      return os.stat(probe).st_mtime - renewed
+  except OSError:
+    return time.time() - renewed
+  finally:
+    probe.unlink(missing_ok=True)
+
+
+def _read(file: IO[str]) -> dict:
+  """Returns host and process; nothing from a file that is none of ours."""
+  file.seek(0)
+  try:
+    content = json.loads(file.read(1000) or '{}')
+  except ValueError:
+    return {}
+  return content if isinstance(content, dict) else {}
+
+
+def _write(file: IO[str], content: dict | None) -> None:
+  file.seek(0)
+  file.truncate()
+  if content:
+    file.write(json.dumps(content))
+  file.flush()
+
+
+def _renew(file: IO[str], ended: threading.Event) -> None:
+  while not ended.wait(RENEWED):
+    with contextlib.suppress(OSError):
+      os.utime(file.fileno())
