@@ -9,6 +9,7 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
   manloc prepare casia1 FOLDER --rule list --split_list split.json
   manloc forge PHOTOGRAPHS --out data/synthetic --count 1000
   manloc report runs/demo
+  manloc runs                                 which runs are there?
   manloc sweep casia --config.data.root=FOLDER
   manloc fusion --config configs/fusion.py --workdir runs/fusion
   manloc export runs/demo --out network.safetensors
@@ -61,6 +62,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   from manloc_jax.commands import localize
   from manloc_jax.commands import prepare
   from manloc_jax.commands import report
+  from manloc_jax.commands import runs
   from manloc_jax.commands import serve
   from manloc_jax.commands import split
   from manloc_jax.commands import sweep
@@ -84,6 +86,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
       prepare,
       forge,
       report,
+      runs,
       sweep,
       fusion,
       export,

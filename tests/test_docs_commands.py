@@ -68,6 +68,8 @@ NOT_RUN = {
     ),
     'manloc export runs/demo --out=network.safetensors': _RUNS,
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
+    'manloc runs': _RUNS,
+    'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
     'manloc report runs/demo': _RUNS,
     'manloc compare fusion ela': _RUNS,
     'manloc evaluate --workdir=runs/casia --data=casia1=FOLDER'

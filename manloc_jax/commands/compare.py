@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
   """
   from manloc_jax.evaluation import comparison
   from manloc_jax.reports import evaluation_tables
+  from manloc_jax.reports import typeset
 
   pairs = _pairs(args)
   compared = [
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
   for one in compared:
     for table in evaluation_tables.compared(one):
-      print(evaluation_tables.plain(table))
+      print(typeset.plain(table))
   if args.json:
     files.write_json(args.json, compared)
   return 0

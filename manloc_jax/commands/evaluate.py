@@ -118,12 +118,13 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.data.storage import folders
   from manloc_jax.reports import evaluation_report
   from manloc_jax.reports import evaluation_tables
+  from manloc_jax.reports import typeset
 
   out = folders.make_writable(args.out, '--out')
   failed: list[str] = []
   results = list(_results(args, methods, out, failed))
   for table in evaluation_tables.by_protocol(results):
-    print(evaluation_tables.plain(table))
+    print(typeset.plain(table))
   for result in results:
     _say_counts(result)
   for reason in failed:

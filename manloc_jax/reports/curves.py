@@ -5,6 +5,8 @@ import pathlib
 
 from matplotlib import figure as figure_lib
 
+from manloc_jax.training import metric_writer
+
 # Version 0.1 wrote only these losses of the validation, without class weights.
 _OLDER = {'val_patch': 'val_patch_loss', 'val_mask': 'val_mask_loss'}
 
@@ -81,6 +83,37 @@ def learning_curve(
     if axis.lines:  # A single task may leave a panel empty.
       axis.legend(fontsize='small')
   _save(figure, path)
+
+
+def compared(
+    runs: Mapping[str, str | pathlib.Path], path: str | pathlib.Path
+) -> None:
+  """Draws losses and validation AUC of several runs, each in a colour.
+
+  Args:
+    runs: Folders by legend.
+    path: The PNG to write.
+  """
+  panels = {
+      'train_total': 'Loss of training',
+      'val_total': 'Loss of validation',
+      'val_patch_auc': 'Validation: patch AUC',
+      'val_pixel_auc_pooled': 'Validation: pixel AUC',
+  }
+  lines = {name: metric_writer.read(str(run)) for name, run in runs.items()}
+  figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
+  axes = figure.subplots(2, 2).flat
+  for axis, (key, title) in zip(axes, panels.items(), strict=True):
+    for i, (name, own) in enumerate(lines.items()):
+      if points := _points(own, key):
+        x, y = zip(*points, strict=True)
+        style = {'marker': '.', 'markersize': 4} if len(points) < 50 else {}
+        axis.plot(x, y, color=f'C{i}', label=name, **style)
+    axis.set(title=title, xlabel='Step')
+    axis.grid(alpha=0.3)
+    if axis.lines:
+      axis.legend(fontsize='small')
+  _save(figure, pathlib.Path(path))
 
 
 def _points(

@@ -231,13 +231,3 @@ def with_interval(
     return number(value)
   low, high = (f'{bound:{sign}.3f}' for bound in interval)
   return f'{value:{sign}.3f} [{low}, {high}]'
-
-
-def plain(table: typeset.Table) -> str:
-  """Returns a table for a terminal."""
-  rows = [table.header, *table.rows]
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  lines = [
-      '  '.join(map(str.ljust, row, widths)) for row in rows
-  ]
-  return '\n'.join([table.title, *(line.rstrip() for line in lines), ''])

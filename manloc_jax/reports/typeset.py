@@ -1,4 +1,4 @@
-"""Renders tables as Markdown and as LaTeX."""
+"""Renders tables as Markdown, as LaTeX and as plain text."""
 
 import dataclasses
 
@@ -43,6 +43,14 @@ def markdown(table: Table) -> str:
   for note in table.notes:
     lines += [note, '']
   return '\n'.join(lines)
+
+
+def plain(table: Table) -> str:
+  """Returns a table for a terminal."""
+  rows = [table.header, *table.rows]
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  lines = ['  '.join(map(str.ljust, row, widths)) for row in rows]
+  return '\n'.join([table.title, *(line.rstrip() for line in lines), ''])
 
 
 # What LaTeX reads as a command, and letters that its fonts may not have.

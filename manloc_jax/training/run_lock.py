@@ -58,6 +58,24 @@ def hold(workdir: str | pathlib.Path) -> Iterator[None]:
       _write(file, None)  # A file that was deleted could be locked twice.
 
 
+def holder(workdir: str | pathlib.Path) -> str | None:
+  """Returns the host whose process works in a folder; None where none does."""
+  path = pathlib.Path(workdir) / FILE
+  try:
+    with path.open('r+') as file:
+      content = _read(file)
+      try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+      except BlockingIOError:
+        return content.get('host', 'this machine')
+      is_other = content.get('host', socket.gethostname()) != (
+          socket.gethostname()
+      )
+      return content['host'] if is_other and _age(path, file) < STALE else None
+  except OSError:
+    return None
+
+
 def _lock(path: pathlib.Path, file: IO[str]) -> None:
   """Locks the file.
 
