@@ -8,7 +8,6 @@ from studies import markdown
 from studies import write_method
 from studies import write_run
 
-from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import render
 from manloc_jax.reports.study import tables
@@ -86,25 +85,3 @@ def test_classical_methods_alone_make_table_6_alone(tmp_path):
 def test_the_papers_numbers_bound_its_share_of_pixels():
   bounds = [paper.fraction_bound(dataset) for dataset in paper.DATASETS]
   assert bounds == pytest.approx([0.326, 0.404, 0.244], abs=1e-3)
-
-
-def test_latex_sets_every_letter_as_it_stands():
-  assert typeset.escape('50 % of a_b & {c} # $ ~ ^ \\') == (
-      r'50 \% of a\_b \& \{c\} \# \$ \textasciitilde{} \textasciicircum{}'
-      r' \textbackslash{}'
-  )
-  assert typeset.escape('0.1 ± 0.2 –') == r'0.1 $\pm$ 0.2 --'
-
-
-def test_latex_tables_are_complete(members):
-  for table in tables.tables(studies.collect(members)):
-    text = typeset.latex(table)
-    body = text.split(r'\toprule')[1].split(r'\bottomrule')[0]
-    lines = [line for line in body.splitlines() if line.endswith(r'\\')]
-    assert len(lines) == 1 + len(table.rows)
-    for line in lines:
-      assert line.replace(r'\&', '').count('&') == len(table.header) - 1
-    assert text.isascii(), [c for c in text if not c.isascii()]
-    for name in ('table', 'tabular'):
-      assert text.count(rf'\begin{{{name}}}') == 1
-      assert text.count(rf'\end{{{name}}}') == 1

@@ -13,7 +13,8 @@ r"""`manloc report`: tables and figures of finished runs.
 The first writes `report.md` and `figures/` into each run. `--summary` puts the
 scores of several seeds, with mean and standard deviation, into one file and
 draws their learning curves beside it; `--compare` collects the scores of
-different configs. `--study` gathers the paper's systems on any datasets, with
+different configs, with a table of means over seeds in Markdown and in LaTeX
+beside it. `--study` gathers the paper's systems on any datasets, with
 several seeds, and classical methods, and `--out` is the folder for Tables 1 to
 6 and Figures 4 and 5, made from that file (Figure 5 needs the runs). `--dial`
 gathers runs of `configs/dial.py` and draws AUC over the level beside its file,
@@ -121,7 +122,8 @@ def run(args: argparse.Namespace) -> int:
   if args.summary:
     report.summarize(args.workdirs, args.summary)
   if args.compare:
-    report.compare(args.workdirs, args.compare)
+    for path in report.compare(args.workdirs, args.compare):
+      print(path)
   if args.docs:
     for path in generated_docs.update_all():
       print(path)

@@ -53,7 +53,7 @@ def scores_block() -> str:
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
     if 'test' not in content:
-      text += [score_tables.trials_table(content), '']
+      text += [typeset.markdown(score_tables.trials_table(content))]
       continue
     for split in content.values():
       first = split['runs'][0]

@@ -5,8 +5,10 @@ import pathlib
 
 from manloc_jax import files
 from manloc_jax.metrics import thresholds
+from manloc_jax.reports import latex
 from manloc_jax.reports import run_results
 from manloc_jax.reports import score_tables
+from manloc_jax.reports import typeset
 from manloc_jax.training import metric_writer
 
 
@@ -109,14 +111,26 @@ def summarize(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
   curves.learning_curve(lines, figure)
 
 
-def compare(workdirs: Sequence[str], path: str | pathlib.Path) -> None:
+def compare(
+    workdirs: Sequence[str], path: str | pathlib.Path
+) -> list[pathlib.Path]:
   """Writes the scores of runs of different configs, and how these differ.
 
   Args:
     workdirs: Folders of runs.
-    path: The JSON to write.
+    path: The JSON to write; a table of means over seeds goes beside it, as
+      Markdown and as LaTeX.
+
+  Returns:
+    The files.
 
   Raises:
     UserError: A run has no results.
   """
-  files.write_json(path, run_results.compare(workdirs))
+  path = pathlib.Path(path)
+  compared = run_results.compare(workdirs)
+  table = score_tables.trials_table(compared)
+  files.write_json(path, compared)
+  files.write_text(path.with_suffix('.md'), typeset.markdown(table))
+  files.write_text(path.with_suffix('.tex'), latex.document([table]))
+  return [path, path.with_suffix('.md'), path.with_suffix('.tex')]

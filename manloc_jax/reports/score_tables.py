@@ -1,7 +1,9 @@
 """Makes tables of the scores of runs, in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import statistics
+
+from manloc_jax.reports import typeset
 
 # What the table shows, and the trivial baselines it stands beside.
 ROWS = (
@@ -34,6 +36,13 @@ ROWS = (
     ('Patch AUC', 'patch_auc', 'patch_auc'),
     ('Patch accuracy', 'patch_accuracy', 'patch_accuracy'),
 )
+# Of a comparison of configs.
+_TRIAL_SPLITS = ('val', 'test', 'test_grid', 'test_images')
+_TRIAL_SCORES = {
+    'patch_auc': 'patch AUC',
+    'pixel_auc_pooled': 'pixel AUC, pooled',
+    'pixel_auc_image_mean': 'pixel AUC, mean over images',
+}
 BASELINES = ('all_pristine', 'all_manipulated', 'random', 'mean_mask')
 
 
@@ -124,34 +133,45 @@ def kinds_table(results: Sequence[dict]) -> str:
   return '\n'.join(lines)
 
 
-def trials_table(trials: dict[str, dict]) -> str:
-  """Makes a table of runs of different configs, in Markdown.
+def trials_table(trials: Mapping[str, dict]) -> typeset.Table:
+  """Makes a table of runs of different configs, with means over their seeds.
 
   Args:
     trials: The JSON of `run_results.compare`.
   """
+  groups: dict[str, list[dict]] = {}
+  for trial in trials.values():
+    settings = {k: v for k, v in trial['settings'].items() if k != 'seed'}
+    fields = ' '.join(f'`--config.{k}={v}`' for k, v in settings.items())
+    groups.setdefault(fields, []).append(trial['scores'])
   columns = [
       (split, key)
-      for split in ('val', 'test', 'test_grid')
-      for key in ('pixel_auc_pooled', 'patch_auc')
-      if any(split in trial['scores'] for trial in trials.values())
+      for split in _TRIAL_SPLITS
+      for key in _TRIAL_SCORES
+      if any(key in trial['scores'].get(split, ()) for trial in trials.values())
   ]
-  lines = [
-      '| Run | Config fields | '
-      + ' | '.join(f'{split} `{key}`' for split, key in columns)
-      + ' |',
-      '|---|---|' + '---|' * len(columns),
+  rows = [
+      (
+          fields or typeset.DASH,
+          str(len(seeds)),
+          *(
+              _mean_sd([scores.get(split, {}).get(key) for scores in seeds])
+              for split, key in columns
+          ),
+      )
+      for fields, seeds in groups.items()
   ]
-  for name, trial in trials.items():
-    fields = ' '.join(
-        f'`--config.{k}={v}`' for k, v in trial['settings'].items()
-    )
-    cells = [
-        _mean_sd([trial['scores'].get(split, {}).get(key)])
-        for split, key in columns
-    ]
-    lines.append(f'| {name} | {fields} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join(lines)
+  return typeset.Table(
+      'trials',
+      'Runs of different configs',
+      (
+          'Config fields',
+          'Seeds',
+          *(f'{split}: {_TRIAL_SCORES[key]}' for split, key in columns),
+      ),
+      tuple(rows),
+      notes=('Means ± sample standard deviations over seeds.',),
+  )
 
 
 def counts_line(result: dict) -> str:

@@ -158,11 +158,12 @@ def interval(
   return float(low), float(high)
 
 
-def table(study: dict) -> typeset.Table:
+def table(study: dict, run_only: bool = False) -> typeset.Table:
   """Makes a table with a line for each claim, dataset and score.
 
   Args:
     study: A study.
+    run_only: Whether claims that no run speaks of have no lines.
   """
   labels = score_columns.labels(study)
   rows = []
@@ -173,8 +174,8 @@ def table(study: dict) -> typeset.Table:
         for score in claim.scores
         if (line := _line(study, claim, dataset, score_columns.SCORES[score]))
     ]
-    # A claim that no run speaks of is a line too.
-    lines = lines or [(*[score_columns.DASH] * 6, f'{NOT_SETTLED}: not run')]
+    if not lines and not run_only:
+      lines = [(*[score_columns.DASH] * 6, f'{NOT_SETTLED}: not run')]
     head = f'{claim.text}: {labels[claim.better]} over {labels[claim.worse]}'
     rows += [(head, *line) for line in lines]
   tally = collections.Counter(row[-1].split(':')[0] for row in rows)

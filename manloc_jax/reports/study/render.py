@@ -6,6 +6,7 @@ import pathlib
 from manloc_jax import files
 from manloc_jax import run_config
 from manloc_jax.metrics import thresholds
+from manloc_jax.reports import latex
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import runs as runs_lib
 from manloc_jax.reports.study import score_columns
@@ -87,10 +88,12 @@ def render(
 
   folder.mkdir(parents=True, exist_ok=True)
   all_tables = tables.tables(study)
-  markdown, latex = folder / 'tables.md', folder / 'tables.tex'
+  markdown, tex = folder / 'tables.md', folder / 'tables.tex'
   text = [tables.protocol(study), '', *map(typeset.markdown, all_tables)]
   files.write_text(markdown, '\n'.join(text))
-  files.write_text(latex, '\n'.join(map(typeset.latex, all_tables)))
+  # To be pasted: without rows that no run fills.
+  run_only = tables.tables(study, run_only=True)
+  files.write_text(tex, latex.document(run_only))
   pages = {f'_{t.name}': figures_lib.table_figure(t) for t in all_tables}
   documents = {
       'tables': pages,
@@ -98,7 +101,7 @@ def render(
       'roc_systems': {'': figures_lib.systems_roc(study)},
       'examples': {'': _examples(study, runs)},
   }
-  written = [markdown, latex]
+  written = [markdown, tex]
   for name, figures in documents.items():
     if all(figures.values()):
       written += figures_lib.save(figures, folder / f'{name}.pdf')

@@ -12,6 +12,7 @@ from manloc_jax.reports.study import score_columns
 
 DASH = typeset.DASH
 title = score_columns.title
+_HEAD = 3  # Columns before the scores.
 # Scores of post-processed masks.
 _MASKS = ('pixel_accuracy', 'pixel_auc_pooled', 'pixel_f1_at_half_pooled')
 PROTOCOL = (
@@ -52,37 +53,45 @@ def protocol(study: dict) -> str:
   )
 
 
-def tables(study: dict) -> list[typeset.Table]:
+def tables(study: dict, run_only: bool = False) -> list[typeset.Table]:
   """Makes all tables of a study.
 
   Args:
     study: Of `study.collect`.
+    run_only: Whether systems without runs, of which the paper has numbers, have
+      no rows.
 
   Returns:
     The tables that have rows: those that the study defines, and those that
     every study has. Without a network it is Table 6 alone.
   """
   if not _has_networks(study):
-    return [classical_table.table(study)]
+    return [classical_table.table(study, run_only)]
   defined = definition.from_json(study['definition'])
   made = [
-      *(_table(study, table) for table in defined.tables),
+      *(_table(study, table, run_only) for table in defined.tables),
       _postprocessing(study),
-      classical_table.table(study),
-      claims.table(study),
+      classical_table.table(study, run_only),
+      claims.table(study, run_only),
       runs_table.table(study),
   ]
   return [table for table in made if table.rows]
 
 
-def _table(study: dict, table: definition.Table) -> typeset.Table:
+def _table(
+    study: dict, table: definition.Table, run_only: bool
+) -> typeset.Table:
   """Makes a table that a study defines, datasets in groups of rows."""
   columns = [score_columns.column(name) for name in table.columns]
   rows: list[tuple[str, ...]] = []
   rules = []
+  best: list[tuple[int, int]] = []
   for dataset in dict.fromkeys((*paper.DATASETS, *study['datasets'])):
-    rules.append(len(rows))
-    rows += _group(study, dataset, table, columns)
+    first = len(rows)
+    rules.append(first)
+    group, highest = _group(study, dataset, table, columns, run_only)
+    rows += group
+    best += [(first + i, _HEAD + j) for i, j in highest]
   return typeset.Table(
       table.name,
       table.caption,
@@ -90,6 +99,7 @@ def _table(study: dict, table: definition.Table) -> typeset.Table:
       tuple(rows),
       tuple(rules),
       tuple(table.notes),
+      tuple(best),
   )
 
 
@@ -98,8 +108,13 @@ def _group(
     dataset: str,
     table: definition.Table,
     columns: Sequence[score_columns.Score],
-) -> list[tuple[str, ...]]:
-  """Rows of one dataset: its systems, and constant or trivial baselines."""
+    run_only: bool,
+) -> tuple[list[tuple[str, ...]], list[tuple[int, int]]]:
+  """Rows of one dataset: its systems, and constant or trivial baselines.
+
+  Returns:
+    The rows, and row and column of the highest score of each column of ours.
+  """
   labels = {**score_columns.labels(study), **table.labels}
   by_system: dict[str, tuple[str, ...]] = {}
   # The name of a system and its split, by the rows that were scored.
@@ -107,7 +122,7 @@ def _group(
   for system in table.systems or labels:
     results = score_columns.find_split(study, dataset, system, table.split)
     cells = [column.cell(system, dataset, results) for column in columns]
-    if all(cell == DASH for cell in cells):
+    if all(cell == DASH for cell in cells) or (run_only and not results):
       continue
     name, seeds = labels[system], DASH
     if results:
@@ -116,13 +131,31 @@ def _group(
       splits.setdefault(tuple(results['counts'].items()), (name, results))
     by_system[system] = (title(dataset), name, seeds, *cells)
   if by_system.keys() <= {table.beside}:
-    return []
+    return [], []
   rows = list(by_system.values())
+  best = _highest(rows, columns)
   for name, results in splits.values():
     suffix = f' ({name})' if len(splits) > 1 else ''
     for row, cells in score_columns.baseline_rows(results, columns).items():
       rows.append((title(dataset), row + suffix, DASH, *cells))
-  return rows
+  return rows, best
+
+
+def _highest(
+    rows: Sequence[tuple[str, ...]], columns: Sequence[score_columns.Score]
+) -> list[tuple[int, int]]:
+  """Returns row and column of the highest score, where systems compete."""
+  found = []
+  for j, column in enumerate(columns):
+    scores = {
+        i: float(row[_HEAD + j].split(' ')[0])
+        for i, row in enumerate(rows)
+        if row[_HEAD + j] != DASH
+    }
+    if column.published is None and len(scores) > 1:
+      highest = max(scores.values())
+      found += [(i, j) for i, score in scores.items() if score == highest]
+  return found
 
 
 def _postprocessing(study: dict) -> typeset.Table:
