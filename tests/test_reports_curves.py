@@ -2,10 +2,10 @@
 
 import pathlib
 
-from matplotlib import figure as figure_lib
 import pytest
 
 from manloc_jax.reports import curves
+from manloc_jax.reports import figure_files
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def drawn(monkeypatch):
   """The lines of the last figure: y values by legend."""
   lines = {}
 
-  def read(figure, path, **unused):
+  def read(figure, path):
     del path
     for axis in figure.axes:
       for line in axis.lines:
         lines[line.get_label()] = list(line.get_ydata())
 
-  monkeypatch.setattr(figure_lib.Figure, 'savefig', read)
+  monkeypatch.setattr(figure_files, 'save', read)
   return lines
 
 

@@ -6,6 +6,8 @@ import pathlib
 from matplotlib import figure as figure_lib
 import numpy as np
 
+from manloc_jax.reports import figure_files
+
 COLUMNS = ('Image', 'Truth', 'Heat map')  # And the mask.
 
 
@@ -17,12 +19,11 @@ def contact_sheet(
   Args:
     examples: An `.npz` of `qualitative.save`: images, truths, and scores, the
       probabilities of manipulation.
-    path: The PNG to write.
+    path: The PNG to write, with a PDF beside it.
     threshold: Scores from here on are drawn as manipulated.
   """
   figure = sheet({'': read(examples)}, {'': threshold})
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=110)
+  figure_files.save(figure, path)
 
 
 def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:

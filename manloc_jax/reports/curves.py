@@ -5,8 +5,11 @@ import pathlib
 
 from matplotlib import figure as figure_lib
 
+from manloc_jax.reports import figure_files
 from manloc_jax.training import metric_writer
 
+# A single point has no line.
+_FEW = 50
 # Version 0.1 wrote only these losses of the validation, without class weights.
 _OLDER = {'val_patch': 'val_patch_loss', 'val_mask': 'val_mask_loss'}
 
@@ -16,7 +19,7 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
 
   Args:
     results: Legend to the JSON of one evaluated split.
-    path: The PNG to write.
+    path: The PNG to write, with a PDF beside it.
   """
   figure = figure_lib.Figure(figsize=(9, 4.5), layout='constrained')
   axes = figure.subplots(1, 2)
@@ -31,7 +34,7 @@ def roc_curves(results: Mapping[str, dict], path: pathlib.Path) -> None:
       area = result['scores'][key]
       axis.plot(curve['fpr'], curve['tpr'], label=f'{legend}: AUC {area:.3f}')
     finish_roc(axis, name)
-  _save(figure, path)
+  figure_files.save(figure, path)
 
 
 def finish_roc(axis, title: str) -> None:
@@ -54,7 +57,7 @@ def learning_curve(
 
   Args:
     runs: The lines of `metrics.jsonl` of each run; runs share their colours.
-    path: The PNG to write.
+    path: The PNG to write, with a PDF beside it.
   """
   figure = figure_lib.Figure(figsize=(9, 3.5), layout='constrained')
   left, right = figure.subplots(1, 2)
@@ -75,14 +78,13 @@ def learning_curve(
       label: str | None = legend
       for lines in runs:
         if points := _points(lines, key):
-          x, y = zip(*points, strict=True)
-          axis.plot(x, y, color=f'C{i}', label=label)
+          _plot(axis, points, color=f'C{i}', label=label)
           label = None  # Once for all runs.
     axis.set_xlabel('Step')
     axis.grid(alpha=0.3)
     if axis.lines:  # A single task may leave a panel empty.
       axis.legend(fontsize='small')
-  _save(figure, path)
+  figure_files.save(figure, path)
 
 
 def compared(
@@ -92,7 +94,7 @@ def compared(
 
   Args:
     runs: Folders by legend.
-    path: The PNG to write.
+    path: The PNG to write, with a PDF beside it.
   """
   panels = {
       'train_total': 'Loss of training',
@@ -106,14 +108,22 @@ def compared(
   for axis, (key, title) in zip(axes, panels.items(), strict=True):
     for i, (name, own) in enumerate(lines.items()):
       if points := _points(own, key):
-        x, y = zip(*points, strict=True)
-        style = {'marker': '.', 'markersize': 4} if len(points) < 50 else {}
-        axis.plot(x, y, color=f'C{i}', label=name, **style)
+        _plot(axis, points, color=f'C{i}', label=name)
     axis.set(title=title, xlabel='Step')
     axis.grid(alpha=0.3)
     if axis.lines:
       axis.legend(fontsize='small')
-  _save(figure, pathlib.Path(path))
+  figure_files.save(figure, path)
+
+
+def _plot(
+    axis, points: Sequence[tuple[float | None, float]], **style
+) -> None:
+  """Draws a curve, with a dot for each point where there are few."""
+  x, y = zip(*points, strict=True)
+  if len(points) < _FEW:
+    style |= {'marker': '.', 'markersize': 5}
+  axis.plot(x, y, **style)
 
 
 def _points(
@@ -122,8 +132,3 @@ def _points(
   """Returns step and value of the lines that have one."""
   values = [(x['step'], x.get(key, x.get(_OLDER.get(key, key)))) for x in lines]
   return [(step, value) for step, value in values if value is not None]
-
-
-def _save(figure, path: pathlib.Path) -> None:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=130)

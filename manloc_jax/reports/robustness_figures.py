@@ -8,6 +8,7 @@ from matplotlib import figure as figure_lib
 
 from manloc_jax import errors
 from manloc_jax import files
+from manloc_jax.reports import figure_files
 
 _PIXEL = {
     'pixel_auc_pooled': 'pixel AUC, pooled',
@@ -24,7 +25,7 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
   Args:
     scores: The JSON of `robustness.robustness`; levels that it lacks are left
       out.
-    path: The PNG to write.
+    path: The PNG to write, with a PDF beside it.
   """
   content = _read(scores)
   levels = content['levels']
@@ -58,8 +59,7 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
     axis.set_ylabel('AUC')
   handles, labels = axes[0, 0].get_legend_handles_labels()
   figure.legend(handles, labels, loc='outside lower center', ncols=3)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=130)
+  figure_files.save(figure, path)
 
 
 def table(scores: pathlib.Path) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from manloc_jax import files
 from manloc_jax.reports import curves
+from manloc_jax.reports import figure_files
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import score_columns
@@ -151,7 +152,6 @@ def save(figures: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
     with backend_pdf.PdfPages(temporary) as pages:
       for name, figure in figures.items():
         png = path.with_name(f'{path.stem}{name}.png')
-        pages.savefig(figure)
-        figure.savefig(png, dpi=150)
-        written.append(png)
+        pages.savefig(figure, bbox_inches='tight')
+        written.append(figure_files.save_png(figure, png))
   return written

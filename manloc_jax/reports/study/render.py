@@ -6,6 +6,7 @@ import pathlib
 from manloc_jax import files
 from manloc_jax import run_config
 from manloc_jax.metrics import thresholds
+from manloc_jax.reports import figure_files
 from manloc_jax.reports import latex
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import runs as runs_lib
@@ -63,7 +64,7 @@ def _draw_beside(
       'examples': _examples(study, [x for x in runs if x.dataset == 'demo']),
   }
   return [
-      study_lib.write_figure(path.with_name(f'{path.stem}_{name}.png'), figure)
+      figure_files.save_png(figure, path.with_name(f'{path.stem}_{name}.png'))
       for name, figure in figures.items()
       if figure
   ]

@@ -11,6 +11,7 @@ import numpy as np
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import run_config
+from manloc_jax.reports import figure_files
 from manloc_jax.reports.study import definition
 from manloc_jax.reports.study import paper
 from manloc_jax.reports.study import runs as runs_lib
@@ -279,14 +280,7 @@ def write_with_figure(
   """
   path = pathlib.Path(path)
   write(path, content)
-  return [path, write_figure(path.with_suffix('.png'), figure)]
-
-
-def write_figure(path: pathlib.Path, figure) -> pathlib.Path:
-  """Writes a figure of matplotlib as a PNG for documents; returns its path."""
-  with files.replacing(path) as temporary:
-    figure.savefig(temporary, format='png', dpi=130)
-  return path
+  return [path, figure_files.save_png(figure, path.with_suffix('.png'))]
 
 
 def read(path: str | pathlib.Path) -> dict:
