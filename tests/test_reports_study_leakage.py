@@ -73,6 +73,8 @@ def test_the_conclusion_follows_from_the_interval(
   runs = write_all(tmp_path, (0.8, 0.85, 0.9), by_photograph)
   text = text_of(runs)
   assert words in text and '0.7641' in text
+  # How much a longer study could still find.
+  assert ('gained at most 0.' in text) == ('settles nothing' in text)
 
 
 def test_other_sets_say_nothing_of_nist(tmp_path):

@@ -192,6 +192,18 @@ def _seeds(content: dict, dataset: str, system: str) -> list[list[int]]:
   ]
 
 
+def _most(content: dict, verdict: claims.Verdict) -> str:
+  """Says how large a gain from the paper's split these runs leave possible."""
+  if verdict.interval is None:
+    return ''
+  config = content[RULES[0]]['datasets'][_STANDIN]['config']
+  return (
+      f' After {config["num_steps"]} steps of {config["batch_size"]} patches it'
+      f' gained at most {_CONCLUSION.form(verdict.interval[1])}, by the'
+      ' interval; longer training may learn photographs by heart.'
+  )
+
+
 def _conclusions(content: dict) -> list[str]:
   """Says what the stand-in tells of the published score on NIST, if it ran."""
   results = _results(content, _STANDIN, paper.JOINT, SPLITS[0])
@@ -213,7 +225,7 @@ def _conclusions(content: dict) -> list[str]:
     return [
         f'{text}, which settles nothing ({verdict.reason}): these runs do not'
         f' say whether the published pixel AUC on NIST, {published:.4f}, owes'
-        ' anything to such a split.'
+        f' anything to such a split.{_most(content, verdict)}'
     ]
   if verdict.verdict == claims.CONTRADICTED:
     return [
