@@ -1,6 +1,7 @@
 """Errors that users can put right, and tests for causes of other errors."""
 
 import errno
+from typing import Any
 
 
 class UserError(Exception):
@@ -18,6 +19,12 @@ class MissingMemory(MemoryError):
 
   It names the file, as in `to read a.png`, which libraries' own do not.
   """
+
+
+def shown(value: Any, most: int = 60) -> str:
+  """Returns a value of somebody's file for a sentence, cut where it is long."""
+  text = repr(value)
+  return text if len(text) <= most else f'{text[: most - 1]}…'
 
 
 def printable(message: str) -> str:

@@ -6,6 +6,8 @@ import json
 import pathlib
 from typing import Any
 
+from manloc_jax import files
+
 VERSION = '0.2.0'  # Of this package; pyproject.toml reads it.
 
 # The packages that the scores of a network may depend on.
@@ -35,9 +37,9 @@ def sha256_of_file(path: str | pathlib.Path) -> str:
   """Returns the hash of a file's content, in hexadecimal digits.
 
   Raises:
-    OSError: The file cannot be read.
+    OSError: The file cannot be read, or is no regular file.
   """
-  with pathlib.Path(path).open('rb') as file:
+  with files.open_regular(path) as file:
     return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
@@ -68,8 +70,8 @@ def of_run(config: Mapping[str, Any]) -> dict[str, Any]:
 def is_current(path: pathlib.Path, provenance: Mapping[str, Any]) -> bool:
   """Tells whether a result file was made with this provenance."""
   try:
-    written = json.loads(path.read_text())
-  except (FileNotFoundError, ValueError, RecursionError):
+    written = files.read_json(path)
+  except (FileNotFoundError, ValueError):
     return False  # Missing or damaged: it has to be made again.
   # JSON turns tuples into lists.
   wanted = json.loads(json.dumps(provenance))

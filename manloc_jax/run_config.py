@@ -90,7 +90,7 @@ def check_same(
   )
   if not changed:
     path = pathlib.Path(workdir) / SPLIT
-    if path.exists() and path.read_text() != split_digest:
+    if path.exists() and files.read_text(path) != split_digest:
       raise errors.UserError(
           f'The run in {workdir!r} was trained on another split of the images:'
           ' files have come or gone under --config.data.root; restore them, or'
@@ -98,7 +98,8 @@ def check_same(
       )
     return
   shown = ', '.join(
-      f'{key} is {theirs.get(key)!r} there and {ours.get(key)!r} here'
+      f'{key[:60]} is {errors.shown(theirs.get(key))} there and'
+      f' {errors.shown(ours.get(key))} here'
       for key in changed[:3]
   )
   more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
@@ -118,7 +119,7 @@ def read(workdir: str) -> 'ml_collections.ConfigDict':
 
   path = pathlib.Path(workdir) / CONFIG
   try:
-    content = files.read_json(path)
+    content = files.read_json(path, files.MAX_CONFIG_BYTES)
     _check_sections(content)
     return ml_collections.ConfigDict(upgraded(content))
   except OSError as error:
@@ -144,7 +145,8 @@ def _check_sections(content: Any) -> None:
     raise ValueError(f'it lacks one of the sections {", ".join(_SECTIONS)}')
   for section in _OPTIONAL_SECTIONS:
     if not isinstance(content.get(section, {}), dict):
-      raise ValueError(f'{section} is no section, but {content[section]!r}')
+      found = errors.shown(content[section])
+      raise ValueError(f'{section} is no section, but {found}')
   for key in ('stream', 'online'):
     if not isinstance(content['data'].get(key, {}), dict):
       raise ValueError(f'data.{key} is no section')

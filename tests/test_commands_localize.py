@@ -16,7 +16,7 @@ import trees
 
 from manloc_jax import cli
 from manloc_jax import files
-from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import declared_size
 from manloc_jax.localization import batch
 from manloc_jax.localization import factory
 from manloc_jax.localization import network
@@ -169,7 +169,7 @@ def test_bad_files_do_not_stop_the_rest(command, photographs, tmp_path):
 
 
 def test_a_decompression_bomb_is_refused(command, tmp_path, monkeypatch):
-  monkeypatch.setattr(image_formats, 'MAX_PIXELS', 100 * 100)
+  monkeypatch.setattr(declared_size, 'MAX_PIXELS', 100 * 100)
   trees.save(tmp_path / 'bomb.png', trees.photograph(0, (101, 100)))
   code, (record,), _ = command(tmp_path / 'bomb.png')
   assert code == 2 and 'decompression bomb' in record['error']

@@ -10,6 +10,7 @@ import pytest
 
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import declared_size
 from manloc_jax.data.decoding import image_formats
 from manloc_jax.data.decoding import quiet
 
@@ -70,7 +71,7 @@ def test_new_formats_have_the_same_limit(suffix, tmp_path, monkeypatch, heic):
   path = heic if suffix == 'heic' else tmp_path / 'a.avif'
   if suffix == 'avif':
     Image.fromarray(RGB).save(path)
-  monkeypatch.setattr(image_formats, 'MAX_PIXELS', 1000)
+  monkeypatch.setattr(declared_size, 'MAX_PIXELS', 1000)
   with pytest.raises(spec.DataError, match='bomb'):
     images.read_image(path)
 

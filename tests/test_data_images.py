@@ -7,7 +7,7 @@ import pytest
 from manloc_jax import errors
 from manloc_jax.data import images
 from manloc_jax.data import spec
-from manloc_jax.data.decoding import image_formats
+from manloc_jax.data.decoding import declared_size
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
@@ -99,7 +99,7 @@ def test_floats_are_refused(tmp_path):
 @pytest.mark.parametrize('limit', [1500, 900])
 def test_a_bomb_is_refused_from_its_header(tmp_path, monkeypatch, limit):
   path = save(tmp_path / 'a.png', RGB)  # 2000 pixels.
-  monkeypatch.setattr(image_formats, 'MAX_PIXELS', limit)
+  monkeypatch.setattr(declared_size, 'MAX_PIXELS', limit)
   with pytest.raises(spec.DataError, match='bomb'):
     images.read_image(path)
 

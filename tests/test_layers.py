@@ -22,7 +22,8 @@ PACKAGE = ROOT / 'manloc_jax'
 
 # The lowest floor first; `__init__` offers what is public.
 FLOORS = (
-    {'errors', 'files', 'patch_side', 'pretrained', 'provenance'},
+    {'errors', 'files', 'patch_side', 'pretrained'},
+    {'array_files', 'provenance'},
     {'argument_types', 'data', 'models', 'run_config'},
     {'metrics'},
     {'training'},

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 from PIL import ImageFile
 
+from manloc_jax import files
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import declared_size
 from manloc_jax.data.decoding import image_formats
 from manloc_jax.data.decoding import jpeg_files
 from manloc_jax.data.decoding import masks
@@ -202,7 +204,7 @@ def _read_stored(path: pathlib.Path) -> _Stored:
     is_lossy = file.format in _LOSSY or file.info.get('compression') == 'jpeg'
     image, note = _decoded(path, file)
     # The header of a HEIC file may be wrong.
-    image_formats.check_size(path, image.size)
+    declared_size.check_size(path, image.size)
     orientation = turned or _exif_orientation(image)
   notes = [note, 'only the first of several frames used' if is_animated else '']
   if turned in _TURN_BACK:
@@ -227,10 +229,14 @@ def _decoded(
   except OSError:
     complete = None
     if image.format in _JPEG:
-      complete = jpeg_files.decode_without_end(path.read_bytes())
+      complete = jpeg_files.decode_without_end(_content(path))
     if complete is None:
       raise
     return complete, 'the end marker is missing, but no block'
+
+
+def _content(path: pathlib.Path) -> bytes:
+  return files.read_bytes(path, declared_size.MAX_FILE_BYTES)
 
 
 def _exif_orientation(image: Image.Image) -> int | None:
@@ -242,7 +248,7 @@ def _exif_orientation(image: Image.Image) -> int | None:
 
 def _check_scans(path: pathlib.Path) -> None:
   """Refuses a JPEG file with more scans than an encoder would make."""
-  if jpeg_files.has_too_many_scans(path.read_bytes()):
+  if jpeg_files.has_too_many_scans(_content(path)):
     raise spec.DataError(
         f'{path} has more than {jpeg_files.MAX_SCANS} scans, which looks like'
         ' a decompression bomb; save it as a JPEG file that is not'

@@ -13,10 +13,10 @@ Nothing here imports JAX, so that worker processes start fast.
 import dataclasses
 import pathlib
 import time
-import zipfile
 
 import numpy as np
 
+from manloc_jax import array_files
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax.data import images
@@ -154,9 +154,8 @@ def save(path: pathlib.Path, scored: Scored) -> None:
 def load(path: pathlib.Path) -> Scored | None:
   """Reads what `save` wrote; None if the file is missing or damaged."""
   try:
-    with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
+    arrays = array_files.read_npz(path)
     single = {k: v.item() for k, v in arrays.items() if not v.ndim}
     return Scored(**{**arrays, **single})
-  except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+  except (OSError, *array_files.DAMAGED):
     return None

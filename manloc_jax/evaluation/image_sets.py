@@ -138,7 +138,7 @@ def _chosen(
 def _read_list(path: pathlib.Path) -> set[str]:
   """Reads the ids of the images for test from a list."""
   try:
-    text = path.read_text('utf-8-sig')
+    text = files.read_text(path, files.MAX_JSON_BYTES, 'utf-8-sig')
   except (OSError, UnicodeDecodeError) as error:
     raise spec.DataError(
         f'--split is {str(path)!r}, which cannot be read ({error}); choose all,'

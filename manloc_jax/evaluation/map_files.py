@@ -21,18 +21,26 @@ Nothing here imports JAX, so that worker processes start fast.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import math
 import pathlib
-import zipfile
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from manloc_jax import array_files
+from manloc_jax import files
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import declared_size
+from manloc_jax.data.decoding import image_formats
 
 SUFFIXES = ('.png', '.npy', '.npz', '.mat')
 _KEYS = ('map', 'score', 'heatmap', 'pred')
 _MASK, _IMAGE_SCORES = 'mask', ('image_score', 'score')
+_NUMBERS = 'biuf'  # Kinds of types.
+_MAT_NUMBERS = (
+    'double', 'single', 'logical', 'int8', 'int16', 'int32', 'int64', 'uint8',
+    'uint16', 'uint32', 'uint64',
+)  # fmt: skip
 _IS_PROBABILITY = 'is_probability'  # As `manloc localize` writes it.
 
 
@@ -111,35 +119,21 @@ def _arrays(path: pathlib.Path) -> Mapping[str, np.ndarray]:
     if suffix == '.png':
       return {'map': _read_png(path)}
     if suffix == '.npy':
-      return {'map': np.load(path, allow_pickle=False)}
+      return {'map': array_files.read_npy(path)}
     if suffix == '.npz':
-      with np.load(path, allow_pickle=False) as file:
-        # Other keys may hold objects, which need pickle.
-        return {key: file[key] for key in file.files if _is_known(file, key)}
+      # Other keys may hold objects, which need pickle.
+      return array_files.read_npz(path, lambda x: x.kind in _NUMBERS)
     return _read_mat(path)
-  except (
-      OSError,
-      ValueError,
-      TypeError,
-      EOFError,
-      SyntaxError,
-      zipfile.BadZipFile,
-      Image.DecompressionBombError,
-  ) as error:
+  except spec.DataError:
+    raise
+  except (OSError, *array_files.DAMAGED) as error:
     raise spec.DataError(
         f'The map {path} cannot be read ({error}); make it again, or remove it.'
     ) from error
 
 
-def _is_known(file: Mapping[str, np.ndarray], key: str) -> bool:
-  try:
-    return file[key].dtype.kind in 'biuf'
-  except ValueError:
-    return False
-
-
 def _read_png(path: pathlib.Path) -> np.ndarray:
-  with Image.open(path) as image:
+  with image_formats.opened(path) as image:
     image.load()
     if image.mode in ('1', 'P', 'LA', 'RGB', 'RGBA'):
       pixels = np.asarray(image.convert('RGB'))
@@ -155,7 +149,16 @@ def _read_mat(path: pathlib.Path) -> Mapping[str, np.ndarray]:
   from scipy import io  # Few maps are of this kind.
 
   try:
-    content = io.loadmat(path)
+    with files.open_regular(path, array_files.MAX_BYTES) as file:
+      # What they hold is known before it is taken out of its compression.
+      names = [
+          name
+          for name, shape, kind in io.whosmat(file)
+          if kind in _MAT_NUMBERS
+          and math.prod(shape) <= declared_size.MAX_PIXELS
+      ]
+      file.seek(0)
+      content = io.loadmat(file, variable_names=names)
   except NotImplementedError:
     raise ValueError('it is of MATLAB 7.3; save it with -v7') from None
   except io.matlab.MatReadError as error:
@@ -163,7 +166,7 @@ def _read_mat(path: pathlib.Path) -> Mapping[str, np.ndarray]:
   return {
       key: value
       for key, value in content.items()
-      if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf'
+      if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
   }
 
 
@@ -181,6 +184,11 @@ def _the_map(
         f' known as the map; call an array of two dimensions {_KEYS[0]!r}.'
     )
   array = maps[named[0]] if named else next(iter(maps.values()))
+  if array.size > declared_size.MAX_PIXELS:
+    raise spec.DataError(
+        f'The map {path} has more than {declared_size.MAX_PIXELS:,} values,'
+        ' which no image has; make it at the size of the image.'
+    )
   if array.dtype.kind in 'iu':
     return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
   with np.errstate(over='ignore'):  # Infinite values are refused later.

@@ -8,11 +8,11 @@ import json
 import pathlib
 import time
 from typing import Any
-import zipfile
 
 import cv2
 import numpy as np
 
+from manloc_jax import array_files
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax.data import datasets
@@ -274,11 +274,8 @@ def save(path: pathlib.Path, scored: Scored) -> None:
 def load(path: pathlib.Path) -> Scored | None:
   """Reads what `save` wrote; None if the file is missing or damaged."""
   try:
-    with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
-    row = json.loads(arrays.pop('row').item())
+    arrays = array_files.read_npz(path)
+    row = json.loads(arrays.pop('row').item())  # It may hold NaN.
     return Scored(row, **arrays)
-  except (
-      OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile
-  ):  # fmt: skip
+  except (OSError, *array_files.DAMAGED):
     return None

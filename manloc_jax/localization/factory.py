@@ -40,7 +40,7 @@ def make(
   if method not in run_config.METHODS:
     known = ', '.join(run_config.METHODS)
     raise errors.UserError(
-        f'The method is {method!r}; choose one of {known}.'
+        f'The method is {errors.shown(method)}; choose one of {known}.'
     )
   unused = {
       'workdir': method in run_config.CLASSICAL and workdir,

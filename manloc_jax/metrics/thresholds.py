@@ -14,6 +14,7 @@ from manloc_jax import files
 
 FILE = 'threshold.json'
 PROTOCOL = 'patches'
+_MAX_REASON = 100  # Characters of an error of Python's.
 
 # Of the fields of a threshold.
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -117,7 +118,7 @@ def _make(path: pathlib.Path, fields: dict[str, Any]) -> Threshold:
     value = getattr(threshold, name)
     # To Python, true is a number.
     if isinstance(value, bool) or not isinstance(value, kind):
-      raise _damaged(path, f'{name} is {value!r}')
+      raise _damaged(path, f'{name} is {errors.shown(value)}')
   if not 0 <= threshold.value <= 1:  # Refuses NaN, too.
     raise _damaged(path, f'value is {threshold.value}, not from 0 to 1')
   return threshold
@@ -138,6 +139,7 @@ def _object(path: pathlib.Path, content: Any, name: str) -> dict[str, Any]:
 
 
 def _damaged(path: pathlib.Path, reason: object) -> errors.UserError:
+  reason = str(reason)[:_MAX_REASON]
   return errors.UserError(
       f'{str(path)!r} is not the JSON that an evaluation writes ({reason});'
       ' delete it and evaluate the run again, or give a threshold.'

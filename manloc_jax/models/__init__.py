@@ -36,7 +36,7 @@ NETWORKS = {'conv_lstm': ConvLSTMConv, 'fcn': FCN}
 # Of fields, far above sensible ones: what a stranger's file describes has to be
 # traced before its parameters can be compared. Kernels have at most `SIDE`.
 _MAX_NUMBER, _MAX_LENGTH = 4096, 64
-_MAX_REASON = 300  # Characters of an error of Flax or JAX.
+_MAX_REASON = 100  # Characters of an error of Flax or JAX.
 
 
 def make(
@@ -62,7 +62,8 @@ def make(
     ValueError: Unknown `network`.
   """
   if network not in kinds:
-    raise ValueError(f'Unknown network {network!r}; choose one of {[*kinds]}.')
+    found = errors.shown(network)
+    raise ValueError(f'Unknown network {found}; choose one of {[*kinds]}.')
   every = (*kinds.values(), *NETWORKS.values())
   known = {field for kind in every for field in _fields(kind)}
   if foreign := fields.keys() - known:
@@ -109,7 +110,8 @@ def _check_types(model: nn.Module, fields: Mapping[str, Any]) -> None:
     kinds = {tuple: (tuple, list), float: (float, int)}
     wanted = kinds.get(type(default), type(default))
     if field.name in fields and not isinstance(value, wanted):
-      raise TypeError(f'{field.name} is {value!r}, and not like {default!r}')
+      found = errors.shown(value, 40)
+      raise TypeError(f'{field.name} is {found}, and not like {default!r}')
 
 
 def _check_sizes(model: nn.Module) -> None:

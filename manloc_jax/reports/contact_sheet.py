@@ -6,6 +6,7 @@ import pathlib
 from matplotlib import figure as figure_lib
 import numpy as np
 
+from manloc_jax import array_files
 from manloc_jax.reports import figure_files
 
 COLUMNS = ('Image', 'Truth', 'Heat map')  # And the mask.
@@ -33,15 +34,15 @@ def read(examples: pathlib.Path, limit: int | None = None) -> list[dict]:
     examples: An `.npz` of `qualitative.save`.
     limit: How many, evenly chosen; None for all.
   """
-  with np.load(examples, allow_pickle=False) as arrays:
-    indices = sorted({int(name.split('/')[0]) for name in arrays})
-    if limit is not None and limit < len(indices):
-      chosen = np.linspace(0, len(indices) - 1, limit).round().astype(int)
-      indices = [indices[i] for i in chosen]
-    return [
-        {key: arrays[f'{i}/{key}'] for key in ('image', 'truth', 'score')}
-        for i in indices
-    ]
+  arrays = array_files.read_npz(examples)
+  indices = sorted({int(name.split('/')[0]) for name in arrays})
+  if limit is not None and limit < len(indices):
+    chosen = np.linspace(0, len(indices) - 1, limit).round().astype(int)
+    indices = [indices[i] for i in chosen]
+  return [
+      {key: arrays[f'{i}/{key}'] for key in ('image', 'truth', 'score')}
+      for i in indices
+  ]
 
 
 def sheet(

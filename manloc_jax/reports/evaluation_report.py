@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from manloc_jax import array_files
+from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax.reports import evaluation_tables
 from manloc_jax.reports import published
@@ -87,7 +89,7 @@ def _page(results: Sequence[Result], folder: pathlib.Path) -> Iterator[str]:
   )
   for name, group in by_set:
     of_set = list(group)
-    yield f'<h2>{html.escape(name)}</h2>\n'
+    yield f'<h2>{_escaped(name)}</h2>\n'
     yield _png_tag(evaluation_figures.roc(of_set), f'ROC of pixels, {name}')
     yield _png_tag(
         evaluation_figures.against_area(of_set),
@@ -101,23 +103,28 @@ def _page(results: Sequence[Result], folder: pathlib.Path) -> Iterator[str]:
   yield '</body></html>\n'
 
 
+def _escaped(text: str) -> str:
+  """Returns text for a page; names of files may hold anything."""
+  return html.escape(errors.printable(text))
+
+
 def _html_table(table: typeset.Table) -> str:
-  lines = [f'<h3>{html.escape(table.title)}</h3><div class="wide"><table><tr>']
-  lines += [f'<th>{html.escape(cell)}</th>' for cell in table.header]
+  lines = [f'<h3>{_escaped(table.title)}</h3><div class="wide"><table><tr>']
+  lines += [f'<th>{_escaped(cell)}</th>' for cell in table.header]
   lines.append('</tr>\n')
   for i, row in enumerate(table.rows):
     rule = ' class="rule"' if i and i in table.rules else ''
-    cells = ''.join(f'<td>{html.escape(cell)}</td>' for cell in row)
+    cells = ''.join(f'<td>{_escaped(cell)}</td>' for cell in row)
     lines.append(f'<tr{rule}>{cells}</tr>\n')
   lines.append('</table></div>\n')
-  lines += [f'<p class="note">{html.escape(x)}</p>\n' for x in table.notes]
+  lines += [f'<p class="note">{_escaped(x)}</p>\n' for x in table.notes]
   return ''.join(lines)
 
 
 def _png_tag(content: bytes, text: str) -> str:
   data = base64.b64encode(content).decode()
   return (
-      f'<img alt="{html.escape(text)}" src="data:image/png;base64,{data}">\n'
+      f'<img alt="{_escaped(text)}" src="data:image/png;base64,{data}">\n'
   )
 
 
@@ -125,16 +132,21 @@ def _contact_sheet(
     result: Result, path: pathlib.Path, side: int
 ) -> Iterator[str]:
   """Yields the pictures of a result: image, truth and map beside each other."""
-  with np.load(path, allow_pickle=False) as file:
-    arrays = {name: file[name] for name in file.files}
-  title = html.escape(evaluation_tables.method(result))
+  try:
+    arrays = array_files.read_npz(path)
+  except (OSError, *array_files.DAMAGED) as error:
+    raise errors.UserError(
+        f'{path} does not hold the pictures of an evaluation ({error}); remove'
+        ' it, or evaluate the method again.'
+    ) from error
+  title = _escaped(evaluation_tables.method(result))
   yield f'<details><summary>{title}: images, truths and maps</summary>\n'
   keys = dict.fromkeys(name.rsplit('/', 1)[0] for name in arrays)
   for group, of_group in itertools.groupby(keys, lambda x: x.split('/')[0]):
-    yield f'<h4>{group.capitalize()}</h4><div class="sheet">\n'
+    yield f'<h4>{_escaped(group.capitalize())}</h4><div class="sheet">\n'
     for key in of_group:
       layers = [arrays[f'{key}/{name}'] for name in ('image', 'truth', 'map')]
-      name = html.escape(str(arrays[f'{key}/name']))
+      name = _escaped(str(arrays[f'{key}/name']))
       yield (
           f'<figure><img alt="{name}" src="data:image/jpeg;base64,'
           f'{_side_by_side(layers, side)}"><figcaption>{name}</figcaption>'
@@ -168,12 +180,12 @@ def _details(results: Sequence[Result]) -> Iterator[str]:
   yield '<h2>Files and methods</h2>\n'
   for result in results:
     title = f'{result["set"]}, {evaluation_tables.method(result)}'
-    yield f'<details><summary>{html.escape(title)}</summary>\n<ul>'
+    yield f'<details><summary>{_escaped(title)}</summary>\n<ul>'
     for file in result['left_out']:
       text = f'left out: {file["path"]}: {file["reason"]}'
-      yield f'<li>{html.escape(text)}</li>\n'
+      yield f'<li>{_escaped(text)}</li>\n'
     for note in result['notes']:
-      yield f'<li>{html.escape(note)}</li>\n'
+      yield f'<li>{_escaped(note)}</li>\n'
     for key in ('detector', 'versions', 'leakage', 'inputs_sha256'):
-      yield f'<li>{html.escape(f"{key}: {result[key]}")}</li>\n'
+      yield f'<li>{_escaped(f"{key}: {result[key]}")}</li>\n'
     yield '</ul></details>\n'

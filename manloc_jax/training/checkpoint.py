@@ -17,9 +17,10 @@ from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
 from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
+from manloc_jax.training import checkpoint_files
 
 # Characters of orbax's messages, which may hold whole descriptions of arrays.
-_MAX_REASON = 300
+_MAX_REASON = 100
 
 
 @dataclasses.dataclass
@@ -75,7 +76,7 @@ def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
       best_fn=_score,
       cleanup_tmp_directories=True,
   )
-  return _open(workdir, options)
+  return _open(workdir, ocp.StandardCheckpointHandler(), options)
 
 
 def _score(metrics: dict[str, float]) -> float:
@@ -83,16 +84,19 @@ def _score(metrics: dict[str, float]) -> float:
 
 
 def _open(
-    workdir: str, options: ocp.CheckpointManagerOptions | None = None
+    workdir: str,
+    state: ocp.CheckpointHandler,
+    options: ocp.CheckpointManagerOptions | None = None,
 ) -> ocp.CheckpointManager:
   directory = _directory(workdir)
+  checkpoint_files.check(directory)
   with _report_damage(directory):  # The scores of all of them are read.
     return ocp.CheckpointManager(
         directory,
         options=options,
         # Named so that shapes can be compared before any array is read.
         item_handlers={
-            'state': ocp.StandardCheckpointHandler(),
+            'state': state,
             'progress': ocp.JsonCheckpointHandler(),
         },
     )
@@ -114,16 +118,30 @@ def _report_damage(directory: Any) -> Iterator[None]:
     ) from error
 
 
-def _check_model(manager: ocp.CheckpointManager, step: int, params) -> None:
+def _check_model(
+    manager: ocp.CheckpointManager, step: int, params, *, reads_all: bool
+) -> None:
   """Raises UserError unless the saved parameters have the shapes of `params`.
 
-  Only the description of the arrays is read, so that a checkpoint from a
-  stranger cannot fill the memory.
+  Only the descriptions of the arrays are believed, so that a checkpoint from a
+  stranger cannot fill the memory: neither by an array that is not needed, nor
+  by data that become larger than the array.
+
+  Args:
+    manager: Of the checkpoints.
+    step: Of the checkpoint.
+    params: Arrays of the network, or their descriptions.
+    reads_all: Whether arrays beside the parameters are read, too.
   """
   with _report_damage(manager.directory):
     saved = manager.item_metadata(step)['state']
   where = f'Checkpoint {step} in {str(manager.directory)!r}'
-  models.check_shapes(saved and saved.tree.get('params'), params, where)
+  tree = saved and saved.tree
+  models.check_shapes(tree and tree.get('params'), params, where)
+  checkpoint_files.check_arrays(tree, params, where)
+  read = jax.tree.leaves(tree if reads_all else tree['params'])
+  with _report_damage(manager.directory):
+    checkpoint_files.check_chunks(read, where)
 
 
 def save(
@@ -184,7 +202,7 @@ def restore_or(
   step = manager.latest_step()
   if step is None:
     return state, Progress()
-  _check_model(manager, step, state.params)
+  _check_model(manager, step, state.params, reads_all=True)
   abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
   with _report_damage(manager.directory):
     saved = manager.restore(
@@ -248,10 +266,9 @@ def load(workdir: str, step: int | None = None) -> Run:
   # Orbax would create the folder it is to read.
   if not _directory(workdir).is_dir():
     raise _no_checkpoint(workdir, step, [])
-  # The run may have had eight GPUs and this machine none: without a fallback
-  # orbax refuses a topology it does not know.
-  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  with _open(workdir) as manager, _report_damage(manager.directory):
+  # Reads some of the arrays, which the handler that saves them cannot.
+  handler = ocp.PyTreeCheckpointHandler()
+  with _open(workdir, handler) as manager, _report_damage(manager.directory):
     latest = manager.latest_step()
     if step is None and latest is not None:
       saved = manager.restore(
@@ -260,19 +277,35 @@ def load(workdir: str, step: int | None = None) -> Run:
       step = _progress(saved['progress']).best_step or latest
     if step is None or step not in manager.all_steps():
       raise _no_checkpoint(workdir, step, manager.all_steps())
-    _check_model(manager, step, abstract_params)
-    tree = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardRestore(fallback_sharding=here)
-        ),
-    )['state']
-  params = jax.device_put(tree['params'], here)
+    _check_model(manager, step, abstract_params, reads_all=False)
+    params = _restore_params(manager, step, abstract_params)
 
   def apply(params, images, compression=None):
     return model.apply({'params': params}, images, compression)
 
   return Run(config=config, params=params, step=step, apply=jax.jit(apply))
+
+
+def _restore_params(
+    manager: ocp.CheckpointManager, step: int, abstract: Any
+) -> Any:
+  """Reads the parameters of a checkpoint, and no other array of it."""
+  # The run may have had eight GPUs and this machine none: orbax refuses a
+  # topology that it does not know.
+  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  describe = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here)
+  wanted = {'params': jax.tree.map(describe, abstract)}
+  restored = manager.restore(
+      step,
+      args=ocp.args.Composite(
+          state=ocp.args.PyTreeRestore(
+              item=wanted,
+              restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
+              partial_restore=True,
+          )
+      ),
+  )
+  return restored['state']['params']
 
 
 def _no_checkpoint(workdir, step, steps) -> errors.UserError:

@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 import time
+from typing import Any
 
 from manloc_jax import files
 
@@ -32,7 +33,7 @@ class Writer:
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = [x for x in read(workdir) if (x['step'] or 0) <= first_step]
     files.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
-    self._file = path.open('a')
+    self._file = files.open_to_append(path)
     self._board = _open_tensorboard(workdir)
 
   def write(self, step: int, scalars: dict[str, float]) -> None:
@@ -42,7 +43,8 @@ class Writer:
     scalars = {key: float(value) for key, value in scalars.items()}
     # JSON knows no NaN.
     known = {k: v if math.isfinite(v) else None for k, v in scalars.items()}
-    self._file.write(json.dumps({'step': step, **known}) + '\n')
+    line = json.dumps({'step': step, **known}) + '\n'
+    self._file.write(line.encode())
     self._file.flush()
     if self._board is not None:
       self._board(step, scalars)
@@ -67,12 +69,25 @@ def read(workdir: str) -> list[dict[str, float | None]]:
   path = pathlib.Path(workdir) / 'metrics.jsonl'
   lines = []
   if path.exists():
-    for line in path.read_text().splitlines():
+    content = files.read_bytes(path, files.MAX_JSON_BYTES)
+    for line in content.splitlines():
       try:
-        lines.append(json.loads(line))
+        scalars = files.parse_json(line)
+        if not _is_line(scalars):
+          break
       except ValueError:
         break
+      lines.append(scalars)
   return lines
+
+
+def _is_line(scalars: Any) -> bool:
+  """Tells whether parsed JSON is a line of `Writer.write`."""
+  return (
+      isinstance(scalars, dict)
+      and isinstance(scalars.get('step', 0), int)
+      and all(isinstance(x, int | float | None) for x in scalars.values())
+  )
 
 
 def _open_tensorboard(workdir: str):

@@ -190,7 +190,8 @@ def check_sigma(smooth_sigma: Any) -> None:
   """Raises UserError unless a run's smoothing is a standard deviation."""
   if not _is_number(smooth_sigma) or not 0 <= smooth_sigma < math.inf:
     raise errors.UserError(
-        f'The field eval.smooth_sigma of the run is {smooth_sigma!r}, which is'
+        f'The field eval.smooth_sigma of the run is'
+        f' {errors.shown(smooth_sigma)}, which is'
         ' no standard deviation in pixels; restore its'
         f' {run_config.CONFIG}, or set the field to 0 or more.'
     )
@@ -203,7 +204,8 @@ def _check_method(workdir: str, method: str, fields: Any) -> None:
     method = run_config.FUSION
   if method != run_config.NETWORK:
     raise errors.UserError(
-        f'The run in {str(workdir)!r} is of the method {method}; name a run of'
+        f'The run in {str(workdir)!r} is of the method {errors.shown(method)};'
+        ' name a run of'
         " the paper's network."
     )
 

@@ -13,12 +13,12 @@ from PIL import Image
 from PIL import ImageFile
 
 from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import declared_size
 from manloc_jax.data.decoding import jpeg_files
 from manloc_jax.data.decoding import quiet
 
-# Enough for the largest phone cameras; 600 MB once decoded to RGB.
-MAX_PIXELS = 200_000_000
 # The formats of photographs and masks, as Pillow names them, and the suffixes
 # of such files. Pillow reads more and tries them all, whatever the suffix of a
 # file: it would pass PostScript on to another program.
@@ -79,14 +79,18 @@ def enough_memory(path: pathlib.Path) -> Iterator[None]:
 def _readable(path: pathlib.Path) -> Iterator[ImageFile.ImageFile]:
   try:
     # Warnings are about irregularities that do not change the pixels.
-    with quiet.WITHOUT_WARNINGS, open(path, 'rb') as file:
-      with _identified(file, path) as image:
-        check_size(path, image.size)
-        yield image
+    with (
+        quiet.WITHOUT_WARNINGS,
+        files.open_regular(path, declared_size.MAX_FILE_BYTES) as file,
+        _identified(file, path) as image,
+    ):
+      declared_size.check_size(path, image.size)
+      declared_size.check_data(path, image, file)
+      yield image
   except errors.UserError:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-    raise _bomb(path) from None
+    raise declared_size.bomb(path) from None
   except FileNotFoundError:
     raise spec.DataError(f'There is no file {path}; check the path.') from None
   # Pillow's decoders raise whatever the broken bytes lead them to.
@@ -142,7 +146,7 @@ def _refusal(path: pathlib.Path, error: Exception) -> spec.DataError:
         ' permissions.'
     )
   kind = ''
-  with contextlib.suppress(OSError), open(path, 'rb') as file:
+  with contextlib.suppress(OSError), files.open_regular(path) as file:
     start = file.read(_HEADER_BYTES)
     kind = jpeg_files.unsupported(start)
     is_avif = start[4:8] == b'ftyp' and start[8:12] in _AVIF_BRANDS
@@ -163,17 +167,4 @@ def _refusal(path: pathlib.Path, error: Exception) -> spec.DataError:
     )
   return spec.DataError(
       f'{path} is broken ({error}); fetch it again or remove it.'
-  )
-
-
-def check_size(path: pathlib.Path, size: tuple[int, int]) -> None:
-  """Raises DataError if width and height are of more than `MAX_PIXELS`."""
-  if size[0] * size[1] > MAX_PIXELS:
-    raise _bomb(path)
-
-
-def _bomb(path: pathlib.Path) -> spec.DataError:
-  return spec.DataError(
-      f'{path} has more than {MAX_PIXELS:,} pixels, which looks like a '
-      'decompression bomb; crop it first.'
   )

@@ -21,6 +21,8 @@ _SCAN, _END = 0xDA, 0xD9
 # Start of a frame: baseline, extended and progressive, with Huffman codes or
 # arithmetic ones. No other is decoded.
 _READ_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
+# Of a block at least, by the kind of frame.
+_HUFFMAN_BITS = {0xC0: 2, 0xC1: 2, 0xC2: 1}
 _LOSSLESS_FRAMES = (0xC3, 0xC7, 0xCB, 0xCF, 0xF7)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC),
            *range(0xCD, 0xD0), 0xF7)  # fmt: skip
@@ -36,6 +38,46 @@ def has_too_many_scans(data: bytes) -> bool:
     if scans > MAX_SCANS:
       return True
   return False
+
+
+def may_be_complete(data: bytes) -> bool:
+  """Tells whether a file can hold all the blocks that its header describes.
+
+  Of a block, Huffman codes take at least two bits, one for the coefficient of
+  frequency 0 and one for the end of the others; a progressive file takes one at
+  least. Arithmetic coding has no such bound.
+
+  Args:
+    data: The file, or a start that holds more than its metadata.
+  """
+  needed, scans, scan = None, 0, None
+  for kind, at in _segments(data):
+    if scan is not None:
+      scans += max(at - 2 - scan, 0)
+      scan = None
+    if kind in _HUFFMAN_BITS and needed is None:
+      needed = _blocks(data, at) * _HUFFMAN_BITS[kind]
+    elif kind == _SCAN:
+      scan = at + int.from_bytes(data[at : at + 2], 'big')
+    if needed is not None and 8 * scans >= needed:
+      return True
+  if scan is not None:
+    scans += max(len(data) - scan, 0)
+  return needed is None or 8 * scans >= needed
+
+
+def _blocks(data: bytes, at: int) -> int:
+  """Returns the number of blocks of a frame, whose length is at `at`."""
+  height = int.from_bytes(data[at + 3 : at + 5], 'big')
+  width = int.from_bytes(data[at + 5 : at + 7], 'big')
+  count = data[at + 7] if at + 7 < len(data) else 0
+  factors = [divmod(x, 16) for x in data[at + 9 : at + 8 + 3 * count : 3]]
+  across = max((x for x, _ in factors), default=1) or 1
+  down = max((y for _, y in factors), default=1) or 1
+  return sum(
+      -(-width * x // (8 * across)) * -(-height * y // (8 * down))
+      for x, y in factors
+  )
 
 
 def unsupported(data: bytes) -> str:

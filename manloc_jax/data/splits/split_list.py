@@ -89,7 +89,7 @@ def read(path: str | pathlib.Path | None, dataset: str) -> dict[str, list[str]]:
         f'split has written in {_LIST}.'
     )
   try:
-    text = pathlib.Path(path).read_text('utf-8-sig')
+    text = files.read_text(path, files.MAX_JSON_BYTES, 'utf-8-sig')
     content = files.parse_json(text)
     parts = content['parts']
     if parts.keys() != set(spec.SPLITS):

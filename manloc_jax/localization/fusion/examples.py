@@ -7,18 +7,19 @@ import functools
 import hashlib
 import pathlib
 from typing import Any
-import zipfile
 import zlib
 
 import cv2
 import numpy as np
 
+from manloc_jax import array_files
 from manloc_jax import files
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
+from manloc_jax.data.decoding import declared_size
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
@@ -137,9 +138,9 @@ def _measured(
 def _load(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
   """Returns features and fractions of a file; None unless it is complete."""
   try:
-    with np.load(path, allow_pickle=False) as saved:
-      return saved['evidence'], saved['share']
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    saved = array_files.read_npz(path)
+    return saved['evidence'], saved['share']
+  except (OSError, *array_files.DAMAGED):
     return None
 
 
@@ -149,7 +150,7 @@ def _digest(record: spec.Record, dataset: str) -> str:
   digest = hashlib.sha256(' '.join(map(str, facts)).encode())
   for path in filter(None, (record.image, record.mask)):
     with contextlib.suppress(OSError):  # `measure` reports it.
-      digest.update(path.read_bytes())
+      digest.update(files.read_bytes(path, declared_size.MAX_FILE_BYTES))
   return digest.hexdigest()[:20]
 
 

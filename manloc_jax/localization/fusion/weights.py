@@ -15,6 +15,10 @@ from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.training import weight_files
 
+# Far above sensible ones: a stranger's network is described before its
+# parameters are compared.
+_MAX_WIDTH, _MAX_LAYERS = 4096, 64
+
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
@@ -74,6 +78,8 @@ def load(path: pathlib.Path) -> Weights:
         width=operator.index(facts['model']['width']),
         dilations=tuple(map(operator.index, facts['model']['dilations'])),
     )
+    if model.width > _MAX_WIDTH or len(model.dilations) > _MAX_LAYERS:
+      raise ValueError('no network of a fusion')
     threshold = float(facts['threshold'])
     provenance = dict(facts['origin'])
     params = abstract_params(model)
