@@ -116,6 +116,7 @@ def _data() -> ml_collections.ConfigDict:
   data.name = ml_collections.config_dict.placeholder(str)  # 'casia1', ...
   # Folder of the dataset as it was published.
   data.root = ml_collections.config_dict.placeholder(str)
+  data.allow_outside = False  # May its table name files elsewhere?
   data.prepared = 'data'  # Folder for prepared sets, one folder each.
   data.seed = 0  # Of the split and of the patches.
   # By image as in section 4; or 'group', 'given', 'list'.

@@ -1,5 +1,7 @@
 """Errors that users can put right, and tests for causes of other errors."""
 
+from collections.abc import Iterator
+import contextlib
 import errno
 from typing import Any
 
@@ -12,6 +14,32 @@ class UserError(Exception):
   than `Exception`, so that no handler meant for a failed conversion or for a
   damaged file catches it and says something else.
   """
+
+
+@contextlib.contextmanager
+def refusing_malformed(subject: str, remedy: str) -> Iterator[None]:
+  """Raises UserError where parsed files turn out to hold something else.
+
+  A file may have any field missing or of any type. What reads hundreds of
+  fields for a table does not check each.
+
+  Args:
+    subject: What was read, in the plural, as the start of a sentence.
+    remedy: What to do, as its end.
+  """
+  try:
+    yield
+  except UserError:
+    raise
+  except (
+      ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+      ValueError,
+  ) as error:  # fmt: skip
+    reason = (str(error).splitlines() or [''])[0][:80]
+    raise UserError(
+        f'{subject} do not hold what was expected of them'
+        f' ({type(error).__name__}: {reason}); {remedy}.'
+    ) from error
 
 
 class MissingMemory(MemoryError):

@@ -148,6 +148,7 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
       size_mismatch=data.size_mismatch,
       backend=data.backend,
       num_shards=data.num_shards,
+      allow_outside=data.get('allow_outside', False),
   )
   return prepared_set.PreparedSet.open(folder)
 

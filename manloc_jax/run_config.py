@@ -184,6 +184,7 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
     content = {key: content[key] for key in _OTHER_METHODS}
   for key in PATHS:
     content['data'].pop(key, None)
+  content['data'].pop('allow_outside', None)
   for section in (content['data'], content['data'].get('online', {})):
     section.pop('workers', None)
   return content

@@ -46,8 +46,16 @@ def prepared(tmp_path_factory) -> PreparedSet:
       told = np.repeat(image[:8, :8, :1], 34, axis=2)
       patch = spec.Patch(image, mask, i % 2, (0, 0, 64, 64), 'window', told)
       file.write(patch, 'a', 0)
-  parts = {'train': {'num_patches': TOTAL, 'shards': file.shards}}
-  content = {'format_version': manifest.FORMAT_VERSION, 'splits': parts}
+  train = {'num_patches': TOTAL, 'shards': file.shards, 'images': []}
+  settings = {'dataset': '', 'sampler': {}, 'size_mismatch': '', 'seed': 0}
+  content = {
+      'format_version': manifest.FORMAT_VERSION,
+      'dataset': '',
+      'root': '',
+      'settings': settings,
+      'split_digest': '',
+      'splits': {'train': {**train, 'digest': ''}},
+  }
   (folder / manifest.FILE).write_text(json.dumps(content))
   return PreparedSet.open(folder)
 

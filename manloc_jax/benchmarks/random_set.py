@@ -36,6 +36,9 @@ def write(
       'dataset': 'noise',
       'source': backend_names.BACKENDS[backend],
       'num_shards': num_shards,
+      'sampler': {},
+      'size_mismatch': 'error',
+      'seed': 0,
   }
   rng = np.random.default_rng(0)
   images = [f'noise{i}' for i in range(_IMAGES)]
@@ -53,7 +56,17 @@ def write(
       writer.write(patch, images[i % _IMAGES], i % _IMAGES)
   contents = {
       'num_patches': patches,
-      'images': [{'image_id': image} for image in images],
+      'images': [
+          {
+              'image_id': image,
+              'image': image,
+              'mask': None,
+              'group': image,
+              'manipulation': 'none',
+          }
+          for image in images
+      ],
+      'digest': '',
       'shards': writer.shards,
   }
   manifest.write(

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
       use_pristine=args.use_pristine,
       names_only=args.names_only,
       workers=args.workers,
+      allow_outside=args.allow_outside,
   )
   # Where the JSON is printed, the table goes to standard error.
   is_piped = args.json == '-'

@@ -51,15 +51,21 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.reports import typeset
 
   pairs = _pairs(args)
-  compared = [
-      comparison.compare(_read(a), _read(b)) for a, b in pairs
-  ]
+  with errors.refusing_malformed(
+      f'The results {errors.shown(args.a)} and {errors.shown(args.b)}',
+      'run manloc evaluate again',
+  ):
+    compared = [comparison.compare(_read(a), _read(b)) for a, b in pairs]
+    tables = [
+        typeset.plain(table)
+        for one in compared
+        for table in evaluation_tables.compared(one)
+    ]
   if args.json == '-':
     print(json.dumps(compared, indent=1))
     return 0
-  for one in compared:
-    for table in evaluation_tables.compared(one):
-      print(typeset.plain(table))
+  for text in tables:
+    print(text)
   if args.json:
     files.write_json(args.json, compared)
   return 0

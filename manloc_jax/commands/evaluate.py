@@ -99,6 +99,11 @@ def add_to(commands) -> None:
       help='score runs on images that they were trained on, too, and say so',
   )
   parser.add_argument(
+      '--allow_outside',
+      action='store_true',
+      help='take files that the table of a set names outside of its folder',
+  )
+  parser.add_argument(
       '--workers',
       type=argument_types.positive,
       help='processes, one per core by default',
@@ -249,6 +254,7 @@ def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
               name=name,
               split=args.split,
               choose_test=choose_test,
+              allow_outside=args.allow_outside,
           )
       )
     except errors.UserError as error:

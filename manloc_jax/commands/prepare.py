@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
       size_mismatch=args.size_mismatch,
       backend=args.backend,
       workers=args.workers,
+      allow_outside=args.allow_outside,
   )
   print(folder)
   return 0

@@ -95,7 +95,20 @@ def run(args: argparse.Namespace) -> int:
     UserError: The arguments do not go together, or a run is not finished.
   """
   _check(args)
-  from manloc_jax.reports import generated_docs
+  runs = ', '.join(args.workdirs)
+  with errors.refusing_malformed(
+      f'The files of {errors.shown(runs, 100)}', 'evaluate the runs again'
+  ):
+    _write(args)
+  if args.docs:
+    from manloc_jax.reports import generated_docs
+
+    for path in generated_docs.update_all():
+      print(path)
+  return 0
+
+
+def _write(args: argparse.Namespace) -> None:
   from manloc_jax.reports import report
   from manloc_jax.reports.study import dial_figure
   from manloc_jax.reports.study import ladder
@@ -124,10 +137,6 @@ def run(args: argparse.Namespace) -> int:
   if args.compare:
     for path in report.compare(args.workdirs, args.compare):
       print(path)
-  if args.docs:
-    for path in generated_docs.update_all():
-      print(path)
-  return 0
 
 
 def _read_study(path: pathlib.Path) -> 'study_file.StudyFile':

@@ -38,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
   from manloc_jax.data.splits import split_list
 
   records, _, _ = audit.find(
-      args.dataset, pathlib.Path(args.root), args.names_only
+      args.dataset,
+      pathlib.Path(args.root),
+      args.names_only,
+      args.allow_outside,
   )
   content = split_list.make(
       args.dataset,

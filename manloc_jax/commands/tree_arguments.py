@@ -26,4 +26,9 @@ def parser() -> argparse.ArgumentParser:
       action='store_true',
       help='split images without a mask, too',
   )
+  tree.add_argument(
+      '--allow_outside',
+      action='store_true',
+      help='take files that a table of the set names outside of the folder',
+  )
   return tree

@@ -35,6 +35,8 @@ _CONVERSIONS = {
 
 _LOSSY = ('JPEG', 'MPO', 'WEBP', 'AVIF', 'HEIF')
 _JPEG = ('JPEG', 'MPO')  # One image, or several in a row.
+# Pixels of a mask for one of its image; small masks are decoded in any case.
+_MOST_MASK, _SMALL_MASK = 16, 4_000_000
 _HEIGHT, _WIDTH = 0x0101, 0x0100  # TIFF tags, of the stored pixels.
 _ORIENTATION = 0x0112  # EXIF and TIFF tag: how viewers turn the image.
 # Pillow applies the orientation of TIFF files, and of no others. Its inverse:
@@ -101,6 +103,7 @@ def read_mask(
     path: pathlib.Path,
     is_manipulated: Callable[[np.ndarray], np.ndarray],
     mode: str = 'L',
+    image_size: tuple[int, int] | None = None,
 ) -> np.ndarray:
   """Reads a ground-truth mask.
 
@@ -114,15 +117,30 @@ def read_mask(
       uint8[h, w]; `levels` for the greys of files that have more than two and
       are not lossy, uint8[h, w], and the classes of others; `RGB` for colours
       as they are, uint8[h, w, 3].
+    image_size: Height and width of its image, for which a mask of many times
+      more pixels is refused before it is decoded.
 
   Returns:
     uint8[h, w], 1 = manipulated.
 
   Raises:
-    DataError: As `read_image`, or the mask does not have two classes.
+    DataError: As `read_image`, or the mask does not have two classes, or it is
+      far larger than its image.
   """
+  if image_size is not None:
+    _check_mask_size(path, image_size)
   with image_formats.enough_memory(path):
     return _as_mask(path, _read_stored(path), is_manipulated, mode)
+
+
+def _check_mask_size(path: pathlib.Path, image_size: tuple[int, int]) -> None:
+  height, width = read_size(path)
+  most = max(_MOST_MASK * image_size[0] * image_size[1], _SMALL_MASK)
+  if height * width > most:
+    raise spec.DataError(
+        f'The mask {path} has {width}x{height} pixels and its image'
+        f' {image_size[1]}x{image_size[0]}; correct the files.'
+    )
 
 
 @dataclasses.dataclass(frozen=True)

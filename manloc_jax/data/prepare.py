@@ -47,6 +47,7 @@ def prepare(
     backend: str = backend_names.TFRECORD,
     num_shards: int = 4,
     workers: int | None = None,
+    allow_outside: bool = False,
 ) -> pathlib.Path:
   """Prepares a dataset for training and evaluation, unless that was done.
 
@@ -72,6 +73,7 @@ def prepare(
     backend: Key of `backend_names.BACKENDS`.
     num_shards: Files per split of `tfrecord`; others have one per field.
     workers: Processes; one per core by default.
+    allow_outside: See `datasets.find_records`.
 
   Returns:
     The prepared folder.
@@ -101,7 +103,7 @@ def prepare(
   if split_rule == 'list':
     listed = split_list_lib.read(split_list, dataset)
     settings['split_list'] = rules.digest(listed)
-  plan = _plan(root, job, settings, listed)
+  plan = _plan(root, job, settings, listed, allow_outside)
   key = manifest.fingerprint(settings, plan.records, plan.rejected, root)
   folder = out / f'{dataset}-{split_rule}-{key[:12]}'
   if folder.exists():
@@ -153,9 +155,12 @@ def _plan(
     job: extract.Job,
     settings: dict[str, Any],
     listed: dict[str, list[str]] | None,
+    allow_outside: bool,
 ) -> _Plan:
   """Lists the images of a tree; none is decoded."""
-  in_tree, rejected = datasets.get(job.dataset).find_records(root)
+  in_tree, rejected = datasets.find_records(
+      job.dataset, root, allow_outside=allow_outside
+  )
   records = sorted(
       (r for r in in_tree if settings['use_pristine'] or r.mask is not None),
       key=lambda record: record.image_id,

@@ -1,7 +1,8 @@
 """The types that all packages of `data` share: records, patches, datasets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -112,3 +113,19 @@ class Dataset:
   published: Mapping[str, int] = dataclasses.field(default_factory=dict)
   others: str = ''
   list_records: Callable[[pathlib.Path], list[Record]] | None = None
+
+
+def check_inside(records: Iterable[Record], root: pathlib.Path) -> None:
+  """Raises DataError for files that are named outside a root.
+
+  Links in the root are the user's own, and are followed.
+  """
+  folder = os.path.abspath(root)
+  for record in records:
+    for path in (record.image, record.mask, record.source_mask):
+      if path and os.path.commonpath([folder, os.path.abspath(path)]) != folder:
+        raise DataError(
+            f'The set in {root} names {errors.shown(str(path), 90)}, which lies'
+            ' outside of it; give --allow_outside (manloc) or'
+            ' --config.data.allow_outside if you trust its table.'
+        )

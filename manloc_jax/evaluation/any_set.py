@@ -77,7 +77,7 @@ def evaluate(
     return files.read_json(path)
   digest = provenance_lib.sha256_of_json(made_by)[:12]
   cache = path.with_name(f'{path.stem}.images-{digest}')
-  cache.mkdir(parents=True, exist_ok=True)
+  files.make_folder(cache, pathlib.Path(out))
   if not localizer.runs_in_workers:
     workers = 1  # The devices are in this process.
   rows = _score_all(localizer, image_set, cache, workers, name)

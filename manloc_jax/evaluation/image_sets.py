@@ -54,6 +54,7 @@ def open_set(
     name: str | None = None,
     split: str = ALL,
     choose_test: Callable[[list[spec.Record]], set[str]] | None = None,
+    allow_outside: bool = False,
 ) -> ImageSet:
   """Lists the images of a dataset.
 
@@ -66,12 +67,15 @@ def open_set(
       line.
     choose_test: Returns the ids of the images for `test`, such as those that a
       run was not trained on; by default the set itself must say which they are.
+    allow_outside: See `datasets.find_records`.
 
   Raises:
     DataError: There are no images, or the split does not fit them.
   """
   root = pathlib.Path(root)
-  found, rejected = datasets.get(dataset).find_records(root)
+  found, rejected = datasets.find_records(
+      dataset, root, allow_outside=allow_outside
+  )
   records, twice = _unique(found)
   if not records:
     first = f'; the first: {rejected[0].reason}' if rejected else ''

@@ -17,6 +17,7 @@ import ml_collections
 import numpy as np
 import tqdm
 
+from manloc_jax import files
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.data import spec
@@ -69,7 +70,7 @@ def evaluate(
   if all(provenance_lib.is_current(path, provenance) for path in written):
     return written
   cache = results / f'images-{provenance_lib.sha256_of_json(provenance)[:12]}'
-  cache.mkdir(parents=True, exist_ok=True)
+  files.make_folder(cache, pathlib.Path(workdir))
   if not localizer.runs_in_workers:
     workers = 1  # The devices are in this process.
   score_split = functools.partial(
@@ -138,7 +139,11 @@ def _score_split(
   """
   records = [
       record
-      for record in prepared.records(split, config.data.root)
+      for record in prepared.records(
+          split,
+          config.data.root,
+          config.data.get('allow_outside', False),
+      )
       if record.mask is not None
   ]
   if not records:

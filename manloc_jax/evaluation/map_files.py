@@ -23,6 +23,9 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import math
 import pathlib
+import struct
+from typing import IO
+import zlib
 
 import cv2
 import numpy as np
@@ -34,6 +37,8 @@ from manloc_jax.data.decoding import declared_size
 from manloc_jax.data.decoding import image_formats
 
 SUFFIXES = ('.png', '.npy', '.npz', '.mat')
+# Of the format: the length of its header, and the kind of compressed parts.
+_MAT_HEADER, _MAT_COMPRESSED, _MAT_STEP = 128, 15, 1 << 20
 _KEYS = ('map', 'score', 'heatmap', 'pred')
 _MASK, _IMAGE_SCORES = 'mask', ('image_score', 'score')
 _NUMBERS = 'biuf'  # Kinds of types.
@@ -126,7 +131,7 @@ def _arrays(path: pathlib.Path) -> Mapping[str, np.ndarray]:
     return _read_mat(path)
   except spec.DataError:
     raise
-  except (OSError, *array_files.DAMAGED) as error:
+  except (OSError, *array_files.DAMAGED, zlib.error) as error:
     raise spec.DataError(
         f'The map {path} cannot be read ({error}); make it again, or remove it.'
     ) from error
@@ -150,7 +155,8 @@ def _read_mat(path: pathlib.Path) -> Mapping[str, np.ndarray]:
 
   try:
     with files.open_regular(path, array_files.MAX_BYTES) as file:
-      # What they hold is known before it is taken out of its compression.
+      _check_mat(file)
+      # What they hold is known before it is read.
       names = [
           name
           for name, shape, kind in io.whosmat(file)
@@ -168,6 +174,29 @@ def _read_mat(path: pathlib.Path) -> Mapping[str, np.ndarray]:
       for key, value in content.items()
       if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
   }
+
+
+def _check_mat(file: IO[bytes]) -> None:
+  """Raises ValueError if the compressed parts of a file are far too large."""
+  header = file.read(_MAT_HEADER)
+  is_little = header[-2:] == b'IM'
+  total = 0
+  while len(tag := file.read(8)) == 8 and header[-2:] in (b'IM', b'MI'):
+    kind, left = struct.unpack('<II' if is_little else '>II', tag)
+    if kind != _MAT_COMPRESSED:
+      file.seek(left + -left % 8, 1)
+      continue
+    unpack = zlib.decompressobj()
+    while left > 0 and (packed := file.read(min(left, _MAT_STEP))):
+      left -= len(packed)
+      while packed:
+        total += len(unpack.decompress(packed, _MAT_STEP))
+        packed = unpack.unconsumed_tail
+        if total > array_files.MAX_BYTES:
+          raise ValueError(
+              f'its arrays have more than {array_files.MAX_BYTES:,} bytes'
+          )
+  file.seek(0)
 
 
 def _the_map(

@@ -8,6 +8,7 @@ import jax
 import ml_collections
 import numpy as np
 
+from manloc_jax import files
 from manloc_jax import models
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
@@ -60,7 +61,7 @@ def evaluate(
     return written
   for split in splits:
     prepared.split(split)  # Refuses a name that is none.
-  folder.mkdir(parents=True, exist_ok=True)
+  files.make_folder(folder, pathlib.Path(workdir))
   model = models.make(**config.model)
   params = jax.device_put(run.params, sharding.replicated(mesh))
   evaluate_split = functools.partial(

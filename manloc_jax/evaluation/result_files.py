@@ -25,6 +25,6 @@ def keep(path: pathlib.Path) -> None:
   """
   if path.exists():
     kept = path.parent / REPLACED
-    kept.mkdir(exist_ok=True)
+    files.make_folder(kept, path.parent)
     digest = provenance.sha256_of_file(path)
     path.replace(kept / f'{path.stem}-{digest[:12]}.json')

@@ -77,10 +77,14 @@ def robustness(
   missing = [level for level in LEVELS if level not in done]
   if not missing:
     return path
-  path.parent.mkdir(parents=True, exist_ok=True)
+  files.make_folder(path.parent, pathlib.Path(workdir))
   if not provenance_lib.is_current(unfinished, provenance):
     result_files.keep(unfinished)
-  records = prepared.records(degraded_windows.SPLIT, config.data.root)
+  records = prepared.records(
+      degraded_windows.SPLIT,
+      config.data.root,
+      config.data.get('allow_outside', False),
+  )
   score = _make_scorer(config, prepared, workdir, run, mesh, records)
   with (
       worker_pool.ordered_map(workers) as ordered_map,

@@ -184,7 +184,7 @@ def _read_truth(
   if path is None:
     return None
   of = datasets.get(dataset)
-  truth = images.read_mask(path, of.is_manipulated, of.mask_mode)
+  truth = images.read_mask(path, of.is_manipulated, of.mask_mode, size)
   if truth.shape != size:
     raise spec.DataError(
         f'{record.image} has {size[1]}x{size[0]} pixels and its mask {path}'

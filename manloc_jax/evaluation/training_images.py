@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax import pretrained
 from manloc_jax import run_config
 from manloc_jax.data import datasets
@@ -55,7 +56,7 @@ def training_of(method: str, workdir: str | None) -> Training | None:
     return _of_weights(method, workdir)
   data = run_config.read(workdir).data.to_dict()
   path = pathlib.Path(workdir) / run_config.SPLIT
-  digest = path.read_text() if path.exists() else ''
+  digest = files.read_text(path) if path.exists() else ''
   made = _from_manifest(data, digest)
   if made is None:
     made = Training(data['name'], digest, data)
@@ -129,7 +130,9 @@ def split_again(
   if training.records or training.dataset != dataset or not root.is_dir():
     return training
   try:
-    found, _ = datasets.get(dataset).find_records(root)
+    found, _ = datasets.find_records(
+        dataset, root, allow_outside=bool(data.get('allow_outside'))
+    )
     records = {
         x.image_id: x
         for x in found

@@ -132,7 +132,7 @@ def _localize_file(
   start = time.monotonic()
   result = localizer.localize(image_file.path, image)
   seconds = time.monotonic() - start
-  path.parent.mkdir(parents=True, exist_ok=True)
+  files.make_folder(path.parent, out)
   path.unlink(missing_ok=True)  # It may be of other hyperparameters.
   picture = overlay.draw(image.pixels, result.score, result.mask)
   if heat_format == 'npz':

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax import models
 from manloc_jax import pretrained
 from manloc_jax import provenance as provenance_lib
@@ -212,9 +213,11 @@ def _check_method(workdir: str, method: str, fields: Any) -> None:
 
 def _split_digest(workdir: str) -> str | None:
   try:
-    return (pathlib.Path(workdir) / run_config.SPLIT).read_text()
-  except OSError:
+    digest = files.read_text(pathlib.Path(workdir) / run_config.SPLIT, 1000)
+  except (OSError, ValueError):
     return None  # Only the provenance lacks it.
+  # A link to another file must not hand its content on.
+  return digest if digest.isalnum() else None
 
 
 def _check_facts(facts: dict[str, Any]) -> None:

@@ -105,6 +105,7 @@ def audit(
     use_pristine: bool = False,
     names_only: bool = False,
     workers: int | None = None,
+    allow_outside: bool = False,
 ) -> Audit:
   """Audits an image tree.
 
@@ -118,6 +119,7 @@ def audit(
       the images need not exist. If no image exists, none is opened in any case,
       and the check `images` is WRONG.
     workers: Processes; one per core by default.
+    allow_outside: See `datasets.find_records`.
 
   Returns:
     The results, the same for any number of workers.
@@ -128,7 +130,9 @@ def audit(
   """
   root, choice = pathlib.Path(root), choice or leakage_lib.SplitChoice()
   kind = datasets.get(dataset)
-  records, rejected, is_absent = find(dataset, root, names_only)
+  records, rejected, is_absent = find(
+      dataset, root, names_only, allow_outside
+  )
   names_only = names_only or is_absent
   if not records and not rejected:
     raise spec.DataError(f'There are no images under {root}; check the path.')
@@ -162,7 +166,10 @@ def audit(
 
 
 def find(
-    dataset: str, root: pathlib.Path, names_only: bool
+    dataset: str,
+    root: pathlib.Path,
+    names_only: bool,
+    allow_outside: bool = False,
 ) -> tuple[list[spec.Record], list[spec.Rejected], bool]:
   """Lists the images of a tree, or those that its own table names.
 
@@ -170,6 +177,7 @@ def find(
     dataset: Key of `datasets.DATASETS`.
     root: Folder of the image tree.
     names_only: Whether to use the table of the dataset alone, if it has one.
+    allow_outside: See `datasets.find_records`.
 
   Returns:
     The images, the files left out, and whether all images are missing.
@@ -180,10 +188,14 @@ def find(
   kind = datasets.get(dataset)
   if kind.list_records:
     listed = kind.list_records(root)
+    if not allow_outside:
+      spec.check_inside(listed, root)
     is_absent = not any(record.image.is_file() for record in listed)
     if names_only or is_absent:
       return listed, [], is_absent and not names_only
-  records, rejected = kind.find_records(root)
+  records, rejected = datasets.find_records(
+      dataset, root, allow_outside=allow_outside
+  )
   return records, rejected, False
 
 

@@ -9,7 +9,6 @@
 nor as donor; the split rule is `given`.
 """
 
-import json
 import pathlib
 from typing import Any
 
@@ -117,11 +116,12 @@ def read_histories(root: pathlib.Path) -> list[dict[str, Any]]:
   if not path.exists():
     return []
   # What follows the last line break is empty or half a line.
-  lines = path.read_bytes().split(b'\n')[:-1]
+  content = files.read_bytes(path, files.MAX_JSON_BYTES)
+  lines = content.split(b'\n')[:-1]
   histories = []
   for number, line in enumerate(lines, 1):
     try:
-      histories.append(json.loads(line))
+      histories.append(files.parse_json(line))
     except ValueError as error:
       raise spec.DataError(
           f'Line {number} of {path} is damaged ({error}); delete {root} and'

@@ -33,7 +33,7 @@ def claimed(root: pathlib.Path) -> Iterator[None]:
   try:
     root.mkdir(parents=True, exist_ok=True)
     is_first = not (root / _LOCK).exists()
-    lock = (root / _LOCK).open('a')
+    lock = files.open_to_append(root / _LOCK)
   except OSError as error:
     raise spec.DataError(
         f'Forgeries cannot be written to {root} ({error.strerror}); name'
@@ -99,7 +99,7 @@ def begin(root: pathlib.Path, settings: dict[str, Any]) -> None:
     ]}
   files.write_json(path, settings)
   for name in _FOLDERS:
-    (root / name).mkdir(exist_ok=True)
+    files.make_folder(root / name, root)
 
 
 def _check_same(

@@ -191,11 +191,11 @@ def _write_missing(
   broken: dict[str, str] = {}
   with (
       worker_pool.ordered_map(workers if len(todo) > 1 else 1) as run,
-      (root / synthetic.HISTORIES).open('a') as lines,
+      files.open_to_append(root / synthetic.HISTORIES) as lines,
   ):
     made = run(functools.partial(_make, plan=plan), todo)
     for line, rejected in progress.progress(made, 'forging', len(todo)):
-      lines.write(line)
+      lines.write(line.encode())
       lines.flush()
       broken.update(rejected)
   return broken

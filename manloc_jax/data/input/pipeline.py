@@ -121,7 +121,10 @@ def eval_batches(
 
 
 def _paths(prepared: prepared_set.PreparedSet, split: str) -> list[str]:
-  return [str(path) for path in prepared.shard_paths(split)]
+  paths = prepared.shard_paths(split)
+  for path in paths:
+    records.check_lengths(path)
+  return [str(path) for path in paths]
 
 
 def _train_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -224,7 +224,7 @@ def _read_mask(
   notes = []
   dataset = datasets.get(job.dataset)
   mask = images.read_mask(
-      record.mask, dataset.is_manipulated, dataset.mask_mode
+      record.mask, dataset.is_manipulated, dataset.mask_mode, size
   )
   if mask.shape != size:
     text = f'its mask has {_text(mask.shape)} pixels'

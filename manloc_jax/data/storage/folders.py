@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -28,9 +29,9 @@ def atomic(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   folder.parent.mkdir(parents=True, exist_ok=True)
   _remove_dead(folder.parent)
   partial = folder.with_name(
-      f'.{folder.name}.{socket.gethostname()}.{os.getpid()}.partial'
+      f'.{folder.name}.{secrets.token_hex(8)}.{socket.gethostname()}'
+      f'.{os.getpid()}.partial'
   )
-  shutil.rmtree(partial, ignore_errors=True)
   partial.mkdir()
   try:
     yield partial

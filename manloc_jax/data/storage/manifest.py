@@ -1,14 +1,16 @@
 """Writes and reads the manifest of a prepared folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
+from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
@@ -24,6 +26,23 @@ EVALUATED = (*PATCH_SPLITS, *WHOLE_IMAGES)
 # Raised when the same settings and files would give other bytes.
 FORMAT_VERSION = 3
 
+# What is read of a manifest, and its types.
+_FIELDS: dict[str, Any] = {
+    'format_version': int, 'dataset': str, 'root': str, 'settings': dict,
+    'split_digest': str, 'splits': dict,
+}  # fmt: skip
+_SETTINGS: dict[str, Any] = {
+    'dataset': str, 'sampler': dict, 'size_mismatch': str, 'seed': int
+}  # fmt: skip
+_SPLIT_FIELDS: dict[str, Any] = {
+    'num_patches': int, 'images': list, 'shards': list, 'digest': str
+}  # fmt: skip
+_IMAGE_FIELDS: dict[str, Any] = {
+    'image_id': str, 'image': str, 'mask': str | None, 'group': str,
+    'manipulation': str,
+}  # fmt: skip
+_SHARD_FIELDS: dict[str, Any] = {'name': str, 'bytes': int}
+_MAX_REASON = 120  # Characters of an error of Python's.
 _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
 
 
@@ -127,12 +146,44 @@ def read(folder: str | pathlib.Path) -> dict:
     DataError: The folder is not a prepared one.
   """
   try:
-    return files.read_json(pathlib.Path(folder) / FILE)
-  except (FileNotFoundError, NotADirectoryError, ValueError):
+    content = files.read_json(pathlib.Path(folder) / FILE)
+    _check(content)
+    return content
+  except (OSError, ValueError) as error:
+    reason = error.strerror if isinstance(error, OSError) else error
     raise spec.DataError(
-        f'{folder} has no readable {FILE}; it is no prepared folder, '
-        'run the preparation again.'
+        f'{folder} has no readable {FILE} ({str(reason)[:_MAX_REASON]}); it is'
+        ' no prepared folder, run the preparation again.'
     ) from None
+
+
+def _check(content: Any) -> None:
+  """Raises ValueError unless readers can rely on what a manifest holds."""
+  _check_fields(content, _FIELDS, 'it')
+  _check_fields(content['settings'], _SETTINGS, 'settings')
+  for name, split in content['splits'].items():
+    where = f'the split {errors.shown(name, 20)}'
+    _check_fields(split, _SPLIT_FIELDS, where)
+    if split['num_patches'] < 0:
+      raise ValueError(f'{where} has less than no patches')
+    for image in split['images']:
+      _check_fields(image, _IMAGE_FIELDS, f'an image of {where}')
+    for shard in split.get('shards', ()):
+      _check_fields(shard, _SHARD_FIELDS, f'a file of {where}')
+      plain = pathlib.PurePath(shard['name'])
+      # A name such as ../x would lead out of the folder.
+      if plain.name != shard['name'] or '\0' in shard['name']:
+        raise ValueError(f'{errors.shown(shard["name"])} is no name of a file')
+
+
+def _check_fields(content: Any, kinds: Mapping[str, Any], where: str) -> None:
+  if not isinstance(content, dict):
+    raise ValueError(f'{where} is no object')
+  for key, kind in kinds.items():
+    value = content.get(key)
+    # To Python, true is a number.
+    if isinstance(value, bool) or not isinstance(value, kind):
+      raise ValueError(f'{where} has the {key} {errors.shown(value)}')
 
 
 def _warnings(examined: list[extract.Examined]) -> list[str]:

@@ -91,16 +91,23 @@ class PreparedSet:
     return [image['manipulation'] for image in self.split(name)['images']]
 
   def records(
-      self, name: str, root: str | pathlib.Path
+      self,
+      name: str,
+      root: str | pathlib.Path,
+      allow_outside: bool = False,
   ) -> list[spec.Record]:
     """Lists the images of a split in its order.
 
     Args:
       name: The split.
       root: The folder of the image tree now.
+      allow_outside: As it was prepared with; see `datasets.find_records`.
+
+    Raises:
+      DataError: There is no such split, or a file lies outside of the root.
     """
     root = pathlib.Path(root)
-    return [
+    listed = [
         spec.Record(
             image_id=image['image_id'],
             image=root / image['image'],
@@ -110,6 +117,9 @@ class PreparedSet:
         )
         for image in self.split(name)['images']
     ]
+    if not allow_outside:
+      spec.check_inside(listed, root)
+    return listed
 
   def epoch_steps(self, name: str, batch_size: int, processes: int) -> int:
     """Returns the number of full batches in one pass over a split.

@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 
+from manloc_jax import files
 from manloc_jax.data import compression
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import patches
@@ -122,6 +123,12 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
   }
 
 
+# Of a record: a length with its checksum, the patch, and its checksum. The
+# name of its image may be long.
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 8
+_MAX_RECORD_BYTES = 2 * len(BLANK) + 10_000
+
+
 class SplitWriter:
   """Writes one split, the patches to its shards in turn.
 
@@ -192,6 +199,28 @@ def write_metadata(
         homepage=dataset.homepage,
         citation=dataset.citation,
     )
+
+
+def check_lengths(path: pathlib.Path) -> None:
+  """Checks the lengths of the records of a shard; reads no record.
+
+  TensorFlow takes as much memory as a length says before it reads the record.
+
+  Raises:
+    DataError: A length is not one of a patch, or goes beyond the end.
+  """
+  with files.open_regular(path) as file:
+    end = file.seek(0, 2)
+    at = 0
+    while at < end:
+      file.seek(at)
+      length = int.from_bytes(file.read(_LENGTH_BYTES), 'little')
+      at += _LENGTH_BYTES + length + _CHECKSUM_BYTES
+      if length > _MAX_RECORD_BYTES or at > end:
+        raise spec.DataError(
+            f'The shard {path} is damaged (a record of {length:,} bytes); '
+            'delete its folder and run the preparation again.'
+        )
 
 
 def damage(

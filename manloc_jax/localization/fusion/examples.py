@@ -68,7 +68,11 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
         f'--config.data.split_rule is {data.split_rule!r}; choose one of'
         f' {", ".join(options.RULES)}.'
     )
-  records, _ = datasets.get(data.name).find_records(pathlib.Path(data.root))
+  records, _ = datasets.find_records(
+      data.name,
+      pathlib.Path(data.root),
+      allow_outside=bool(data.get('allow_outside')),
+  )
   forged = {x.image_id: x for x in records if x.mask is not None}
   image_ids = rules.split_by_rule(
       data.split_rule, forged.values(), data.seed, data.fractions
@@ -167,7 +171,10 @@ def measure(
   try:
     pixels = images.read_image(record.image).pixels
     mask = images.read_mask(
-        record.mask, dataset.is_manipulated, dataset.mask_mode
+        record.mask,
+        dataset.is_manipulated,
+        dataset.mask_mode,
+        pixels.shape[:2],
     )
   except spec.DataError:
     return None
