@@ -55,15 +55,22 @@ def shown(value: Any, most: int = 60) -> str:
   return text if len(text) <= most else f'{text[: most - 1]}…'
 
 
-def printable(message: str) -> str:
+def printable(message: str, keep: str = '') -> str:
   """Escapes line breaks, control characters and bytes that are no text.
 
   Names of files may hold them; a message stays on one line, and the terminal
-  does not interpret it.
+  does not interpret it. Among them are those that turn the direction of
+  writing, so that `exe.jpg` could be shown for `gpj.exe`.
+
+  Args:
+    message: The text.
+    keep: Characters that are not escaped.
   """
+  if message.isprintable():
+    return message
   return ''.join(
       character
-      if character.isprintable()
+      if character.isprintable() or character in keep
       else character.encode('unicode_escape').decode()
       for character in message
   )

@@ -179,7 +179,7 @@ def parse_json(text: str | bytes) -> Any:
 def _check_values(content: Any) -> None:
   """Raises ValueError for depths and numbers that no file of ours has."""
   level = [content]
-  for _ in range(MAX_JSON_DEPTH + 1):
+  for _ in range(MAX_JSON_DEPTH):
     below: list[Any] = []
     for value in level:
       if isinstance(value, dict):

@@ -23,6 +23,8 @@ from manloc_jax.commands import interrupts
 
 IMPOSSIBLE = 2
 READER_LEFT = 141
+# Of tables and progress bars.
+_LAYOUT = '\n\r\t'
 
 
 class OutputError(errors.UserError):
@@ -34,7 +36,11 @@ class ReaderLeft(Exception):
 
 
 class _Output:
-  """A standard stream whose errors are distinct from those of files."""
+  """A standard stream whose errors are distinct from those of files.
+
+  What a terminal would interpret is escaped, whichever table or message the
+  name of a stranger's file stands in.
+  """
 
   def __init__(self, stream: TextIO):
     self._stream = stream
@@ -44,7 +50,7 @@ class _Output:
 
   def write(self, text: str) -> int:
     with _own_errors():
-      return self._stream.write(text)
+      return self._stream.write(errors.printable(text, keep=_LAYOUT))
 
   def flush(self) -> None:
     with _own_errors():

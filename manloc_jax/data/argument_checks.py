@@ -10,6 +10,7 @@ import math
 import numbers
 from typing import Any
 
+from manloc_jax import errors
 from manloc_jax.data import spec
 
 
@@ -17,7 +18,8 @@ def check_seed(seed: Any) -> None:
   """Raises DataError unless a seed is a whole number from 0 on."""
   if not _is_whole(seed) or seed < 0:
     raise spec.DataError(
-        f'The seed is {seed!r}; give a whole number from 0 on in --seed'
+        f'The seed is {errors.shown(seed)}; give a whole number from 0 on in'
+        ' --seed'
         ' (manloc) or --config.data.seed.'
     )
 
@@ -32,7 +34,7 @@ def check_count(name: str, count: Any, least: int = 1) -> None:
   """
   if not _is_whole(count) or count < least:
     raise spec.DataError(
-        f'{name} is {count!r}; give a whole number from {least} on.'
+        f'{name} is {errors.shown(count)}; give a whole number from {least} on.'
     )
 
 
@@ -52,7 +54,8 @@ def check_numbers(
     text = f'at least {least:g}'
     if most < math.inf:
       text = f'from {least:g} to {most:g}'
-    raise spec.DataError(f'{name} is {values!r}; give finite numbers, {text}.')
+    found = errors.shown(values)
+    raise spec.DataError(f'{name} is {found}; give finite numbers, {text}.')
 
 
 def check_fractions(fractions: Any) -> None:
@@ -64,7 +67,8 @@ def check_fractions(fractions: Any) -> None:
       or not math.isclose(sum(fractions), 1, abs_tol=1e-5)
   ):
     raise spec.DataError(
-        f'The fractions of train, val and test are {fractions!r}; give three'
+        f'The fractions of train, val and test are {errors.shown(fractions)};'
+        ' give three'
         ' positive numbers that sum to one in --fractions (manloc) or'
         ' --config.data.fractions.'
     )

@@ -11,6 +11,7 @@ import hashlib
 import cv2
 import numpy as np
 
+from manloc_jax import errors
 from manloc_jax.data import argument_checks
 from manloc_jax.data import compression as compression_lib
 from manloc_jax.data import spec
@@ -63,12 +64,13 @@ class Sampler:
     ):
       if getattr(self, field) not in known:
         raise spec.DataError(
-            f'--config.data.sampler.{field} is {getattr(self, field)!r}; '
+            f'--config.data.sampler.{field} is'
+            f' {errors.shown(getattr(self, field))}; '
             f'choose one of {", ".join(known)}.'
         )
     if not self.sources or set(self.sources) - set(SOURCES):
       raise spec.DataError(
-          f'--config.data.sampler.sources is {self.sources}; '
+          f'--config.data.sampler.sources is {errors.shown(self.sources)}; '
           f'choose some of {", ".join(SOURCES)}.'
       )
     for field, least in (

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ _FIELDS: dict[str, Any] = {
     'split_digest': str, 'splits': dict,
 }  # fmt: skip
 _SETTINGS: dict[str, Any] = {
-    'dataset': str, 'sampler': dict, 'size_mismatch': str, 'seed': int
+    'dataset': str, 'sampler': dict, 'size_mismatch': str, 'seed': int,
+    'source': str,
 }  # fmt: skip
 _SPLIT_FIELDS: dict[str, Any] = {
     'num_patches': int, 'images': list, 'shards': list, 'digest': str
@@ -42,6 +44,7 @@ _IMAGE_FIELDS: dict[str, Any] = {
     'manipulation': str,
 }  # fmt: skip
 _SHARD_FIELDS: dict[str, Any] = {'name': str, 'bytes': int}
+_PLAIN_NAME = re.compile(r'[\w-][\w.-]{0,119}')
 _MAX_REASON = 120  # Characters of an error of Python's.
 _PACKAGES = ('numpy', 'opencv-python-headless', 'pillow')
 
@@ -160,7 +163,9 @@ def read(folder: str | pathlib.Path) -> dict:
 def _check(content: Any) -> None:
   """Raises ValueError unless readers can rely on what a manifest holds."""
   _check_fields(content, _FIELDS, 'it')
-  _check_fields(content['settings'], _SETTINGS, 'settings')
+  settings = content['settings']
+  # Folders older than the field have no source.
+  _check_fields({'source': '', **settings}, _SETTINGS, 'settings')
   for name, split in content['splits'].items():
     where = f'the split {errors.shown(name, 20)}'
     _check_fields(split, _SPLIT_FIELDS, where)
@@ -170,9 +175,8 @@ def _check(content: Any) -> None:
       _check_fields(image, _IMAGE_FIELDS, f'an image of {where}')
     for shard in split.get('shards', ()):
       _check_fields(shard, _SHARD_FIELDS, f'a file of {where}')
-      plain = pathlib.PurePath(shard['name'])
       # A name such as ../x would lead out of the folder.
-      if plain.name != shard['name'] or '\0' in shard['name']:
+      if not _PLAIN_NAME.fullmatch(shard['name']):
         raise ValueError(f'{errors.shown(shard["name"])} is no name of a file')
 
 
@@ -180,7 +184,9 @@ def _check_fields(content: Any, kinds: Mapping[str, Any], where: str) -> None:
   if not isinstance(content, dict):
     raise ValueError(f'{where} is no object')
   for key, kind in kinds.items():
-    value = content.get(key)
+    if key not in content:
+      raise ValueError(f'{where} has no {key}')
+    value = content[key]
     # To Python, true is a number.
     if isinstance(value, bool) or not isinstance(value, kind):
       raise ValueError(f'{where} has the {key} {errors.shown(value)}')

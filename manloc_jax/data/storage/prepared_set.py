@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from manloc_jax import errors
 from manloc_jax.data import spec
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.sampling import patches
@@ -57,12 +58,15 @@ class PreparedSet:
         key: tuple(value) if isinstance(value, list) else value
         for key, value in settings['sampler'].items()
     }
-    return extract.Job(
-        dataset=settings['dataset'],
-        sampler=patches.Sampler(**sampler),
-        size_mismatch=settings['size_mismatch'],
-        seed=settings['seed'],
-    )
+    with errors.refusing_malformed(
+        f'The settings of {self.folder}', 'run the preparation again'
+    ):
+      return extract.Job(
+          dataset=settings['dataset'],
+          sampler=patches.Sampler(**sampler),
+          size_mismatch=settings['size_mismatch'],
+          seed=settings['seed'],
+      )
 
   def split(self, name: str) -> Mapping[str, Any]:
     """Returns the description of a split in the manifest.
