@@ -361,3 +361,39 @@ def test_choices_are_those_of_the_library(capsys):
   text = capsys.readouterr().out
   for choices in (network.GATES, batch.FORMATS):
     assert '{' + ','.join(choices) + '}' in text
+
+
+def test_results_are_not_written_through_links(tmp_path, capfd):
+  """An archive of results may bring a folder that leads elsewhere."""
+  elsewhere = tmp_path / 'elsewhere'
+  (tmp_path / 'in/a').mkdir(parents=True)
+  elsewhere.mkdir()
+  noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+  Image.fromarray(noise).save(tmp_path / 'in/a/b.png')
+  out = tmp_path / 'planted'
+  out.mkdir()
+  (out / 'a').symlink_to(elsewhere)
+  code = cli.main(
+      ['localize', '--method=ela', f'--out={out}', str(tmp_path / 'in')]
+  )
+  assert code == 2
+  assert 'It is a link' in capfd.readouterr().err
+  assert not list(elsewhere.iterdir())
+
+
+def test_names_do_not_turn_the_text_around(tmp_path, capfd):
+  noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+  (tmp_path / 'in').mkdir()
+  name = 'a\u202egpj.exe\x1b[2J'
+  Image.fromarray(noise).save(tmp_path / f'in/{name}.png')
+  (tmp_path / f'in/{name}.jpg').write_bytes(b'no image')
+  out = tmp_path / 'out'
+  cli.main(['localize', '--method=ela', f'--out={out}', str(tmp_path / 'in')])
+  printed = capfd.readouterr()
+  summary = (out / 'summary.json').read_text()
+  for text in (printed.out, printed.err, summary):
+    assert '\u202e' not in text and '\x1b' not in text
+    assert 'u202e' in text
+  # The record has the name of the file.
+  record = json.loads(printed.out.splitlines()[0])
+  assert name in record['image']

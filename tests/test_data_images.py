@@ -144,3 +144,11 @@ def test_missing_memory_after_decoding_names_the_file(
       images.read_image(path)
     else:
       images.read_mask(path, lambda levels: levels > 0)
+
+
+def test_a_mask_that_dwarfs_its_image_is_not_decoded(tmp_path, monkeypatch):
+  path = tmp_path / 'mask.png'
+  Image.new('1', (9000, 9000)).save(path)
+  monkeypatch.setattr(images, '_read_stored', lambda path: pytest.fail())
+  with pytest.raises(spec.DataError, match='has 9000x9000 pixels and its'):
+    images.read_mask(path, lambda grey: grey > 127, image_size=(64, 64))

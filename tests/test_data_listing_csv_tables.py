@@ -1,15 +1,20 @@
 """Tables and lists from other systems: separators, byte order marks, ends."""
 
 import json
+import os
 
+import numpy as np
+from PIL import Image
 import pytest
 import trees
 
+from manloc_jax import cli
 from manloc_jax.data import datasets
 from manloc_jax.data import spec
 from manloc_jax.data.listing import csv_tables
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import split_list
+from manloc_jax.evaluation import image_sets
 
 
 def find(name, root):
@@ -118,3 +123,49 @@ def test_a_split_list_may_have_backslashes(tmp_path):
   listed['train'].append(expected['test'][0])
   with pytest.raises(spec.DataError, match='in train and in test|once'):
     split_list.fit(listed, records, [*records, odd])
+
+
+def _table(root, *rows):
+  root.mkdir()
+  picture = np.zeros((80, 80, 3), np.uint8)
+  for place in (root, root.parent):
+    for name in ('a.png', 'm.png'):
+      Image.fromarray(picture).save(place / name)
+  (root / 'images.csv').write_text('\n'.join(('image,mask', *rows)))
+  return root
+
+
+@pytest.mark.parametrize(
+    'row', ['../a.png,m.png', 'a.png,../m.png', '{}/a.png,', 'x/../../a.png,']
+)
+def test_a_table_names_no_file_elsewhere(row, tmp_path, capsys):
+  """One from a stranger could name any image of this machine."""
+  root = _table(tmp_path / 'set', row.format(tmp_path))
+  (root / 'x').mkdir()
+  with pytest.raises(spec.DataError, match='outside of it; give --allow'):
+    datasets.find_records('folder', root)
+  (record,), _ = datasets.find_records('folder', root, allow_outside=True)
+  assert record.image.is_file()
+  with pytest.raises(spec.DataError, match='outside'):
+    image_sets.open_set('folder', root)
+  assert image_sets.open_set('folder', root, allow_outside=True).records
+  for command in ('audit', 'split', 'prepare', 'evaluate'):
+    flags = [f'--out={tmp_path / command}', 'folder', str(root)]
+    if command == 'audit':
+      flags = flags[1:]
+    elif command == 'evaluate':
+      flags = [flags[0], '--method=ela', f'--data=folder={root}']
+    assert cli.main([command, *flags]) == 2
+    assert 'outside' in capsys.readouterr().err
+
+
+def test_links_in_the_root_are_the_users_own(tmp_path):
+  root = _table(tmp_path / 'set', 'link.png,')
+  (root / 'link.png').symlink_to(tmp_path / 'a.png')
+  assert len(datasets.find_records('folder', root)[0]) == 1
+
+
+def test_a_table_is_a_file(tmp_path):
+  os.mkfifo(tmp_path / 'images.csv')
+  with pytest.raises(OSError, match='no regular file'):
+    csv_tables.read(tmp_path / 'images.csv', ())

@@ -1,6 +1,8 @@
 """A prepared set is read once, and its methods answer from memory."""
 
+import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -46,3 +48,29 @@ def test_what_is_not_there_is_named(prepared, tmp_path):
     prepared.epoch_steps('train', batch_size=4, processes=2)
   with pytest.raises(spec.DataError, match='no prepared folder'):
     PreparedSet.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['../train-image.npy', '/etc/passwd', '..', '', 'a/b', 'a\0b', 'é\n'],
+)
+def test_shards_lie_in_their_folder(name, tmp_path):
+  folder = tmp_path / 'set'
+  shutil.copytree(OLD / 'folder-random-c0bb84410382', folder)
+  content = json.loads((folder / manifest.FILE).read_text())
+  content['splits']['train']['shards'][0]['name'] = name
+  (folder / manifest.FILE).write_text(json.dumps(content))
+  with pytest.raises(spec.DataError, match='is no name of a file'):
+    PreparedSet.open(folder)
+
+
+def test_images_lie_below_their_root(tmp_path):
+  folder = tmp_path / 'set'
+  shutil.copytree(OLD / 'folder-random-c0bb84410382', folder)
+  content = json.loads((folder / manifest.FILE).read_text())
+  content['splits']['train']['images'][0]['image'] = '../../etc/passwd'
+  (folder / manifest.FILE).write_text(json.dumps(content))
+  prepared = PreparedSet.open(folder)
+  with pytest.raises(spec.DataError, match='passwd.*lies outside'):
+    prepared.records('train', tmp_path / 'tree')
+  assert prepared.records('train', tmp_path / 'tree', allow_outside=True)

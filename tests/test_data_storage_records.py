@@ -129,3 +129,43 @@ def test_a_full_disk_is_an_os_error(tmp_path):
     for _ in range(20):
       writer.write(patch, 'a', 0)
   assert caught.value.errno == errno.ENOSPC
+
+
+def _masked(crc: int) -> int:
+  return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _crc32c(data: bytes) -> int:
+  crc = 0xFFFFFFFF
+  for byte in data:
+    crc ^= byte
+    for _ in range(8):
+      crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+  return crc ^ 0xFFFFFFFF
+
+
+@pytest.mark.parametrize('length', [2**33, 2**62, 10**6])
+def test_no_length_of_a_record_is_believed(folder, tmp_path, length):
+  """Its checksum is right, so that TensorFlow would take the memory."""
+  prepared = PreparedSet.open(copy(folder, tmp_path / 'set'))
+  path = prepared.shard_paths('test')[0]
+  size = path.stat().st_size
+  head = length.to_bytes(8, 'little')
+  head += _masked(_crc32c(head)).to_bytes(4, 'little')
+  assert _masked(_crc32c(path.read_bytes()[:8])) == int.from_bytes(
+      path.read_bytes()[8:12], 'little'
+  )
+  path.write_bytes(head + bytes(size - len(head)))
+  with pytest.raises(spec.DataError, match=f'a record of {length:,} bytes'):
+    next(iter(pipeline.eval_batches(prepared, 'test', batch_size=4)))
+  with pytest.raises(spec.DataError, match='a record of'):
+    records.check_lengths(path)
+
+
+def test_shards_that_end_early_are_refused(folder, tmp_path):
+  prepared = PreparedSet.open(copy(folder, tmp_path / 'set'))
+  path = prepared.shard_paths('train')[0]
+  records.check_lengths(path)
+  path.write_bytes(path.read_bytes()[:-1])
+  with pytest.raises(spec.DataError, match='damaged'):
+    records.check_lengths(path)

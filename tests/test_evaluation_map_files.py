@@ -1,6 +1,12 @@
 """Maps of other tools: formats, keys, sizes, and what is refused."""
 
+import os
+import struct
+import tracemalloc
+import zlib
+
 import cv2
+import hostile
 import numpy as np
 from PIL import Image
 import pytest
@@ -109,3 +115,41 @@ def test_refusals(name, save, words, raw, tmp_path):
   with pytest.raises(spec.DataError, match=words) as error:
     map_files.read(path, SIZE)
   assert str(path) in str(error.value)
+
+
+def _compressed_mat(size: int) -> bytes:
+  """A file whose one compressed part becomes `size` bytes."""
+  header = b'MATLAB 5.0'.ljust(124) + struct.pack('<HH', 0x0100, 0x4D49)
+  packer = zlib.compressobj(9)
+  step = bytes(1 << 20)
+  part = b''.join(packer.compress(step) for _ in range(size >> 20))
+  part += packer.flush()
+  return header + struct.pack('<II', 15, len(part)) + part
+
+
+def test_maps_do_not_become_larger_than_any_image(tmp_path, monkeypatch):
+  monkeypatch.setattr(map_files.array_files, 'MAX_BYTES', 50_000_000)
+  content = {
+      'a.mat': _compressed_mat(100_000_000),
+      'b.npy': b'\x93NUMPY\1\0' + struct.pack('<H', 118) + (
+          b"{'descr': '<f8', 'fortran_order': False, 'shape': (90000, 90000)}"
+      ).ljust(117) + b'\n' + bytes(64),
+      'c.png': hostile.png(60_000, 60_000),
+      'd.png': hostile.png(9000, 9000, data=zlib.compress(bytes(1000))),
+  }  # fmt: skip
+  for name, data in content.items():
+    path = tmp_path / name
+    path.write_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(spec.DataError):
+      map_files.read(path, SIZE)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000, name
+    tracemalloc.stop()
+
+
+def test_no_map_is_waited_for(tmp_path):
+  for suffix in map_files.SUFFIXES:
+    path = tmp_path / f'a{suffix}'
+    os.mkfifo(path)
+    with pytest.raises(spec.DataError, match='no regular file'):
+      map_files.read(path, SIZE)

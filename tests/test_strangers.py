@@ -4,6 +4,7 @@ Good files are changed at random, with fixed seeds. `MANLOC_FUZZ` multiplies
 how often.
 """
 
+import argparse
 import functools
 import json
 import os
@@ -14,9 +15,12 @@ import fuzz
 import numpy as np
 import pytest
 import small
+import test_evaluation_comparison
 import test_localization_fusion
 
 from manloc_jax import run_config
+from manloc_jax.commands import compare
+from manloc_jax.commands import report
 from manloc_jax.data.datasets import folder as folder_dataset
 from manloc_jax.data.splits import split_list
 from manloc_jax.data.storage import prepared_set
@@ -193,3 +197,41 @@ def test_maps(name, tmp_path, capfd):
   for what, content in fuzz.changed_bytes(good, 150 * TIMES, 13):
     path.write_bytes(content)
     fuzz.check(lambda: map_files.read(path, (24, 36)), capfd, what, tmp_path)
+
+
+def test_results_that_are_compared(tmp_path, capfd):
+  good = test_evaluation_comparison.result(1)
+  paths = [tmp_path / f'{name}.json' for name in 'ab']
+  for path in paths:
+    path.write_text(json.dumps(good))
+  args = argparse.Namespace(a=str(paths[0]), b=str(paths[1]), json=None)
+  assert not fuzz.check(lambda: compare.run(args), capfd, 'good', tmp_path)
+  refused = 0
+  for what, text in fuzz.changed_json(good, 60 * TIMES, 14):
+    paths[1].write_text(text)
+    refused += fuzz.check(lambda: compare.run(args), capfd, what, tmp_path)
+  assert refused > 10
+
+
+@pytest.mark.slow
+def test_results_that_are_reported(tmp_path, capfd):
+  copy = shutil.copytree(OLD / 'run', tmp_path / 'run')
+  args = argparse.Namespace(
+      workdirs=[str(copy)],
+      **dict.fromkeys(
+          ('out', 'study', 'dial', 'leakage', 'ladder', 'docs', 'summary')
+      ),
+      compare=None,
+  )
+  assert not fuzz.check(lambda: report.run(args), capfd, 'good', tmp_path)
+  names = sorted((copy / 'results').glob('*.json'))
+  refused = 0
+  for i, path in enumerate(names):
+    good = path.read_text()
+    for what, text in fuzz.changed_json(json.loads(good), 6 * TIMES, i):
+      path.write_text(text)
+      refused += fuzz.check(
+          lambda: report.run(args), capfd, f'{path.name}: {what}', tmp_path
+      )
+    path.write_text(good)
+  assert refused

@@ -96,7 +96,8 @@ def _check(a: Result, b: Result) -> None:
   for key, words in (('dataset', 'the dataset'), ('set', 'the set')):
     if a[key] != b[key]:
       raise errors.UserError(
-          f'One result is of {words} {a[key]!r} and the other of {b[key]!r};'
+          f'One result is of {words} {errors.shown(a[key])} and the other of'
+          f' {errors.shown(b[key])};'
           ' compare results of one set.'
       )
 

@@ -127,6 +127,8 @@ def _make(path: pathlib.Path, fields: dict[str, Any]) -> Threshold:
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
   try:
     content = files.read_json(path)
+  except OSError as error:
+    raise _damaged(path, error.strerror) from error
   except ValueError as error:
     raise _damaged(path, error) from error
   return _object(path, content, 'its content')

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 import csv
+import io
 import pathlib
 
+from manloc_jax import files
 from manloc_jax.data import spec
 
 
@@ -22,9 +24,13 @@ def read(
 
   Raises:
     DataError: The file is no text, or a column is missing.
+    OSError: It is no regular file, is too large, or cannot be read.
   """
   try:
-    with open(path, newline='', encoding='utf-8-sig') as file:
+    with (
+        files.open_regular(path, files.MAX_JSON_BYTES) as binary,
+        io.TextIOWrapper(binary, 'utf-8-sig', newline='') as file,
+    ):
       header = file.readline()
       delimiter = max('|,;\t', key=header.count)
       file.seek(0)
