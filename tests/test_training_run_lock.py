@@ -110,3 +110,8 @@ def test_links_and_pipes_are_refused(tmp_path):
   with pytest.raises(errors.UserError, match='no file'):
     with run_lock.hold(tmp_path):
       pass
+
+
+def test_no_pipe_is_waited_for(tmp_path):
+  os.mkfifo(tmp_path / run_lock.FILE)
+  assert run_lock.holder(tmp_path) is None

@@ -59,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
   found = run_list.find(args.folders[1:] if compares else args.folders)
   if compares and len(found) < 2:
     raise errors.UserError('Name two runs or more after manloc runs compare.')
-  runs = [run_list.describe(path) for path in found]
+  with errors.refusing_malformed(
+      f'The files of {errors.shown(str(args.folders), 100)}',
+      'evaluate the runs again',
+  ):
+    runs = [run_list.describe(path) for path in found]
   if args.json:
     print(json.dumps(runs, indent=1))
   elif not compares:

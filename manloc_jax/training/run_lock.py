@@ -19,6 +19,7 @@ import time
 from typing import IO
 
 from manloc_jax import errors
+from manloc_jax import files
 
 FILE = 'run.lock'
 RENEWED = 20.0  # Seconds between renewals of the file's time.
@@ -62,7 +63,7 @@ def holder(workdir: str | pathlib.Path) -> str | None:
   """Returns the host whose process works in a folder; None where none does."""
   path = pathlib.Path(workdir) / FILE
   try:
-    with path.open('r+') as file:
+    with files.open_regular(path) as file:  # A pipe would be waited for.
       content = _read(file)
       try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -107,7 +108,7 @@ def _busy(path: pathlib.Path, holder: dict, when: str = '') -> errors.UserError:
   )
 
 
-def _age(path: pathlib.Path, file: IO[str]) -> float:
+def _age(path: pathlib.Path, file: IO) -> float:
   """Returns the seconds since the file was renewed, by its own file system."""
   renewed = os.fstat(file.fileno()).st_mtime
   probe = path.with_name(f'{FILE}.{os.getpid()}')
@@ -120,7 +121,7 @@ def _age(path: pathlib.Path, file: IO[str]) -> float:
     probe.unlink(missing_ok=True)
 
 
-def _read(file: IO[str]) -> dict:
+def _read(file: IO) -> dict:
   """Returns host and process; nothing from a file that is none of ours."""
   file.seek(0)
   try:
