@@ -1,0 +1,15 @@
+"""The error that a request is refused, in one sentence for its visitor."""
+
+
+class Refusal(Exception):
+  """A request that is refused.
+
+  Attributes:
+    status: Of HTTP.
+    sentence: For the visitor.
+  """
+
+  def __init__(self, status: int, sentence: str):
+    super().__init__(sentence)
+    self.status = status
+    self.sentence = sentence
