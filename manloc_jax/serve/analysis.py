@@ -21,7 +21,7 @@ from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
 
 MAX_BYTES = 50 << 20
-MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
+MAX_PIXELS = 14_000_000  # A phone takes 12; more would need 1.5 GB of memory.
 LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 
 # Of the scores in memory: one image of the largest size, or fifty common ones.

@@ -44,8 +44,8 @@ async function open(name, address, body) {
   try {
     const made = await analyse(address, body, mine.signal);
     if (mine !== current) return;
-    show(made);
     say('', '');
+    show(made);
   } catch (error) {
     if (mine === current) say('refusal', error.message);
   }
