@@ -1,4 +1,4 @@
-"""Starts `manloc serve`, and asks it as a visitor would, or as nobody should."""
+"""Starts `manloc serve`, and asks it as visitors and attackers do."""
 
 import contextlib
 import http.client
@@ -62,8 +62,9 @@ class Server:
   def processes(self) -> list[int]:
     """Returns the numbers of the server and of its workers."""
     parent = self.process.pid
-    children = pathlib.Path(f'/proc/{parent}/task').glob('*/children')
-    return [parent, *map(int, ' '.join(c.read_text() for c in children).split())]
+    tasks = pathlib.Path(f'/proc/{parent}/task')
+    lists = [path.read_text() for path in tasks.glob('*/children')]
+    return [parent, *map(int, ' '.join(lists).split())]
 
   def memory(self) -> int:
     """Returns the bytes of memory of all of them."""
@@ -129,10 +130,18 @@ class Visitor:
       return answer.status, answer.headers, answer.read()
 
   def upload(self, content: bytes, name: str = 'a.png'):
-    """Returns the status and what was said."""
+    """Returns 200 and the answer, or another status and a sentence.
+
+    The sentence that a file cannot be used has the status `refused` here.
+    """
     path = f'/analyses?name={urllib.parse.quote(name)}'
     status, _, said = self.ask('POST', path, content)
-    return status, json.loads(said) if status == 200 else said.decode()
+    if status != 200:
+      return status, said.decode()
+    answer = json.loads(said)
+    if 'refusal' in answer:
+      return 'refused', answer['refusal']
+    return status, answer
 
   def start_upload(self, content: bytes) -> socket.socket:
     """Sends a file and does not wait for the answer."""

@@ -39,6 +39,7 @@ _DOWNLOADS = {
 _CHECK_SECONDS = 3.0  # For the header of a file.
 _AT_ONCE = 2  # Views and downloads of a visitor.
 _CHUNK = 1 << 18  # Bytes of a download that are sent at once.
+_LEFT = 499  # The status of an answer that nobody reads.
 _T = TypeVar('_T')
 
 
@@ -100,7 +101,12 @@ class App:
             routing.Route('/analyses/{key}', self._view),
             routing.Route('/analyses/{key}/{kind}', self._download),
         ],
-        exception_handlers={exceptions.HTTPException: _refuse},
+        exception_handlers={
+            exceptions.HTTPException: _say_status,
+            refusal.Refusal: _say_sentence,
+            requests.ClientDisconnect: _say_nothing,
+            Exception: _say_failure,  # It is then raised for the log.
+        },
         lifespan=self._run,
     )
 
@@ -173,7 +179,10 @@ class App:
       self, request: requests.Request
   ) -> responses.Response:
     path = self._sample(request)
-    return await _until_left(request, self._analyse(request, path, path.name))
+    async with _sentences():
+      return await _until_left(
+          request, self._analyse(request, path, path.name)
+      )
 
   async def _analyse_upload(
       self, request: requests.Request
@@ -187,7 +196,10 @@ class App:
       visitor = request.scope['visitor']
 
       async def work() -> responses.Response:
-        checked = await self._checks.run(visitor, cost, **arguments)
+        try:
+          checked = await self._checks.run(visitor, cost, **arguments)
+        except errors.UserError as error:
+          return _refusal(error)
         return await self._analyse(request, path, name, checked['pixels'])
 
       return await _until_left(request, work())
@@ -200,18 +212,20 @@ class App:
       pixels: int = 0,
   ) -> responses.Response:
     visitor = request.scope['visitor']
-    async with _sentences():
+    try:
       reply = await self._analyses.run(
           visitor, pixels, path=str(path), name=name
       )
-      made = analysis.Analysis(
-          score=reply['array'],
-          facts=reply['facts'],
-          photograph=base64.b64decode(reply['photograph']),
-          heat=base64.b64decode(reply['heat']),
-      )
-      key = self._results.add(made, visitor.name)
-      view = await self._paint(visitor, _describe, made, self._threshold)
+    except errors.UserError as error:
+      return _refusal(error)
+    made = analysis.Analysis(
+        score=reply['array'],
+        facts=reply['facts'],
+        photograph=base64.b64decode(reply['photograph']),
+        heat=base64.b64decode(reply['heat']),
+    )
+    key = self._results.add(made, visitor.name)
+    view = await self._paint(visitor, _describe, made, self._threshold)
     return responses.JSONResponse({
         **view,
         'key': key,
@@ -275,6 +289,14 @@ class App:
       self._painting += collections.Counter()  # Forgets those at zero.
 
 
+def _refusal(error: errors.UserError) -> responses.Response:
+  """Returns the answer that a file cannot be used.
+
+  The request itself was in order: browsers note other answers as errors.
+  """
+  return responses.JSONResponse({'refusal': str(error)})
+
+
 def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:
   view = made.at(threshold)
   mask, outline = view.pictures()
@@ -330,7 +352,7 @@ async def _until_left(
     await asyncio.wait({task, leaving}, return_when='FIRST_COMPLETED')
     if task.done():
       return task.result()
-    return responses.Response(status_code=499)  # Nobody reads it.
+    return responses.Response(status_code=_LEFT)
   finally:
     leaving.cancel()
     task.cancel()
@@ -342,10 +364,9 @@ async def _wait_for_leaving(request: requests.Request) -> None:
     pass
 
 
-async def _refuse(
-    request: requests.Request, error: Exception
+async def _say_status(
+    request: requests.Request, error: Any
 ) -> responses.Response:
-  assert isinstance(error, exceptions.HTTPException)
   sentence = {
       404: 'There is nothing here.',
       405: 'This is not done here.',
@@ -353,3 +374,23 @@ async def _refuse(
   return responses.PlainTextResponse(
       f'{sentence}\n', error.status_code, headers=error.headers
   )
+
+
+async def _say_sentence(
+    request: requests.Request, error: Any
+) -> responses.Response:
+  return responses.PlainTextResponse(
+      f'{error.sentence}\n', error.status, headers=error.headers()
+  )
+
+
+async def _say_failure(
+    request: requests.Request, error: Any
+) -> responses.Response:
+  return responses.PlainTextResponse('The page could not do this.\n', 500)
+
+
+async def _say_nothing(
+    request: requests.Request, error: Any
+) -> responses.Response:
+  return responses.Response(status_code=_LEFT)

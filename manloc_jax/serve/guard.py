@@ -249,15 +249,15 @@ def _is_address(name: str) -> bool:
 
 
 async def _refuse(send: _Send, refused: refusal.Refusal) -> None:
-  headers = [(b'content-type', b'text/plain; charset=utf-8')]
-  if refused.status == 503:
-    headers.append((b'retry-after', b'3'))
   body = refused.sentence.encode() + b'\n'
-  headers.append((b'content-length', str(len(body)).encode()))
-  start = {
+  headers = {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': str(len(body)),
+      **refused.headers(),
+  }
+  await send({
       'type': 'http.response.start',
       'status': refused.status,
-      'headers': headers,
-  }
-  await send(start)
+      'headers': [(k.encode(), v.encode()) for k, v in headers.items()],
+  })
   await send({'type': 'http.response.body', 'body': body})

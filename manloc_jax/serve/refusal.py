@@ -13,3 +13,7 @@ class Refusal(Exception):
     super().__init__(sentence)
     self.status = status
     self.sentence = sentence
+
+  def headers(self) -> dict[str, str]:
+    """Returns headers of the answer: whoever is busy may be asked again."""
+    return {'retry-after': '3'} if self.status == 503 else {}

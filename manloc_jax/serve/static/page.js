@@ -55,7 +55,9 @@ async function analyse(address, body, signal) {
   for (let tries = 1; ; tries += 1) {
     try {
       const sent = {method: 'POST', body, signal};
-      return await (await ask(address, sent)).json();
+      const made = await (await ask(address, sent)).json();
+      if (made.refusal) throw new Error(made.refusal);
+      return made;
     } catch (error) {
       if (!error.isBusy || tries === RETRIES || signal.aborted) throw error;
       say('working', 'Others are waiting, too; trying again …');
