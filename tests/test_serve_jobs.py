@@ -33,6 +33,9 @@ class Waiter:
       raise error
     return {'seconds': seconds}
 
+  def is_alive(self):
+    return not self._ended.is_set()
+
   def end(self):
     self._ended.set()
 
@@ -61,7 +64,11 @@ def with_jobs(scenario, **options):
   async def run():
     pool = jobs.Pool(lambda one: setattr(one, 'is_ready', True))
     queue = jobs.Jobs(
-        pool, 'wait', lambda: 0, **{'time_limit': 30.0, **options}
+        pool,
+        'wait',
+        memory=pool.memory,
+        memory_limit=1000,
+        **{'time_limit': 30.0, **options},
     )
     working = asyncio.create_task(queue.work())
     try:
@@ -99,7 +106,7 @@ def test_a_job_that_takes_too_much_memory_is_ended(monkeypatch):
   async def scenario(queue):
     task = begin(queue, visitor('a'), seconds=60)
     await asyncio.sleep(0.3)
-    monkeypatch.setattr(Waiter, 'used', jobs.MEMORY + 1)
+    monkeypatch.setattr(Waiter, 'used', 1001)
     with pytest.raises(refusal.Refusal, match='more memory'):
       await task
 
@@ -226,6 +233,16 @@ def test_a_dead_worker_is_a_sentence_and_is_replaced():
     assert await queue.run(visitor('a'), 1)
 
   with_jobs(scenario)
+
+
+def test_a_worker_that_dies_between_jobs_is_replaced():
+  async def scenario(queue):
+    await queue.run(visitor('a'), 1)
+    made[-1].end()
+    await queue.run(visitor('a'), 1)
+
+  with_jobs(scenario)
+  assert len(made) == 2
 
 
 def test_errors_of_a_task_reach_the_visitor_and_bugs_the_log(caplog):

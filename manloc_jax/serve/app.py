@@ -6,6 +6,7 @@ import collections
 from collections.abc import AsyncIterator, Callable
 from concurrent import futures
 import contextlib
+import logging
 import os
 import pathlib
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from manloc_jax.serve import texts
 from manloc_jax.serve import uploads as uploads_lib
 from manloc_jax.serve import worker as worker_lib
 
+_log = logging.getLogger(__name__)
 _STATIC = pathlib.Path(__file__).parent / 'static'
 _STATIC_TYPES = {
     'page.css': 'text/css',
@@ -36,7 +38,9 @@ _DOWNLOADS = {
     'mask.png': 'image/png',
     'heat.png': 'image/png',
 }
+MEMORY = 1_450_000_000  # Bytes, of the server and its workers.
 _CHECK_SECONDS = 3.0  # For the header of a file.
+_CHECK_MEMORY = 250_000_000  # Bytes of the process that reads headers.
 _AT_ONCE = 2  # Views and downloads of a visitor.
 _CHUNK = 1 << 18  # Bytes of a download that are sent at once.
 _LEFT = 499  # The status of an answer that nobody reads.
@@ -74,10 +78,18 @@ class App:
     self._network = network
     self._headers = jobs_lib.Pool(lambda worker: worker.ask('begin'))
     self._checks = jobs_lib.Jobs(
-        self._headers, 'check', self._memory, time_limit=_CHECK_SECONDS
+        self._headers,
+        'check',
+        time_limit=_CHECK_SECONDS,
+        memory=self._headers.memory,
+        memory_limit=_CHECK_MEMORY,
     )
     self._analyses = jobs_lib.Jobs(
-        network, 'analyse', self._memory, time_limit=time_limit
+        network,
+        'analyse',
+        time_limit=time_limit,
+        memory=self._memory,
+        memory_limit=MEMORY,
     )
     self._folder = folder
     self._uploads = uploads_lib.Uploads(folder)
@@ -140,6 +152,8 @@ class App:
       return
     except worker_lib.Ended:
       pass  # It is being closed, or started anew by the first job.
+    except worker_lib.Bug as error:
+      _log.error('The examples could not be made.\n%s', error)
     self._has_samples.set()
     await self._analyses.work()
 

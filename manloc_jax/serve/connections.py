@@ -30,13 +30,15 @@ class Connection(h11_impl.H11Protocol):
     super().connection_made(transport)
     self._since = self.loop.time()
     self.loop.call_later(_HEADER_SECONDS, self._expire)
-    if len(self.connections) > MOST_OPEN:
-      sending = [
-          each
-          for each in self.connections
-          if isinstance(each, Connection) and each.is_sending()
-      ]
-      min(sending or [self], key=lambda each: each._since).transport.abort()
+    # Those that are aborted are only forgotten a moment later.
+    open_ones = [
+        each
+        for each in self.connections
+        if isinstance(each, Connection) and not each.transport.is_closing()
+    ]
+    if len(open_ones) > MOST_OPEN:
+      sending = [each for each in open_ones if each.is_sending()]
+      min(sending, key=lambda each: each._since).transport.abort()
 
   def is_sending(self) -> bool:
     """Tells whether the request has not arrived in full."""

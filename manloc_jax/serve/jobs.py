@@ -10,7 +10,9 @@ another visitor has waited for a while; it then waits for a second turn.
 import asyncio
 from collections.abc import Callable
 from concurrent import futures
+import contextlib
 import dataclasses
+import enum
 import functools
 import logging
 import time
@@ -22,7 +24,6 @@ from manloc_jax.serve import worker as worker_lib
 
 WAITING = 16  # Jobs; who comes after them is asked to try again.
 SMALL = 2_000_000  # Pixels of an image that is scored within seconds.
-MEMORY = 1_500_000_000  # Bytes, of all processes together.
 
 _TICK = 0.05  # Seconds between looks at a job.
 _PATIENCE = 4.0  # Seconds that a small image waits for a large one.
@@ -57,6 +58,15 @@ class _Job:
   left: float | None = None  # When its visitor left.
 
 
+class _Cause(enum.Enum):
+  """Why a job is ended."""
+
+  TIME = enum.auto()
+  MEMORY = enum.auto()
+  LEFT = enum.auto()  # Its visitor.
+  OTHERS = enum.auto()  # They wait with small images.
+
+
 class Pool:
   """A worker that is started anew when it has ended, for coroutines."""
 
@@ -77,7 +87,7 @@ class Pool:
     Raises:
       UserError, Ended: It cannot be prepared.
     """
-    if self._worker is not None:
+    if self._worker and self._worker.is_alive():
       return
     if self._is_closed:
       raise worker_lib.Ended
@@ -131,22 +141,25 @@ class Jobs:
       self,
       pool: Pool,
       task: str,
-      others: Callable[[], int],
       *,
       time_limit: float,
+      memory: Callable[[], int],
+      memory_limit: int,
   ):
     """Begins with an empty queue.
 
     Args:
       pool: Of the worker.
       task: What it does.
-      others: Returns the bytes of memory of all other processes.
       time_limit: Seconds of a job.
+      memory: Returns the bytes of memory that count.
+      memory_limit: Of these bytes.
     """
     self._pool = pool
     self._task = task
-    self._others = others
     self._time_limit = time_limit
+    self._memory = memory
+    self._memory_limit = memory_limit
     self._waiting: list[_Job] = []
     self._running: _Job | None = None
     self._used: dict[str, tuple[float, float]] = {}  # Seconds, and until when.
@@ -229,6 +242,8 @@ class Jobs:
 
   async def work(self) -> None:
     """Does one job after the other, until it is cancelled."""
+    with contextlib.suppress(errors.UserError, worker_lib.Ended):
+      await self._pool.restart()  # The first visitor does not wait for it.
     while True:
       while not self._waiting:
         self._arrived.clear()
@@ -255,10 +270,10 @@ class Jobs:
     job.turns += 1
     start = asyncio.get_running_loop().time()
     asked = asyncio.create_task(self._pool.ask(self._task, **job.arguments))
-    reason = None
-    while not asked.done() and reason is None:
+    cause = None
+    while not asked.done() and cause is None:
       await asyncio.wait([asked], timeout=_TICK)
-      reason = self._why_end(job, start)
+      cause = self._why_end(job, start)
     if not asked.done():
       self._pool.end()
     try:
@@ -269,47 +284,60 @@ class Jobs:
       _log.error('A job failed.\n%s', error)
       _fail(job, _failed())
     except worker_lib.Ended:
-      self._end(job, reason)
+      self._end(job, cause)
     else:
       if not job.reply.done():
         job.reply.set_result(reply)
 
-  def _end(self, job: _Job, reason: refusal.Refusal | None) -> None:
+  def _end(self, job: _Job, cause: _Cause | None) -> None:
     """Says why a job has ended without a reply, or lets it wait once more."""
-    if reason is _OTHERS_WAIT and job.turns < _TURNS and not job.reply.done():
+    if cause is _Cause.OTHERS and job.turns < _TURNS and not job.reply.done():
       self._waiting.append(job)
       return
-    if reason is None and not self._is_closed:
+    if cause is None and not self._is_closed:
       _log.error('A worker has ended by itself.')
-    _fail(job, reason or _failed())
+    _fail(job, self._explain(cause))
 
-  def _why_end(self, job: _Job, start: float) -> refusal.Refusal | None:
+  def _why_end(self, job: _Job, start: float) -> _Cause | None:
     now = asyncio.get_running_loop().time()
-    if now - start > self._time_limit:
-      return refusal.Refusal(
-          422,
-          f'This photograph takes more than {self._time_limit:g} seconds; crop'
-          ' it, or use manloc localize.',
-      )
-    if self._pool.memory() + self._others() > MEMORY:
-      return refusal.Refusal(
-          422,
-          'This photograph takes more memory than the page has; crop it, or'
-          ' use manloc localize.',
-      )
     is_large = job.cost > SMALL
-    if job.reply.done() and job.left is not None and (
+    if now - start > self._time_limit:
+      return _Cause.TIME
+    if self._memory() > self._memory_limit:
+      return _Cause.MEMORY
+    if job.left is not None and (
         is_large or now - job.left > _AFTER_LEAVING
     ):
-      return _LEFT
+      return _Cause.LEFT
     if is_large and any(
         other.cost <= SMALL
         and other.visitor != job.visitor
         and now - max(other.since, start) > _PATIENCE
         for other in self._waiting
     ):
-      return _OTHERS_WAIT
+      return _Cause.OTHERS
     return None
+
+  def _explain(self, cause: _Cause | None) -> refusal.Refusal:
+    if cause is _Cause.TIME:
+      return refusal.Refusal(
+          422,
+          f'This photograph takes more than {self._time_limit:g} seconds; crop'
+          ' it, or use manloc localize.',
+      )
+    if cause is _Cause.MEMORY:
+      return refusal.Refusal(
+          422,
+          'This photograph takes more memory than the page has; crop it, or'
+          ' use manloc localize.',
+      )
+    if cause is _Cause.OTHERS:
+      return refusal.Refusal(
+          422,
+          'Smaller photographs of others went first, time and again; try again'
+          ' later, crop yours, or use manloc localize.',
+      )
+    return _failed()
 
   def close(self) -> None:
     """Refuses all jobs and ends the worker."""
@@ -318,14 +346,6 @@ class Jobs:
       _fail(job, _closed())
     self._waiting.clear()
     self._pool.close()
-
-
-_LEFT = refusal.Refusal(499, 'The visitor has left.')
-_OTHERS_WAIT = refusal.Refusal(
-    503,
-    'Smaller photographs of others went first, time and again; try again'
-    ' later, crop yours, or use manloc localize.',
-)
 
 
 def _fail(job: _Job, error: Exception) -> None:

@@ -55,6 +55,10 @@ class Worker:
     """Number of the process."""
     return self._process.pid
 
+  def is_alive(self) -> bool:
+    """Tells whether the process has not ended."""
+    return self._process.poll() is None
+
   def ask(self, task: str, **arguments: Any) -> Reply:
     """Has a task done; see `_TASKS`.
 

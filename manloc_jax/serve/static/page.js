@@ -21,7 +21,7 @@ async function ask(address, options = {}) {
     response = await fetch(address, options);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Error('The page does not answer; it may have been closed.');
+    throw new Error('The page does not answer; reload it.');
   }
   if (response.ok) return response;
   const error = new Error((await response.text()).trim());
@@ -184,6 +184,13 @@ async function download(kind) {
 function openFile(file) {
   if (!file) return;
   press(null);
+  const {megabytes} = upload.dataset;
+  if (file.size > megabytes * 2 ** 20) {
+    current?.abort();
+    say('refusal', `${file.name} has more than ${megabytes} MB, the most that`
+        + ' this page takes; use manloc localize.');
+    return;
+  }
   open(file.name, `/analyses?name=${encodeURIComponent(file.name)}`, file);
 }
 
