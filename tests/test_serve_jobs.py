@@ -8,6 +8,7 @@ import pytest
 
 from manloc_jax import errors
 from manloc_jax.serve import jobs
+from manloc_jax.serve import pool as pool_lib
 from manloc_jax.serve import refusal
 from manloc_jax.serve import worker
 
@@ -62,7 +63,7 @@ def with_jobs(scenario, **options):
   """Runs a scenario, a coroutine function of `Jobs`."""
 
   async def run():
-    pool = jobs.Pool(lambda one: setattr(one, 'is_ready', True))
+    pool = pool_lib.Pool(lambda one: setattr(one, 'is_ready', True))
     queue = jobs.Jobs(
         pool,
         'wait',

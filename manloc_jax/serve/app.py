@@ -20,7 +20,9 @@ from starlette import routing
 
 from manloc_jax import errors
 from manloc_jax.serve import analysis
+from manloc_jax.serve import answers
 from manloc_jax.serve import jobs as jobs_lib
+from manloc_jax.serve import pool as pool_lib
 from manloc_jax.serve import refusal
 from manloc_jax.serve import texts
 from manloc_jax.serve import uploads as uploads_lib
@@ -42,8 +44,6 @@ MEMORY = 1_450_000_000  # Bytes, of the server and its workers.
 _CHECK_SECONDS = 3.0  # For the header of a file.
 _CHECK_MEMORY = 250_000_000  # Bytes of the process that reads headers.
 _AT_ONCE = 2  # Views and downloads of a visitor.
-_CHUNK = 1 << 18  # Bytes of a download that are sent at once.
-_LEFT = 499  # The status of an answer that nobody reads.
 _T = TypeVar('_T')
 
 
@@ -57,7 +57,7 @@ class App:
 
   def __init__(
       self,
-      network: jobs_lib.Pool,
+      network: pool_lib.Pool,
       loaded: worker_lib.Reply,
       folder: pathlib.Path,
       *,
@@ -76,7 +76,7 @@ class App:
     self._threshold: float = loaded['threshold']
     self._page = texts.page(loaded['provenance'], self._threshold)
     self._network = network
-    self._headers = jobs_lib.Pool(lambda worker: worker.ask('begin'))
+    self._headers = pool_lib.Pool(lambda worker: worker.ask('begin'))
     self._checks = jobs_lib.Jobs(
         self._headers,
         'check',
@@ -114,10 +114,10 @@ class App:
             routing.Route('/analyses/{key}/{kind}', self._download),
         ],
         exception_handlers={
-            exceptions.HTTPException: _say_status,
-            refusal.Refusal: _say_sentence,
-            requests.ClientDisconnect: _say_nothing,
-            Exception: _say_failure,  # It is then raised for the log.
+            exceptions.HTTPException: answers.say_status,
+            refusal.Refusal: answers.say_sentence,
+            requests.ClientDisconnect: answers.say_nothing,
+            Exception: answers.say_failure,  # It is then raised for the log.
         },
         lifespan=self._run,
     )
@@ -193,8 +193,8 @@ class App:
       self, request: requests.Request
   ) -> responses.Response:
     path = self._sample(request)
-    async with _sentences():
-      return await _until_left(
+    async with answers.sentences():
+      return await answers.until_left(
           request, self._analyse(request, path, path.name)
       )
 
@@ -204,7 +204,7 @@ class App:
     name = texts.shown_name(request.query_params.get('name', ''))
     length = int(request.headers['content-length'])
     stored = self._uploads.stored(request.stream(), length)
-    async with _sentences(), stored as path:
+    async with answers.sentences(), stored as path:
       cost = length  # Of reading a header, at most.
       arguments = {'path': str(path), 'name': name}
       visitor = request.scope['visitor']
@@ -213,10 +213,10 @@ class App:
         try:
           checked = await self._checks.run(visitor, cost, **arguments)
         except errors.UserError as error:
-          return _refusal(error)
+          return answers.file_refused(error)
         return await self._analyse(request, path, name, checked['pixels'])
 
-      return await _until_left(request, work())
+      return await answers.until_left(request, work())
 
   async def _analyse(
       self,
@@ -231,7 +231,7 @@ class App:
           visitor, pixels, path=str(path), name=name
       )
     except errors.UserError as error:
-      return _refusal(error)
+      return answers.file_refused(error)
     made = analysis.Analysis(
         score=reply['array'],
         facts=reply['facts'],
@@ -243,12 +243,12 @@ class App:
     return responses.JSONResponse({
         **view,
         'key': key,
-        'photograph': _data('jpeg', made.photograph),
-        'heat': _data('jpeg', made.heat),
+        'photograph': answers.data('jpeg', made.photograph),
+        'heat': answers.data('jpeg', made.heat),
     })
 
   async def _view(self, request: requests.Request) -> responses.Response:
-    async with _sentences():
+    async with answers.sentences():
       made = self._results.get(request.path_params['key'])
       threshold = self._read_threshold(request)
       visitor = request.scope['visitor']
@@ -259,14 +259,14 @@ class App:
     kind = request.path_params['kind']
     if kind not in _DOWNLOADS:
       raise exceptions.HTTPException(404)
-    async with _sentences():
+    async with answers.sentences():
       made = self._results.get(request.path_params['key'])
       threshold = self._read_threshold(request)
       visitor = request.scope['visitor']
       content = await self._paint(visitor, made.download, kind, threshold)
     name = urllib.parse.quote(f'{made.facts["image"]}.{kind}', safe='')
     return responses.StreamingResponse(
-        _cut(content),
+        answers.cut(content),
         media_type=_DOWNLOADS[kind],
         headers={
             'content-disposition': f"attachment; filename*=UTF-8''{name}",
@@ -303,14 +303,6 @@ class App:
       self._painting += collections.Counter()  # Forgets those at zero.
 
 
-def _refusal(error: errors.UserError) -> responses.Response:
-  """Returns the answer that a file cannot be used.
-
-  The request itself was in order: browsers note other answers as errors.
-  """
-  return responses.JSONResponse({'refusal': str(error)})
-
-
 def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:
   view = made.at(threshold)
   mask, outline = view.pictures()
@@ -318,93 +310,6 @@ def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:
       'summary': texts.summary(view.record),
       'regions': texts.regions(view.record),
       'threshold': threshold,
-      'mask': _data('png', mask),
-      'outline': _data('png', outline),
+      'mask': answers.data('png', mask),
+      'outline': answers.data('png', outline),
   }
-
-
-def _data(kind: str, content: bytes) -> str:
-  return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
-
-
-async def _cut(content: bytes) -> AsyncIterator[bytes]:
-  whole = memoryview(content)
-  for start in range(0, len(content), _CHUNK):
-    yield bytes(whole[start : start + _CHUNK])
-
-
-@contextlib.asynccontextmanager
-async def _sentences() -> AsyncIterator[None]:
-  """Turns errors that have a sentence into refusals.
-
-  Raises:
-    Refusal: Of any kind.
-  """
-  try:
-    yield
-  except errors.UserError as error:
-    raise refusal.Refusal(422, str(error)) from error
-  except MemoryError:
-    raise refusal.Refusal(
-        503, 'The page lacks the memory for this now; try again later.'
-    ) from None
-  except OSError as error:
-    raise refusal.Refusal(
-        503,
-        'The machine of this page could not read or write a file'
-        f' ({error.strerror or "for no known reason"}); try again later.',
-    ) from error
-
-
-async def _until_left(
-    request: requests.Request, work: Any
-) -> responses.Response:
-  """Awaits an answer, and cancels it when its visitor has left."""
-  task = asyncio.ensure_future(work)
-  leaving = asyncio.ensure_future(_wait_for_leaving(request))
-  try:
-    await asyncio.wait({task, leaving}, return_when='FIRST_COMPLETED')
-    if task.done():
-      return task.result()
-    return responses.Response(status_code=_LEFT)
-  finally:
-    leaving.cancel()
-    task.cancel()
-    await asyncio.wait({task, leaving})
-
-
-async def _wait_for_leaving(request: requests.Request) -> None:
-  while (await request.receive())['type'] != 'http.disconnect':
-    pass
-
-
-async def _say_status(
-    request: requests.Request, error: Any
-) -> responses.Response:
-  sentence = {
-      404: 'There is nothing here.',
-      405: 'This is not done here.',
-  }.get(error.status_code, error.detail)
-  return responses.PlainTextResponse(
-      f'{sentence}\n', error.status_code, headers=error.headers
-  )
-
-
-async def _say_sentence(
-    request: requests.Request, error: Any
-) -> responses.Response:
-  return responses.PlainTextResponse(
-      f'{error.sentence}\n', error.status, headers=error.headers()
-  )
-
-
-async def _say_failure(
-    request: requests.Request, error: Any
-) -> responses.Response:
-  return responses.PlainTextResponse('The page could not do this.\n', 500)
-
-
-async def _say_nothing(
-    request: requests.Request, error: Any
-) -> responses.Response:
-  return responses.Response(status_code=_LEFT)

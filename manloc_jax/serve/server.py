@@ -16,7 +16,7 @@ import tempfile
 
 from manloc_jax import errors
 from manloc_jax.serve import guard
-from manloc_jax.serve import jobs
+from manloc_jax.serve import pool
 from manloc_jax.serve import worker as worker_lib
 
 
@@ -104,7 +104,7 @@ def serve(
         worker.ask('load', workdir=options.workdir, device=options.device)
     )
 
-  network = jobs.Pool(load)
+  network = pool.Pool(load)
   try:
     try:
       network.start()  # Broken weights are refused now.
@@ -124,7 +124,7 @@ def _serve(
     options: Options,
     listener: socket.socket,
     folder: pathlib.Path,
-    network: jobs.Pool,
+    network: pool.Pool,
     loaded: worker_lib.Reply,
 ) -> None:
   import uvicorn
