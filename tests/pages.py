@@ -156,6 +156,11 @@ class Visitor:
     return connection
 
 
+def busy() -> float:
+  """Returns how many times longer all takes, for what else is running."""
+  return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def until(condition, seconds: float = WAIT) -> None:
   """Waits for something to become true."""
   end = time.monotonic() + seconds

@@ -257,18 +257,13 @@ def test_a_job_ends_when_its_visitor_leaves(server, visitor):
 
 
 def test_a_worker_that_dies_is_a_sentence(server, visitor):
-  before = server.processes()
-  answers = []
-  upload = threading.Thread(
-      target=lambda: answers.append(visitor.upload(large()))
-  )
-  upload.start()
-  time.sleep(5)
-  for pid in before[1:]:
-    os.kill(pid, signal.SIGKILL)
-  upload.join()
-  status, said = answers[0]
-  assert status == 500 and 'could not score' in said
+  workers = server.processes()[1:]
+  with visitor.start_upload(large()) as connection:
+    time.sleep(5)  # It has begun.
+    for pid in workers:
+      os.kill(pid, signal.SIGKILL)
+    answer = connection.recv(1 << 16)
+  assert answer[9:12] == b'500' and b'could not score' in answer
 
 
 def hostile_files() -> list[bytes]:
@@ -327,10 +322,11 @@ def test_two_hundred_hostile_requests(server, visitor):
   print(
       f'Server and workers: {peak["memory"] / 1e6:.0f} MB at most, disk'
       f' {peak["disk"] / 1e6:.0f} MB at most; a second visitor waited'
-      f' {", ".join(f"{x:.1f}" for x in waited)} s.'
+      f' {", ".join(f"{x:.1f}" for x in waited)} s, on a machine that is'
+      f' {pages.busy():.1f} times as slow as a free one.'
   )
   assert peak['memory'] < LIMIT and peak['disk'] < uploads.QUOTA
-  assert max(waited) < float(os.environ.get('MANLOC_TEST_PATIENCE', 20))
+  assert max(waited) < 20 * pages.busy()
   assert app.MEMORY < LIMIT
 
 
@@ -343,7 +339,7 @@ def test_sigterm_ends_all_within_a_second(tmp_path):
   time.sleep(5)
   processes = server.processes()
   assert len(processes) == 3
-  assert server.stop() < 2  # A second, and a busy machine.
+  assert server.stop() < 1 * pages.busy()
   connection.close()
   slow.close()
   pages.until(lambda: not any(map(is_alive, processes)), 2)

@@ -212,6 +212,23 @@ def test_a_small_image_does_not_wait_for_a_large_one():
   with_jobs(scenario)
 
 
+def test_no_large_image_begins_while_a_small_one_waits():
+  order = []
+
+  async def scenario(queue):
+    async def note(name, cost):
+      await queue.run(visitor(name), cost)
+      order.append(name)
+
+    await queue.run(visitor('small'), 1, seconds=2.0)
+    blocking = begin(queue, visitor('x'), seconds=0.3)
+    await asyncio.sleep(0.1)
+    await asyncio.gather(note('large', LARGE), note('small', 1), blocking)
+
+  with_jobs(scenario)
+  assert order == ['small', 'large']
+
+
 def test_a_large_image_that_never_gets_its_time_is_told():
   async def scenario(queue):
     large = begin(queue, visitor('large'), LARGE, seconds=60)

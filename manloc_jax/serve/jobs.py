@@ -1,10 +1,11 @@
 """Whose turn it is: one job at a time, fair to visitors, each of bounded cost.
 
-Next is the visitor whose network address, and who himself, has used the least
-time of the worker lately, and among equals the cheapest job. A visitor has
-one job: a new one replaces it. A job is ended when its time or memory is used
-up, when its visitor has left, and, if its image is large, when a small one of
-another visitor has waited for a while; it then waits for a second turn.
+Small images go before large ones. Among them, next is the visitor whose
+network address, and who himself, has used the least time of the worker lately,
+and among equals the cheapest job. A visitor has one job: a new one replaces it.
+A job is ended when its time or memory is used up, when its visitor has left,
+and, if its image is large, when a small one of another visitor has waited for a
+while; it then waits for a second turn.
 """
 
 import asyncio
@@ -154,6 +155,7 @@ class Jobs:
     who = job.visitor
     return (
         job.turns,
+        job.cost > SMALL,  # It would soon have to make room.
         round(self._use(who.address)),
         round(self._use(who.name)),
         job.cost,
@@ -213,7 +215,8 @@ class Jobs:
     except errors.UserError as error:
       _fail(job, error)
     except worker_lib.Bug as error:
-      _log.error('A job failed.\n%s', error)
+      if job.left is None:  # Otherwise its file has gone.
+        _log.error('A job failed.\n%s', error)
       _fail(job, _failed())
     except worker_lib.Ended:
       self._end(job, cause)
