@@ -52,6 +52,7 @@ def fakes(monkeypatch):
   monkeypatch.setattr(worker, 'Worker', Waiter)
   monkeypatch.setattr(worker, 'memory', lambda pid: Waiter.used)
   monkeypatch.setattr(jobs, '_PATIENCE', 0.3)
+  monkeypatch.setattr(jobs, '_SETTLED', 0.1)
   monkeypatch.setattr(jobs, '_AFTER_LEAVING', 0.3)
 
 

@@ -26,6 +26,7 @@ WAITING = 16  # Jobs; who comes after them is asked to try again.
 SMALL = 2_000_000  # Pixels of an image that is scored within seconds.
 
 _TICK = 0.05  # Seconds between looks at a job.
+_SETTLED = 1.0  # Seconds in which a large image may yet be replaced.
 _PATIENCE = 4.0  # Seconds that a small image waits for a large one.
 _AFTER_LEAVING = 2.0  # Seconds in which a small job may end by itself.
 _TURNS = 2
@@ -183,6 +184,10 @@ class Jobs:
         self._arrived.clear()
         await self._arrived.wait()
       job = min(self._waiting, key=self._order)
+      age = asyncio.get_running_loop().time() - job.since
+      if job.cost > SMALL and age < _SETTLED:
+        await asyncio.sleep(_SETTLED - age)
+        continue
       self._waiting.remove(job)
       self._running = job
       start = time.monotonic()
