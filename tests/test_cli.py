@@ -27,7 +27,7 @@ def test_help_comes_at_once_and_imports_nothing_heavy():
       'import sys; from manloc_jax import cli\n'
       'try: cli.main(["--help"])\n'
       'except SystemExit as done: assert not done.code\n'
-      'heavy = {"numpy", "jax", "tensorflow", "cv2", "absl", "gradio"}\n'
+      'heavy = {"numpy", "jax", "tensorflow", "cv2", "absl", "uvicorn"}\n'
       'assert not heavy & sys.modules.keys()'
   )
   start = time.monotonic()

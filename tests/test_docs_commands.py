@@ -63,6 +63,7 @@ NOT_RUN = {
     "pip install -e '.[serve]'": _INSTALLS,
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
+    'python -m pytest -s -m slow tests/test_serve_attacks.py': _MINUTES,
     'manloc report --docs': (
         'changes the documents; test_reports_report.py does it to copies'
     ),

@@ -319,6 +319,12 @@ def test_configs_do_not_import_the_package():
             ' manloc_jax.evaluation.image_scores',
             JAX | TENSORFLOW,
         ),
+        # The server opens no file of a stranger; workers do.
+        (
+            'manloc_jax.serve.analysis, manloc_jax.serve.jobs,'
+            ' manloc_jax.serve.server, manloc_jax.serve.texts',
+            JAX | TENSORFLOW,
+        ),
         (
             'manloc_jax.reports.report, manloc_jax.reports.curves,'
             ' manloc_jax.reports.contact_sheet,'

@@ -1,101 +1,77 @@
-"""`manloc serve` without a browser: sentences of the page, refusals."""
+"""`manloc serve` without a server: words of the page, refusals."""
 
 import errno
-import shutil
+import re
 import socket
 import tempfile
 
 import pytest
-from ramp import Ramp
 
 from manloc_jax import cli
 from manloc_jax.commands import serve
-from manloc_jax.localization import batch
-from manloc_jax.localization import factory
-from manloc_jax.serve import analysis
 from manloc_jax.serve import samples
+from manloc_jax.serve import server
 from manloc_jax.serve import texts
 
-
-@pytest.fixture
-def page(tmp_path):
-  gradio = pytest.importorskip('gradio', reason='Gradio is not installed.')
-  from manloc_jax.serve import page as page_lib
-
-  with gradio.Blocks():
-    return page_lib._Page(Ramp(), tmp_path / 'cache', [])
+RECORD = {
+    'image': 'a.png', 'width': 9, 'height': 4000, 'seconds': 1, 'note': '',
+    'orientation': 1, 'image_score': 0.125, 'threshold': 0.5,
+    'manipulated_share': 0.25, 'region_count': 1234, 'regions': [],
+}  # fmt: skip
 
 
-def test_a_result_that_makes_room_meanwhile_is_a_sentence(page, analyse):
-  result, _ = analyse()
-  key = page._results.add(result)
-  assert page._move_threshold(key, 0.5, 0.5).keys() == {*page._view}
-  at = analysis.Analysis.at
-
-  def evicted_by(self, threshold):
-    shutil.rmtree(page._results.folder / key)
-    page._results._analyses.clear()
-    return at(self, threshold)
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(analysis.Analysis, 'at', evicted_by)
-    said = page._move_threshold(key, 0.4, 0.5)
-  assert 'no longer kept' in said[page.message]
-  assert 'no longer kept' in page._move_threshold(key, 0.4, 0.5)[page.message]
+def test_the_page_is_whole_and_its_facts_are_text():
+  page = texts.page({'weights': '<img src=x onerror=alert(1)>'}, 0.5474)
+  assert '<img src=x' not in page and '&lt;img src' in page
+  assert '50 MB' in page and 'data-value="0.55"' in page
+  assert '$' not in page
+  assert not re.findall(r'(?:src|href)="(?!/static/)', page)
+  assert not re.findall(r' (?:style|on[a-z]+)=|<script>|<style>', page)
 
 
-def test_missing_memory_is_a_sentence_and_a_bug_is_none(
-    page, analyse, monkeypatch
-):
-  result, _ = analyse()
-  key = page._results.add(result)
-
-  def fail(error):
-    def at(self, threshold):
-      raise error
-
-    monkeypatch.setattr(analysis.Analysis, 'at', at)
-
-  fail(MemoryError('Unable to allocate 9 GiB'))
-  for move in (page._move_threshold, page._move_opacity):
-    (said,) = move(key, 0.4, 0.5).values()
-    assert 'lacks the memory' in said and 'allocate' not in said
-  fail(ZeroDivisionError())
-  with pytest.raises(ZeroDivisionError):
-    page._move_threshold(key, 0.4, 0.5)
-
-
-def test_a_full_disk_is_a_sentence(page, analyse, tmp_path, monkeypatch):
-  result, _ = analyse()
-  key = page._results.add(result)
-
-  def fail(file, pixels):
-    raise OSError(errno.ENOSPC, 'No space left on device', '/secret')
-
-  monkeypatch.setattr(batch, 'save_png', fail)
-  *_, opened = page._open(tmp_path / 'a.png', 0.5)
-  for said in (opened, page._move_threshold(key, 0.4, 0.5)):
-    assert 'No space left' in said[page.message]
-    assert 'secret' not in said[page.message]
-  assert page.key not in opened
-
-
-def test_names_of_strangers_are_text():
-  bad = '<img src=x onerror=alert(1)>'
-  record = {
-      'image': bad, 'width': 1, 'height': 1, 'seconds': 1, 'note': '',
-      'orientation': 1, 'image_score': 0, 'threshold': 0, 'regions': [],
-      'manipulated_share': 0, 'region_count': 0,
-  }
-  for text in (texts.error(bad), texts.working(bad), texts.summary(record)):
-    assert '<img' not in text and '&lt;img' in text
-  assert '<img' not in texts.meaning({'weights': bad})
-  assert 'no proof' in texts.regions(record)
+def test_the_script_sets_text_and_no_html():
+  script = (texts._PAGE.parent / 'page.js').read_text()
+  assert not re.findall(r'(inner|outer)HTML|insertAdjacent|eval|write', script)
 
 
 def test_scores_are_not_called_probabilities():
-  text = texts.meaning({}) + texts.head()
-  assert text.count('probab') == text.count('It is no probability') == 1
+  page = texts.page({}, 0.5)
+  assert page.count('probab') == page.count('It is no probability') == 1
+
+
+@pytest.mark.parametrize(
+    ('name', 'shown'),
+    [
+        ('a.png', 'a.png'),
+        ('Überholt 中.jpg', 'Überholt 中.jpg'),
+        ('../../etc/passwd', 'passwd'),
+        ('C:\\photos\\a.png', 'a.png'),
+        ('photo\u202egpj.exe', 'photo\ufffdgpj.exe'),
+        ('a\u2066\u200b\u00a0b\r\n\0\x1b[31m.png', None),
+        ('\ud800.png', '\ufffd.png'),
+        ('', 'photograph'),
+        ('/', 'photograph'),
+        ('x' * 5000 + '.png', 'x' * 116 + '.png'),
+        ('<b>$a{0}%s', '<b>$a{0}%s'),
+    ],
+)
+def test_names_of_strangers_are_shown_as_they_look(name, shown):
+  made = texts.shown_name(name)
+  assert shown in (made, None)
+  assert all(c.isprintable() for c in made) and len(made) <= 120
+
+
+def test_numbers_in_words():
+  summary = texts.summary(RECORD)
+  assert summary['name'] == 'a.png'
+  assert summary['notes'] == '9 x 4000 pixels; scored in 1.0 s'
+  assert [*summary['tiles'].values()] == ['0.12', '0.50', '25.0%', '1,234']
+  regions = texts.regions(RECORD)
+  assert 'no proof' in regions['sentence'] and not regions['rows']
+  region = {'left': 1, 'top': 2, 'width': 3, 'height': 4, 'pixels': 12}
+  regions = texts.regions({**RECORD, 'regions': [region]})
+  assert regions['rows'] == [['1', '1, 2', '3 x 4', '12', '< 0.1%']]
+  assert regions['headline'] == 'Regions, the 1 largest'
 
 
 def test_samples_are_the_same_every_time(tmp_path):
@@ -117,6 +93,7 @@ def refusal(capsys, *arguments) -> str:
 
 def test_refusals_of_the_command(tmp_path, capsys, monkeypatch):
   assert '70000' in refusal(capsys, '--port=70000')
+  assert 'nan' in refusal(capsys, '--time_limit=nan')
   run = f'--workdir={tmp_path}'
   with monkeypatch.context() as patch:
     patch.setattr(serve.importlib.util, 'find_spec', lambda name: None)
@@ -138,5 +115,5 @@ def test_a_missing_temporary_folder_is_found_before_weights_are_loaded(
 
   monkeypatch.setattr(serve.importlib.util, 'find_spec', lambda name: True)
   monkeypatch.setattr(tempfile, 'TemporaryDirectory', fail)
-  monkeypatch.setattr(factory, 'make', lambda **options: pytest.fail('loaded'))
+  monkeypatch.setattr(server, 'serve', lambda *unused: pytest.fail('loaded'))
   assert 'set TMPDIR' in refusal(capsys, '--port=0')

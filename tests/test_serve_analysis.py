@@ -1,8 +1,8 @@
 """Analyses of images for the page of `manloc serve`."""
 
 import dataclasses
+import io
 import json
-import pathlib
 
 import numpy as np
 from PIL import Image
@@ -16,12 +16,22 @@ from manloc_jax.serve import analysis
 from manloc_jax.serve import texts
 
 
+def decode(content):
+  with Image.open(io.BytesIO(content)) as image:
+    return np.asarray(image)
+
+
 def test_a_threshold_moves_mask_regions_and_record_but_runs_no_network(analyse):
   result, ramp = analyse()
   for threshold, columns in ((0.75, 26), (0.5, 51), (1, 1), (0, 101)):
     view = result.at(threshold)
     np.testing.assert_array_equal(view.mask, result.score >= threshold)
-    assert view.mask.sum() == 40 * columns == view.mask_picture().sum() / 255
+    assert view.mask.sum() == 40 * columns
+    mask, outline = map(decode, view.pictures())
+    np.testing.assert_array_equal(mask, 255 * view.mask)
+    is_seen = outline[..., 3] > 0
+    assert is_seen.any() and not is_seen[:, : 101 - columns].any()
+    assert (outline[is_seen] == (0, 255, 255, 255)).all()
     assert view.record['threshold'] == threshold
     assert view.record['manipulated_share'] == columns / 101
     (region,) = view.record['regions']
@@ -30,13 +40,12 @@ def test_a_threshold_moves_mask_regions_and_record_but_runs_no_network(analyse):
   assert result.at(0.75).record == result.facts
 
 
-def test_opacity_goes_from_the_image_to_the_pure_heat(analyse):
+def test_the_heat_has_the_colours_of_the_scores(analyse):
   result, _ = analyse()
-  view = result.at(1.0)
-  clear, half, heat = (result.overlay(view, o) for o in (0, 0.5, 1))
-  np.testing.assert_array_equal(clear[:, :98], 0)  # The image is black.
-  assert heat[20, 98].min() > 100, 'the brightest colour of the heat'
-  np.testing.assert_allclose(half[20, :98], heat[20, :98] / 2, atol=1)
+  heat, photograph = decode(result.heat), decode(result.photograph)
+  assert heat.shape == photograph.shape == (40, 101, 3)
+  assert heat[20, 98].min() > 100 > heat[20, 2].max()
+  assert photograph.max() < 10, 'The image is black.'
 
 
 def test_the_record_is_that_of_localize(analyse, tmp_path):
@@ -57,42 +66,39 @@ def test_the_record_is_that_of_localize(analyse, tmp_path):
 def test_pictures_of_large_images_are_small(analyse):
   result, _ = analyse((4000, 1000))
   view = result.at(0.5)
-  for picture in (
-      result.image, result.heat, view.mask_picture(), result.overlay(view, 0.5)
-  ):
-    assert picture.shape[:2] == (400, analysis.LONGEST)
+  for picture in (result.photograph, result.heat, *view.pictures()):
+    assert decode(picture).shape[:2] == (400, analysis.LONGEST)
   assert view.mask.shape == result.score.shape == (1000, 4000)
 
 
-def test_downloads_are_whole_and_exact(analyse, tmp_path):
+def test_downloads_are_whole_and_exact(analyse):
   result, _ = analyse((2000, 50))
-  kept = analysis.ResultCache(tmp_path / 'cache')
-  key = kept.add(result)
-  assert kept.get(key) is result
   for threshold in (0.2, 0.8):
     view = result.at(threshold)
-    record, mask, heat = kept.downloads(key, view)
-    assert json.loads(pathlib.Path(record).read_text()) == view.record
-    with Image.open(mask) as image:
-      np.testing.assert_array_equal(np.asarray(image), 255 * view.mask)
-    with Image.open(heat) as image:
-      scores = np.asarray(image) / 65535
-    np.testing.assert_allclose(scores, result.score, atol=2e-5)
-  assert pathlib.Path(record).name == 'a.png.json'
-  assert len(pathlib.Path(record).parent.name) > 20, 'cannot be guessed'
+    record, mask, heat = (
+        result.download(kind, threshold)
+        for kind in ('json', 'mask.png', 'heat.png')
+    )
+    assert json.loads(record) == view.record
+    np.testing.assert_array_equal(decode(mask), 255 * view.mask)
+    np.testing.assert_allclose(decode(heat) / 65535, result.score, atol=2e-5)
 
 
-def test_the_oldest_make_room(analyse, tmp_path):
+def test_the_oldest_of_whoever_holds_the_most_make_room(analyse):
   result, _ = analyse((10, 10))
-  kept = analysis.ResultCache(tmp_path / 'cache', max_pixels=250)
-  first, second, third = (kept.add(result) for _ in range(3))
+  kept = analysis.ResultCache(max_bytes=4 * 350)
+  mine = kept.add(result, 'me')
+  first, second = (kept.add(result, 'other') for _ in range(2))
+  third = kept.add(result, 'other')
   with pytest.raises(errors.UserError, match='no longer kept'):
     kept.get(first)
-  assert kept.get(second) and kept.get(third)
-  assert {p.name for p in kept.folder.iterdir()} == {second, third}
+  assert kept.get(mine) is kept.get(second) is kept.get(third) is result
+  assert len({mine, first, second, third}) == 4 and len(mine) > 20
   large, _ = analyse((100, 100))
-  assert kept.get(kept.add(large)) is large, 'the newest stays'
-  assert len([*kept.folder.iterdir()]) == 1
+  assert kept.get(kept.add(large, 'me')) is large, 'the newest stays'
+  for key in (mine, second, third):
+    with pytest.raises(errors.UserError, match='no longer kept'):
+      kept.get(key)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +127,12 @@ def test_limits_of_the_page(analyse, monkeypatch):
     analyse()
 
 
-def test_thresholds_and_opacities_from_strangers_are_checked(analyse):
+def test_thresholds_from_strangers_are_checked(analyse):
   result, _ = analyse()
-  view = result.at(0.5)
-  for bad in (float('nan'), -1, 1.5, None, '0.5'):
-    with pytest.raises(errors.UserError, match='from 0 to 1'):
-      result.at(bad)
-    with pytest.raises(errors.UserError, match='from 0 to 1'):
-      result.overlay(view, bad)
+  for bad in (float('nan'), float('inf'), -1, 1.5, None, '0.5'):
+    for use in (result.at, lambda bad: result.download('json', bad)):
+      with pytest.raises(errors.UserError, match='from 0 to 1'):
+        use(bad)
 
 
 def test_what_a_method_cannot_say_is_a_sentence_without_a_path(tmp_path):
@@ -158,10 +162,10 @@ def test_odd_images_are_shown_as_stored_with_a_remark(analyse):
   exif = Image.Exif()
   exif[0x0112] = 6
   result, _ = analyse((30, 20), 'a.jpg', exif=exif)
-  assert result.image.shape == (20, 30, 3)
-  assert 'viewers turn it' in texts.summary(result.facts)
+  assert decode(result.photograph).shape == (20, 30, 3)
+  assert 'viewers turn it' in texts.summary(result.facts)['notes']
   result, _ = analyse((30, 20), 'a.jpg', mode='CMYK')
-  assert 'CMYK turned to RGB' in texts.summary(result.facts)
+  assert 'CMYK turned to RGB' in texts.summary(result.facts)['notes']
 
 
 def test_an_image_without_anything_to_measure_has_no_score(tmp_path):
@@ -175,6 +179,7 @@ def test_an_image_without_anything_to_measure_has_no_score(tmp_path):
   Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
   record = analysis.analyse(tmp_path / 'a.png', 'a.png', Unmeasured()).facts
   assert record['image_score'] is None
-  text = texts.summary(record)
-  assert 'Only 0 of 9 blocks vary.' in text and '<b>none</b>' in text
-  assert 'Nothing could be measured' in texts.regions(record)
+  summary = texts.summary(record)
+  assert 'Only 0 of 9 blocks vary.' in summary['notes']
+  assert summary['tiles']['image score'] == 'none'
+  assert 'Nothing could be measured' in texts.regions(record)['sentence']

@@ -1,16 +1,11 @@
 """The page of `manloc serve` in a real Chromium."""
 
 import json
-import os
 import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 
 import numpy as np
+import pages
 from PIL import Image
 import pytest
 import small
@@ -18,8 +13,6 @@ import trees
 
 from manloc_jax.localization import network
 
-ROOT = pathlib.Path(__file__).parents[1]
-WAIT = 120  # Seconds; machines are busy.
 FLAGS = (
     '--headless',
     '--no-sandbox',
@@ -39,28 +32,15 @@ def workdir(tmp_path_factory):
   return small.untrained_run(tmp_path_factory.mktemp('run'), scale=2.0)
 
 
-@pytest.fixture
-def server(workdir, tmp_path):
-  """Starts the command; yields its address, and its process."""
-  pytest.importorskip('gradio', reason='Gradio is not installed: no page.')
-  (tmp_path / 'tmp').mkdir()
-  process = subprocess.Popen(
-      [sys.executable, '-m', 'manloc_jax.cli', 'serve', '--port=0']
-      + [f'--workdir={workdir}', '--device=cpu'],
-      env={
-          **os.environ,
-          'PYTHONPATH': str(ROOT),
-          'TMPDIR': str(tmp_path / 'tmp'),
-      },
-      cwd=tmp_path,
-      stdout=subprocess.PIPE,
-      text=True,
-  )
-  try:
-    yield process.stdout.readline().strip(), process
-  finally:
-    process.kill()
-    process.wait()
+@pytest.fixture(scope='module')
+def server(workdir, tmp_path_factory):
+  """Starts the command."""
+  for package in ('starlette', 'uvicorn'):
+    pytest.importorskip(package, reason='The extra serve is not installed.')
+  folder = tmp_path_factory.mktemp('server')
+  server = pages.Server(folder, f'--workdir={workdir}')
+  yield server
+  server.stop()
 
 
 @pytest.fixture
@@ -79,10 +59,15 @@ def browser(tmp_path):
   options.add_experimental_option(
       'prefs', {'download.default_directory': str(tmp_path / 'downloads')}
   )
-  options.set_capability('goog:loggingPrefs', {'performance': 'ALL'})
+  options.set_capability(
+      'goog:loggingPrefs', {'performance': 'ALL', 'browser': 'ALL'}
+  )
   browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
   yield browser
-  browser.quit()
+  try:
+    assert not browser.get_log('browser'), 'The console shows errors.'
+  finally:
+    browser.quit()
 
 
 class Page:
@@ -91,8 +76,7 @@ class Page:
   def __init__(self, browser, address: str):
     self._browser = browser
     browser.get(address)
-    self.wait(lambda: self.find('#upload input[type=file]'))
-    self.wait(lambda: len(self.find('#samples .thumbnail-item')) == 4)
+    self.wait(lambda: len(self.find('#samples button')) == 4)
 
   def find(self, selector: str):
     return self._browser.find_elements('css selector', selector)
@@ -102,7 +86,7 @@ class Page:
     from selenium.webdriver.support import ui
 
     ignored = [exceptions.StaleElementReferenceException]
-    waiting = ui.WebDriverWait(self._browser, WAIT, 0.2, ignored)
+    waiting = ui.WebDriverWait(self._browser, pages.WAIT, 0.2, ignored)
     return waiting.until(lambda _: condition())
 
   def upload(self, path: pathlib.Path) -> None:
@@ -114,14 +98,18 @@ class Page:
   def shown(self, name: str) -> None:
     """Waits until the pictures of an image are there."""
     self.wait(lambda: name in self.text('#summary'))
-    self.wait(lambda: len(self.sources()) == 3)
+    self.wait(lambda: len(self.sources()) == 5)
 
   def sources(self) -> list[str]:
-    """Returns the addresses of the pictures that are there in full."""
+    """Returns the addresses of the pictures that are there in full.
+
+    These are the photograph, once more with heat and outline over it, and the
+    mask.
+    """
     return [
         image.get_attribute('src')
         for image in self.find('#results .picture img')
-        if image.get_property('naturalWidth')
+        if image.is_displayed() and image.get_property('naturalWidth')
     ]
 
   def move(self, slider: str, steps: int) -> None:
@@ -144,8 +132,7 @@ class Page:
 
 
 def test_a_visit(server, browser, workdir, tmp_path):
-  address, process = server
-  page = Page(browser, address)
+  page = Page(browser, server.address)
   assert 'evidence and no verdict' in page.text('#head')
   trees.save(tmp_path / 'a.png', trees.photograph(3, (90, 130)))
 
@@ -160,38 +147,85 @@ def test_a_visit(server, browser, workdir, tmp_path):
   before = page.sources()
   page.move('threshold', 5)
   page.wait(lambda: '0.55' in page.text('#summary'))
-  page.wait(lambda: page.sources()[2:] not in ([], before[2:]))
-  painted = page.sources()[1]
+  page.wait(lambda: page.sources()[3:] not in ([], before[3:]))
+  (heat,) = page.find('#heat')
+  assert float(heat.value_of_css_property('opacity')) == 0.5
   page.move('opacity', 3)
-  page.wait(lambda: page.sources()[1:2] not in ([], [painted]))
+  assert float(heat.value_of_css_property('opacity')) == pytest.approx(0.65)
 
-  page.find('#json')[0].click()
-  path = tmp_path / 'downloads/a.png.json'
-  page.wait(path.exists)
-  record = json.loads(path.read_text())
+  for name in ('json', 'mask_png', 'heat_png'):
+    page.find(f'#{name}')[0].click()
+  for kind in ('json', 'mask.png', 'heat.png'):
+    page.wait((tmp_path / f'downloads/a.png.{kind}').exists)
+  record = json.loads((tmp_path / 'downloads/a.png.json').read_text())
   share = (result.score >= 0.55).mean()
   assert record['threshold'] == 0.55 and record['image'] == 'a.png'
   assert record['manipulated_share'] == pytest.approx(share, abs=1e-3)
+  with Image.open(tmp_path / 'downloads/a.png.mask.png') as mask:
+    assert np.asarray(mask).mean() / 255 == pytest.approx(share, abs=1e-3)
 
-  (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8\xff\xe0 no more')
-  page.upload(tmp_path / 'broken.jpg')
-  page.wait(lambda: 'broken.jpg is' in page.text('#message [role=alert]'))
+  page.find('#threshold button')[0].click()
+  page.wait(lambda: '0.50' in page.text('#summary'))
+  page.find('#samples button')[0].click()
+  page.shown('copy-move')
+  assert not page.text('#message')
+  for url in page.requests():
+    allowed = (server.address, 'data:', 'blob:', 'about:')
+    assert url.startswith(allowed), url
+  assert not server.uploads()
+
+
+def test_a_broken_file_is_a_sentence(server, browser, tmp_path):
+  page = Page(browser, server.address)
+  name = '<img src=x onerror=alert(1)>.jpg'
+  (tmp_path / name).write_bytes(b'\xff\xd8\xff\xe0 no more')
+  page.upload(tmp_path / name)
+  page.wait(lambda: f'{name} is' in page.text('#message [role=alert]'))
   assert 'Traceback' not in page.text('body')
   assert not page.sources(), 'no result of another file beside the sentence'
 
-  page.find('#samples .thumbnail-item')[0].click()
+
+def test_a_file_is_dropped(server, browser, tmp_path):
+  page = Page(browser, server.address)
+  drop = """
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 70;
+    canvas.toBlob((blob) => {
+      const data = new DataTransfer();
+      data.items.add(new File([blob], 'dropped.png'));
+      document.dispatchEvent(new ClipboardEvent(
+        'paste', {clipboardData: data},
+      ));
+    });
+  """
+  browser.execute_script(drop)
+  page.shown('dropped.png')
+  assert 'Nothing could be measured' in page.text('#regions')
+
+
+def test_all_is_reached_by_keyboard_and_has_a_name(server, browser):
+  from selenium.webdriver.common import keys
+
+  page = Page(browser, server.address)
+  button = page.find('#samples button')[1]
+  button.send_keys(keys.Keys.ENTER)
+  page.shown('splice')
+  assert browser.switch_to.active_element.get_attribute('id') == 'name'
+  controls = page.find('button, input, [tabindex="0"]')
+  assert len(controls) > 12
+  for control in controls:
+    assert control.accessible_name, control.get_attribute('outerHTML')
+  for image in page.find('img'):
+    assert image.get_attribute('alt') is not None
+
+
+def test_a_phone(server, browser):
+  size = {'width': 360, 'height': 740, 'deviceScaleFactor': 1, 'mobile': True}
+  browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+  page = Page(browser, server.address)
+  page.find('#samples button')[0].click()
   page.shown('copy-move')
-  assert not page.text('#message')
-
-  asked = page.requests()
-  assert any('/queue/join' in url for url in asked)
-  for url in asked:
-    assert url.startswith((address, 'data:', 'blob:', 'about:')), url
-  names = {path.name for path in (tmp_path / 'tmp').rglob('*')}
-  assert 'a.png.json' in names and 'a.png' not in names, 'uploads are deleted'
-  with pytest.raises(urllib.error.HTTPError, match='404'):
-    urllib.request.urlopen(f'{address}/gradio_api/file={ROOT}/setup.py')
-
-  process.send_signal(signal.SIGTERM)
-  assert process.wait(WAIT) == 0
-  assert not [*(tmp_path / 'tmp').glob('manloc-serve-*')]
+  width = 'return document.documentElement.scrollWidth'
+  assert browser.execute_script(width) == 360
+  lefts = {picture.location['x'] for picture in page.find('.picture')}
+  assert len(lefts) == 1, 'one below the other'

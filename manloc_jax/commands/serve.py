@@ -2,16 +2,11 @@
 
 import argparse
 import importlib.util
-import ipaddress
-import sys
-from typing import cast, TYPE_CHECKING
 
 from manloc_jax import argument_types
 from manloc_jax import errors
 
 # Everything heavy is imported where it is used: help comes at once.
-if TYPE_CHECKING:
-  from manloc_jax.serve import analysis
 
 
 def add_to(commands) -> None:
@@ -29,7 +24,8 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--host',
       default='127.0.0.1',
-      help='address to listen at; by default only this machine sees the page',
+      help='address to listen at; by default only this machine sees the page,'
+      ' elsewhere whoever has the address that is printed',
   )
   parser.add_argument(
       '--port',
@@ -40,6 +36,23 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--device', choices=('cpu', 'gpu', 'tpu'), help='the best one by default'
   )
+  parser.add_argument(
+      '--time_limit',
+      metavar='SECONDS',
+      type=argument_types.positive_number,
+      default=120.0,
+      help='of the analysis of one photograph; 120',
+  )
+  parser.add_argument(
+      '--public',
+      action='store_true',
+      help='anyone who reaches the page may use it; no token in its address',
+  )
+  parser.add_argument(
+      '--behind_proxy',
+      metavar='NAME',
+      help='name of the host that forwards requests to this page',
+  )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,25 +61,25 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  if importlib.util.find_spec('gradio') is None:
-    raise errors.UserError(
-        "The page needs Gradio, which is not installed: pip install '.[serve]'"
-        " in the project's folder."
-    )
-  from manloc_jax.localization import factory
+  for package in ('starlette', 'uvicorn'):
+    if importlib.util.find_spec(package) is None:
+      raise errors.UserError(
+          f'The page needs {package}, which is not installed: pip install'
+          " '.[serve]' in the project's folder."
+      )
   from manloc_jax.serve import server
 
+  options = server.Options(
+      workdir=args.workdir,
+      device=args.device,
+      host=args.host,
+      time_limit=args.time_limit,
+      is_public=args.public,
+      proxy=args.behind_proxy,
+  )
   with (
       server.listen(args.host, args.port) as listener,
       server.temporary_folder() as folder,
   ):
-    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-      print(
-          'Anyone who can reach this machine can use the page: it asks for no'
-          ' password.',
-          file=sys.stderr,
-      )
-    localizer = factory.make(workdir=args.workdir, device=args.device)
-    # Without a method it is none of the classical ones: it has a threshold.
-    server.serve(cast('analysis.Localizer', localizer), listener, folder)
+    server.serve(options, listener, folder)
   return 0

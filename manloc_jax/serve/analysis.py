@@ -2,16 +2,17 @@
 
 import collections
 import dataclasses
+import io
+import json
 import pathlib
 import secrets
-import shutil
 import time
 from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 from manloc_jax import errors
-from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.data import spec
@@ -20,12 +21,12 @@ from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization import overlay
 
 MAX_BYTES = 50 << 20
-MAX_PIXELS = 40_000_000  # A full-size phone photograph has up to 50 million.
+MAX_PIXELS = 14_000_000  # A phone takes 12; more would need 1.5 GB of memory.
 LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 
-# Of the scores in memory, in pixels of four bytes: a second image of the
-# largest size, or a hundred of common ones.
-_CACHE_PIXELS = 2 * MAX_PIXELS
+# Of the scores in memory: one image of the largest size, or fifty common ones.
+_CACHE_BYTES = 4 * MAX_PIXELS
+_QUALITY = 90  # Of JPEG files on the page.
 
 
 class Localizer(localizer_lib.Localizer, Protocol):
@@ -40,36 +41,43 @@ class View:
 
   Attributes:
     mask: bool[h, w], where the score reaches the threshold.
-    preview: bool[h', w'], the mask at the size of the pictures.
     record: The results, as JSON holds them.
   """
 
   mask: np.ndarray
-  preview: np.ndarray
   record: batch.Record
 
-  def mask_picture(self) -> np.ndarray:
-    """Returns uint8[h', w'], 255 where manipulated."""
-    return self.preview * np.uint8(255)
+  def pictures(self) -> tuple[bytes, bytes]:
+    """Returns PNG files of the mask and of its outline, at most `LONGEST`.
+
+    The mask is white where manipulated; all but the outline is transparent.
+    """
+    preview = overlay.reduce_mask(self.mask, LONGEST)
+    black = np.zeros((*preview.shape, 3), np.uint8)
+    score = np.zeros(preview.shape, np.float32)
+    outline = overlay.draw(black, score, preview, 0)
+    alpha = outline.max(axis=2, keepdims=True)
+    return (
+        _png(preview * np.uint8(255)),
+        _png(np.concatenate([outline, alpha], axis=2)),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-  """The scores of an image; the image itself is only kept reduced.
+  """The scores of an image.
 
   Attributes:
-    name: Of the file.
-    image: uint8[h', w', 3], at most `LONGEST` pixels on a side.
-    heat: f32[h', w'], the scores as large as `image`.
     score: f32[h, w].
     facts: The record at the threshold of the localizer.
+    photograph: JPEG file, at most `LONGEST` pixels on a side.
+    heat: JPEG file of the colours of the scores, as large.
   """
 
-  name: str
-  image: np.ndarray
-  heat: np.ndarray
   score: np.ndarray
   facts: batch.Record
+  photograph: bytes
+  heat: bytes
 
   def at(self, threshold: float) -> View:
     """Applies a threshold; runs no network.
@@ -88,19 +96,53 @@ class Analysis:
         'regions': [dataclasses.asdict(region) for region in regions],
         'region_count': count,
     }
-    return View(mask, overlay.reduce_mask(mask, LONGEST), record)
+    return View(mask, record)
 
-  def overlay(self, view: View, opacity: float) -> np.ndarray:
-    """Draws the heat map over the image, uint8[h', w', 3]; see `overlay.draw`.
+  def download(self, kind: str, threshold: float) -> bytes:
+    """Returns the content of a file: `json`, `mask.png` or `heat.png`.
 
     Raises:
-      UserError: The opacity is not in 0 to 1.
+      UserError: The threshold is not in 0 to 1.
     """
-    if not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
-      raise errors.UserError(
-          f'The opacity is {opacity!r}; choose one from 0 to 1.'
+    if kind == 'heat.png':
+      file = io.BytesIO()
+      batch.save_heat(file, self.score)
+      return file.getvalue()
+    view = self.at(threshold)
+    if kind == 'mask.png':
+      return _png(view.mask * np.uint8(255))
+    return json.dumps(view.record, indent=1).encode() + b'\n'
+
+
+def check(path: pathlib.Path, name: str) -> int:
+  """Reads the header of a file; decodes nothing.
+
+  Args:
+    path: The file.
+    name: Its name for the user.
+
+  Returns:
+    Its number of pixels.
+
+  Raises:
+    UserError: It is no image, or too large for the page.
+  """
+  try:
+    if path.stat().st_size > MAX_BYTES:  # The server refuses most of them.
+      raise spec.DataError(
+          f'{name} has more than {MAX_BYTES >> 20} MB, the most that this'
+          ' page takes; use manloc localize.'
       )
-    return overlay.draw(self.image, self.heat, view.preview, opacity)
+    height, width = images.read_size(path)
+  except errors.UserError as error:
+    raise _named(error, path, name) from None
+  if height * width > MAX_PIXELS:
+    raise spec.DataError(
+        f'{name} has {width} x {height} pixels, and this page takes'
+        f' {MAX_PIXELS // 1_000_000} million at most; crop it, or use manloc'
+        ' localize.'
+    )
+  return height * width
 
 
 def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
@@ -112,25 +154,28 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     localizer: The localizer to run.
 
   Raises:
-    UserError: The file cannot be used, the method is not applicable, or the
-      network's outputs are not finite.
+    UserError: The file cannot be used, the method is not applicable, the
+      network's outputs are not finite, or there is too little memory.
   """
+  check(path, name)
   try:
-    image, digest = _read(path, name)
+    image = images.read_image(path)
+    digest = provenance.sha256_of_file(path)
     start = time.monotonic()
     result = localizer.localize(path, image)
     seconds = time.monotonic() - start
     facts = batch.describe(name, image, result, localizer, seconds)
+    photograph = overlay.reduce(image.pixels, LONGEST)
+    heat = overlay.reduce(result.score, LONGEST)
+    nowhere = np.zeros(heat.shape, bool)
     return Analysis(
-        name=name,
-        image=overlay.reduce(image.pixels, LONGEST),
-        heat=overlay.reduce(result.score, LONGEST),
         score=result.score,
         facts={**facts, 'image_sha256': digest},
+        photograph=_jpeg(photograph),
+        heat=_jpeg(overlay.draw(photograph, heat, nowhere, 1)),
     )
   except errors.UserError as error:
-    # The user knows the name and not the path.
-    raise errors.UserError(str(error).replace(str(path), name)) from error
+    raise _named(error, path, name) from error
   except Exception as error:
     if not errors.is_out_of_memory(error):
       raise
@@ -139,55 +184,54 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     ) from None
 
 
-def _read(path: pathlib.Path, name: str) -> tuple[images.Decoded, str]:
-  if path.stat().st_size > MAX_BYTES:  # The server refuses most of them.
-    raise spec.DataError(
-        f'{name} has more than {MAX_BYTES >> 20} MB, the most that this'
-        ' page takes; use manloc localize.'
-    )
-  height, width = images.read_size(path)
-  if height * width > MAX_PIXELS:
-    raise spec.DataError(
-        f'{name} has {width} x {height} pixels, and this page takes'
-        f' {MAX_PIXELS // 1_000_000} million at most; crop it, or use manloc'
-        ' localize.'
-    )
-  image = images.read_image(path)
-  return image, provenance.sha256_of_file(path)
+def _named(
+    error: Exception, path: pathlib.Path, name: str
+) -> errors.UserError:
+  """Returns the error with the name that the user knows, and no path."""
+  return errors.UserError(str(error).replace(str(path), name))
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(pixels).save(file, 'JPEG', quality=_QUALITY)
+  return file.getvalue()
+
+
+def _png(pixels: np.ndarray) -> bytes:
+  file = io.BytesIO()
+  batch.save_png(file, pixels)
+  return file.getvalue()
 
 
 class ResultCache:
-  """The last analyses, for changes of the threshold, and their downloads.
+  """The last analyses, for changes of the threshold and downloads."""
 
-  Attributes:
-    folder: Holds a folder for each of them, with a name that cannot be
-      guessed.
-  """
-
-  def __init__(self, folder: pathlib.Path, max_pixels: int = _CACHE_PIXELS):
+  def __init__(self, max_bytes: int = _CACHE_BYTES):
     """Makes an empty cache.
 
     Args:
-      folder: Folder for downloads.
-      max_pixels: Of all scores together. The oldest analyses are deleted, but
-        the newest is kept.
+      max_bytes: Of all scores together. Whoever holds the most loses the oldest
+        analyses, but the newest is kept.
     """
-    self.folder = folder
-    self._max_pixels = max_pixels
-    self._analyses: collections.OrderedDict[str, Analysis] = (
+    self._max_bytes = max_bytes
+    self._analyses: collections.OrderedDict[str, tuple[str, Analysis]] = (
         collections.OrderedDict()
     )
 
-  def add(self, analysis: Analysis) -> str:
-    """Stores an analysis and the PNG of its heat map; returns its key."""
+  def add(self, analysis: Analysis, owner: str) -> str:
+    """Stores the analysis of a visitor; returns its key, which is secret."""
+    held = collections.Counter[str]()
+    for name, kept in self._analyses.values():
+      held[name] += kept.score.nbytes
+    room = self._max_bytes - analysis.score.nbytes
+    while self._analyses and held.total() > room:
+      most = max(held, key=lambda name: held[name])
+      oldest = next(
+          key for key, kept in self._analyses.items() if kept[0] == most
+      )
+      held[most] -= self._analyses.pop(oldest)[1].score.nbytes
     key = secrets.token_urlsafe(16)
-    self._analyses[key] = analysis
-    while self._pixels() > self._max_pixels and len(self._analyses) > 1:
-      oldest, _ = self._analyses.popitem(last=False)
-      shutil.rmtree(self.folder / oldest, ignore_errors=True)
-    (self.folder / key).mkdir(parents=True)
-    with self._path(key, analysis.name, 'heat.png').open('wb') as file:
-      batch.save_heat(file, analysis.score)
+    self._analyses[key] = owner, analysis
     return key
 
   def get(self, key: str) -> Analysis:
@@ -196,38 +240,9 @@ class ResultCache:
     Raises:
       UserError: The analysis has been deleted.
     """
-    try:
-      return self._analyses[key]
-    except KeyError:
-      raise _gone() from None
-
-  def downloads(self, key: str, view: View) -> list[str]:
-    """Writes record and mask of a view; returns paths of JSON, mask and heat.
-
-    Raises:
-      UserError: The analysis has been deleted, perhaps since `get`.
-    """
-    record, mask, heat = (
-        self._path(key, view.record['image'], kind)
-        for kind in ('json', 'mask.png', 'heat.png')
-    )
-    try:
-      files.write_json(record, view.record)
-      with mask.open('wb') as file:
-        batch.save_png(file, view.mask * np.uint8(255))
-    except FileNotFoundError:
-      raise _gone() from None
-    return [str(record), str(mask), str(heat)]
-
-  def _path(self, key: str, name: str, kind: str) -> pathlib.Path:
-    return self.folder / key / f'{name}.{kind}'
-
-  def _pixels(self) -> int:
-    return sum(x.score.size for x in self._analyses.values())
-
-
-def _gone() -> errors.UserError:
-  return errors.UserError(
-      'This result is no longer kept, because others came after it; drop the'
-      ' photograph again.'
-  )
+    if key not in self._analyses:
+      raise errors.UserError(
+          'This result is no longer kept, because others came after it; drop'
+          ' the photograph again.'
+      )
+    return self._analyses[key][1]

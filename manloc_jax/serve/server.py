@@ -1,24 +1,43 @@
 """Runs the web server until the command is stopped."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterator
 import contextlib
+import dataclasses
 import errno
+import ipaddress
 import os
 import pathlib
+import secrets
 import signal
 import socket
 import sys
 import tempfile
-from typing import TYPE_CHECKING
 
 from manloc_jax import errors
-from manloc_jax.data import images
-from manloc_jax.serve import analysis
-from manloc_jax.serve import middleware
-from manloc_jax.serve import samples
+from manloc_jax.serve import guard
+from manloc_jax.serve import pool
+from manloc_jax.serve import worker as worker_lib
 
-if TYPE_CHECKING:  # Imported when the server starts.
-  import uvicorn
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What the user has chosen.
+
+  Attributes:
+    workdir, device: Of the localizer; see `factory.make`.
+    host: Name or address to listen at.
+    time_limit: Seconds of an analysis.
+    is_public: Whether anyone who reaches the page may use it.
+    proxy: Name of the host that forwards requests here, or None.
+  """
+
+  workdir: str | None = None
+  device: str | None = None
+  host: str = '127.0.0.1'
+  time_limit: float = 120.0
+  is_public: bool = False
+  proxy: str | None = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,7 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
-  """Yields a folder for uploads and results; deletes it and all in it.
+  """Yields a folder for uploads; deletes it and all in it.
 
   Raises:
     UserError: The folder cannot be made.
@@ -66,74 +85,116 @@ def temporary_folder() -> Iterator[pathlib.Path]:
 
 
 def serve(
-    localizer: analysis.Localizer,
-    listener: socket.socket,
-    folder: pathlib.Path,
+    options: Options, listener: socket.socket, folder: pathlib.Path
 ) -> None:
   """Serves the page until an interrupt.
 
   Args:
-    localizer: The localizer to run.
+    options: Of the user.
     listener: Of `listen`.
     folder: Of `temporary_folder`.
+
+  Raises:
+    UserError: The localizer cannot be used.
   """
-  cache, examples = folder / 'cache', folder / 'samples'
-  cache.mkdir()
-  examples.mkdir()
-  made = samples.make(examples)
-  # The first visitor does not wait, and broken weights are refused now.
-  localizer.localize(made[0].path, images.read_image(made[0].path))
-  # Gradio reads them as it is imported.
-  os.environ |= {
-      'GRADIO_ANALYTICS_ENABLED': 'False',
-      'GRADIO_EXAMPLES_CACHE': str(cache),
-      'GRADIO_TEMP_DIR': str(cache),
-      'HF_HUB_DISABLE_TELEMETRY': '1',
-  }
-  server = _server(localizer, cache, examples, made)
-  host, port = listener.getsockname()[:2]
-  print(f'http://{f"[{host}]" if ":" in host else host}:{port}', flush=True)
+  loaded: worker_lib.Reply = {}
+
+  def load(worker: worker_lib.Worker) -> None:
+    loaded.update(
+        worker.ask('load', workdir=options.workdir, device=options.device)
+    )
+
+  network = pool.Pool(load)
+  try:
+    try:
+      network.start()  # Broken weights are refused now.
+    except (worker_lib.Ended, worker_lib.Bug) as error:
+      raise errors.UserError(
+          'The process that holds the weights has ended by itself; manloc'
+          f' localize may say why. {error}'.strip()
+      ) from error
+    _serve(options, listener, folder, network, loaded)
+  except KeyboardInterrupt:
+    pass
+  finally:
+    network.close()
+
+
+def _serve(
+    options: Options,
+    listener: socket.socket,
+    folder: pathlib.Path,
+    network: pool.Pool,
+    loaded: worker_lib.Reply,
+) -> None:
+  import uvicorn
+
+  from manloc_jax.serve import app as app_lib
+  from manloc_jax.serve import connections
+
+  class Server(uvicorn.Server):
+    """Ends at once, whatever is going on."""
+
+    async def shutdown(self, sockets=None) -> None:
+      app.close()
+      await asyncio.sleep(0.1)  # Refusals are on their way.
+      for connection in [*self.server_state.connections]:
+        connection.transport.abort()
+      await asyncio.sleep(0)
+      await super().shutdown(sockets)
+
+  def stop() -> None:
+    server.should_exit = True
+
+  address, port = listener.getsockname()[:2]
+  is_exposed = not ipaddress.ip_address(address).is_loopback or options.proxy
+  token = None
+  if is_exposed and not options.is_public:
+    token = secrets.token_urlsafe(16)
+  app = app_lib.App(
+      network, loaded, folder, time_limit=options.time_limit, stop=stop
+  )
+  guarded = guard.Guard(
+      app.asgi,
+      address=address,
+      port=port,
+      host=options.host,
+      token=token,
+      proxy=options.proxy,
+  )
+  server = Server(
+      uvicorn.Config(
+          guarded,
+          http=connections.Connection,
+          ws='none',
+          loop='asyncio',
+          lifespan='on',
+          log_config=None,
+          access_log=False,
+          proxy_headers=False,
+          server_header=False,
+          timeout_graceful_shutdown=1,
+      )
+  )
+  connections.bound_log()
+  print(_address(options, address, port, token), flush=True)
+  if is_exposed and token is None:
+    print('Anyone who can reach this page can use it.', file=sys.stderr)
   print('Press Ctrl+C to stop.', file=sys.stderr)
   try:
     server.run(sockets=[listener])
-  except KeyboardInterrupt:
-    pass
+  finally:
+    app.close()
+  if app.failure:
+    raise app.failure
 
 
-def _server(
-    localizer: analysis.Localizer,
-    cache: pathlib.Path,
-    examples: pathlib.Path,
-    made: Sequence[samples.Sample],
-) -> 'uvicorn.Server':
-  import fastapi
-  import gradio as gr
-  import uvicorn
-
-  from manloc_jax.serve import page
-
-  blocks = page.build(localizer, cache, made)
-  app = gr.mount_gradio_app(
-      fastapi.FastAPI(openapi_url=None),
-      blocks,
-      path='/',
-      footer_links=[],
-      run_history=False,
-      ssr_mode=False,
-      show_error=False,
-      mcp_server=False,
-      enable_monitoring=False,
-      max_file_size=analysis.MAX_BYTES,
-      theme=gr.themes.Default(
-          primary_hue='cyan', font=['system-ui', 'sans-serif']
-      ),
-      css=page.CSS,
-  )
-  config = uvicorn.Config(
-      middleware.RequestFilter(
-          app, cache=cache, examples=examples, max_bytes=analysis.MAX_BYTES
-      ),
-      log_level='warning',
-      timeout_graceful_shutdown=1,  # Open pages would hold it for ever.
-  )
-  return uvicorn.Server(config)
+def _address(
+    options: Options, address: str, port: int, token: str | None
+) -> str:
+  """Returns what opens the page."""
+  if options.proxy:
+    base = f'https://{options.proxy}'
+  else:
+    base = f'http://{f"[{address}]" if ":" in address else address}:{port}'
+  return f'{base}/?{guard.TOKEN}={token}' if token else base

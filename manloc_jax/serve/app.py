@@ -1,0 +1,315 @@
+"""The answers of the server: page, analyses, views and downloads."""
+
+import asyncio
+import base64
+import collections
+from collections.abc import AsyncIterator, Callable
+from concurrent import futures
+import contextlib
+import logging
+import os
+import pathlib
+from typing import Any, TypeVar
+import urllib.parse
+
+from starlette import applications
+from starlette import exceptions
+from starlette import requests
+from starlette import responses
+from starlette import routing
+
+from manloc_jax import errors
+from manloc_jax.serve import analysis
+from manloc_jax.serve import answers
+from manloc_jax.serve import jobs as jobs_lib
+from manloc_jax.serve import pool as pool_lib
+from manloc_jax.serve import refusal
+from manloc_jax.serve import texts
+from manloc_jax.serve import uploads as uploads_lib
+from manloc_jax.serve import worker as worker_lib
+
+_log = logging.getLogger(__name__)
+_STATIC = pathlib.Path(__file__).parent / 'static'
+_STATIC_TYPES = {
+    'page.css': 'text/css',
+    'page.js': 'text/javascript',
+    'icon.svg': 'image/svg+xml',
+}
+_DOWNLOADS = {
+    'json': 'application/json',
+    'mask.png': 'image/png',
+    'heat.png': 'image/png',
+}
+MEMORY = 1_450_000_000  # Bytes, of the server and its workers.
+_CHECK_SECONDS = 3.0  # For the header of a file.
+_CHECK_MEMORY = 250_000_000  # Bytes of the process that reads headers.
+_AT_ONCE = 2  # Views and downloads of a visitor.
+_T = TypeVar('_T')
+
+
+class App:
+  """The page of a localizer.
+
+  Attributes:
+    asgi: The application.
+    failure: Why the localizer cannot be used, if that has turned out.
+  """
+
+  def __init__(
+      self,
+      network: pool_lib.Pool,
+      loaded: worker_lib.Reply,
+      folder: pathlib.Path,
+      *,
+      time_limit: float,
+      stop: Callable[[], None],
+  ):
+    """Sets up the routes.
+
+    Args:
+      network: Of the worker with the localizer.
+      loaded: What it said once it had loaded it.
+      folder: Of temporary files.
+      time_limit: Seconds of an analysis.
+      stop: Is called if the localizer cannot be used.
+    """
+    self._threshold: float = loaded['threshold']
+    self._page = texts.page(loaded['provenance'], self._threshold)
+    self._network = network
+    self._headers = pool_lib.Pool(lambda worker: worker.ask('begin'))
+    self._checks = jobs_lib.Jobs(
+        self._headers,
+        'check',
+        time_limit=_CHECK_SECONDS,
+        memory=self._headers.memory,
+        memory_limit=_CHECK_MEMORY,
+    )
+    self._analyses = jobs_lib.Jobs(
+        network,
+        'analyse',
+        time_limit=time_limit,
+        memory=self._memory,
+        memory_limit=MEMORY,
+    )
+    self._folder = folder
+    self._uploads = uploads_lib.Uploads(folder)
+    self._results = analysis.ResultCache()
+    self._samples: list[tuple[str, pathlib.Path]] = []
+    self._has_samples = asyncio.Event()
+    self._painter = futures.ThreadPoolExecutor(1)
+    self._painting = collections.Counter[str]()
+    self._stop = stop
+    self.failure: errors.UserError | None = None
+    self.asgi = applications.Starlette(
+        routes=[
+            routing.Route('/', self._show_page),
+            routing.Route('/static/{name}', self._show_static),
+            routing.Route('/examples', self._list_samples),
+            routing.Route('/examples/{index:int}', self._show_sample),
+            routing.Route(
+                '/examples/{index:int}', self._analyse_sample, methods=['POST']
+            ),
+            routing.Route('/analyses', self._analyse_upload, methods=['POST']),
+            routing.Route('/analyses/{key}', self._view),
+            routing.Route('/analyses/{key}/{kind}', self._download),
+        ],
+        exception_handlers={
+            exceptions.HTTPException: answers.say_status,
+            refusal.Refusal: answers.say_sentence,
+            requests.ClientDisconnect: answers.say_nothing,
+            Exception: answers.say_failure,  # It is then raised for the log.
+        },
+        lifespan=self._run,
+    )
+
+  def _memory(self) -> int:
+    pools = self._network.memory() + self._headers.memory()
+    return worker_lib.memory(os.getpid()) + pools
+
+  @contextlib.asynccontextmanager
+  async def _run(self, app: applications.Starlette) -> AsyncIterator[None]:
+    tasks = [
+        asyncio.create_task(coroutine)
+        for coroutine in (self._begin(), self._checks.work())
+    ]
+    yield
+    for task in tasks:
+      task.cancel()
+
+  async def _begin(self) -> None:
+    """Makes the examples and tries the localizer, before it serves anybody."""
+    try:
+      made = await self._network.ask('samples', folder=str(self._folder))
+      self._samples = [
+          (caption, pathlib.Path(path)) for caption, path in made['samples']
+      ]
+      self._has_samples.set()
+      path = self._samples[0][1]
+      await self._network.ask('analyse', path=str(path), name=path.name)
+    except errors.UserError as error:
+      self.failure = error
+      self._stop()
+      return
+    except worker_lib.Ended:
+      pass  # It is being closed, or started anew by the first job.
+    except worker_lib.Bug as error:
+      _log.error('The examples could not be made.\n%s', error)
+    self._has_samples.set()
+    await self._analyses.work()
+
+  def close(self) -> None:
+    """Refuses what is waiting and ends the workers."""
+    self._checks.close()
+    self._analyses.close()
+
+  async def _show_page(self, request: requests.Request) -> responses.Response:
+    return responses.HTMLResponse(self._page)
+
+  async def _show_static(self, request: requests.Request) -> responses.Response:
+    name = request.path_params['name']
+    if name not in _STATIC_TYPES:
+      raise exceptions.HTTPException(404)
+    return responses.Response(
+        (_STATIC / name).read_bytes(), media_type=_STATIC_TYPES[name]
+    )
+
+  async def _list_samples(
+      self, request: requests.Request
+  ) -> responses.Response:
+    await self._has_samples.wait()  # Moments after the start.
+    return responses.JSONResponse([caption for caption, _ in self._samples])
+
+  def _sample(self, request: requests.Request) -> pathlib.Path:
+    index = request.path_params['index']
+    if index >= len(self._samples):
+      raise exceptions.HTTPException(404)
+    return self._samples[index][1]
+
+  async def _show_sample(self, request: requests.Request) -> responses.Response:
+    path = self._sample(request)
+    return responses.Response(path.read_bytes(), media_type='image/png')
+
+  async def _analyse_sample(
+      self, request: requests.Request
+  ) -> responses.Response:
+    path = self._sample(request)
+    async with answers.sentences():
+      return await answers.until_left(
+          request, self._analyse(request, path, path.name)
+      )
+
+  async def _analyse_upload(
+      self, request: requests.Request
+  ) -> responses.Response:
+    name = texts.shown_name(request.query_params.get('name', ''))
+    length = int(request.headers['content-length'])
+    stored = self._uploads.stored(request.stream(), length)
+    async with answers.sentences(), stored as path:
+      cost = length  # Of reading a header, at most.
+      arguments = {'path': str(path), 'name': name}
+      visitor = request.scope['visitor']
+
+      async def work() -> responses.Response:
+        try:
+          checked = await self._checks.run(visitor, cost, **arguments)
+        except errors.UserError as error:
+          return answers.file_refused(error)
+        return await self._analyse(request, path, name, checked['pixels'])
+
+      return await answers.until_left(request, work())
+
+  async def _analyse(
+      self,
+      request: requests.Request,
+      path: pathlib.Path,
+      name: str,
+      pixels: int = 0,
+  ) -> responses.Response:
+    visitor = request.scope['visitor']
+    try:
+      reply = await self._analyses.run(
+          visitor, pixels, path=str(path), name=name
+      )
+    except errors.UserError as error:
+      return answers.file_refused(error)
+    made = analysis.Analysis(
+        score=reply['array'],
+        facts=reply['facts'],
+        photograph=base64.b64decode(reply['photograph']),
+        heat=base64.b64decode(reply['heat']),
+    )
+    key = self._results.add(made, visitor.name)
+    view = await self._paint(visitor, _describe, made, self._threshold)
+    return responses.JSONResponse({
+        **view,
+        'key': key,
+        'photograph': answers.data('jpeg', made.photograph),
+        'heat': answers.data('jpeg', made.heat),
+    })
+
+  async def _view(self, request: requests.Request) -> responses.Response:
+    async with answers.sentences():
+      made = self._results.get(request.path_params['key'])
+      threshold = self._read_threshold(request)
+      visitor = request.scope['visitor']
+      view = await self._paint(visitor, _describe, made, threshold)
+    return responses.JSONResponse(view)
+
+  async def _download(self, request: requests.Request) -> responses.Response:
+    kind = request.path_params['kind']
+    if kind not in _DOWNLOADS:
+      raise exceptions.HTTPException(404)
+    async with answers.sentences():
+      made = self._results.get(request.path_params['key'])
+      threshold = self._read_threshold(request)
+      visitor = request.scope['visitor']
+      content = await self._paint(visitor, made.download, kind, threshold)
+    name = urllib.parse.quote(f'{made.facts["image"]}.{kind}', safe='')
+    return responses.StreamingResponse(
+        answers.cut(content),
+        media_type=_DOWNLOADS[kind],
+        headers={
+            'content-disposition': f"attachment; filename*=UTF-8''{name}",
+            'content-length': str(len(content)),
+        },
+    )
+
+  def _read_threshold(self, request: requests.Request) -> float:
+    text = request.query_params.get('threshold', str(self._threshold))
+    try:
+      return float(text)
+    except ValueError:
+      raise errors.UserError(
+          'The threshold is no number; choose one from 0 to 1.'
+      ) from None
+
+  async def _paint(
+      self,
+      visitor: jobs_lib.Visitor,
+      function: Callable[..., _T],
+      *arguments: Any,
+  ) -> _T:
+    """Runs what takes longer than a moment, one such thing at a time."""
+    if self._painting[visitor.name] >= _AT_ONCE or (
+        self._painting.total() >= jobs_lib.WAITING
+    ):
+      raise refusal.Refusal(503, 'One after the other; try again.')
+    self._painting[visitor.name] += 1
+    try:
+      loop = asyncio.get_running_loop()
+      return await loop.run_in_executor(self._painter, function, *arguments)
+    finally:
+      self._painting[visitor.name] -= 1
+      self._painting += collections.Counter()  # Forgets those at zero.
+
+
+def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:
+  view = made.at(threshold)
+  mask, outline = view.pictures()
+  return {
+      'summary': texts.summary(view.record),
+      'regions': texts.regions(view.record),
+      'threshold': threshold,
+      'mask': answers.data('png', mask),
+      'outline': answers.data('png', outline),
+  }
