@@ -124,11 +124,11 @@ def test_the_packaged_network_localizes():
         ({}, ['--out=a.bin'], 'ends in .safetensors'),
         ({}, ['--out=a.safetensors', '--step=3'], 'no checkpoint of step 3'),
         ({}, ['--out=no/a.safetensors'], 'no/a.safetensors: No such file'),
-        ({'method': 'ela'}, ['--out=a.safetensors'], 'is of the method ela'),
+        ({'method': 'ela'}, ['--out=a.safetensors'], "is of the method 'ela'"),
         (
             {'model': {'width': 8, 'dilations': [1]}},
             ['--out=a.safetensors'],
-            'is of the method fusion',
+            "is of the method 'fusion'",
         ),
         ({'eval': {'smooth_sigma': 'x'}}, ['--out=a.safetensors'], 'eval.smo'),
     ],

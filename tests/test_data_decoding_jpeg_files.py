@@ -48,7 +48,8 @@ def test_a_missing_block_is_refused(kind, cut, tmp_path):
   data = encoded(**KINDS[kind])
   path = tmp_path / 'a.jpg'
   path.write_bytes(data[: -cut if cut > 1 else int(cut * len(data))])
-  with pytest.raises(spec.DataError, match='is broken'):
+  # Of a nearly empty picture hardly anything is left.
+  with pytest.raises(spec.DataError, match='is broken|far too short'):
     images.read_image(path)
 
 

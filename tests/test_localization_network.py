@@ -290,7 +290,8 @@ def test_a_stored_config_whose_smoothing_is_none(tmp_path, sigma):
   stored = json.loads(path.read_text())
   stored['eval']['smooth_sigma'] = sigma
   path.write_text(json.dumps(stored))
-  with pytest.raises(errors.UserError, match='eval.smooth_sigma .* restore'):
+  match = '(eval.smooth_sigma|NaN).* restore'
+  with pytest.raises(errors.UserError, match=match):
     network.NetworkLocalizer.from_run(str(tmp_path), gate='soft')
 
 

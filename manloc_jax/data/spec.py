@@ -124,8 +124,9 @@ def check_inside(records: Iterable[Record], root: pathlib.Path) -> None:
   for record in records:
     for path in (record.image, record.mask, record.source_mask):
       if path and os.path.commonpath([folder, os.path.abspath(path)]) != folder:
+        shown = errors.shown(os.path.relpath(path, root), 90)
         raise DataError(
-            f'The set in {root} names {errors.shown(str(path), 90)}, which lies'
-            ' outside of it; give --allow_outside (manloc) or'
+            f'The set in {root} names {shown}, which lies outside of it; give'
+            ' --allow_outside (manloc) or'
             ' --config.data.allow_outside if you trust its table.'
         )
