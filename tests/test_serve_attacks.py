@@ -143,10 +143,11 @@ def test_requests_that_are_no_http(server, visitor):
         (b'<svg onload="alert(1)"/>', 'not an image'),
         (SMALL[:-2000], 'broken'),
         (hostile.png(100_000, 100_000), 'a.png has'),
-        (hostile.png(4000, 4000, data=zlib.compress(b'')), 'a.png has'),
+        (hostile.png(4000, 4000, data=zlib.compress(b'')), 'far too short'),
         (hostile.png(64, 64, data=zlib.compress(bytes(10))), 'broken'),
         (hostile.encode(hostile.PICTURE.resize((9, 9)), 'PNG'), 'too small'),
     ],
+    ids=('empty', 'text', 'svg', 'cut', 'huge', 'no_data', 'few_data', 'tiny'),
 )
 def test_files_that_cannot_be_used_are_sentences(visitor, content, words):
   status, said = visitor.upload(content)
