@@ -18,7 +18,7 @@ _SCORES = {
     'pixel_auc_pooled': 'pixel AUC',
     'pixel_auc_image_mean': 'pixel AUC, mean over images',
 }
-# Those of a list, which has no room for more.
+# Those of a list, which has space for no more.
 _SHORT = {'patch_auc': 'patches', 'pixel_auc_pooled': 'pixels'}
 # Fields that hold folders, which differ between machines.
 _FOLDERS = ('data.root', 'data.prepared')

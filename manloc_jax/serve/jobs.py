@@ -156,7 +156,7 @@ class Jobs:
     who = job.visitor
     return (
         job.turns,
-        job.cost > SMALL,  # It would soon have to make room.
+        job.cost > SMALL,  # It would soon have to give way.
         round(self._use(who.address)),
         round(self._use(who.name)),
         job.cost,

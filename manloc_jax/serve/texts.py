@@ -4,7 +4,6 @@ import html
 import pathlib
 import string
 from typing import Any
-import unicodedata
 
 from manloc_jax.localization import batch
 from manloc_jax.localization import localizer
@@ -42,8 +41,8 @@ def shown_name(name: str) -> str:
   """
   name = name.replace('\\', '/').rsplit('/', 1)[-1]
   name = ''.join(
-      '\ufffd' if unicodedata.category(c)[0] in 'CZ' and c != ' ' else c
-      for c in name[-_LONGEST_NAME:]
+      character if character.isprintable() else '\ufffd'
+      for character in name[-_LONGEST_NAME:]
   )
   return name.strip() or 'photograph'
 

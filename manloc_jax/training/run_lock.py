@@ -90,10 +90,10 @@ def _lock(path: pathlib.Path, file: IO[str]) -> None:
     raise _busy(path, _read(file)) from None
   except OSError:
     pass  # This file system has no locks; the time of the file has to do.
-  holder = _read(file)
+  last = _read(file)
   age = _age(path, file)
-  if holder and holder.get('host') != socket.gethostname() and age < STALE:
-    raise _busy(path, holder, f' {age:.0f} seconds ago')
+  if last and last.get('host') != socket.gethostname() and age < STALE:
+    raise _busy(path, last, f' {age:.0f} seconds ago')
 
 
 def _busy(path: pathlib.Path, holder: dict, when: str = '') -> errors.UserError:
