@@ -156,6 +156,13 @@ class Visitor:
     return connection
 
 
+def answer(connection: socket.socket) -> tuple[int, str]:
+  """Waits for an answer, whole; returns its status and text."""
+  received = http.client.HTTPResponse(connection)
+  received.begin()
+  return received.status, received.read().decode()
+
+
 def busy() -> float:
   """Returns how many times longer all takes, for what else is running."""
   return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
