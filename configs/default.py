@@ -32,6 +32,8 @@ def get_config() -> ml_collections.ConfigDict:
   # file of `manloc export`, or 'pretrained', the network of the package.
   train.init_from = ml_collections.config_dict.placeholder(str)
   train.symmetries = False  # Random flips and rotations by 90 degrees.
+  # Or 'trackio': gets the metrics, too; see docs/training.md.
+  train.tracker = ml_collections.config_dict.placeholder(str)
   train.log_every_steps = 50
   train.eval_every_steps = 500  # Scores the validation split, and saves.
   train.checkpoint_every_steps = 250  # Saves in between, for resuming.

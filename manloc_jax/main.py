@@ -47,6 +47,12 @@ _WORKDIR = flags.DEFINE_string(
     'Output folder; default runs/<name of the config file>, with its argument,'
     ' another dataset and a classical method after hyphens.',
 )
+_EXTEND = flags.DEFINE_bool(
+    'extend',
+    False,
+    'Goes on with a run, finished or not, from its last checkpoint with another'
+    ' num_steps or optim; its history.json keeps the settings before.',
+)
 _MODE = flags.DEFINE_enum(
     'mode',
     'all',
@@ -74,6 +80,8 @@ def main(argv: list[str]) -> None:
   sharding.enable_compilation_cache()
   _TIMER.begin('settings and set')
   config_checks.check(config, mode)
+  if _EXTEND.value:
+    config_checks.check_extends(config.method, mode)
   _check_root(config.data)
   if mode == 'prepare':
     print(f'Prepared set: {_prepare(config.data).folder}')
@@ -171,10 +179,13 @@ def _forge(data: ml_collections.ConfigDict) -> None:
 def _train(config, prepared: 'PreparedSet', workdir: str) -> bool:
   """Trains; returns whether training has ended."""
   _TIMER.begin('imports')
+  from manloc_jax.training import extension
   from manloc_jax.training import sharding
   from manloc_jax.training import train
 
   _TIMER.begin('restore')
+  if _EXTEND.value:
+    extension.extend(workdir, config)
   run_config.write_or_check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   return train.train(config, prepared, workdir, mesh, _TIMER)

@@ -1,6 +1,6 @@
 """Reads, writes and compares the config and the split digest of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import json
 import pathlib
 from typing import Any, TYPE_CHECKING
@@ -63,7 +63,14 @@ def write_or_check(
   path.parent.mkdir(parents=True, exist_ok=True)
   # First, so that a run with a config always has it.
   files.write_text(path.with_name(SPLIT), split_digest)
-  files.write_text(path, config.to_json(indent=2))
+  write(workdir, config)
+
+
+def write(workdir: str, config: 'ml_collections.ConfigDict') -> None:
+  """Writes the config of the run in `workdir`."""
+  files.write_text(
+      pathlib.Path(workdir) / CONFIG, config.to_json(indent=2)
+  )
 
 
 def check_same(
@@ -82,12 +89,7 @@ def check_same(
   Raises:
     UserError: There is no run, or it has another config or another split.
   """
-  ours, theirs = flatten(plain(config)), flatten(plain(read(workdir)))
-  changed = sorted(
-      key
-      for key in ours.keys() | theirs.keys()
-      if ours.get(key) != theirs.get(key) and not key.startswith('eval.')
-  )
+  changed = differences(config, read(workdir))
   if not changed:
     path = pathlib.Path(workdir) / SPLIT
     if path.exists() and files.read_text(path) != split_digest:
@@ -97,16 +99,40 @@ def check_same(
           ' choose another --workdir and train anew.'
       )
     return
-  shown = ', '.join(
-      f'{key[:60]} is {errors.shown(theirs.get(key))} there and'
-      f' {errors.shown(ours.get(key))} here'
-      for key in changed[:3]
-  )
-  more = f' and {len(changed) - 3} more' if len(changed) > 3 else ''
   raise errors.UserError(
-      f'The run in {workdir!r} has another config: {shown}{more}; choose'
-      ' another --workdir, or delete that folder.'
+      f'The run in {workdir!r} has another config: {shown(changed, changed)};'
+      ' choose another --workdir, or delete that folder.'
   )
+
+
+def differences(
+    ours: 'ml_collections.ConfigDict', theirs: 'ml_collections.ConfigDict'
+) -> dict[str, tuple[Any, Any]]:
+  """Compares two configs but for their section `eval` and the folders.
+
+  Returns:
+    The value in `ours` and that in `theirs`, by the sorted names of the fields
+    that differ; None where a config lacks one.
+  """
+  here, there = flatten(plain(ours)), flatten(plain(theirs))
+  return {
+      key: (here.get(key), there.get(key))
+      for key in sorted(here.keys() | there.keys())
+      if here.get(key) != there.get(key) and not key.startswith('eval.')
+  }
+
+
+def shown(
+    changed: Mapping[str, tuple[Any, Any]], keys: Iterable[str]
+) -> str:
+  """Returns some fields of `differences` for an error's sentence."""
+  keys = list(keys)
+  text = ', '.join(
+      f'{key[:60]} is {errors.shown(changed[key][1])} there and'
+      f' {errors.shown(changed[key][0])} here'
+      for key in keys[:3]
+  )
+  return text + (f' and {len(keys) - 3} more' if len(keys) > 3 else '')
 
 
 def read(workdir: str) -> 'ml_collections.ConfigDict':
@@ -185,6 +211,7 @@ def plain(config: 'ml_collections.ConfigDict') -> dict[str, Any]:
   for key in PATHS:
     content['data'].pop(key, None)
   content['data'].pop('allow_outside', None)
+  content.get('train', {}).pop('tracker', None)
   for section in (content['data'], content['data'].get('online', {})):
     section.pop('workers', None)
   return content

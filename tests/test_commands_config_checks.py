@@ -29,6 +29,7 @@ def test_a_config_that_makes_sense_passes():
         ('data.fractions', (math.nan,) * 3, ['data.fractions', 'finite']),
         ('loss.mask_weight', math.inf, ['mask_weight', 'finite']),
         ('loss.patch_class_weights', (1.0,), ['patch_class_weights', 'two']),
+        ('train.tracker', 'mlflow', ["'mlflow'", 'trackio']),
         ('train.init_from', '/nowhere', ['/nowhere', 'train that one first']),
     ],
 )
@@ -39,3 +40,10 @@ def test_what_makes_no_sense_is_named(field, value, words):
   message = str(error.value)
   assert all(word in message for word in words), message
   assert '\n' not in message
+
+
+def test_only_training_is_extended():
+  config_checks.check_extends('network', 'train')
+  for method, mode in (('network', 'evaluate'), ('ela', 'all')):
+    with pytest.raises(errors.UserError, match='--extend goes on with'):
+      config_checks.check_extends(method, mode)

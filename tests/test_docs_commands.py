@@ -69,6 +69,8 @@ NOT_RUN = {
     ),
     'manloc export runs/demo --out=network.safetensors': _RUNS,
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
+    'python -m manloc_jax.main --config=configs/demo.py --extend'
+    ' --config.num_steps=2000 --config.optim.learning_rate=3e-4': _RUNS,
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
     'manloc report runs/demo': _RUNS,

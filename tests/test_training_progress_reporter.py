@@ -37,7 +37,7 @@ def test_a_score_that_is_no_number_is_never_the_best():
   scores.add(20, 0.4)
   scores.add(30, float('nan'))
   assert scores.best_step == 20
-  assert scores.evaluations_since_best == 1
+  assert scores.evaluations_since_best() == 1
   # As a checkpoint of an older version may hold it.
   older = checkpoint.Progress({10: float('nan'), 20: 0.4, 30: float('nan')})
   assert older.best_step == 20

@@ -11,6 +11,7 @@ from manloc_jax import models
 from manloc_jax import run_config
 from manloc_jax.data.storage import manifest
 from manloc_jax.training import network_weights
+from manloc_jax.training import trackers
 
 # Fields that count something.
 _POSITIVE = (
@@ -60,8 +61,19 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
         f'--config.eval.smooth_sigma is {config.eval.smooth_sigma}; give the'
         ' pixels of a standard deviation, or 0 for no smoothing.'
     )
+  trackers.check(config.train.get('tracker'))
   if config.train.init_from:
     _check_init_from(config)
+
+
+def check_extends(method: str, mode: str) -> None:
+  """Raises UserError where there is no training that could be extended."""
+  if method != run_config.NETWORK or mode not in ('all', 'train'):
+    raise errors.UserError(
+        '--extend goes on with the training of a network, and'
+        f' --config.method={method} with --mode={mode} has none; leave it out,'
+        ' or choose --mode=all or train.'
+    )
 
 
 def _check_method(method: str, mode: str) -> None:

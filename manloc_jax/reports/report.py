@@ -1,6 +1,7 @@
 """Writes the report of a run: tables and figures made from its files."""
 
 from collections.abc import Sequence
+import itertools
 import pathlib
 
 from manloc_jax import files
@@ -10,6 +11,7 @@ from manloc_jax.reports import run_results
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import typeset
 from manloc_jax.training import metric_writer
+from manloc_jax.training import run_history
 
 
 def report(workdir: str | pathlib.Path) -> pathlib.Path:
@@ -38,6 +40,8 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   text = [f'# {workdir.name}', '']
   if left_out := run_results.list_left_out(workdir):
     text += [' '.join(left_out), '']
+  if past := _history(workdir):
+    text += [' '.join(past), '']
   for result in results.values():
     text += [
         score_tables.counts_line(result),
@@ -64,6 +68,28 @@ def report(workdir: str | pathlib.Path) -> pathlib.Path:
   path = workdir / 'report.md'
   files.write_text(path, '\n'.join(text))
   return path
+
+
+def _history(workdir: pathlib.Path) -> list[str]:
+  """Returns sentences on what a run started from and its extensions."""
+  history = run_history.read(workdir)
+  sentences = []
+  if source := history.get('init_from'):
+    sentences.append(
+        f'Started from the parameters of {source["source"]} at step'
+        f' {source["step"]}.'
+    )
+  for before, phase in itertools.pairwise(history['phases']):
+    old, new = before['settings'], phase['settings']
+    changes = [
+        f'{key} from {old.get(key)} to {new.get(key)}'
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    sentences.append(
+        f'Extended after step {phase["first_step"]}: {", ".join(changes)}.'
+    )
+  return sentences
 
 
 def robustness(workdir: str | pathlib.Path) -> list[str]:

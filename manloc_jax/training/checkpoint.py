@@ -46,10 +46,14 @@ class Progress:
     known = {k: v for k, v in self.scores.items() if not math.isnan(v)}
     return max(known, key=lambda step: (known[step], step), default=None)
 
-  @property
-  def evaluations_since_best(self) -> int:
-    """How many evaluations in a row have not beaten the best."""
-    return sum(step > (self.best_step or 0) for step in self.scores)
+  def evaluations_since_best(self, first_step: int = 0) -> int:
+    """Counts evaluations in a row that have not beaten the best.
+
+    Args:
+      first_step: Those up to this step do not count.
+    """
+    since = max(self.best_step or 0, first_step)
+    return sum(step > since for step in self.scores)
 
 
 def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax.training import checkpoint
 from manloc_jax.training import network_weights
+from manloc_jax.training import run_history
 from manloc_jax.training import sharding
 from manloc_jax.training import state as state_lib
 
@@ -44,21 +46,43 @@ def restore_or_initialize(
   """
   fresh = _new_state(model, tx, mesh, config.seed)
   if config.train.init_from and manager.latest_step() is None:
-    trained = _trained_params(config.train.init_from)
+    weights = _trained(config.train.init_from)
     models.check_shapes(
-        trained, fresh.params, f'What {config.train.init_from!r} names'
+        weights.params, fresh.params, f'What {config.train.init_from!r} names'
     )
-    params = jax.device_put(trained, sharding.replicated(mesh))
+    params = jax.device_put(weights.params, sharding.replicated(mesh))
     fresh = dataclasses.replace(fresh, params=params)
+    if jax.process_index() == 0:
+      _record(config.train.init_from, weights, manager.directory.parent)
   return checkpoint.restore_or(manager, fresh)
 
 
-def _trained_params(init_from: str) -> Any:
-  """Returns the parameters of a file of weights, or the best of a run."""
+def _trained(init_from: str) -> network_weights.Weights:
+  """Returns the weights of a file, or the best of a run."""
   path = network_weights.file_of(init_from)
   if path is None:
-    return checkpoint.load(init_from).params
-  return network_weights.load(path).params
+    return network_weights.of_run(init_from, read_threshold=False)
+  return network_weights.load(path)
+
+
+def _record(
+    init_from: str, weights: network_weights.Weights, workdir: Any
+) -> None:
+  """Says what a run starts from, and writes it into the run's history."""
+  origin = weights.provenance
+  print(
+      f'Starts from the parameters of {init_from} at step {origin["step"]},'
+      f' trained on {origin["data"].get("name")}; the optimizer starts anew.',
+      file=sys.stderr,
+  )
+  run_history.record_start(
+      workdir,
+      {
+          'source': init_from,
+          'params_sha256': network_weights.digest(weights.params),
+          **origin,
+      },
+  )
 
 
 def _new_state(model, tx, mesh, seed: int) -> state_lib.TrainState:

@@ -1,13 +1,14 @@
-"""Writes the scalars of a run as JSON lines, and for TensorBoard."""
+"""Writes the scalars of a run as JSON lines, and to experiment trackers."""
 
-import importlib.util
 import json
 import math
 import pathlib
-import time
 from typing import Any
 
+import ml_collections
+
 from manloc_jax import files
+from manloc_jax.training import trackers
 
 
 class Writer:
@@ -18,15 +19,24 @@ class Writer:
   written with them.
   """
 
-  def __init__(self, workdir: str, *, first_step: int, enabled: bool = True):
+  def __init__(
+      self,
+      workdir: str,
+      *,
+      first_step: int,
+      enabled: bool = True,
+      config: ml_collections.ConfigDict | None = None,
+  ):
     """Opens the file for a run that continues after `first_step` updates.
 
     Args:
       workdir: The run's folder.
       first_step: Updates done so far.
       enabled: Whether this process writes; one of a cluster's does.
+      config: The run's config, which may name a tracker.
     """
-    self._file = self._board = None
+    self._file = None
+    self._trackers: list[trackers.Tracker] = []
     if not enabled:
       return
     path = pathlib.Path(workdir) / 'metrics.jsonl'
@@ -34,7 +44,7 @@ class Writer:
     kept = [x for x in read(workdir) if (x['step'] or 0) <= first_step]
     files.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
     self._file = files.open_to_append(path)
-    self._board = _open_tensorboard(workdir)
+    self._trackers = trackers.open_all(workdir, config)
 
   def write(self, step: int, scalars: dict[str, float]) -> None:
     """Writes `{'step': step, **scalars}`; waits for arrays on devices."""
@@ -46,8 +56,8 @@ class Writer:
     line = json.dumps({'step': step, **known}) + '\n'
     self._file.write(line.encode())
     self._file.flush()
-    if self._board is not None:
-      self._board(step, scalars)
+    for tracker in self._trackers:
+      tracker.log(step, scalars)
 
   def __enter__(self) -> 'Writer':
     return self
@@ -55,6 +65,8 @@ class Writer:
   def __exit__(self, *unused) -> None:
     if self._file is not None:
       self._file.close()
+    for tracker in self._trackers:
+      tracker.close()
 
 
 def read(workdir: str) -> list[dict[str, float | None]]:
@@ -88,28 +100,3 @@ def _is_line(scalars: Any) -> bool:
       and isinstance(scalars.get('step', 0), int)
       and all(isinstance(x, int | float | None) for x in scalars.values())
   )
-
-
-def _open_tensorboard(workdir: str):
-  """Returns `add(step, scalars)`, or None if TensorBoard is not installed."""
-  if importlib.util.find_spec('tensorboard') is None:
-    return None
-  # TensorBoard's own writer: it needs no TensorFlow.
-  from tensorboard.compat.proto import event_pb2
-  from tensorboard.compat.proto import summary_pb2
-  from tensorboard.summary.writer import event_file_writer
-
-  events = event_file_writer.EventFileWriter(str(workdir))
-
-  def add(step, scalars):
-    values = [
-        summary_pb2.Summary.Value(tag=key, simple_value=value)
-        for key, value in scalars.items()
-    ]
-    summary = summary_pb2.Summary(value=values)
-    events.add_event(
-        event_pb2.Event(wall_time=time.time(), step=step, summary=summary)
-    )
-    events.flush()
-
-  return add

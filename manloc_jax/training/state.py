@@ -29,6 +29,7 @@ def make_optimizer(
     *,
     learning_rate: float,
     num_steps: int,
+    first_step: int = 0,
     warmup_steps: int = 0,
     final_fraction: float = 1.0,
     clip_norm: float = 0.0,
@@ -39,6 +40,7 @@ def make_optimizer(
   Args:
     learning_rate: Peak, reached after the warm-up.
     num_steps: Updates in all; the schedule ends there.
+    first_step: Updates before the schedule begins, of a run that is extended.
     warmup_steps: Updates of linear growth from zero.
     final_fraction: The last learning rate as a fraction of the peak, reached by
       a half cosine; 1 keeps it constant.
@@ -52,9 +54,13 @@ def make_optimizer(
       init_value=0.0 if warmup_steps else learning_rate,
       peak_value=learning_rate,
       warmup_steps=warmup_steps,
-      decay_steps=max(num_steps, warmup_steps + 1),
+      decay_steps=max(num_steps - first_step, warmup_steps + 1),
       end_value=final_fraction * learning_rate,
   )
+  if first_step:
+    schedule = optax.join_schedules(
+        [optax.constant_schedule(0.0), schedule], [first_step]
+    )
   kernels = lambda params: jax.tree.map(lambda p: p.ndim > 1, params)
   return (
       optax.chain(

@@ -22,6 +22,7 @@ from manloc_jax.training import evaluator
 from manloc_jax.training import initialization
 from manloc_jax.training import metric_writer
 from manloc_jax.training import progress_reporter
+from manloc_jax.training import run_history
 from manloc_jax.training import sharding
 from manloc_jax.training import startup_timer
 from manloc_jax.training import state as state_lib
@@ -66,8 +67,9 @@ def train(
   timer = timer or startup_timer.StageTimer('restore')
   sharding.check_batch_size(config.batch_size, mesh)
   model = models.make(**config.model)
+  phase_start = run_history.first_step(workdir)
   tx, schedule = state_lib.make_optimizer(
-      num_steps=config.num_steps, **config.optim
+      num_steps=config.num_steps, first_step=phase_start, **config.optim
   )
   train_step = steps.make_train_step(
       model, tx, mesh, loss=config.loss, symmetries=config.train.symmetries
@@ -81,8 +83,9 @@ def train(
     state, progress = initialization.restore_or_initialize(
         config, model, tx, mesh, manager
     )
-    if progress.done:
+    if progress.done and int(state.step) > phase_start:
       return True  # A finished run stays as it is.
+    progress.done = False  # It was extended.
     batches = _batches(config, prepared, mesh, int(state.step), timer)
     train_step, batches = _compile(train_step, model, state, batches, timer)
     _update_to_the_end(
@@ -92,6 +95,7 @@ def train(
         schedule=schedule,
         validate=validate,
         selection=f'val_{selection}',
+        phase_start=phase_start,
     )
   return progress.done
 
@@ -109,6 +113,7 @@ def _update_to_the_end(
     schedule: optax.Schedule,
     validate: Callable[[Any, int], dict[str, float]],
     selection: str,
+    phase_start: int,
 ) -> None:
   """Updates, logs, validates and saves until training ends or is preempted.
 
@@ -124,13 +129,14 @@ def _update_to_the_end(
     schedule: The learning rate, by step.
     validate: Of `_make_validation`.
     selection: The score of `validate` that picks the checkpoint.
+    phase_start: Updates before the last extension; patience begins there.
   """
   first, is_writer = int(state.step), jax.process_index() == 0
   reporter = progress_reporter.ProgressReporter(
       first, config.num_steps, config.batch_size, show=is_writer
   )
   with metric_writer.Writer(
-      workdir, first_step=first, enabled=is_writer
+      workdir, first_step=first, enabled=is_writer, config=config
   ) as writer:
     for step in range(first + 1, config.num_steps + 1):
       with reporter.waiting():
@@ -150,7 +156,9 @@ def _update_to_the_end(
         writer.write(step, scores)
         reporter.set_note(f'{selection} {scores[selection]:.3f}')
         progress.add(step, scores[selection])
-        progress.done = last or _is_stale(progress, config.train.patience_evals)
+        progress.done = last or _is_stale(
+            progress, config.train.patience_evals, phase_start
+        )
       checkpoint.save(manager, step, state, progress, force=evaluated)
       if progress.done or _is_preempted(manager, step):
         break
@@ -250,8 +258,11 @@ def _fetch(
   return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
 
 
-def _is_stale(progress: checkpoint.Progress, patience: int) -> bool:
-  return bool(patience) and progress.evaluations_since_best >= patience
+def _is_stale(
+    progress: checkpoint.Progress, patience: int, phase_start: int
+) -> bool:
+  in_vain = progress.evaluations_since_best(phase_start)
+  return bool(patience) and in_vain >= patience
 
 
 def _is_preempted(manager: ocp.CheckpointManager, step: int) -> bool:
