@@ -68,7 +68,7 @@ def untrained_run(workdir, scale: float = 1.0, **changes) -> str:
   """
   made = config(**changes)
   run_config.write_or_check(str(workdir), made, 'split')
-  model = models.make(**made.model)
+  model = models.make(made)
   tx, _ = state_lib.make_optimizer(num_steps=1, **made.optim)
   key = jax.random.key(0)
   state = jax.jit(lambda: state_lib.create(model, tx, models.SIDE, key))()

@@ -156,7 +156,7 @@ def test_training_starts_from_a_file(
       **{'train.init_from': init_from, 'model.lstm_input': 'conv+dct'}
   )
   config_checks.check(config, 'train')
-  model = models.make(**config.model)
+  model = models.make(config)
   tx, _ = state_lib.make_optimizer(num_steps=1, **config.optim)
   with checkpoint.make_manager(str(tmp_path / 'new')) as manager:
     start = lambda: initialization.restore_or_initialize(

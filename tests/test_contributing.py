@@ -112,7 +112,7 @@ from manloc_jax.training import sharding, state, steps
 
 config = ablation.get_config('demo/conv2-4f')
 assert config.system == 'conv2-4f' and config.model.conv2_filters == 4
-model = models.make(**config.model)
+model = models.make(config)
 tx, _ = state.make_optimizer(**config.optim, num_steps=1)
 mesh = sharding.make_mesh(jax.devices()[:1])
 new = state.create(model, tx, 64, jax.random.key(0))

@@ -76,7 +76,7 @@ def test_subcommands_and_their_options_exist(command):
 
 def test_inline_options_exist():
   """Options that prose names belong to a subcommand or to the main job."""
-  options = {'--config', '--mode', '--json', '--max_steps'}
+  options = {'--config', '--mode', '--extend', '--json', '--max_steps'}
   for name in _subcommands():
     options |= set(re.findall(r'--[a-z_]+', _help(name)))
   for code in documents.read_inline():

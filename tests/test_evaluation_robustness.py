@@ -69,7 +69,7 @@ def finished(config, prepared, mesh, tmp_path_factory):
   workdir = str(tmp_path_factory.mktemp('run'))
   run_config.write_or_check(workdir, config, 'split')
   tx, _ = state_lib.make_optimizer(num_steps=1, **config.optim)
-  model = models.make(**config.model)
+  model = models.make(config)
   state = state_lib.create(model, tx, models.SIDE, jax.random.PRNGKey(0))
   with checkpoint.make_manager(workdir) as manager:
     progress = checkpoint.Progress(scores={1: 0.5}, done=True)

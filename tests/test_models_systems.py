@@ -76,7 +76,7 @@ def test_lstm_64h_narrows_the_last_layer_alone():
 @pytest.mark.parametrize('system', SYSTEMS)
 def test_systems_have_the_parts_the_paper_gives_them(system):
   config = ablation.get_config(f'nist/{system}')
-  model = models.make(**config.model)
+  model = models.make(config)
   image = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.uint8)
   out, variables = jax.eval_shape(
       model.init_with_output, jax.random.key(0), image
@@ -117,7 +117,7 @@ def small_model(system):
       grid=4,
       lstm_hidden=(8, 64),
   )
-  return models.make(**config.model)
+  return models.make(config)
 
 
 @pytest.mark.parametrize('system', ['p-lstm', 'fcn', 's-lstm-conv34'])

@@ -168,7 +168,7 @@ def test_summary_gives_mean_and_deviation_over_seeds(finished, tmp_path):
 def test_load_gives_the_same_network_on_one_device(finished, mesh):
   run = checkpoint.load(finished)
   images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
-  model = models.make(**run.config.model)
+  model = models.make(run.config)
   predict = steps.make_predict_step(model, mesh)
   _, want = predict(
       jax.device_put(run.params, sharding.replicated(mesh)),

@@ -96,7 +96,7 @@ def make_predict(config: ml_collections.ConfigDict, precision: str):
 def make_network(config: ml_collections.ConfigDict, precision: str):
   """Makes fresh parameters on all devices, their module and the mesh."""
   mesh = start(config, precision)
-  model = models.make(**config.model)
+  model = models.make(config)
   shape = (1, models.SIDE, models.SIDE, 3)
   params = model.init(jax.random.key(0), jnp.zeros(shape))['params']
   return jax.device_put(params, sharding.replicated(mesh)), model, mesh

@@ -61,7 +61,7 @@ def train(
     config, prepared: prepared_set.PreparedSet, mesh, num_steps: int
 ) -> list[dict[str, float]]:
   """Trains for `num_steps` updates; returns the times of each tenth."""
-  model = models.make(**config.model)
+  model = models.make(config)
   tx, _ = state_lib.make_optimizer(num_steps=num_steps, **config.optim)
   step = steps.make_train_step(
       model, tx, mesh, symmetries=config.train.symmetries

@@ -55,7 +55,7 @@ def plan(
     batch_size: Patches over all devices.
     microbatch_size: See `steps.make_train_step`.
   """
-  model = models.make(**config.model)
+  model = models.make(config)
   tx, _ = state_lib.make_optimizer(num_steps=config.num_steps, **config.optim)
   create = lambda key: state_lib.create(model, tx, models.SIDE, key)
   state = jax.eval_shape(create, jax.random.key(0))

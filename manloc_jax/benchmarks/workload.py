@@ -29,7 +29,7 @@ def make_model(config: ml_collections.ConfigDict) -> models.ConvLSTMConv:
   Raises:
     UserError: The config is of another one.
   """
-  model = models.make(**config.model)
+  model = models.make(config)
   if not isinstance(model, models.ConvLSTMConv):
     raise errors.UserError(
         f'There are no peers of the network {config.model.network!r}; set'

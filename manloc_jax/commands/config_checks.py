@@ -145,7 +145,7 @@ def _check_init_from(config: ml_collections.ConfigDict) -> None:
   else:
     where, params = f'The file of {flag}', network_weights.load(path).params
   models.check_shapes(
-      params, models.abstract_params(models.make(**config.model)), where
+      params, models.abstract_params(models.make(config)), where
   )
 
 

@@ -62,7 +62,7 @@ def evaluate(
   for split in splits:
     prepared.split(split)  # Refuses a name that is none.
   files.make_folder(folder, pathlib.Path(workdir))
-  model = models.make(**config.model)
+  model = models.make(config)
   params = jax.device_put(run.params, sharding.replicated(mesh))
   evaluate_split = functools.partial(
       evaluator.make_split_evaluator(model, mesh, config, prepared),

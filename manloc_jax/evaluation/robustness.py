@@ -27,6 +27,7 @@ from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
 from manloc_jax.training import sharding
+from manloc_jax.training import trained_run
 
 # A folder of its own: files beside the splits' would count as splits.
 FILE = os.path.join('results', 'robustness', 'scores.json')
@@ -186,7 +187,7 @@ def _make_scorer(
     config: ml_collections.ConfigDict,
     prepared: prepared_set.PreparedSet,
     workdir: str,
-    run: checkpoint.Run,
+    run: trained_run.Run,
     mesh,
     records: list[spec.Record],
 ) -> Callable[[Iterable[patches.Cut], str], dict[str, Any]]:
@@ -207,7 +208,7 @@ def _make_scorer(
   Raises:
     UserError: The batch does not split over the devices.
   """
-  model = models.make(**config.model)
+  model = models.make(config)
   params = jax.device_put(run.params, sharding.replicated(mesh))
   evaluate_batches = evaluator.make_batch_evaluator(model, mesh, config)
   network = patch_evaluation.network_name(workdir, run.step)

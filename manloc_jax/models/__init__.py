@@ -40,7 +40,7 @@ _MAX_REASON = 100  # Characters of an error of Flax or JAX.
 
 
 def make(
-    network: str = 'conv_lstm',
+    config: Mapping[str, Any] | None = None,
     *,
     kinds: dict[str, type[nn.Module]] = NETWORKS,
     **fields,
@@ -48,9 +48,11 @@ def make(
   """Makes a network from one flat set of fields that serves all of them.
 
   Args:
-    network: Key of `kinds`.
+    config: The fields, `network` (a key of `kinds`) among them; or a whole
+      config, whose section `model` holds them.
     kinds: The networks to choose from.
-    **fields: Fields of any network; those of others are ignored.
+    **fields: Fields of any network, which go before those of `config`; those
+      of other networks are ignored.
 
   Returns:
     A module that maps uint8[batch, 64, 64, 3], and what tells of their
@@ -61,6 +63,9 @@ def make(
     TypeError: There is a field that no network has.
     ValueError: Unknown `network`.
   """
+  given = dict(config or {})
+  fields = {**given.get('model', given), **fields}
+  network = fields.pop('network', 'conv_lstm')
   if network not in kinds:
     found = errors.shown(network)
     raise ValueError(f'Unknown network {found}; choose one of {[*kinds]}.')

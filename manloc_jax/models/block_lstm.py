@@ -176,7 +176,10 @@ class LSTM(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [steps, batch, inputs] to [steps, batch, hidden], same dtype."""
+    """Maps [steps, batch, inputs] to [steps, batch, hidden], same dtype.
+
+    Keeps `outputs` and `cells` of all steps where Flax collects intermediates.
+    """
     width = 4 * self.hidden
     init = nn.initializers.glorot_uniform()
     kernel, bias = _Weights((x.shape[-1], width), init, name='input')()
@@ -185,7 +188,13 @@ class LSTM(nn.Module):
     )()
     forget = jnp.array([0, self.forget_bias, 0, 0], bias.dtype)
     bias += jnp.repeat(forget, self.hidden)
-    return lstm(jnp.concatenate([kernel, recurrent]), bias, x)
+    weights = jnp.concatenate([kernel, recurrent]), bias
+    if not self.is_mutable_collection('intermediates'):
+      return lstm(*weights, x)
+    outputs, (*_, cells, _, _) = _lstm_forward(*weights, x)
+    self.sow('intermediates', 'outputs', outputs)
+    self.sow('intermediates', 'cells', cells)
+    return outputs
 
 
 def _orthogonal_per_gate(key, shape, dtype=jnp.float32):

@@ -105,7 +105,9 @@ class PatchReader(nn.Module):
     parts = [
         self._read(name, images, compression) for name in self._inputs()
     ]
-    return jnp.concatenate([x.astype(self.dtype) for x in parts], axis=-1)
+    joined = jnp.concatenate([x.astype(self.dtype) for x in parts], axis=-1)
+    self.sow('intermediates', 'blocks', joined)
+    return joined
 
   def _inputs(self) -> list[str]:
     """Returns the parts of `lstm_input`."""
@@ -175,9 +177,12 @@ class PatchReader(nn.Module):
     # Traces lie at a hundredth of the image's scale, the eighth and last bit
     # of a bfloat16: conv1, which separates the two, is not computed in less
     # than f32.
-    x = self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype)))
-    x = self.conv2(nn.relu(x).astype(self.dtype))
-    return space_to_depth.to_space(nn.relu(x) if self.conv2_activation else x)
+    x = nn.relu(self.conv1(x.astype(jnp.promote_types(x.dtype, self.dtype))))
+    self.sow('intermediates', 'conv1_map', space_to_depth.to_space(x))
+    x = self.conv2(x.astype(self.dtype))
+    x = space_to_depth.to_space(nn.relu(x) if self.conv2_activation else x)
+    self.sow('intermediates', 'conv2_map', x)
+    return x
 
   def _conv1_constraint(self):
     if self.conv1_constraint not in CONV1_CONSTRAINTS:

@@ -1,6 +1,6 @@
 """Saves checkpoints, resumes from them and loads runs for analysis."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import math
@@ -9,7 +9,6 @@ import shutil
 from typing import Any
 
 import jax
-import ml_collections
 from orbax import checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy as keep
 from orbax.checkpoint.checkpoint_managers import save_decision_policy as when
@@ -18,6 +17,7 @@ from manloc_jax import errors
 from manloc_jax import models
 from manloc_jax import run_config
 from manloc_jax.training import checkpoint_files
+from manloc_jax.training import trained_run
 
 # Characters of orbax's messages, which may hold whole descriptions of arrays.
 _MAX_REASON = 100
@@ -228,25 +228,7 @@ def _directory(workdir: str) -> pathlib.Path:
   return pathlib.Path(workdir).absolute() / 'checkpoints'
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-  """A trained network, ready for analysis.
-
-  Attributes:
-    config: The run's config.
-    params: Its parameters, on the first device.
-    step: The step they were saved at.
-    apply: `apply(params, images, compression=None) -> models.Outputs` of
-      uint8[b, 64, 64, 3] and uint8[b, 8, 8, 34], see `data/compression.py`.
-  """
-
-  config: ml_collections.ConfigDict
-  params: Any
-  step: int
-  apply: Callable[..., models.Outputs]
-
-
-def load(workdir: str, step: int | None = None) -> Run:
+def load(workdir: str, step: int | None = None) -> trained_run.Run:
   """Restores a run wherever it was trained.
 
   Args:
@@ -284,10 +266,7 @@ def load(workdir: str, step: int | None = None) -> Run:
     _check_model(manager, step, abstract_params, reads_all=False)
     params = _restore_params(manager, step, abstract_params)
 
-  def apply(params, images, compression=None):
-    return model.apply({'params': params}, images, compression)
-
-  return Run(config=config, params=params, step=step, apply=jax.jit(apply))
+  return trained_run.Run(config, model, params, step)
 
 
 def _restore_params(

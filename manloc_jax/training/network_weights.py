@@ -77,7 +77,7 @@ def of_run(
   chosen = thresholds.read(workdir, run.step) if read_threshold else None
   return Weights(
       fields=plain['model'],
-      model=models.make(**config.model),
+      model=models.make(config),
       params=run.params,
       threshold=chosen.value if chosen else DEFAULT_THRESHOLD,
       threshold_from=FROM_VALIDATION if chosen else FROM_DEFAULT,

@@ -66,7 +66,7 @@ def train(
   """
   timer = timer or startup_timer.StageTimer('restore')
   sharding.check_batch_size(config.batch_size, mesh)
-  model = models.make(**config.model)
+  model = models.make(config)
   phase_start = run_history.first_step(workdir)
   tx, schedule = state_lib.make_optimizer(
       num_steps=config.num_steps, first_step=phase_start, **config.optim
