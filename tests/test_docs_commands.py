@@ -71,6 +71,9 @@ NOT_RUN = {
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
     'python -m manloc_jax.main --config=configs/demo.py --extend'
     ' --config.num_steps=2000 --config.optim.learning_rate=3e-4': _RUNS,
+    'python docs/lstm_states.py runs/demo data/PREPARED states.png': (
+        'needs a finished run; test_docs_lstm_states.py runs it on a small one'
+    ),
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
     'manloc report runs/demo': _RUNS,
@@ -111,6 +114,8 @@ NOT_RUN_PREFIXES = {documents.MAIN: _DATA, documents.BENCHMARK: _BENCHMARK}
 # Blocks of Python that are not run, by a line of them.
 PYTHON_NOT_RUN = {
     "run = checkpoint.load('runs/demo')": _RUNS,
+    "found = checkpoint.load('runs/demo')": _RUNS,
+    'out, kept = run.apply(': _RUNS,
     "load_localizer(workdir='runs/demo', stride=16)": _RUNS,
     "    'conv2-4f': ('Conv2-4f', {'model.conv2_filters': 4}),": (
         'an entry; test_contributing.py adds it'
