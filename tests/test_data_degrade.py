@@ -28,7 +28,7 @@ def smooth(seed: int = 0) -> np.ndarray:
   ).astype(np.uint8)
 
 
-def degraded(name: str, level: degrade.Level, seed: int = 0, image_id: str = 'a'):
+def degraded(name, level: degrade.Level, seed: int = 0, image_id: str = 'a'):
   return degrade.SERIES[name].apply(
       smooth(), trees.region(0), level, patches.rng_for(seed, image_id)
   )

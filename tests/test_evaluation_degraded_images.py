@@ -195,13 +195,13 @@ def test_a_killed_sweep_goes_on(root, tmp_path, monkeypatch):
     sweep(root, tmp_path / 'b', methods('ela'), series=series)
   first = [*done]
   assert not (tmp_path / 'b/mine/ela.json').exists()
-  monkeypatch.setattr(degraded_files, 'begin', begin)
   done.clear()
-  monkeypatch.setattr(
-      degraded_files,
-      'begin',
-      lambda item, **x: done.append((item.index, item.step)) or begin(item, **x),
-  )
+
+  def begin_and_note(item, **options):
+    done.append((item.index, item.step))
+    return begin(item, **options)
+
+  monkeypatch.setattr(degraded_files, 'begin', begin_and_note)
   (resumed,) = sweep(root, tmp_path / 'b', methods('ela'), series=series)
   assert resumed == unbroken
   assert not {*first} & {*done} and len(first) + len(done) == 7 * FORGED
@@ -280,11 +280,11 @@ def test_what_cannot_be_scored_is_named_once(command, root, tmp_path):
   code, _, err = command('--method=noise', '--series=resize')
   assert code == 1
   assert err.count('1.jpg') == 1
-  lost = re.findall(r'Nothing is left of the mask .*2\.png at resize 0\.\d', err)
+  lost = re.findall(r'Nothing is left of the mask .*2\.png at resize 0', err)
   result = json.loads((tmp_path / 'out/mine/noise.json').read_text())
-  first, *_, last = result['levels']
+  first, levels = result['levels'][0], result['levels']
   assert lost and first['counts']['images'] == 2
-  assert sum(x['counts']['left_out'] == 2 for x in result['levels']) == len(lost)
+  assert sum(x['counts']['left_out'] == 2 for x in levels) == len(lost)
   assert result['counts']['left_out'] == 1 + len(lost) == len(err.splitlines())
   assert first['of_each']['auc'][1] is None
   assert str(tmp_path / 'mine') in err and '/manloc-' not in err

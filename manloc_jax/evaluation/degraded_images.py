@@ -11,15 +11,13 @@ What is known of an image at a level is written at once, so that a sweep that
 was stopped goes on with the next one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 import dataclasses
 import functools
 import pathlib
 import shutil
 import tempfile
 from typing import Any
-
-import numpy as np
 
 from manloc_jax import files
 from manloc_jax import provenance as provenance_lib
@@ -28,20 +26,13 @@ from manloc_jax.data import progress
 from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.evaluation import any_set
-from manloc_jax.evaluation import bootstrap
 from manloc_jax.evaluation import degraded_files
+from manloc_jax.evaluation import degraded_levels
 from manloc_jax.evaluation import image_sets
-from manloc_jax.evaluation import protocols
 from manloc_jax.evaluation import result_files
 from manloc_jax.localization import localizer as localizer_lib
 
 VERSION = 1  # Raise it where the same files would give other scores.
-# Measures of images, and the protocols whose scores are computed of them.
-MEASURES = ('auc', 'f1_mask')
-_SCORES = {
-    'pixel_auc_image_mean': protocols.whole_image,
-    'pixel_f1_of_mask_image_mean': protocols.f1_fixed,
-}
 
 _Rows = dict[str, degraded_files.Row]  # Of an image, by the name of the level.
 
@@ -241,7 +232,7 @@ def _finish(
   by_step = {(level['series'], level['level']): level for level in levels}
   for step in sweep.steps:
     rows = [of_image[degrade.name_of(step)] for of_image in sweep.rows]
-    by_step[step] = _level(step, rows)
+    by_step[step] = degraded_levels.summarize(step, rows)
   left_out = {} if sweep.result is None else {
       (file['path'], file['reason']): file for file in sweep.result['left_out']
   }
@@ -294,52 +285,3 @@ def _left_out(
       row = rows[degrade.name_of(step)]
       if 'left_out' in row:
         yield {'path': record.image_id, 'reason': row['left_out']}
-
-
-def _level(
-    step: degrade.Step, rows: list[degraded_files.Row]
-) -> dict[str, Any]:
-  """Computes what a result holds of a level.
-
-  Args:
-    step: The level.
-    rows: Of all images, in the order of the result; without a measure where it
-      is undefined, so that replicates draw the same images at all levels.
-  """
-  weights = bootstrap.draw(len(rows))
-  images = protocols.Images(rows, {}, float('nan'), None, False)
-  scores, intervals, scored = {}, {}, {}
-  for name, protocol in _SCORES.items():
-    score = protocol(images)[0].get(name)
-    if score is not None:
-      scores[name] = score.value
-      intervals[name] = bootstrap.interval(score, weights)
-      scored[name] = score.images
-  return {
-      'series': step[0],
-      'level': step[1],
-      'scores': scores,
-      'intervals': intervals,
-      'images': scored,
-      'counts': {
-          'images': _count_without(rows, 'left_out'),
-          'left_out': _count(rows, 'left_out'),
-          'not_applicable': _count(rows, 'not_applicable'),
-          'of_one_class': _count(rows, 'one_class'),
-      },
-      'of_each': {
-          name: _known(images.column(name)) for name in MEASURES
-      },
-  }
-
-
-def _count(rows: Iterable[degraded_files.Row], key: str) -> int:
-  return sum(key in row for row in rows)
-
-
-def _count_without(rows: Iterable[degraded_files.Row], key: str) -> int:
-  return sum(key not in row for row in rows)
-
-
-def _known(values: np.ndarray) -> list[float | None]:
-  return [None if np.isnan(value) else float(value) for value in values]

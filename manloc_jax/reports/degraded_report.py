@@ -154,6 +154,8 @@ def figure(results: Sequence[Result], series: Collection[str]):
   """
   from matplotlib import figure as figure_lib
 
+  from manloc_jax.reports import robustness_figures
+
   facts = {
       name: one for name, one in results[0]['series'].items() if name in series
   }
@@ -172,9 +174,11 @@ def figure(results: Sequence[Result], series: Collection[str]):
       by_step = _levels(result)
       _draw(axis, i, result, [by_step[step] for step in steps])
     axis.axhline(_RANDOM, color='0.5', linestyle=':', label='random')
-    labels = ['none', *(str(x).replace(' ', '\n') for x in one['levels'])]
+    labels = ['none', *map(robustness_figures.tick, one['levels'])]
     axis.set_xticks(range(len(steps)), labels)
-    axis.set(title=one['title'], xlabel=one['unit'].capitalize())
+    axis.set(
+        title=one['title'], xlabel=robustness_figures.sentence(one['unit'])
+    )
     axis.grid(alpha=0.3)
   for axis in axes[::columns]:
     axis.set_ylabel('AUC of pixels')

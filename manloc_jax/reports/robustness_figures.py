@@ -57,7 +57,7 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
           label='mean training mask',
       )
     axis.axhline(0.5, color='0.6', linestyle=':', label='random')
-    axis.set(title=series['title'], xlabel=series['unit'].capitalize())
+    axis.set(title=series['title'], xlabel=sentence(series['unit']))
     axis.set_xticks(range(len(own)), [tick(level['level']) for level in own])
     axis.grid(alpha=0.3)
   for axis in axes[:, 0]:
@@ -100,6 +100,11 @@ def table(scores: pathlib.Path) -> str:
 def tick(level: float | str) -> str:
   """Returns the label of a level on an axis; one of words has a line each."""
   return str(level).replace(' ', '\n')
+
+
+def sentence(text: str) -> str:
+  """Returns a text with a capital letter at its start."""
+  return text[:1].upper() + text[1:]
 
 
 def _value(score: float | None) -> float:
