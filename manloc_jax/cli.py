@@ -3,6 +3,7 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc serve --workdir runs/demo            the same on a local web page
   manloc evaluate --method fusion,ela --data casia1=FOLDER
+  manloc robustness --method fusion,ela --data casia1=FOLDER
   manloc compare fusion ela
   manloc audit casia1 FOLDER                  is the tree fit for training?
   manloc split nist16 FOLDER --rule group --out split.json
@@ -62,6 +63,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   from manloc_jax.commands import localize
   from manloc_jax.commands import prepare
   from manloc_jax.commands import report
+  from manloc_jax.commands import robustness
   from manloc_jax.commands import runs
   from manloc_jax.commands import serve
   from manloc_jax.commands import split
@@ -80,6 +82,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
       localize,
       serve,
       evaluate,
+      robustness,
       compare,
       audit,
       split,

@@ -171,6 +171,8 @@ def test_degraded_windows_have_the_table_of_their_last_compression(
   record = next(r for r in records if table_of(r.image).max() > 1)
   encoded = tmp_path / 'q50.jpg'
   Image.fromarray(trees.photograph(0)).save(encoded, quality=50)
+  encoded_75 = tmp_path / 'q75.jpg'
+  Image.fromarray(trees.photograph(0)).save(encoded_75, quality=75)
   for series, level, want in (
       (None, 0, table_of(record.image)),
       ('jpeg', 50, table_of(encoded)),
@@ -178,6 +180,7 @@ def test_degraded_windows_have_the_table_of_their_last_compression(
       ('noise', 3, np.ones((8, 8))),
       ('blur', 3, np.ones((8, 8))),
       ('resize', 0.9, np.ones((8, 8))),
+      ('web', '1080px q75', table_of(encoded_75)),
   ):
     cut = degraded_windows.cut(record, prepared.job, series, level)
     (batch,) = degraded_windows.batches([cut], batch_size=len(cut) + 1)
@@ -187,4 +190,4 @@ def test_degraded_windows_have_the_table_of_their_last_compression(
     assert any(on_grid)
     for table, is_on_grid in zip(tables[:-1], on_grid, strict=True):
       np.testing.assert_array_equal(table, want if is_on_grid else 1)
-  assert set(degrade.SERIES) == {'jpeg', 'noise', 'blur', 'resize'}
+  assert set(degrade.SERIES) == {'jpeg', 'noise', 'blur', 'resize', 'web'}

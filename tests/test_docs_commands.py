@@ -29,6 +29,8 @@ RUN = {
     'manloc evaluate --method=fusion,ela --data=casia1=FOLDER'
     ' --data=mine=OTHER': 0,
     'manloc evaluate --maps=MAPS --data=casia1=FOLDER': 1,
+    'manloc robustness --method=adjpeg,dct --data=casia1=FOLDER'
+    ' --series=jpeg,resize': 0,
     'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
     'python .ci/oldest.py > oldest.txt': 0,
 }
@@ -64,6 +66,9 @@ NOT_RUN = {
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'python -m pytest -s -m slow tests/test_serve_attacks.py': _MINUTES,
+    'manloc robustness --method=fusion,adjpeg,dct --data=casia1=FOLDER': (
+        _MINUTES
+    ),
     'manloc report --docs': (
         'changes the documents; test_reports_report.py does it to copies'
     ),

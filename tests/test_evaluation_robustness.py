@@ -172,6 +172,25 @@ def test_killed_run_keeps_finished_levels(
   kept.parent.rmdir()
 
 
+def test_scores_at_other_levels_are_kept_apart(
+    config, prepared, mesh, finished
+):
+  path = robustness.robustness(config, prepared, finished, mesh, workers=1)
+  new = path.read_text()
+  content = json.loads(new)
+  # As version 0.1 wrote it, without the levels; one of them was another blur.
+  for series in content['series'].values():
+    del series['levels']
+  content['levels'][1] |= {'series': 'blur', 'level': 3}
+  path.write_text(json.dumps(content))
+  robustness.robustness(config, prepared, finished, mesh, workers=1)
+  assert path.read_text() == new
+  (kept,) = (path.parent / 'replaced').iterdir()
+  assert json.loads(kept.read_text()) == content
+  kept.unlink()
+  kept.parent.rmdir()
+
+
 # Its threshold is chosen on validation, or was before.
 @pytest.mark.parametrize('edge, split', [(None, "split 'val'"), (3, 'undegr')])
 def test_a_diverged_network_costs_no_results(

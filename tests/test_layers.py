@@ -316,7 +316,8 @@ def test_configs_do_not_import_the_package():
         # What worker processes import: they have to start fast.
         (
             'manloc_jax.localization.classical.localizer,'
-            ' manloc_jax.evaluation.image_scores',
+            ' manloc_jax.evaluation.image_scores,'
+            ' manloc_jax.evaluation.degraded_files',
             JAX | TENSORFLOW,
         ),
         # The server opens no file of a stranger; workers do.
@@ -329,7 +330,8 @@ def test_configs_do_not_import_the_package():
             'manloc_jax.reports.report, manloc_jax.reports.curves,'
             ' manloc_jax.reports.contact_sheet,'
             ' manloc_jax.reports.study.figures,'
-            ' manloc_jax.reports.robustness_figures',
+            ' manloc_jax.reports.robustness_figures,'
+            ' manloc_jax.reports.degraded_report',
             JAX | TENSORFLOW,
         ),
         ('manloc_jax.cli', JAX | TENSORFLOW | {'numpy', 'PIL', 'cv2'}),

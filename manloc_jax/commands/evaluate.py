@@ -12,15 +12,13 @@ each method and set, and all tables in scores.md and report.html.
 
 import argparse
 from collections.abc import Iterator
-import functools
 import pathlib
 import sys
 from typing import Any, TYPE_CHECKING
 
-from manloc_jax import argument_types
 from manloc_jax import errors
-from manloc_jax import run_config
 from manloc_jax.commands import evaluate_arguments
+from manloc_jax.commands import evaluate_sets
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
@@ -49,32 +47,7 @@ def add_to(commands) -> None:
       run=run,
       when_interrupted='What is done is kept: the same command does the rest.',
   )
-  parser.add_argument(
-      '--method',
-      action='append',
-      type=argument_types.names,
-      default=[],
-      metavar='NAMES',
-      help=f'of {", ".join(run_config.METHODS)} and {evaluate_arguments.MAPS};'
-      ' several between commas or in several options; by default those of'
-      ' --workdir and --maps, without them the fusion',
-  )
-  parser.add_argument(
-      '--data',
-      action='append',
-      type=evaluate_arguments.named_folder,
-      required=True,
-      metavar='NAME=ROOT',
-      help='a set and the folder of its images; may be repeated',
-  )
-  parser.add_argument(
-      '--workdir',
-      action='append',
-      default=[],
-      metavar='RUN',
-      help='run of the network or the fusion, or a file of weights; may be'
-      ' repeated',
-  )
+  evaluate_arguments.add_to(parser, takes_maps=True)
   parser.add_argument(
       '--maps',
       action='append',
@@ -84,29 +57,7 @@ def add_to(commands) -> None:
       ' a set may lie in FOLDER/NAME; may be repeated',
   )
   parser.add_argument(
-      '--split',
-      default='all',
-      metavar='all|test|FILE',
-      help='the images to score: all; those for test by the set or the run; or'
-      ' of a list of manloc split, or of ids in lines; all by default',
-  )
-  parser.add_argument(
       '--out', default='evaluation', metavar='FOLDER', help='for results'
-  )
-  parser.add_argument(
-      '--allow_leakage',
-      action='store_true',
-      help='score runs on images that they were trained on, too, and say so',
-  )
-  parser.add_argument(
-      '--allow_outside',
-      action='store_true',
-      help='take files that the table of a set names outside of its folder',
-  )
-  parser.add_argument(
-      '--workers',
-      type=argument_types.positive,
-      help='processes, one per core by default',
   )
 
 
@@ -119,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  methods = evaluate_arguments.methods(args)
+  methods = evaluate_arguments.methods(args, args.maps)
   from manloc_jax.data.storage import folders
   from manloc_jax.reports import evaluation_report
   from manloc_jax.reports import evaluation_tables
@@ -183,13 +134,9 @@ def _results(
   """Yields the result of each method on each set; adds why there is none."""
   from manloc_jax.evaluation import any_set
   from manloc_jax.evaluation import leakage
-  from manloc_jax.evaluation import training_images
 
-  trainings = {
-      method.label: training_images.training_of(method.kind, method.source)
-      for method in methods
-  }
-  sets = _sets(args, trainings.values(), failed)
+  trainings = evaluate_sets.trainings(methods)
+  sets = evaluate_sets.open_all(args, trainings.values(), failed)
   for method in methods:
     training = trainings[method.label]
     localizer = None
@@ -227,36 +174,3 @@ def _localizer(
   from manloc_jax.localization import factory
 
   return factory.make(method.kind, method.source)
-
-
-def _sets(args, trainings, failed: list[str]) -> 'list[image_sets.ImageSet]':
-  """Opens the sets; of one that cannot be opened, adds why."""
-  from manloc_jax.data import datasets
-  from manloc_jax.evaluation import image_sets
-  from manloc_jax.evaluation import leakage
-  from manloc_jax.evaluation import training_images
-
-  opened, names = [], evaluate_arguments.set_names(args.data)
-  for name, (key, root) in zip(names, args.data, strict=True):
-    dataset = key if key in datasets.DATASETS else 'folder'
-    own = [
-        training_images.split_again(training, dataset, pathlib.Path(root))
-        for training in trainings
-        if training and training.dataset == dataset
-    ]
-    own = [training for training in own if training.test_ids]
-    choose_test = functools.partial(leakage.choose_test, own) if own else None
-    try:
-      opened.append(
-          image_sets.open_set(
-              dataset,
-              root,
-              name=name,
-              split=args.split,
-              choose_test=choose_test,
-              allow_outside=args.allow_outside,
-          )
-      )
-    except errors.UserError as error:
-      failed.append(f'{name}: {error}')
-  return opened

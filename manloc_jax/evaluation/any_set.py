@@ -72,7 +72,7 @@ def evaluate(
   """
   name = name or localizer.provenance['method']
   path = pathlib.Path(out) / image_set.name / f'{name}.json'
-  made_by = _provenance(localizer, image_set, leakage)
+  made_by = provenance_of(localizer, image_set, leakage)
   if provenance_lib.is_current(path, made_by):
     return files.read_json(path)
   digest = provenance_lib.sha256_of_json(made_by)[:12]
@@ -98,12 +98,12 @@ def evaluate(
   return files.read_json(path)
 
 
-def _provenance(
+def provenance_of(
     localizer: Method,
     image_set: image_sets.ImageSet,
     leakage: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-  """Returns what the result depends on."""
+  """Returns what the result of a localizer on a set depends on."""
   maps = localizer if isinstance(localizer, map_folder.GivenMaps) else None
   return {
       'format_version': FORMAT_VERSION,

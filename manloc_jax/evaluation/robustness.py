@@ -32,13 +32,8 @@ from manloc_jax.training import trained_run
 # A folder of its own: files beside the splits' would count as splits.
 FILE = os.path.join('results', 'robustness', 'scores.json')
 
-Level = tuple[str | None, float | None]
-
 # First the images as they are, which must score as in `test_grid.json`.
-LEVELS: tuple[Level, ...] = (
-    (None, None),
-    *((n, level) for n, s in degrade.SERIES.items() for level in s.levels),
-)
+LEVELS = degrade.steps()
 
 
 def robustness(
@@ -104,7 +99,7 @@ def robustness(
 
 
 def _score_level(
-    degradation: Level,
+    degradation: degrade.Step,
     prepared: prepared_set.PreparedSet,
     records: list[spec.Record],
     ordered_map: Callable[..., Iterable],
@@ -125,7 +120,7 @@ def _score_level(
     The level's row of the JSON file.
   """
   series, level = degradation
-  name = f'{series} {level}' if series else 'undegraded'
+  name = degrade.name_of(degradation)
   bar.set_description(name)
   cut = functools.partial(
       degraded_windows.cut, job=prepared.job, series=series, level=level or 0
@@ -151,6 +146,7 @@ def _provenance(
       'step': step,
       'prepared': prepared.digest,
       **provenance_lib.of_run(run_config.scored(config)),
+      'series': degrade.facts(),
       'codecs': degrade.versions(),
   }
 
@@ -162,11 +158,7 @@ def _read_or_begin(
   for path in paths:
     if provenance_lib.is_current(path, provenance):
       return files.read_json(path)
-  series = {
-      name: {'title': series.title, 'unit': series.unit}
-      for name, series in degrade.SERIES.items()
-  }
-  return {**provenance, 'series': series, 'levels': []}
+  return {**provenance, 'levels': []}
 
 
 def _monitored(

@@ -3,6 +3,7 @@
 Nothing here imports JAX, so that worker processes start fast.
 """
 
+from collections.abc import Callable
 import dataclasses
 import json
 import pathlib
@@ -84,19 +85,69 @@ def score(
   Raises:
     UserError: The weights of the method are broken.
   """
+  return _or_left_out(
+      record, lambda row: _score(record, row, dataset, method)
+  )
+
+
+def read(
+    record: spec.Record, dataset: str
+) -> tuple[images.Decoded, np.ndarray | None]:
+  """Reads an image and its mask, uint8[h, w]; None for a pristine image.
+
+  Raises:
+    DataError: One cannot be read, or they do not fit each other.
+  """
+  image = images.read_image(record.image)
+  size = image.pixels.shape[:2]
+  return image, _read_truth(record.mask, record, dataset, size)
+
+
+def score_decoded(
+    record: spec.Record,
+    image: images.Decoded,
+    truth: np.ndarray,
+    method: localizer_lib.Localizer,
+) -> Scored:
+  """Scores the map of a manipulated image that was read before.
+
+  Args:
+    record: The image; methods may read its file, but the mask is not read.
+    image: Of `read`.
+    truth: Of `read`.
+    method: As of `score`.
+
+  Returns:
+    As `score`.
+
+  Raises:
+    UserError: The weights of the method are broken.
+  """
+  return _or_left_out(
+      record,
+      lambda row: _measure(
+          record, row, _localized(method, record, image), truth
+      ),
+  )
+
+
+def _or_left_out(
+    record: spec.Record, make: Callable[[Row], Scored]
+) -> Scored:
+  """Makes the scores from a new row, or says why there are none."""
   row: Row = {
       'image_id': record.image_id,
       'manipulation': record.manipulation,
       'is_manipulated': record.mask is not None,
   }
   try:
-    return _score(record, row, dataset, method)
+    return make(row)
   except Exception as error:
-    row['left_out'] = _reason(error, record.image)
+    row['left_out'] = reason(error, record.image)
     return Scored(row, *_nothing())
 
 
-def _reason(error: Exception, path: pathlib.Path) -> str:
+def reason(error: Exception, path: pathlib.Path) -> str:
   """Returns why an image is left out.
 
   Raises:
@@ -134,10 +185,21 @@ def _score(
     truth = _read_truth(record.mask, record, dataset, size)
     made = _given_map(method, record, size)
   else:
-    image = images.read_image(record.image)
-    size = image.pixels.shape[:2]
-    truth = _read_truth(record.mask, record, dataset, size)
+    image, truth = read(record, dataset)
     made = _localized(method, record, image)
+  scored = _measure(record, row, made, truth)
+  if record.source_mask is not None and truth is not None:
+    size = made.raw.shape[0], made.raw.shape[1]
+    source = _read_truth(record.source_mask, record, dataset, size)
+    assert source is not None, 'There is a mask.'
+    row |= measures.measure_copy(made.raw, truth, source, made.mask)
+  return scored
+
+
+def _measure(
+    record: spec.Record, row: Row, made: _Map, truth: np.ndarray | None
+) -> Scored:
+  """Measures a map; the measures are added to the row."""
   row |= {
       'pixels': made.raw.size,
       'image_score': made.image_score,
@@ -163,10 +225,6 @@ def _score(
   counted = measures.measure(made.raw, truth, masks)
   row['manipulated'] = float(truth.mean())
   row |= counted.measures
-  if record.source_mask is not None:
-    source = _read_truth(record.source_mask, record, dataset, size)
-    assert source is not None, 'There is a mask.'
-    row |= measures.measure_copy(made.raw, truth, source, made.mask)
   return Scored(row, counted.bins, counted.counts, thumbnail)
 
 

@@ -30,10 +30,15 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
   content = _read(scores)
   levels = content['levels']
   has_mask = any('pixel_auc_pooled' in level['scores'] for level in levels)
-  figure = figure_lib.Figure(figsize=(9, 6.5), layout='constrained')
-  axes = figure.subplots(2, 2, sharey=True)
+  columns = max(-(-len(content['series']) // 2), 1)
+  figure = figure_lib.Figure(
+      figsize=(4.5 * columns, 6.5), layout='constrained'
+  )
+  axes = figure.subplots(2, columns, sharey=True, squeeze=False)
+  for axis in axes.ravel()[len(content['series']) :]:
+    axis.set_axis_off()
   for axis, (name, series) in zip(
-      axes.flat, content['series'].items(), strict=True
+      axes.flat, content['series'].items(), strict=False
   ):
     own = [level for level in levels if level['series'] == name]
     for i, (key, legend) in enumerate((_PIXEL if has_mask else _PATCH).items()):
@@ -52,8 +57,8 @@ def curves(scores: pathlib.Path, path: pathlib.Path) -> None:
           label='mean training mask',
       )
     axis.axhline(0.5, color='0.6', linestyle=':', label='random')
-    axis.set(title=series['title'], xlabel=series['unit'].capitalize())
-    axis.set_xticks(range(len(own)), [str(level['level']) for level in own])
+    axis.set(title=series['title'], xlabel=sentence(series['unit']))
+    axis.set_xticks(range(len(own)), [tick(level['level']) for level in own])
     axis.grid(alpha=0.3)
   for axis in axes[:, 0]:
     axis.set_ylabel('AUC')
@@ -90,6 +95,16 @@ def table(scores: pathlib.Path) -> str:
     ]
     lines.append('| ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
+
+
+def tick(level: float | str) -> str:
+  """Returns the label of a level on an axis; one of words has a line each."""
+  return str(level).replace(' ', '\n')
+
+
+def sentence(text: str) -> str:
+  """Returns a text with a capital letter at its start."""
+  return text[:1].upper() + text[1:]
 
 
 def _value(score: float | None) -> float:

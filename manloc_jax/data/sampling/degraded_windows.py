@@ -25,7 +25,7 @@ def cut(
     record: spec.Record,
     job: extract.Job,
     series: str | None = None,
-    level: float = 0,
+    level: degrade.Level = 0,
 ) -> patches.Cut:
   """Degrades an image and cuts out every native window, in a worker.
 
@@ -50,8 +50,11 @@ def cut(
     quantization = quantization_lib.read(record.image)
   else:
     rng = patches.rng_for(job.seed, record.image_id)
-    image, mask = degrade.SERIES[series].apply(image, mask, level, rng)
-    quantization = degrade.SERIES[series].quantization(level)
+    degraded = degrade.SERIES[series].apply(image, mask, level, rng)
+    image, mask = degraded.pixels, degraded.mask
+    quantization = None
+    if degraded.jpeg is not None:
+      quantization = quantization_lib.of_bytes(degraded.jpeg)
   compression = compression_lib.measure(image, quantization)
   return extract.cut_windows(image, mask, job.sampler, compression)
 
