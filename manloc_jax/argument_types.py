@@ -12,8 +12,23 @@ _WHOLE = re.compile(r'[0-9]{1,19}')  # No digits of other scripts, no sign.
 _DECIMAL = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?')
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+  """Also says what an option is by default, where its help does not."""
+
+  def _get_help_string(self, action: argparse.Action) -> str | None:
+    default, text = action.default, action.help or ''
+    if not action.option_strings or 'default' in text:
+      return action.help
+    if default is argparse.SUPPRESS or default in (None, False, []):
+      return action.help
+    return f'{text}; %(default)s by default'
+
+
 class Parser(argparse.ArgumentParser):
   """A parser whose errors are one sentence, without the usage before it."""
+
+  def __init__(self, *args: Any, **kwargs: Any):
+    super().__init__(*args, formatter_class=_HelpFormatter, **kwargs)
 
   def print_help(self, file: Any | None = None) -> None:
     # Argparse ignores errors of writing; here they end the command.

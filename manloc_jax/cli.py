@@ -72,7 +72,6 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   parser = argument_types.Parser(
       prog='manloc',
       description=__doc__,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(passes_on=())
   commands = parser.add_subparsers(

@@ -106,7 +106,7 @@ def _run_stages(
     evaluate(config, prepared, workdir)
   if mode == 'robustness':
     _robustness(config, prepared, workdir)
-  if mode == 'all':
+  if mode in ('all', 'evaluate'):
     _report(workdir)
 
 

@@ -139,3 +139,12 @@ def test_a_split_is_written_audited_and_prepared_from(tree, tmp_path, capsys):
   assert code == 0
   folder = capsys.readouterr().out.strip()
   assert manifest.read(folder)['split_digest'] == content['digest']
+
+
+def test_help_says_every_default(capsys):
+  """Whether or not whoever wrote the option did."""
+  assert cli.main(['prepare', '--help']) == 0
+  text = ' '.join(capsys.readouterr().out.split())
+  for default in ('random by default', 'skip by default', 'data by default'):
+    assert default in text
+  assert 'one per core by default' in text and 'None by default' not in text

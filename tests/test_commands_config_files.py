@@ -108,7 +108,9 @@ def test_load():
 @pytest.mark.parametrize(
     'overrides, words',
     [
-        (['--config.seeds=3'], 'no field "seeds". Did you mean "seed"'),
+        (['--config.seeds=3'], 'Did you mean --config.data.seed or'),
+        # A field of another section.
+        (['--config.fractons=3'], 'mean --config.data.fractions'),
         (['--config.qqqq=3'], 'no field "qqqq". See configs/default.py'),
         (['--config.model.qqqq=3'], 'no field "qqqq". See'),
         (['--config.seed=three'], 'three'),

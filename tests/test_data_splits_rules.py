@@ -128,3 +128,18 @@ def test_bad_seeds_are_refused(rule, seed):
 def test_bad_fractions_are_refused(rule, fractions):
   with pytest.raises(spec.DataError, match='fractions'):
     rules.split_by_rule(rule, records([3] * 12), 0, fractions)
+
+
+def test_advice_for_an_empty_split_would_help():
+  """The rules given and list do not read fractions."""
+  images = [
+      spec.Record(f'{i}', pathlib.Path('x'), None, 'g', 'none', split='train')
+      for i in range(3)
+  ]
+  with pytest.raises(spec.DataError, match='add the missing files') as given:
+    rules.given_split(images)
+  with pytest.raises(spec.DataError, match='another list') as listed:
+    rules.listed_split(images, {'train': ['0'], 'val': ['9'], 'test': ['1']})
+  for error in (given, listed):
+    assert 'whatever the fractions' in str(error.value)
+    assert '--fractions' not in str(error.value)

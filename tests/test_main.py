@@ -36,7 +36,7 @@ def run(*arguments, cwd=ROOT):
         ),
         (
             ['--config=configs/demo.py', '--config.model.conv1_filter=8'],
-            ['conv1_filter', 'Did you mean "conv1_filters"'],
+            ['conv1_filter', 'Did you mean --config.model.conv1_filters'],
         ),
         (
             ['--config=configs/demo.py', '--config.data.source=resident'],

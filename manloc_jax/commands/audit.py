@@ -21,7 +21,12 @@ def add_to(commands) -> None:
   )
   parser.set_defaults(run=run)
   split = parser.add_mutually_exclusive_group()
-  split.add_argument('--split', choices=options.RULES, default=options.DEFAULT)
+  split.add_argument(
+      '--split',
+      choices=options.RULES,
+      default=options.DEFAULT,
+      help='the rule by which images are divided, to see what leaks',
+  )
   split.add_argument(
       '--split_list',
       metavar='FILE',
@@ -38,7 +43,9 @@ def add_to(commands) -> None:
   )
   parser.add_argument('--json', metavar='FILE', help='everything; - to print')
   parser.add_argument(
-      '--workers', type=argument_types.positive, help='one per core'
+      '--workers',
+      type=argument_types.positive,
+      help='processes; one per core by default',
   )
 
 

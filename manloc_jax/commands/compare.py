@@ -24,7 +24,6 @@ def add_to(commands) -> None:
       'compare',
       help='compare two results of manloc evaluate, image by image',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(run=run)
   parser.add_argument('a', metavar='A', help='a JSON file, or a method')

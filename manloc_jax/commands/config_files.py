@@ -1,6 +1,7 @@
 """Loads config files: `--config=FILE --config.NAME=VALUE`."""
 
 from collections.abc import Sequence
+import difflib
 import importlib.util
 import itertools
 import pathlib
@@ -17,10 +18,11 @@ from manloc_jax import run_config
 # Exceptions of loading a file or setting one of its fields.
 _LOAD_ERRORS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
 # What is raised for a field that is not there: its name, quoted up to twice,
-# and perhaps a near one.
+# and perhaps one of the same section.
 _UNKNOWN_FIELD = re.compile(
-    r"""["']?\\?'(\w+)\\?'(?:(?:\\n|\s)+Did you mean "(\w+)".*)?["']?"""
+    r"""["']?\\?'(\w+)\\?'(?:(?:\\n|\s)+Did you mean "\w+".*)?["']?"""
 )
+_MOST_NEAR = 3  # Fields that are suggested for one that is not there.
 
 
 def define_flag(
@@ -98,7 +100,7 @@ def parse(
     return rest
   except _LOAD_ERRORS as error:
     raise errors.UserError(
-        f'The command line cannot be used: {_sentence(error)}'
+        f'The command line cannot be used: {_sentence(error, argv, values)}'
     ) from error
   except OSError as error:
     raise missing(file_name(values)) from error
@@ -199,13 +201,37 @@ def _file_of(path: str) -> str:
   return path.split(':')[0]
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(
+    error: Exception, argv: Sequence[str], values: flags.FlagValues
+) -> str:
   message = str(error.args[0] if error.args else error)
   if unknown := _UNKNOWN_FIELD.fullmatch(message):
-    name, near = unknown.groups()
-    hint = f'Did you mean "{near}"?' if near else 'See configs/default.py.'
+    name = unknown[1]
+    near = ' or '.join(
+        f'--config.{key}' for key in _near(name, _named_file(argv, values))
+    )
+    hint = f'Did you mean {near}?' if near else 'See configs/default.py.'
     message = f'the config has no field "{name}". {hint}'
   if 'Traceback' in message:
     # Of a config file that raised: the last line is what it said.
     message = message.strip().splitlines()[-1].partition(': ')[2]
   return ' '.join(message.split())
+
+
+def _named_file(argv: Sequence[str], values: flags.FlagValues) -> str:
+  """Returns what `--config` is in a command line that was not parsed."""
+  for option, following in itertools.pairwise([*argv, '']):
+    if found := re.fullmatch(r'--?config(?:=(.*))?', option):
+      return following if found[1] is None else found[1]
+  return values['config'].default_unparsed
+
+
+def _near(name: str, file: str) -> list[str]:
+  """Returns the fields of a config, of any section, whose name is near."""
+  fields = run_config.flatten(load(file, []).to_dict())
+  by_last: dict[str, list[str]] = {}
+  for field in fields:
+    by_last.setdefault(field.rsplit('.', 1)[-1], []).append(field)
+  names = difflib.get_close_matches(name, by_last, _MOST_NEAR, cutoff=0.7)
+  near = [field for last in names for field in by_last[last]]
+  return near[:_MOST_NEAR]

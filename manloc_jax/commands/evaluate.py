@@ -41,7 +41,6 @@ def add_to(commands) -> None:
       'evaluate',
       help='score methods, runs and given maps on any sets',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(
       run=run,

@@ -18,7 +18,6 @@ def add_to(commands) -> None:
       'fusion',
       help='train the fusion on a set of forged images',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(
       run=run,

@@ -52,7 +52,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--stride',
       type=argument_types.positive,
-      help='pixels between windows of the network; 32',
+      help='pixels between windows of the network; 32 by default',
   )
   parser.add_argument(
       '--threshold',

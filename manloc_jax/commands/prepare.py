@@ -18,13 +18,21 @@ def add_to(commands) -> None:
       help='cut patches, as training reads them',
   )
   parser.set_defaults(run=run)
-  parser.add_argument('--out', default='data', help='folder for folders')
+  parser.add_argument('--out', default='data', help='folder for prepared sets')
   parser.add_argument(
-      '--rule', choices=options.ALL_RULES, default=options.DEFAULT
+      '--rule',
+      choices=options.ALL_RULES,
+      default=options.DEFAULT,
+      help='how images are divided; list goes with --split_list',
   )
-  parser.add_argument('--split_list', metavar='FILE', help='of manloc split')
   parser.add_argument(
-      '--size_mismatch', choices=('skip', 'resize', 'error'), default='skip'
+      '--split_list', metavar='FILE', help='of manloc split, for --rule=list'
+  )
+  parser.add_argument(
+      '--size_mismatch',
+      choices=('skip', 'resize', 'error'),
+      default='skip',
+      help='what to do where image and mask differ in size',
   )
   parser.add_argument(
       '--backend',
@@ -32,9 +40,12 @@ def add_to(commands) -> None:
       type=backend_names.current,
       choices=(backend_names.TFRECORD, backend_names.MEMORY),
       default=backend_names.TFRECORD,
+      help='how patches are stored',
   )
   parser.add_argument(
-      '--workers', type=argument_types.positive, help='one per core'
+      '--workers',
+      type=argument_types.positive,
+      help='processes; one per core by default',
   )
 
 

@@ -44,7 +44,6 @@ def add_to(commands) -> None:
       'report',
       help='tables and figures of runs',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(run=run)
   parser.add_argument(

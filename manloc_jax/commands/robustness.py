@@ -34,7 +34,6 @@ def add_to(commands) -> None:
       'robustness',
       help='score methods on degraded images of any sets',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(
       run=run,

@@ -24,7 +24,6 @@ def add_to(commands) -> None:
       'runs',
       help='list runs, or compare some of them',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(run=run)
   parser.add_argument(

@@ -31,7 +31,7 @@ def add_to(commands) -> None:
       '--port',
       type=argument_types.port,
       default=7860,
-      help='7860; 0 for any',
+      help='where the page is; 0 for any that is free',
   )
   parser.add_argument(
       '--device', choices=('cpu', 'gpu', 'tpu'), help='the best one by default'
@@ -41,7 +41,7 @@ def add_to(commands) -> None:
       metavar='SECONDS',
       type=argument_types.positive_number,
       default=120.0,
-      help='of the analysis of one photograph; 120',
+      help='of the analysis of one photograph',
   )
   parser.add_argument(
       '--public',

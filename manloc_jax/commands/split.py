@@ -18,7 +18,10 @@ def add_to(commands) -> None:
   )
   parser.set_defaults(run=run)
   parser.add_argument(
-      '--rule', choices=options.RULES, default=options.DEFAULT
+      '--rule',
+      choices=options.RULES,
+      default=options.DEFAULT,
+      help='how images are divided',
   )
   parser.add_argument(
       '--names_only',

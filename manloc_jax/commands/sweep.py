@@ -35,7 +35,6 @@ def add_to(commands) -> None:
       'sweep',
       help='every system of a study with every seed',
       description=__doc__.split(': ', 1)[1],
-      formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.set_defaults(
       run=run,

@@ -11,6 +11,19 @@ from manloc_jax.data import spec
 from manloc_jax.data.splits import options
 
 _RULE = '--rule (manloc; of its audit, --split) or --config.data.split_rule'
+# What helps where a split of each rule would be empty.
+_MORE = (
+    'use more images, larger fractions in --fractions (manloc) or'
+    f' --config.data.fractions, or the rule random in {_RULE}'
+)
+_OF_THE_SET = (
+    'the set itself fixes it, whatever the fractions, so add the missing files'
+    f' or choose the rule random or group in {_RULE}'
+)
+_OF_THE_LIST = (
+    'the list fixes it, whatever the fractions, so add the files that it names'
+    ' or make another list with manloc split'
+)
 
 
 def random_split(
@@ -114,7 +127,7 @@ def given_split(records: Iterable[spec.Record]) -> dict[str, list[str]]:
           f'random or group in {_RULE}.'
       )
     split[record.split].append(record.image_id)
-  return _finish(split)
+  return _finish(split, remedy=_OF_THE_SET)
 
 
 def listed_split(
@@ -139,6 +152,7 @@ def listed_split(
           for split, ids in listed.items()
       },
       needed,
+      remedy=_OF_THE_LIST,
   )
 
 
@@ -197,14 +211,14 @@ def digest(split: Mapping[str, list[str]]) -> str:
 
 
 def _finish(
-    split: dict[str, list[str]], needed: Collection[str] = spec.SPLITS
+    split: dict[str, list[str]],
+    needed: Collection[str] = spec.SPLITS,
+    remedy: str = _MORE,
 ) -> dict[str, list[str]]:
   for name in needed:
     if not split[name]:
       total = sum(map(len, split.values()))
       raise spec.DataError(
-          f'The split {name} would be empty with {total} images; use more '
-          'images, larger fractions in --fractions (manloc) or '
-          f'--config.data.fractions, or the rule random in {_RULE}.'
+          f'The split {name} would be empty with {total} images; {remedy}.'
       )
   return {name: sorted(ids) for name, ids in split.items()}
