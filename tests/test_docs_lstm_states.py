@@ -19,6 +19,7 @@ def script():
   return module
 
 
+@pytest.mark.slow
 def test_readouts_of_states_are_drawn_and_printed(
     script, tmp_path, monkeypatch, capsys
 ):

@@ -90,6 +90,7 @@ def test_the_report_tells_of_an_extension(extended, prepared, mesh):
   assert 'Extended after step 6: num_steps from 6 to 9.' in text
 
 
+@pytest.mark.slow
 def test_a_killed_extension_ends_like_an_unbroken_one(
     go_on, tmp_path, monkeypatch
 ):
@@ -128,6 +129,7 @@ def test_a_killed_extension_ends_like_an_unbroken_one(
   assert rates[8] == pytest.approx(1.5e-3) and 3e-4 < rates[12] < 1.5e-3
 
 
+@pytest.mark.slow
 def test_patience_begins_anew(go_on, tmp_path, monkeypatch):
   """A run that stopped early goes on, though its best score is long ago."""
   monkeypatch.setattr(
