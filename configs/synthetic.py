@@ -1,4 +1,4 @@
-r"""Realistic forgeries of your own photographs, generated online.
+r"""Varied forgeries of your own photographs, generated online.
 
   python -m manloc_jax.main --config=configs/synthetic.py \
       --config.data.photographs=<folder of photographs>

@@ -18,7 +18,7 @@ from manloc_jax.data import images
 from manloc_jax.reports import contact_sheet
 
 SEED = 2026
-INDICES = {20: 'copy-move', 35: 'copy-move', 9: 'splice, missed'}
+INDICES = {53: 'copy-move', 52: 'splice', 17: 'splice, missed'}
 SIZE = (320, 320)  # Pixels: between which the shorter side is drawn.
 
 

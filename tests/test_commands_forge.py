@@ -51,6 +51,18 @@ def test_a_set_is_made_and_bad_photographs_are_listed(photographs, capsys):
   assert {record.split for record in records} == {'train', 'val', 'test'}
 
 
+def test_a_contact_sheet_is_the_same_each_time(photographs, tmp_path, capsys):
+  sheets = []
+  for name, more in (('a', ()), ('a', ()), ('b', ('--keep_originals',))):
+    assert forge(photographs, tmp_path / name, '--preview', *more) == 0
+    assert '6 of them are drawn' in capsys.readouterr().out
+    sheets.append(tmp_path / name / 'preview.png')
+    sheets[-1] = (sheets[-1].read_bytes(), Image.open(sheets[-1]).size)
+  assert sheets[0] == sheets[1]
+  assert sheets[2][1][0] > sheets[0][1][0], 'the originals are beside'
+  assert len(list((tmp_path / 'b/originals').iterdir())) == 6
+
+
 @pytest.mark.parametrize(
     'more, words',
     [

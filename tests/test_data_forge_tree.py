@@ -263,3 +263,37 @@ def test_the_sequence_refuses_bad_numbers(changes):
   arguments = {'seed': 0, 'index': 0, **changes}
   with pytest.raises(spec.DataError):
     sequence.generate(photographs_lib.packaged(), **arguments)
+
+
+def test_originals_are_resumed_and_kept_to(folder, tmp_path):
+  out, plain = tmp_path / 'out', tmp_path / 'plain'
+  make(out, folder, keep_originals=True)
+  whole = contents(out)
+  make(plain, folder)
+  for name, content in contents(plain).items():
+    if name != synthetic.SETTINGS:
+      assert whole[name] == content
+  path = out / synthetic.HISTORIES
+  path.write_text(''.join(path.read_text().splitlines(keepends=True)[:2]))
+  for kept in (synthetic.ORIGINALS, synthetic.CHANGED):
+    names = {name.split('/')[1] for name in whole if name.startswith(kept)}
+    assert len(names) == 6
+    (out / kept / sorted(names)[-1]).unlink()
+  make(out, folder, keep_originals=True)
+  assert contents(out) == whole
+  with pytest.raises(spec.DataError, match='other keep_originals'):
+    make(out, folder)
+  assert [record.image_id for record in synthetic.find_records(out)[0]] == [
+      record.image_id for record in synthetic.find_records(plain)[0]
+  ]
+
+
+def test_forgeries_of_a_level_have_no_originals(folder, tmp_path):
+  with pytest.raises(ValueError, match='no originals'):
+    make(tmp_path / 'out', folder, level=0.5, keep_originals=True)
+
+
+def test_splits_do_not_repeat_each_others_choices(folder, tmp_path):
+  make(tmp_path / 'out', folder)
+  lines = synthetic.read_histories(tmp_path / 'out')
+  assert sorted(line['index'] for line in lines) == list(range(6))

@@ -107,7 +107,7 @@ NOT_RUN = {
     'manloc sweep dial-40 --runs=runs/dial --seeds=0,1,2'
     ' --systems=j-conv-lstm-conv,s-conv-lstm-conv,p-conv-lstm,fcn': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'
-    ' --size=256,512': _MINUTES,
+    ' --size=256,512 --preview': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=1600'
     ' --size=256,448 --fractions=0.8,0.08,0.12': _MINUTES,
     'manloc forge camera_jpegs --out=data/forged --count=1600'

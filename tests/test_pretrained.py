@@ -25,7 +25,7 @@ def forgeries(tmp_path_factory):
   found = []
   for index in range(60):
     made = forge.generate(photographs, seed=2026, index=index, size=(256, 320))
-    if made.manipulation == 'splice' and 0.02 < made.mask.mean() < 0.3:
+    if made.manipulation == 'splice' and 0.008 < made.mask.mean() < 0.3:
       path = folder / f'{index}{made.suffix}'
       path.write_bytes(made.file)
       found.append((path, made.mask))

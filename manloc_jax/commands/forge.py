@@ -1,6 +1,7 @@
-"""`manloc forge`: realistic forgeries of photographs, as a data set."""
+"""`manloc forge`: varied forgeries of photographs, as a data set."""
 
 import argparse
+import pathlib
 import sys
 
 from manloc_jax import argument_types
@@ -13,7 +14,7 @@ from manloc_jax.data.splits import options
 def add_to(commands) -> None:
   """Adds the command to the subparsers of `argparse`."""
   parser = commands.add_parser(
-      'forge', help='a data set of realistic forgeries of photographs'
+      'forge', help='a data set of varied forgeries of photographs'
   )
   parser.set_defaults(
       run=run,
@@ -43,7 +44,9 @@ def add_to(commands) -> None:
       type=argument_types.sides,
       default=(256, 512),
       metavar='LEAST,MOST',
-      help='short sides in pixels; 256,512 by default',
+      help='short sides of the finished files in pixels, between which the'
+      ' forger resizes; 256,512 by default, and less where a photograph is'
+      ' smaller',
   )
   parser.add_argument(
       '--fractions',
@@ -51,6 +54,17 @@ def add_to(commands) -> None:
       default=options.FRACTIONS,
       metavar='TRAIN,VAL,TEST',
       help='of photographs and forgeries; 0.65,0.10,0.25 by default',
+  )
+  parser.add_argument(
+      '--keep_originals',
+      action='store_true',
+      help='write the untouched hosts too, saved as the forgeries are, and'
+      ' masks of the pixels that the forger changed',
+  )
+  parser.add_argument(
+      '--preview',
+      action='store_true',
+      help='draw a contact sheet of a few of them, preview.png in the folder',
   )
   parser.add_argument(
       '--workers', type=argument_types.positive, help='one per core'
@@ -75,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
       seed=args.seed,
       size=args.size,
       fractions=args.fractions,
+      keep_originals=args.keep_originals,
       workers=args.workers,
   )
   for reason in left_out:
@@ -83,7 +98,19 @@ def run(args: argparse.Namespace) -> int:
       f'{args.count} forgeries of {used} photographs are in {args.out!r};'
       f' {len(left_out)} photographs could not be read.'
   )
+  if args.preview:
+    _draw_preview(pathlib.Path(args.out))
   return 0
+
+
+def _draw_preview(root: pathlib.Path) -> None:
+  """Draws a contact sheet of a tree into it."""
+  from manloc_jax.data.forge import preview
+  from manloc_jax.reports import forgery_sheet
+
+  examples, sheet = preview.read(root), root / 'preview.png'
+  forgery_sheet.draw(examples, sheet)
+  print(f'{len(examples)} of them are drawn in {str(sheet)!r}.')
 
 
 def _counts(count: int, fractions: tuple[float, float, float]) -> list[int]:

@@ -5,8 +5,18 @@
   root/images/*          the forgeries
   root/masks/*.png       255 = manipulated
 
-`manloc forge` writes such a tree. Splits share no photograph, neither as host
-nor as donor; the split rule is `given`.
+`manloc forge` writes such a tree. With `--keep_originals` there are also
+
+  root/originals/*       the untouched hosts, resized and saved as the forgeries
+                         of the same names, so that saving tells no difference
+  root/changed/*.png     255 where the forger changed a pixel, before resizing
+                         and saving; no more than `masks`, which also have
+                         pixels of a piece that are the same as in the host
+
+and with `--preview` a contact sheet, root/preview.png. Nothing here reads them.
+
+Splits share no photograph, neither as host nor as donor; the split rule is
+`given`.
 """
 
 import pathlib
@@ -20,6 +30,8 @@ from manloc_jax.data import spec
 
 SETTINGS = 'forge.json'
 HISTORIES = 'histories.jsonl'
+ORIGINALS = 'originals'
+CHANGED = 'changed'
 _KEYS = {'version', 'seed', 'size', 'counts', 'photographs'}
 
 
@@ -95,14 +107,16 @@ def digest(settings: dict[str, Any]) -> str:
   """Hashes the settings of forgeries without the paths of photographs.
 
   The level of the traces is left out too: trees that differ in it alone show
-  the same forgeries under the same names.
+  the same forgeries under the same names. So do trees with and without
+  originals.
   """
   listed = [
       {key: value for key, value in photograph.items() if key != 'path'}
       for photograph in settings['photographs']
   ]
   content = {**settings, 'photographs': listed}
-  content.pop('level', None)
+  for key in ('level', 'keep_originals'):
+    content.pop(key, None)
   return provenance.sha256_of_json(content)[:8]
 
 
@@ -137,7 +151,7 @@ def is_manipulated(mask: np.ndarray) -> np.ndarray:
 
 DATASET = spec.Dataset(
     name='synthetic',
-    description='Realistic forgeries of photographs, made by manloc forge.',
+    description='Varied forgeries of photographs, made by manloc forge.',
     homepage='',
     citation='None: the forgeries are made by manloc_jax.data.forge.',
     layout='a tree that manloc forge writes',

@@ -1,4 +1,4 @@
-"""Makes realistic forgeries of any photographs, reproducibly.
+"""Makes varied forgeries of any photographs, reproducibly.
 
   photographs, rejected = forge.find(['folder/of/photographs'])
   forgery = forge.generate(photographs, seed=0, index=7)

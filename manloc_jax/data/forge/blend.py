@@ -46,7 +46,11 @@ def _feather(
   inner = cv2.erode(mask, kernel)
   # A thin region would vanish.
   inner = inner if 2 * cv2.countNonZero(inner) > mask.sum() else mask
-  return fade(host, layer, inner, mask, sigma)
+  left, top, width, height = cv2.boundingRect(mask)
+  box = np.s_[top : top + height, left : left + width]
+  result = host.copy()
+  result[box] = fade(host[box], layer[box], inner[box], mask[box], sigma)
+  return result
 
 
 def fade(

@@ -17,6 +17,7 @@ from manloc_jax.data.datasets import synthetic
 from manloc_jax.data.forge import photographs
 
 _FOLDERS = ('images', 'masks')
+_KEPT = (synthetic.ORIGINALS, synthetic.CHANGED)
 _LOCK = '.lock'
 
 
@@ -98,7 +99,8 @@ def begin(root: pathlib.Path, settings: dict[str, Any]) -> None:
         for x in begun['photographs']
     ]}
   files.write_json(path, settings)
-  for name in _FOLDERS:
+  kept = _KEPT if settings.get('keep_originals') else ()
+  for name in (*_FOLDERS, *kept):
     files.make_folder(root / name, root)
 
 
@@ -152,7 +154,7 @@ def _is_ours(root: pathlib.Path, path: pathlib.Path) -> bool:
   """Tells whether a file belongs to a tree, or to a start that failed."""
   if (root / synthetic.SETTINGS).exists():
     return True
-  if path.name in _FOLDERS:
+  if path.name in (*_FOLDERS, *_KEPT):
     return path.is_dir() and not any(path.iterdir())
   return path.name == _LOCK or path.match(f'{synthetic.SETTINGS}.*.tmp')
 

@@ -1,50 +1,77 @@
-"""Removes objects: fills holes like editors and forgers do."""
+"""Removes objects: fills holes like editors and forgers do.
+
+A hole is only filled where its rim lies in one background, and only from where
+the image looks like that rim. What is copied shows nothing that stands out, so
+that a removal is no copy-move.
+"""
 
 import cv2
 import numpy as np
 
+from manloc_jax.data.forge import background
+
 METHODS = ('telea', 'navier-stokes', 'clone', 'shift map')
-WEIGHTS = (0.15, 0.15, 0.35, 0.35)
 _OPENCV = {'telea': cv2.INPAINT_TELEA, 'navier-stokes': cv2.INPAINT_NS}
+_OPENCV_FRACTION = 0.1  # Of the removals, at most; they leave smears.
+_THIN = 4  # Pixels from the edge of a hole that may be smeared, at most.
 _LARGEST_HOLE = 8000  # Pixels that OpenCV inpaints; larger holes are reduced.
 _TRIES = 200  # Shifts to compare.
 _RING = 6  # Pixels around the hole that must fit.
 
 
 def remove(
-    host: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, dict]:
-  """Fills a hole.
+    host: np.ndarray,
+    mask: np.ndarray,
+    rim: background.Rim,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, dict] | None:
+  """Fills a hole, where its background can go on.
 
   `clone` copies background from elsewhere, from where the rim fits best.
   `shift map` takes each pixel of the hole from the shift that fits the rim near
   it, after He and Sun, Statistics of Patch Offsets for Image Completion
   (ECCV 2012), without their graph cut. OpenCV's own methods leave no texture,
-  so that some get noise like that of the image.
+  so that they get noise like that of the image, and are only used on thin holes
+  and on smooth ground.
 
   Args:
     host: uint8[h, w, 3].
     mask: uint8[h, w], 1 = hole.
+    rim: What surrounds the hole.
     rng: Random generator of every choice.
 
   Returns:
-    The layer, uint8[h, w, 3], and the facts.
+    The layer, uint8[h, w, 3], and the facts; None where nothing fits.
   """
-  method = str(rng.choice(METHODS, p=WEIGHTS))
-  shifts = np.zeros((0, 2), int)
-  if method not in _OPENCV:
-    wanted = 1 if method == 'clone' else 8
-    shifts = _good_shifts(host, mask, wanted, rng)
-    if not len(shifts):  # The hole is too large to copy from elsewhere.
-      method = 'telea'
-  if method in _OPENCV:
+  if not (rim.is_background() and rim.is_even()):
+    return None
+  if rng.random() < _OPENCV_FRACTION and _may_smear(mask, rim):
+    method = str(rng.choice(list(_OPENCV)))
     layer = _inpaint(host, mask, _OPENCV[method], int(rng.integers(3, 8)))
-    is_noisy = bool(rng.random() < 0.5)
-    if is_noisy:
-      layer = add_noise(layer, noise_of(host), rng)
-    return layer, {'method': method, 'noise_added': is_noisy}
-  layer = _combine(host, mask, shifts)
-  return layer, {'method': method, 'shifts': shifts.tolist()}
+    layer = add_noise(layer, noise_of(host), rng)
+    return layer, {'method': method, 'noise_added': True}
+  method, wanted = ('clone', 1) if rng.random() < 0.5 else ('shift map', 8)
+  if rim.is_smooth():  # Where a seam between two copies would show.
+    method, wanted = 'clone', 1
+  shifts = _good_shifts(host, mask, rng)
+  scale = np.array(rim.inside.shape) / mask.shape
+  fitting = [
+      shift
+      for shift in shifts
+      if rim.goes_on(np.rint(shift * scale).astype(int))
+  ][:wanted]
+  if not fitting:
+    return None
+  layer = _combine(host, mask, np.array(fitting))
+  return layer, {'method': method, 'shifts': [s.tolist() for s in fitting]}
+
+
+def _may_smear(mask: np.ndarray, rim: background.Rim) -> bool:
+  """Tells whether smooth colours look natural in a hole."""
+  if rim.is_smooth():
+    return True
+  distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+  return float(distance.max()) <= _THIN
 
 
 def noise_of(image: np.ndarray) -> float:
@@ -105,10 +132,7 @@ def _inpaint(
 
 
 def _good_shifts(
-    host: np.ndarray,
-    mask: np.ndarray,
-    wanted: int,
-    rng: np.random.Generator,
+    host: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
   """Finds shifts that fill the hole from outside of it and fit its rim.
 
@@ -120,24 +144,31 @@ def _good_shifts(
   left, top, width, height = cv2.boundingRect(mask)
   downs = rng.integers(-top, rows - top - height + 1, _TRIES)
   rights = rng.integers(-left, columns - left - width + 1, _TRIES)
-  inner_y, inner_x = _sample_pixels(mask, 400, rng)
+  shifts = np.stack([downs, rights], axis=1)
+  y, x = _sample_pixels(mask, 100, rng)
+  hits = mask[y + downs[:, None], x + rights[:, None]].mean(axis=1)
+  shifts = shifts[hits <= 0.01]
   kernel = np.ones((2 * _RING + 1,) * 2, np.uint8)
-  rim = cv2.dilate(mask, kernel) - mask
-  rim_y, rim_x = _sample_pixels(rim, 400, rng)
-  candidates = []
-  for down, right in zip(downs.tolist(), rights.tolist(), strict=True):
-    hits = np.count_nonzero(mask[inner_y + down, inner_x + right])
-    if hits > 0.01 * len(inner_y):
-      continue
-    y, x = rim_y + down, rim_x + right
-    inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-    if inside.sum() < 0.5 * len(y):
-      continue
-    y, x = y[inside], x[inside]
-    apart = host[y, x].astype(np.float32) - host[rim_y[inside], rim_x[inside]]
-    candidates.append((float((apart**2).mean()), down, right))
-  best = [shift for _, *shift in sorted(candidates)[:wanted]]
-  return np.array(best, int).reshape(-1, 2)
+  y, x = _sample_pixels(cv2.dilate(mask, kernel) - mask, 200, rng)
+  wanted = host[y, x].astype(np.float32)
+  rows_there, columns_there = y + shifts[:, :1], x + shifts[:, 1:]
+  inside = (rows_there >= 0) & (rows_there < rows)
+  inside &= (columns_there >= 0) & (columns_there < columns)
+  there = host[
+      np.clip(rows_there, 0, rows - 1), np.clip(columns_there, 0, columns - 1)
+  ]
+  apart = (there - wanted) * inside[..., None]
+  count = np.maximum(inside.sum(axis=1), 1)
+  error = (apart**2).mean(axis=-1).sum(axis=1) / count
+  bias = np.abs(apart.sum(axis=1) / count[:, None]).max(axis=-1)
+  # Two places of one texture differ by twice its variance.
+  variance = float(wanted.var(axis=0).mean())
+  fits = (count >= 0.5 * len(y)) & (error <= 2 * variance + 40)
+  fits &= bias <= 6 + 0.2 * np.sqrt(variance)
+  # Near is better: light and focus are the same.
+  distance = np.linalg.norm(shifts / (rows, columns), axis=1)
+  order = np.argsort((error + 1) * (1 + distance), kind='stable')
+  return shifts[order[fits[order]]]
 
 
 def _sample_pixels(

@@ -1,4 +1,4 @@
-"""Makes one realistic forgery: photograph, manipulation and file.
+"""Makes one forgery: photograph, manipulation and file.
 
 The camera saves the host; a piece with its own JPEG history is laid over it, or
 a hole is filled; the forger saves the result, perhaps resized, and perhaps a
@@ -7,26 +7,21 @@ that of the photographs.
 """
 
 from collections.abc import Callable
+import copy
 import dataclasses
 from typing import Any
 
-import cv2
 import numpy as np
 
-from manloc_jax.data.forge import blend
 from manloc_jax.data.forge import cameras
-from manloc_jax.data.forge import fills
-from manloc_jax.data.forge import masks
-from manloc_jax.data.forge import moves
-from manloc_jax.data.forge import retouch
+from manloc_jax.data.forge import finish
+from manloc_jax.data.forge import manipulations
 from manloc_jax.data.forge import views
 
-MANIPULATIONS = ('copy-move', 'splice', 'removal', 'retouch')
+MANIPULATIONS = manipulations.MANIPULATIONS
 SIZE = (256, 512)  # Short side in pixels.
-_BLEND_WEIGHTS = (0.35, 0.4, 0.25)  # Of `blend.BLENDS`.
 _LEAST_CHANGED = 0.3  # Fraction of the pixels under a mask.
 _TRIES = 4  # Then fewer are accepted, as in a photograph of one colour.
-_RESIZE_LEAST_SIDE = 128  # Pixels; a smaller result is not resized.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +35,10 @@ class Forgery:
     mask: uint8[h, w], 1 where pixels may differ from the host.
     manipulation: One of `MANIPULATIONS`.
     history: How it was made, as JSON holds it.
+    original: The host, resized and saved like the forgery, as a file of the
+      same format; None where it was not asked for.
+    changed: uint8[h, w], 1 where pixels differed from the host before they were
+      resized and saved; None where it was not asked for.
   """
 
   file: bytes
@@ -48,6 +47,8 @@ class Forgery:
   mask: np.ndarray
   manipulation: str
   history: dict[str, Any]
+  original: bytes | None = None
+  changed: np.ndarray | None = None
 
 
 def forge(
@@ -57,20 +58,24 @@ def forge(
     rng: np.random.Generator,
     size: tuple[int, int] = SIZE,
     reduced: tuple[float, float] = (1.0, 1.0),
+    keep_original: bool = False,
 ) -> Forgery:
   """Makes one forgery.
 
   The same photographs and state of `rng` give the same bytes, with the same
-  versions of the image libraries.
+  versions of the image libraries, whether the original is kept or not.
 
   Args:
     host: uint8[rows, columns, 3], RGB, the photograph to forge.
     donor: The photograph that a splice takes its piece from.
-    manipulation: One of `MANIPULATIONS`.
+    manipulation: One of `MANIPULATIONS`. A removal becomes a copy-move where
+      the host has no background to fill a hole with, and is named so.
     rng: Source of every choice.
-    size: Least and largest short side of the image in pixels; a smaller
-      photograph gives a smaller image, of at least `views.LEAST_SIDE`.
+    size: Least and largest short side in pixels of the finished file. A smaller
+      photograph gives a smaller image, but one below `views.LEAST_SIDE` is
+      enlarged to that, or to the least side where that is smaller.
     reduced: The factors that host and donor were reduced by before.
+    keep_original: Whether to return the original and what was changed.
 
   Raises:
     ValueError: Unknown `manipulation`.
@@ -89,14 +94,28 @@ def forge(
         donor, size, rng, save, reduced[1]
     )
   for _ in range(_TRIES):
-    forged, mask, facts = manipulate(scene, piece, manipulation, rng)
-    changed = (forged != scene).any(axis=-1)
-    if changed.sum() > _LEAST_CHANGED * mask.sum():
+    made = manipulations.manipulate(scene, piece, manipulation, rng)
+    changed = (made.image != scene).any(axis=-1)
+    if changed.sum() > _LEAST_CHANGED * made.mask.sum():
       break  # Unlike white on white, which cannot be found.
-  history['piece'] = facts
-  file, suffix, mask, history['files'] = finish(forged, mask, rng)
-  image = cameras.decode(file)
-  return Forgery(file, suffix, image, mask, manipulation, history)
+  history['piece'] = made.facts
+  same = copy.deepcopy(rng)
+  finished = finish.finish(made.image, made.mask, size, rng)
+  history['files'] = finished.facts
+  forgery = Forgery(
+      finished.file,
+      finished.suffix,
+      cameras.decode(finished.file),
+      finished.mask,
+      made.manipulation,
+      history,
+  )
+  if not keep_original:
+    return forgery
+  original = finish.finish(scene, changed.astype(np.uint8), size, same)
+  return dataclasses.replace(
+      forgery, original=original.file, changed=original.mask
+  )
 
 
 def photographed(
@@ -128,96 +147,3 @@ def photographed(
     offset = down, right
   saved = cameras.roundtrip(scene, jpeg, offset)
   return saved, {**facts, 'jpeg': jpeg.describe(), 'offset': list(offset)}
-
-
-def manipulate(
-    host: np.ndarray,
-    donor: np.ndarray,
-    manipulation: str,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, dict]:
-  """Manipulates the pixels of a host.
-
-  Args:
-    host: uint8[h, w, 3].
-    donor: uint8[rows, columns, 3]; only a splice reads it.
-    manipulation: One of `MANIPULATIONS`.
-    rng: Source of every choice.
-
-  Returns:
-    The forged image uint8[h, w, 3], equal to the host where the mask is 0; the
-    mask uint8[h, w], 1 also where the layer equals the host; and the facts.
-  """
-  weights = _BLEND_WEIGHTS
-  if manipulation == 'copy-move':
-    region, kind = masks.sample(host, rng, areas=(0.005, 0.2))
-    layer, mask, facts = moves.copy_move(host, region, rng)
-  elif manipulation == 'splice':
-    region, kind = masks.sample(donor, rng)
-    layer, mask, facts = moves.splice(donor, region, host.shape[:2], rng)
-    facts['colours_matched'] = bool(rng.random() < 0.5)
-    if facts['colours_matched'] and mask.any():
-      layer = moves.match_colours(layer, mask, host, rng.uniform(0.4, 1))
-  elif manipulation == 'removal':
-    mask, kind = masks.sample(host, rng, areas=(0.005, 0.25))
-    layer, facts = fills.remove(host, mask, rng)
-  else:
-    mask, kind = masks.sample(host, rng)
-    layer, facts = retouch.retouch(host, rng)
-    weights = (0.4, 0.6, 0.0)  # Poisson blending would undo a change of tone.
-  if np.count_nonzero(mask) < masks.LEAST_PIXELS:
-    # Nearly all of the region is outside the frame or on the copied region.
-    return manipulate(host, donor, manipulation, rng)
-  joint = str(rng.choice(blend.BLENDS, p=weights))
-  forged, blended = blend.blend(host, layer, mask, joint, rng)
-  area = round(float(mask.mean()), 5)
-  return forged, mask, {'mask': kind, 'area': area, **facts, **blended}
-
-
-def finish(
-    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> tuple[bytes, str, np.ndarray, list[dict[str, Any]]]:
-  """Saves a forgery as its forger does, and perhaps a web site after that.
-
-  Args:
-    image: uint8[h, w, 3].
-    mask: uint8[h, w].
-    rng: Source of every choice.
-
-  Returns:
-    The file, its suffix, the mask at its size and the facts of each save.
-  """
-  facts: list[dict[str, Any]] = []
-  if rng.random() < 0.15:
-    image, mask = _resize(image, mask, facts, rng)
-  if rng.random() < 0.15:
-    facts.append({'format': 'png'})
-    return cameras.encode_png(image), '.png', mask, facts
-  jpeg = cameras.editor(rng)
-  facts.append({'format': 'jpeg', **jpeg.describe()})
-  if rng.random() < 0.12:  # Passed on.
-    image = cameras.roundtrip(image, jpeg)
-    if rng.random() < 0.5:
-      image, mask = _resize(image, mask, facts, rng)
-    quality = int(rng.integers(70, 93))
-    jpeg = cameras.Jpeg(quality, '4:2:0')
-    facts.append({'format': 'jpeg', **jpeg.describe()})
-  return cameras.encode(image, jpeg), '.jpg', mask, facts
-
-
-def _resize(
-    image: np.ndarray,
-    mask: np.ndarray,
-    facts: list[dict[str, Any]],
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Resizes image and mask unless they are small already."""
-  least = _RESIZE_LEAST_SIDE / min(mask.shape)
-  if least > 0.9:
-    return image, mask
-  factor = float(rng.uniform(max(0.5, least), 1.25))
-  image, name = views.resize(image, factor, rng)
-  size = image.shape[1::-1]
-  mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-  facts.append({'resized': round(factor, 4), 'filter': name})
-  return image, mask

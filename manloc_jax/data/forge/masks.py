@@ -1,60 +1,110 @@
 """Samples the regions of forgeries: shapes, and segments of the image."""
 
+import functools
+
 import cv2
 import numpy as np
-from skimage import segmentation
+
+from manloc_jax.data.forge import segments
 
 KINDS = ('segment', 'blob', 'polygon', 'ellipse', 'rectangle', 'union')
-WEIGHTS = (0.45, 0.2, 0.12, 0.06, 0.07, 0.1)
+WEIGHTS = (0.62, 0.18, 0.06, 0.03, 0.04, 0.07)
 AREAS = (0.005, 0.4)  # Fractions of the image.
 LEAST_PIXELS = 64
-_SEGMENT_SIDE = 96  # Short side in pixels of the image that is segmented.
+_CUT_OFF = 0.02  # Of the shapes, hang out of the frame.
+_EDGE_FRACTION = 0.02  # Of its outline, which a piece may have at the frame.
 
 
-def sample(
-    image: np.ndarray,
-    rng: np.random.Generator,
-    areas: tuple[float, float] = AREAS,
-) -> tuple[np.ndarray, str]:
-  """Samples a region.
+class Regions:
+  """Samples regions of one image, which is segmented once for all of them."""
 
-  The logarithm of the area is uniform, so that small regions are common.
+  def __init__(self, image: np.ndarray):
+    """Keeps the image, uint8[h, w, 3]; edges of segments follow it."""
+    self.shape = image.shape[:2]
+    self._lab = segments.reduced(image)
+
+  @functools.cached_property
+  def _segments(self) -> segments.Segments:
+    return segments.divide(self._lab)
+
+  def sample(
+      self,
+      rng: np.random.Generator,
+      areas: tuple[float, float] = AREAS,
+      *,
+      widen: bool = False,
+  ) -> tuple[np.ndarray, str]:
+    """Samples a region.
+
+    The logarithm of the area is uniform, so that small regions are common.
+
+    Args:
+      rng: Source of every choice.
+      areas: Least and largest fraction of the image; segments keep to it
+        roughly.
+      widen: Whether segments include their edge, and some of what is around.
+
+    Returns:
+      uint8[h, w], 1 inside, at least `LEAST_PIXELS` of them, and one of
+      `KINDS`.
+    """
+    shape = self.shape
+    kind = str(rng.choice(KINDS, p=WEIGHTS))
+    pixels = shape[0] * shape[1]
+    area = np.exp(rng.uniform(*np.log(areas))) * pixels
+    area = max(area, 2 * LEAST_PIXELS)
+    mask = np.zeros(shape, np.uint8)
+    if kind == 'segment':
+      wanted = area / pixels * self._lab.shape[0] * self._lab.shape[1]
+      segment = segments.region(
+          self._segments, wanted, shape, rng, widen=widen
+      )
+      most = 3 if widen else 2
+      if segment is None or not (
+          0.5 * area < cv2.countNonZero(segment) < most * area
+      ):
+        kind = 'blob'  # Nothing of that size stands out.
+      else:
+        mask = segment
+    if kind == 'union':
+      num_shapes = int(rng.integers(2, 4))
+      for _ in range(num_shapes):
+        shape_kind = str(rng.choice(KINDS[1:5]))
+        mask |= _rasterized(shape_kind, shape, area / num_shapes, rng)
+    elif kind != 'segment':
+      mask = _rasterized(kind, shape, area, rng)
+    if cv2.countNonZero(mask) < LEAST_PIXELS:  # Cut off by the frame.
+      middle, reach = np.array(shape) // 2, LEAST_PIXELS // 8
+      (top, left), kind = middle - reach, 'rectangle'
+      mask[top : top + 2 * reach, left : left + 2 * reach] = 1
+    return mask, kind
+
+
+def is_whole(mask: np.ndarray) -> bool:
+  """Tells whether the frame cuts nearly nothing off a region, uint8[h, w]."""
+  at_frame = sum(
+      cv2.countNonZero(side)
+      for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+  )
+  return at_frame <= _EDGE_FRACTION * 4 * np.sqrt(cv2.countNonZero(mask))
+
+
+def centred(mask: np.ndarray, place: np.ndarray) -> np.ndarray:
+  """Shifts a region to a place, but not out of the frame.
 
   Args:
-    image: uint8[h, w, 3]; edges of segments follow it.
-    rng: Source of every choice.
-    areas: Least and largest fraction of the image; segments keep to it
-      roughly.
-
-  Returns:
-    uint8[h, w], 1 inside, at least `LEAST_PIXELS` of them, and one of `KINDS`.
+    mask: uint8[h, w], 1 inside.
+    place: f64[2], row and column as fractions of height and width.
   """
-  shape = image.shape[:2]
-  kind = str(rng.choice(KINDS, p=WEIGHTS))
-  pixels = shape[0] * shape[1]
-  area = np.exp(rng.uniform(*np.log(areas))) * pixels
-  area = max(area, 2 * LEAST_PIXELS)
-  mask = np.zeros(shape, np.uint8)
-  if kind == 'segment':
-    segment = _segment(image, area / pixels, rng)
-    if segment is None or not (
-        0.5 * area < cv2.countNonZero(segment) < 2 * area
-    ):
-      kind = 'blob'  # Nothing of that size stands out.
-    else:
-      mask = segment
-  if kind == 'union':
-    num_shapes = int(rng.integers(2, 4))
-    for _ in range(num_shapes):
-      shape_kind = str(rng.choice(KINDS[1:5]))
-      mask |= _rasterized(shape_kind, shape, area / num_shapes, rng)
-  elif kind != 'segment':
-    mask = _rasterized(kind, shape, area, rng)
-  if cv2.countNonZero(mask) < LEAST_PIXELS:  # Cut off by the frame.
-    middle, reach = np.array(shape) // 2, LEAST_PIXELS // 8
-    (top, left), kind = middle - reach, 'rectangle'
-    mask[top : top + 2 * reach, left : left + 2 * reach] = 1
-  return mask, kind
+  left, top, width, height = cv2.boundingRect(mask)
+  result = np.zeros_like(mask)
+  size = np.array([height, width])
+  corner = np.rint(place * mask.shape - size / 2).astype(int)
+  row, column = np.clip(corner, 0, mask.shape - size)
+  result[row : row + height, column : column + width] = mask[
+      top : top + height, left : left + width
+  ]
+  return result
 
 
 def _rasterized(
@@ -72,7 +122,7 @@ def _rasterized(
   outline *= np.sqrt(area / max(enclosed, 1e-3))
   low, high = outline.min(axis=0), outline.max(axis=0)
   frame = np.array(shape[::-1], float) - 1  # Columns, then rows.
-  if rng.random() < 0.85:
+  if rng.random() >= _CUT_OFF:
     outline *= min(1.0, 0.95 * (frame / (high - low)).min())
     low, high = outline.min(axis=0), outline.max(axis=0)
     outline += rng.uniform(-low, frame - high)
@@ -144,80 +194,3 @@ _OUTLINES = {
     'ellipse': _ellipse,
     'rectangle': _rectangle,
 }
-
-
-def _segment(
-    image: np.ndarray, fraction: float, rng: np.random.Generator
-) -> np.ndarray | None:
-  """Grows a region out of segments of like colour until it has its area."""
-  rows, columns = image.shape[:2]
-  factor = min(1, _SEGMENT_SIDE / min(rows, columns))
-  small = cv2.resize(
-      image,
-      (max(8, round(factor * columns)), max(8, round(factor * rows))),
-      interpolation=cv2.INTER_AREA,
-  )
-  lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
-  wanted = fraction * lab.shape[0] * lab.shape[1]
-  labels = segmentation.felzenszwalb(
-      lab, scale=60, sigma=0.8, min_size=max(10, int(wanted / 12))
-  )
-  chosen = _grow(labels, lab, wanted, rng)
-  if chosen is None:
-    return None
-  region = chosen[labels].astype(np.uint8)
-  kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-  region = cv2.morphologyEx(region, cv2.MORPH_CLOSE, kernel)
-  region = cv2.morphologyEx(region, cv2.MORPH_OPEN, kernel)  # No slivers.
-  outlines, _ = cv2.findContours(
-      region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-  )
-  if not outlines:
-    return None
-  filled = np.zeros(region.shape, np.uint8)
-  cv2.drawContours(
-      filled, [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED
-  )
-  # The edge that the enlargement gives is smooth, as a hand would draw it.
-  wide = cv2.resize(
-      cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.8),
-      (columns, rows),
-      interpolation=cv2.INTER_LINEAR,
-  )
-  return (wide > 0.5).astype(np.uint8)
-
-
-def _grow(
-    labels: np.ndarray,
-    lab: np.ndarray,
-    wanted: float,
-    rng: np.random.Generator,
-) -> np.ndarray | None:
-  """Chooses segments, bool[n]; None if all are too large."""
-  count = int(labels.max()) + 1
-  flat = labels.ravel()
-  sizes = np.bincount(flat, minlength=count)
-  means = np.stack([
-      np.bincount(flat, weights=lab[..., i].ravel(), minlength=count)
-      for i in range(3)
-  ], axis=1) / np.maximum(sizes, 1)[:, None]
-  pairs = np.concatenate([
-      np.stack([labels[1:].ravel(), labels[:-1].ravel()], axis=1),
-      np.stack([labels[:, 1:].ravel(), labels[:, :-1].ravel()], axis=1),
-  ])
-  touching = np.zeros((count, count), bool)
-  touching[pairs[:, 0], pairs[:, 1]] = touching[pairs[:, 1], pairs[:, 0]] = 1
-  start = np.flatnonzero(sizes <= 1.5 * wanted)
-  if not len(start):
-    return None
-  chosen = np.zeros(count, bool)
-  chosen[rng.choice(start)] = True
-  while sizes[chosen].sum() < 0.8 * wanted:
-    most = 1.6 * wanted - sizes[chosen].sum()
-    near = touching[chosen].any(axis=0) & ~chosen & (sizes <= most)
-    if not near.any():
-      break
-    own = np.average(means[chosen], axis=0, weights=sizes[chosen])
-    distance = np.linalg.norm(means - own, axis=1)
-    chosen[np.flatnonzero(near)[np.argmin(distance[near])]] = True
-  return chosen

@@ -11,10 +11,12 @@ from manloc_jax.data.forge import dial
 from manloc_jax.data.forge import forgery
 from manloc_jax.data.forge import photographs as photographs_lib
 
+# Of what is tried: in about half of the images no hole is found that can be
+# filled without a trace that all see, and a copy-move is made of them.
 PROBABILITIES = {
-    'copy-move': 0.32,
-    'splice': 0.4,
-    'removal': 0.2,
+    'copy-move': 0.2,
+    'splice': 0.36,
+    'removal': 0.36,
     'retouch': 0.08,
 }
 # Neighbours share a few photographs, so that decoding large files pays off.
@@ -28,6 +30,8 @@ def generate(
     index: int,
     size: Sequence[int] = forgery.SIZE,
     level: float | None = None,
+    *,
+    keep_original: bool = False,
 ) -> forgery.Forgery:
   """Makes one forgery of the sequence.
 
@@ -37,8 +41,9 @@ def generate(
     seed: Fixes the sequence; not negative.
     index: Position in the sequence; not negative.
     size: See `forgery.forge`.
-    level: None for realistic forgeries; for those of `dial`, which have sizes
-      of their own, the strength of their traces.
+    level: None for the forgeries of `forgery`; for those of `dial`, which have
+      sizes of their own, the strength of their traces.
+    keep_original: See `forgery.forge`; those of `dial` have none.
 
   Returns:
     The forgery; `history` also names `seed`, `index` and the `photographs`.
@@ -83,6 +88,7 @@ def generate(
         rng,
         sides,
         (host_factor, donor_factor),
+        keep_original,
     )
   else:
     made = dial.forge(host_pixels, donor_pixels, manipulation, level, rng)

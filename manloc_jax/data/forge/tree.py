@@ -27,7 +27,7 @@ from manloc_jax.data.forge import sequence
 from manloc_jax.data.splits import options
 from manloc_jax.data.storage import folders
 
-VERSION = 2  # Raise it where the same seed would give other forgeries.
+VERSION = 3  # Raise it where the same seed would give other forgeries.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Task:
 
   Attributes:
     split: `train`, `val` or `test`.
-    index: Its number in the sequence of its split.
+    index: Its number in its split.
   """
 
   split: str
@@ -57,6 +57,8 @@ class Plan:
     seed: Fixes the forgeries.
     size: Least and largest short side in pixels.
     level: See `sequence.generate`.
+    firsts: Index in the sequence of each split's first forgery.
+    keep_originals: See `write`.
   """
 
   root: pathlib.Path
@@ -64,6 +66,8 @@ class Plan:
   seed: int
   size: tuple[int, int]
   level: float | None
+  firsts: dict[str, int]
+  keep_originals: bool
 
 
 def make(
@@ -106,6 +110,7 @@ def write(
     size: Sequence[int] = forgery.SIZE,
     fractions: tuple[float, float, float] = options.FRACTIONS,
     level: float | None = None,
+    keep_originals: bool = False,
     workers: int | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[int, list[str]]:
@@ -120,9 +125,11 @@ def write(
     photographs: The photographs to forge; see `photographs.assign` for splits.
     counts: Forgeries of train, val and test.
     seed: Fixes splits and forgeries.
-    size: Least and largest short side in pixels.
+    size: Least and largest short side in pixels; see `forgery.forge`.
     fractions: Of the photographs, for train, val and test.
     level: See `sequence.generate`.
+    keep_originals: Whether to write, beside each forgery, the untouched host
+      and what was changed in it; not with a level.
     workers: Processes; one per core by default.
     left_out: Reasons why files that were named cannot be used.
 
@@ -142,6 +149,8 @@ def write(
   if level is not None:
     argument_checks.check_numbers('The level of traces', level, 0, 1)
     version = {'version': dial.VERSION, 'level': float(level)}
+    if keep_originals:
+      raise ValueError('Forgeries of a level have no originals.')
   with folders.refusing_full_disk(root), claim.claimed(root):
     known = claim.known_photographs(root)
     sound, broken = photographs_lib.sound(photographs, known, workers)
@@ -156,12 +165,15 @@ def write(
         'seed': seed,
         'size': list(size),
         'counts': dict(zip(spec.SPLITS, counts, strict=True)),
+        **({'keep_originals': True} if keep_originals else {}),
         'photographs': [
             {**dataclasses.asdict(photo), 'path': str(photo.path.absolute())}
             for photo in listed
         ],
     })
-    plan = Plan(root, listed, seed, size, level)
+    plan = Plan(
+        root, listed, seed, size, level, _firsts(counts, level), keep_originals
+    )
     broken |= _write_missing(plan, counts, workers)
   used = sum(photo.name not in broken for photo in listed)
   return used, [*left_out, *broken.values()]
@@ -199,6 +211,15 @@ def _write_missing(
       lines.flush()
       broken.update(rejected)
   return broken
+
+
+def _firsts(counts: Sequence[int], level: float | None) -> dict[str, int]:
+  """Divides a sequence among splits, none of which repeats another's choices.
+
+  Forgeries of a level are those of older versions, whose splits all begin at 0.
+  """
+  starts = [0, counts[0], counts[0] + counts[1]] if level is None else [0] * 3
+  return dict(zip(spec.SPLITS, starts, strict=True))
 
 
 def _check_counts(counts: Sequence[int]) -> None:
@@ -260,12 +281,22 @@ def _make(task: Task, plan: Plan) -> tuple[str, dict[str, str]]:
       tuple(photo for photo in plan.listed if photo.split == task.split)
   )
   made = sequence.generate(
-      photographs, plan.seed, task.index, plan.size, plan.level
+      photographs,
+      plan.seed,
+      plan.firsts[task.split] + task.index,
+      plan.size,
+      plan.level,
+      keep_original=plan.keep_originals,
   )
   image = pathlib.Path('images', task.image_id + made.suffix)
   mask = pathlib.Path('masks', task.image_id + '.png')
   _write_bytes(plan.root / image, made.file)
   _write_bytes(plan.root / mask, cameras.encode_png(made.mask * 255))
+  if made.original is not None and made.changed is not None:
+    original = plan.root / synthetic.ORIGINALS / image.name
+    changed = plan.root / synthetic.CHANGED / mask.name
+    _write_bytes(original, made.original)
+    _write_bytes(changed, cameras.encode_png(made.changed * 255))
   host = made.history['photographs']['host']
   line = {
       'image_id': task.image_id,

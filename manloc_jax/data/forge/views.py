@@ -5,6 +5,7 @@ import numpy as np
 
 LEAST_SIDE = 96  # Pixels; only smaller photographs are enlarged.
 NATIVE_FRACTION = 0.4  # Of the views, where the photograph is large enough.
+MIRRORED = 0.03  # Of the others; lettering must not often be mirrored.
 ASPECTS = (1.0, 5 / 4, 4 / 3, 3 / 2, 3 / 2, 16 / 9)
 _GRID = 16  # Pixels of a JPEG coding unit with halved colours.
 _FILTERS = {
@@ -29,7 +30,8 @@ def view(
   Args:
     photograph: uint8[rows, columns, 3].
     size: Least and largest short side in pixels. A smaller photograph gives a
-      smaller view, but one below `LEAST_SIDE` is enlarged to it.
+      smaller view, but one below `LEAST_SIDE` is enlarged to it, or to the
+      least side where that is smaller.
     rng: Source of every choice.
     reduced: The factor that the photograph was reduced by before; below 1
       nothing is native.
@@ -51,7 +53,7 @@ def view(
   if least < 0.95:
     scale = float(np.exp(rng.uniform(np.log(least), np.log(0.95))))
   crop = _crop(photograph, height / scale, width / scale, rng)
-  if rng.random() < 0.5:
+  if rng.random() < MIRRORED:
     crop = crop[:, ::-1]
   name = _filter(scale, rng)
   resized = cv2.resize(crop, (width, height), interpolation=_FILTERS[name])
@@ -79,7 +81,7 @@ def _shape(
   low, high = sorted(photograph)
   short = int(np.clip(rng.integers(size[0], size[1] + 1), None, low))
   aspect = float(rng.choice(ASPECTS))
-  short = max(short, LEAST_SIDE)
+  short = max(short, min(LEAST_SIDE, size[0]))
   long = max(short, min(round(short * aspect), high))
   is_wide = photograph[1] >= photograph[0]
   if is_wide != (rng.random() < 0.1):
