@@ -67,7 +67,9 @@ def add_to(commands) -> None:
       help='draw a contact sheet of a few of them, preview.png in the folder',
   )
   parser.add_argument(
-      '--workers', type=argument_types.positive, help='one per core'
+      '--workers',
+      type=argument_types.positive,
+      help='processes; one per core by default',
   )
 
 
