@@ -27,8 +27,8 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
   """A parser whose errors are one sentence, without the usage before it."""
 
-  def __init__(self, *args: Any, **kwargs: Any):
-    super().__init__(*args, formatter_class=_HelpFormatter, **kwargs)
+  def __init__(self, **options: Any):
+    super().__init__(**{'formatter_class': _HelpFormatter, **options})
 
   def print_help(self, file: Any | None = None) -> None:
     # Argparse ignores errors of writing; here they end the command.

@@ -223,7 +223,7 @@ def _named_file(argv: Sequence[str], values: flags.FlagValues) -> str:
   for option, following in itertools.pairwise([*argv, '']):
     if found := re.fullmatch(r'--?config(?:=(.*))?', option):
       return following if found[1] is None else found[1]
-  return values['config'].default_unparsed
+  return str(values['config'].default_unparsed)
 
 
 def _near(name: str, file: str) -> list[str]:
