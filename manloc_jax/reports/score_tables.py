@@ -193,9 +193,12 @@ def _whole_images_line(result: dict) -> str:
   fraction = c['pixels_manipulated'] / (
       c['pixels_manipulated'] + c['pixels_pristine']
   )
+  of = ''
+  if total := result['data'].get('images_of_set'):  # Not in older results.
+    of = f' of the {total} of the set'
   text = (
       f'Split `{result["split"]}`, protocol `{result["protocol"]}`:'
-      f' {c["images"]} images; {fraction:.1%} of the pixels are manipulated.'
+      f' {c["images"]} images{of}; {fraction:.1%} of the pixels are manipulated.'
   )
   if left_out['images']:
     text += (

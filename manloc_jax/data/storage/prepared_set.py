@@ -181,6 +181,7 @@ class PreparedSet:
         'dataset': self.manifest['dataset'],
         'settings': self.manifest['settings'],
         'split_digest': self.split(name)['digest'],
+        'images_of_set': sum(len(self.image_ids(x)) for x in spec.SPLITS),
         # Online generation does not train on the prepared patches.
         'training_patches': None if is_online else trained_on,
     }
