@@ -162,6 +162,7 @@ def test_a_level_scores_as_its_files_do_by_hand(
     assert ours['of_each']['auc'] == [x['auc'] for x in hand['images']]
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(root, tmp_path):
   chosen = [
       *methods('ela', 'adjpeg'),
@@ -210,6 +211,7 @@ def test_a_killed_sweep_goes_on(root, tmp_path, monkeypatch):
   assert [x.name for x in (tmp_path / 'b/mine').iterdir()] == ['ela.json']
 
 
+@pytest.mark.slow
 def test_other_series_and_methods_are_added(root, tmp_path, monkeypatch):
   out = tmp_path / 'out'
   sweep(root, out, methods('ela'), series=['jpeg'])

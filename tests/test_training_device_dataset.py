@@ -217,6 +217,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_the_main_job_runs_without_tensorflow(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   done = subprocess.run(

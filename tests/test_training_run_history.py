@@ -169,6 +169,7 @@ def test_a_run_without_checkpoint_cannot_be_extended(tmp_path):
     extension.extend(str(tmp_path), small.config(num_steps=9))
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_started_from(extended, go_on, tmp_path, capsys):
   other = go_on(tmp_path, **{'train.init_from': extended, 'num_steps': 3})
   said = capsys.readouterr().err

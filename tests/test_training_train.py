@@ -205,6 +205,7 @@ def test_resumed_runs_keep_no_more_than_the_last_and_the_best(tmp_path):
     assert sorted(manager.all_steps()) == [10, 20, 25]
 
 
+@pytest.mark.slow
 def test_training_and_scoring_compile_nothing_twice(prepared, mesh, tmp_path):
   compiled = []
 
@@ -320,6 +321,7 @@ def test_an_unknown_split_costs_no_results(finished, prepared, mesh):
   assert run_results.read_results(finished) == before
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_best_parameters_of_a_run(
     finished, prepared, mesh, tmp_path
 ):
