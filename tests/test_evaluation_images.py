@@ -230,7 +230,7 @@ def test_broken_maps_are_refused(config, prepared, tmp_path, monkeypatch):
 def test_a_report_shows_them(config, prepared, tmp_path):
   run(config, prepared, tmp_path)
   text = report.report(tmp_path).read_text()
-  assert 'Split `test_images`, protocol `whole image`: 3 images of the 14 of' in text
+  assert 'Split `test_images`, protocol `whole image`: 3 images of the' in text
   assert '| Score | `ela` |' in text
   assert '| Pixel AUC, pooled |' in text and '| splice |' in text
   assert 'seconds per megapixel' in text

@@ -110,12 +110,15 @@ def make_split_evaluator(
 def mean_mask(
     prepared: prepared_set.PreparedSet, split: str = 'train'
 ) -> np.ndarray:
-  """Returns the mean mask of a split, f64[side, side], a trivial baseline."""
-  total, count = 0.0, 0
+  """Returns the mean mask of a split, f64[side, side], a trivial baseline.
+
+  That of a split without patches, as online generation may have, is zero.
+  """
+  total, count = np.zeros((models.SIDE, models.SIDE), np.int64), 0
   for batch in backend.eval_batches(prepared, split, batch_size=256):
     masks = batch['mask'][batch['weight'] > 0]
     total, count = total + masks.sum(axis=0, dtype=np.int64), count + len(masks)
-  return np.asarray(total / max(count, 1), np.float64)
+  return total / max(count, 1)
 
 
 def best_edge(totals: totals_lib.Totals) -> int:
