@@ -198,7 +198,8 @@ def _whole_images_line(result: dict) -> str:
     of = f' of the {total} of the set'
   text = (
       f'Split `{result["split"]}`, protocol `{result["protocol"]}`:'
-      f' {c["images"]} images{of}; {fraction:.1%} of the pixels are manipulated.'
+      f' {c["images"]} images{of}; {fraction:.1%} of the pixels are'
+      ' manipulated.'
   )
   if left_out['images']:
     text += (
