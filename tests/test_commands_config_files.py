@@ -38,6 +38,7 @@ def run(tmp_path):
   return run
 
 
+@pytest.mark.slow
 def test_main_prepares_with_workers(run, tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   done = run(
@@ -83,6 +84,7 @@ def test_sweep(run):
   )
 
 
+@pytest.mark.slow
 def test_fusion(run):
   arguments = ['--workdir=x', '--config.data.root=/nowhere']
   done = run('cli', 'fusion', f'--config={CONFIGS}/fusion.py', *arguments)

@@ -147,6 +147,7 @@ def test_what_cannot_be_exported_is_one_sentence(
 
 
 @pytest.mark.parametrize('is_packaged', [False, True])
+@pytest.mark.slow
 def test_training_starts_from_a_file(
     is_packaged, run, file, tmp_path, monkeypatch
 ):

@@ -17,7 +17,10 @@ from manloc_jax.training import sharding
 FIELDS = [
     pytest.param({}, marks=pytest.mark.slow),
     {'lstm_hidden': (64, 64, 64), 'conv2_filters': 4, 'head': 'mean'},
-    {'lstm_hidden': (32, 64), 'conv45_kernel': 1, 'block_order': 'hilbert'},
+    pytest.param(
+        {'lstm_hidden': (32, 64), 'conv45_kernel': 1, 'block_order': 'hilbert'},
+        marks=pytest.mark.slow,
+    ),
 ]
 
 

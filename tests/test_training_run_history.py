@@ -58,6 +58,7 @@ def extended(go_on, prepared, mesh, tmp_path_factory):
   return go_on(workdir, extends=True, num_steps=9)
 
 
+@pytest.mark.slow
 def test_an_extended_run_is_like_one_of_all_steps(extended, go_on, tmp_path):
   """So the optimizer, the order of patches and the metrics go on."""
   at_once = go_on(tmp_path, num_steps=9)

@@ -82,6 +82,7 @@ def no_compilation():
   assert '/jax/core/compile/backend_compile_duration' not in seen
 
 
+@pytest.mark.slow
 def test_steps_compile_once():
   mesh = sharding.make_mesh()
   tx, _ = state_lib.make_optimizer(

@@ -224,6 +224,7 @@ def test_training_and_scoring_compile_nothing_twice(prepared, mesh, tmp_path):
   assert compiled and max(compiled) <= 2
 
 
+@pytest.mark.slow
 def test_divergence_and_dead_starts_are_named(
     prepared, mesh, tmp_path, monkeypatch
 ):
