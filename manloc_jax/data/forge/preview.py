@@ -44,7 +44,7 @@ def read(root: str | pathlib.Path) -> list[Example]:
 
 
 def _choose(histories: list[dict[str, Any]]) -> list[dict[str, Any]]:
-  """Takes turns among the manipulations, in the order of the image ids."""
+  """Chooses one of each manipulation after another, in the order of ids."""
   kinds: dict[str, list[dict[str, Any]]] = {}
   for history in sorted(histories, key=lambda one: one['image_id']):
     kinds.setdefault(history['manipulation'], []).append(history)
