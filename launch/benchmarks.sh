@@ -92,11 +92,17 @@ if [ "$device" = cpu ]; then
   prepare
   run endurance endurance --config=configs/small.py --batch_size=16
 else
-  for batch in 1024 256 64; do
-    for precision in bfloat16 tensorfloat32 float32; do
+  # A card needs no long turns, and its time is dear.
+  timing="--rounds=5 --turn_seconds=0.3"
+  for batch in 1024 64 256; do
+    for precision in tensorfloat32 bfloat16 float32; do
       steps "${precision}_$batch" --precision=$precision \
-        --batch_size=$batch --parts $torch
+        --batch_size=$batch $torch
     done
+  done
+  for batch in 1024 64; do
+    steps "parts_$batch" --precision=tensorfloat32 --batch_size=$batch --parts \
+      --peer=torch
   done
   run memory memory --batches=64,256,1024,4096
   for batch in 1024 64; do

@@ -13,12 +13,14 @@
                          and saving; no more than `masks`, which also have
                          pixels of a piece that are the same as in the host
 
-and with `--preview` a contact sheet, root/preview.png. Nothing here reads them.
+and with `--preview` a contact sheet, root/preview.png. The originals are images
+without a mask, which are used where a set may use such ones; the rest is not read.
 
 Splits share no photograph, neither as host nor as donor; the split rule is
 `given`.
 """
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -38,7 +40,7 @@ _KEYS = {'version', 'seed', 'size', 'counts', 'photographs'}
 def find_records(
     root: pathlib.Path,
 ) -> tuple[list[spec.Record], list[spec.Rejected]]:
-  """Lists the forgeries of a tree.
+  """Lists the forgeries of a tree, and the originals that it has.
 
   Args:
     root: Folder of the tree.
@@ -65,7 +67,7 @@ def find_records(
       reason = f'{HISTORIES} names it, but there is no file {missing[0]}'
       rejected.append(spec.Rejected(str(image), reason))
       continue
-    records.append(spec.Record(
+    forgery = spec.Record(
         # The names of files are the same in every tree.
         image_id=f'{history["image_id"]}_{made_by}',
         image=image,
@@ -73,7 +75,17 @@ def find_records(
         group=history['group'],
         manipulation=history['manipulation'],
         split=history['split'],
-    ))
+    )
+    records.append(forgery)
+    original = root / ORIGINALS / image.name
+    if original.is_file():
+      records.append(dataclasses.replace(
+          forgery,
+          image_id=f'{forgery.image_id}_original',
+          image=original,
+          mask=None,
+          manipulation='none',
+      ))
   return records, rejected
 
 
