@@ -9,6 +9,7 @@ from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax.reports import evaluation_tables
 from manloc_jax.reports import published
+from manloc_jax.reports import run_list
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
@@ -39,6 +40,7 @@ BENCHMARKS = RESULTS / 'benchmarks'
 _FIGURES = {'roc': 'ROC curves of all systems', 'examples': 'Examples'}
 DIAL = RESULTS / 'dial.json'
 LADDER = RESULTS / 'ladder.json'
+LONG = RESULTS / 'long_training.json'  # Of `manloc runs compare --json`.
 PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
 _PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed')
 _SUMMARY = 4  # The first columns of the fusion's table.
@@ -48,7 +50,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in (*_studies(), *_leakages(), DIAL, LADDER, published.FILE):
+    if path in (*_studies(), *_leakages(), DIAL, LADDER, LONG, published.FILE):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
@@ -127,6 +129,15 @@ def ladder_block() -> str:
   return '\n'.join([
       *(typeset.markdown(table) for table in ladder.tables(content)),
       f'![AUC of every rung](../manloc_jax/results/{LADDER.stem}.png)',
+      '',
+  ])
+
+
+def long_block() -> str:
+  """Makes the table and the learning curves of long training."""
+  return '\n'.join([
+      typeset.markdown(run_list.compared(files.read_json(LONG))),
+      f'![Learning curves](../manloc_jax/results/{LONG.stem}.png)',
       '',
   ])
 
@@ -218,6 +229,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     'leakage': leakage_block,
     'dial': dial_block,
     'ladder': ladder_block,
+    'long': long_block,
     'packaged': packaged_block,
     'summary': summary_block,
     'fusion': fusion_block,

@@ -98,7 +98,10 @@ def _state(workdir: pathlib.Path, found: _Description) -> str:
     return 'finished'
   if found['config'].get('method', run_config.NETWORK) != run_config.NETWORK:
     return 'scored' if found['scores'] else 'not scored'
-  return f'stopped at {step}' if found['step'] else 'not trained'
+  if not found['step']:
+    return 'not trained'
+  done = found['num_steps'] and found['step'] >= found['num_steps']
+  return 'trained, not scored' if done else f'stopped at {step}'
 
 
 def differing(runs: Sequence[_Description]) -> list[str]:
