@@ -57,6 +57,15 @@ def test_a_run_at_work_is_told(runs, capsys):
   assert working.endswith(', step 20 of 20000')
 
 
+def test_a_run_that_was_trained_alone_is_told(runs, capsys):
+  folder = runs / 'deep/nist16-j-conv-lstm-conv-0'
+  config = json.loads((folder / 'config.json').read_text())
+  (folder / 'config.json').write_text(json.dumps(config | {'num_steps': 20}))
+  assert cli.main(['runs', str(folder), '--json']) == 0
+  (run,) = json.loads(capsys.readouterr().out)
+  assert run['state'] == 'trained, not scored'
+
+
 def test_runs_stand_side_by_side(runs, tmp_path, capsys):
   picture = tmp_path / 'curves.png'
   command = ['runs', 'compare', str(runs / 'deep'), f'--curves={picture}']

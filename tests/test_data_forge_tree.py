@@ -283,9 +283,18 @@ def test_originals_are_resumed_and_kept_to(folder, tmp_path):
   assert contents(out) == whole
   with pytest.raises(spec.DataError, match='other keep_originals'):
     make(out, folder)
-  assert [record.image_id for record in synthetic.find_records(out)[0]] == [
+  forged, untouched = [], []
+  for record in synthetic.find_records(out)[0]:
+    (forged if record.mask else untouched).append(record)
+  assert [record.image_id for record in forged] == [
       record.image_id for record in synthetic.find_records(plain)[0]
   ]
+  # The untouched host of each is an image without a mask, in the same split.
+  for one, other in zip(forged, untouched, strict=True):
+    assert other.image_id == one.image_id + '_original'
+    assert (other.split, other.group) == (one.split, one.group)
+    assert other.manipulation == 'none'
+    assert other.image.parent.name == synthetic.ORIGINALS
 
 
 def test_forgeries_of_a_level_have_no_originals(folder, tmp_path):

@@ -14,7 +14,8 @@
                          pixels of a piece that are the same as in the host
 
 and with `--preview` a contact sheet, root/preview.png. The originals are images
-without a mask, which are used where a set may use such ones; the rest is not read.
+without a mask, which are used where a set may use such ones; nothing here reads
+the rest.
 
 Splits share no photograph, neither as host nor as donor; the split rule is
 `given`.
