@@ -95,6 +95,10 @@ NOT_RUN = {
     'manloc report runs/leakage/*/* --leakage=leakage.json': _RUNS,
     'manloc report runs/dial/*/* --dial=dial.json': _RUNS,
     'manloc report runs/ladder/*/* --ladder=ladder.json': _RUNS,
+    'manloc runs compare runs/long/rgb runs/long/shipped'
+    ' --curves=long_training.png --json > long_training.json': _RUNS,
+    'manloc forge PHOTOGRAPHS --out=data/forged --count=7000 --size=256,512'
+    ' --fractions=0.86,0.06,0.08 --seed=7 --keep_originals': _DATA,
     'manloc sweep casia --study=configs/ladder.py --runs=runs/ladder'
     ' --config.data.root=FOLDER': _DATA,
     'manloc sweep casia --seeds=0,1,2 --config.data.root=FOLDER': _DATA,
