@@ -102,7 +102,10 @@ def test_constrained_kernels_predict_the_centre():
 @pytest.mark.parametrize(
     'fields, features, stride',
     [
-        ({'lstm_input': 'dct', 'dct_features': 5}, 5 + 64, 8),
+        pytest.param(
+            {'lstm_input': 'dct', 'dct_features': 5}, 5 + 64, 8,
+            marks=pytest.mark.slow,
+        ),
         ({'lstm_input': 'odds'}, 64, 8),
         ({'lstm_input': 'spectrum'}, 40, 1),
         ({'lstm_input': 'conv+odds', 'conv2_filters': 2}, 128 + 64, 8),

@@ -27,7 +27,10 @@ def new_state(tx, mesh):
   return jax.device_put(state, sharding.replicated(mesh))
 
 
-@pytest.mark.parametrize('n_devices', [1, 2, 4])
+@pytest.mark.parametrize(
+    'n_devices',
+    [pytest.param(1, marks=pytest.mark.slow), 2, 4],
+)
 def test_step_is_plain_gradient_descent_on_any_devices(n_devices):
   tx = optax.sgd(0.1)
   mesh = sharding.make_mesh(jax.devices()[:n_devices])
@@ -53,6 +56,7 @@ def test_step_is_plain_gradient_descent_on_any_devices(n_devices):
   assert int(state.step) == 1
 
 
+@pytest.mark.slow
 def test_steps_on_one_batch_fit_it():
   tx, _ = state_lib.make_optimizer(learning_rate=1e-2, num_steps=40)
   mesh = sharding.make_mesh(jax.devices()[:1])
