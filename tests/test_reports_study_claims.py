@@ -1,5 +1,6 @@
 """Verdicts on the paper's claims."""
 
+import functools
 import math
 import statistics
 
@@ -67,6 +68,21 @@ def test_scores_no_better_than_baselines_settle_nothing():
   assert verdict.verdict == claims.CONTRADICTED
 
 
+def test_an_interval_below_the_published_difference_says_so():
+  better, worse = seeds(0.71, 0.70, 0.72), seeds(0.70, 0.71, 0.71)
+  judge = functools.partial(claims.judge, better, worse)
+  # By hand: a mean of 1/300 and an error of 1/150 give an upper end of .032.
+  verdict = judge(baselines=BASELINE, published=0.04)
+  assert verdict.interval[1] == pytest.approx(1 / 300 + 4.302653 / 150)
+  assert verdict.verdict == claims.SMALLER
+  assert verdict.reason.startswith('the interval holds 0')
+  verdict = judge(baselines=BASELINE, published=0.03)
+  assert verdict.verdict == claims.NOT_SETTLED
+  # Systems that learn nothing say nothing of its size.
+  verdict = judge(baselines=(0.8, 0.8), published=0.04)
+  assert verdict.verdict == claims.NOT_SETTLED
+
+
 def test_equal_scores_have_an_interval_of_one_point():
   assert claims.interval(seeds(0.75, 0.75), seeds(0.5, 0.5)) == (0.25, 0.25)
   verdict = claims.judge(
@@ -84,6 +100,25 @@ def test_claims_have_lines_with_numbers_and_verdict(members):
   assert '| +2.62 | confirmed |' in text
   assert '| – | – | – | – | – | – | not settled: not run |' in text
   assert '2 confirmed' in text
+
+
+def test_published_differences_are_compared_in_the_same_units(tmp_path):
+  runs = [
+      write_run(tmp_path, system, seed, 0.8 + deviation)
+      for system, deviations in (
+          (paper.JOINT, (0.0, 0.01, 0.02)),
+          ('conv1-8f', (0.01, 0.0, 0.02)),
+          ('fcn', (0.0, 0.3, 0.0)),
+      )
+      for seed, deviation in enumerate(deviations)
+  ]
+  lines = markdown(studies.collect(runs), 'claims').splitlines()
+  (line,) = (x for x in lines if 'beat 8' in x and 'Patches: accuracy' in x)
+  assert '| +6.48 | smaller than published: the interval holds 0' in line
+  # An interval of some fifty points holds the paper's difference.
+  head = '| FCN is worst: J-Conv-LSTM-Conv over FCN | NIST | Pixels: accuracy'
+  (line,) = (x for x in lines if x.startswith(head))
+  assert '| +20.26 | not settled' in line
 
 
 def test_label_thresholds_are_judged_on_common_pixels(tmp_path):

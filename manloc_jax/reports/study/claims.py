@@ -14,6 +14,7 @@ from manloc_jax.reports.study import score_columns
 CONFIRMED = 'confirmed'
 CONTRADICTED = 'contradicted'
 NOT_SETTLED = 'not settled'
+SMALLER = 'smaller than published'
 MOST_SEEDS = 100  # That an estimate names.
 RULE = (
     'A claim is confirmed where the 95 % confidence interval of the difference'
@@ -21,11 +22,14 @@ RULE = (
     ' below: a paired t interval where both systems ran with the same seeds,'
     " and Welch's otherwise. It is not settled where zero is inside, where a"
     ' system has one seed, or where the higher of both means is not above'
-    ' every constant or trivial baseline. How many seeds would settle it is an'
-    ' estimate from the present difference and variance. Nothing corrects for'
-    ' the number of lines: of 20 without any effect, one would be settled by'
-    ' chance. The interval is that of seeds alone: the images and their split'
-    ' stay the same.'
+    ' every constant or trivial baseline. Where zero is inside and that mean'
+    ' is above them, the verdict is "smaller than published" if the interval'
+    ' lies below each difference that the paper publishes for the pair, on any'
+    ' dataset: there may be an effect, but none of that size here. How many'
+    ' seeds would settle it is an estimate from the present difference and'
+    ' variance. Nothing corrects for the number of lines: of 20 without any'
+    ' effect, one would be settled by chance. The interval is that of seeds'
+    ' alone: the images and their split stay the same.'
 )
 
 
@@ -34,8 +38,8 @@ class Verdict:
   """The verdict on a claim that one system scores above another.
 
   Attributes:
-    verdict: `CONFIRMED`, `CONTRADICTED` or `NOT_SETTLED`.
-    reason: Why it is not settled; otherwise empty.
+    verdict: `CONFIRMED`, `CONTRADICTED`, `SMALLER` or `NOT_SETTLED`.
+    reason: Why it is neither confirmed nor contradicted; otherwise empty.
     difference: Of the means, the better one by the claim first.
     interval: Its 95 % confidence interval; None with a single seed.
   """
@@ -51,6 +55,7 @@ def judge(
     worse: Mapping[int, float],
     *,
     baselines: tuple[float, float],
+    published: float | None = None,
 ) -> Verdict:
   """Judges a claim by `RULE`.
 
@@ -59,6 +64,8 @@ def judge(
     worse: Those of the other.
     baselines: For either system, the best score on its rows of constant or
       trivial baselines.
+    published: The smallest difference that the paper publishes for the two
+      systems; None if it publishes none.
 
   Returns:
     The verdict, by `RULE`.
@@ -66,12 +73,14 @@ def judge(
   means = [statistics.fmean(scores.values()) for scores in (better, worse)]
   difference = means[0] - means[1]
   ends = interval(better, worse)
+  beats_baselines = means[difference < 0] > baselines[difference < 0]
   if ends is None:
     verdict, reason = NOT_SETTLED, 'one seed'
   elif ends[0] <= 0 <= ends[1]:
-    verdict = NOT_SETTLED
+    is_smaller = published is not None and ends[1] < published
+    verdict = SMALLER if is_smaller and beats_baselines else NOT_SETTLED
     reason = f'the interval holds 0; {_needed(better, worse)}'
-  elif means[difference < 0] <= baselines[difference < 0]:
+  elif not beats_baselines:
     verdict, reason = NOT_SETTLED, 'neither beats the baselines'
   else:
     verdict, reason = CONFIRMED if difference > 0 else CONTRADICTED, ''
@@ -215,30 +224,51 @@ def _line(
     return None
   systems = study['datasets'][dataset]['systems']
   seeds = [systems[name]['seeds'] for name in pair]
-  verdict = judge_splits(splits, seeds, score)
-  by_system = paper.PUBLISHED.get(score.key, {})
-  published = [
-      by_system[name][dataset]
-      for name in pair
-      if dataset in by_system.get(name, {})
-  ]
+  published = _published_differences(pair, score)
+  least = min(published.values(), default=None)
+  verdict = judge_splits(splits, seeds, score, least)
   return (
       score_columns.title(dataset),
       f'{paper.TASKS[score.task]}: {score.title}'
       + (f' ({claim.split})' if claim.split != 'test' else ''),
       *(score.over_seeds(split) for split in splits),
       form_difference(verdict, score),
-      f'{published[0] - published[1]:+.2f}'
-      if len(published) == 2
-      else score_columns.DASH,
+      _form_published(published, dataset, score),
       ': '.join(filter(None, (verdict.verdict, verdict.reason))),
   )
+
+
+def _published_differences(
+    pair: tuple[str, str], score: score_columns.Score
+) -> dict[str, float]:
+  """Returns the paper's differences of two systems by dataset, as ours."""
+  better, worse = (paper.PUBLISHED.get(score.key, {}).get(x, {}) for x in pair)
+  unit = 0.01 if score.percent else 1.0
+  return {
+      dataset: unit * (better[dataset] - worse[dataset])
+      for dataset in better
+      if dataset in worse
+  }
+
+
+def _form_published(
+    published: Mapping[str, float], dataset: str, score: score_columns.Score
+) -> str:
+  """Formats the paper's difference there, or else the smallest elsewhere."""
+  if not published:
+    return score_columns.DASH
+  if dataset in published:
+    return _signed(published[dataset], score)
+  least = min(published, key=lambda name: published[name])
+  name = score_columns.title(least)
+  return f'{_signed(published[least], score)} on {name}'
 
 
 def judge_splits(
     splits: Sequence[dict],
     seeds: Sequence[Sequence[int]],
     score: score_columns.Score,
+    published: float | None = None,
 ) -> Verdict:
   """Judges the claim that one score of a study is above another.
 
@@ -246,6 +276,7 @@ def judge_splits(
     splits: Results of a split in a study, the better by the claim first.
     seeds: The seeds of both.
     score: Which score.
+    published: See `judge`.
 
   Returns:
     The verdict, by `RULE`.
@@ -261,13 +292,19 @@ def judge_splits(
       )
       for split in splits
   ]
-  return judge(*by_seed, baselines=(best[0], best[1]))
+  return judge(
+      *by_seed, baselines=(best[0], best[1]), published=published
+  )
 
 
 def form_difference(verdict: Verdict, score: score_columns.Score) -> str:
   """Formats the difference of a verdict with its interval."""
-  form = lambda value: ('+' if value >= 0 else '') + score.form(value)
-  text = form(verdict.difference)
+  text = _signed(verdict.difference, score)
   if verdict.interval:
-    text += f' [{form(verdict.interval[0])}, {form(verdict.interval[1])}]'
+    low, high = (_signed(end, score) for end in verdict.interval)
+    text += f' [{low}, {high}]'
   return text
+
+
+def _signed(difference: float, score: score_columns.Score) -> str:
+  return ('+' if difference >= 0 else '') + score.form(difference)
