@@ -1,4 +1,9 @@
-"""Saves a forgery as its forger does, and perhaps a web site after that."""
+"""Saves a forgery as its forger does, and perhaps a web site after that.
+
+A third of the saved JPEG files go through a web site, which mostly reduces them
+and always saves them with halved colours: what an analyst is sent has rarely
+come straight from the forger.
+"""
 
 import dataclasses
 from typing import Any
@@ -9,6 +14,11 @@ import numpy as np
 from manloc_jax.data.forge import cameras
 from manloc_jax.data.forge import views
 
+_RESIZED, _CROPPED, _PNG, _WEB = 0.15, 0.12, 0.12, 0.33  # Probabilities.
+_MOST_CROPPED = 7  # Pixels at the top and at the left: the JPEG grid moves.
+_WEB_RESIZED = 0.6  # Probability.
+_WEB_QUALITY = (70, 90)  # Least and largest.
+
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
@@ -18,7 +28,7 @@ class Finished:
     file: The finished file.
     suffix: `.jpg` or `.png`, its format.
     mask: uint8[h, w].
-    facts: Each resizing and each save, as JSON holds them.
+    facts: Each resizing, crop and save, as JSON holds them.
   """
 
   file: bytes
@@ -33,7 +43,7 @@ def finish(
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> Finished:
-  """Resizes and saves an image.
+  """Resizes, crops and saves an image.
 
   Args:
     image: uint8[h, w, 3].
@@ -43,18 +53,24 @@ def finish(
     rng: Source of every choice, which do not depend on the pixels.
   """
   facts: list[dict[str, Any]] = []
-  if rng.random() < 0.15:
+  if rng.random() < _RESIZED:
     image, mask = _resize(image, mask, size, facts, rng)
-  if rng.random() < 0.15:
+  if rng.random() < _CROPPED:
+    most = max(0, min(_MOST_CROPPED, min(mask.shape) - size[0]))
+    top, left = rng.integers(0, most + 1, 2).tolist()
+    image = np.ascontiguousarray(image[top:, left:])
+    mask = np.ascontiguousarray(mask[top:, left:])
+    facts.append({'cropped': [top, left]})
+  if rng.random() < _PNG:
     facts.append({'format': 'png'})
     return Finished(cameras.encode_png(image), '.png', mask, facts)
   jpeg = cameras.editor(rng)
   facts.append({'format': 'jpeg', **jpeg.describe()})
-  if rng.random() < 0.12:  # Passed on.
+  if rng.random() < _WEB:
     image = cameras.roundtrip(image, jpeg)
-    if rng.random() < 0.5:
+    if rng.random() < _WEB_RESIZED:
       image, mask = _resize(image, mask, size, facts, rng)
-    quality = int(rng.integers(70, 93))
+    quality = int(rng.integers(_WEB_QUALITY[0], _WEB_QUALITY[1] + 1))
     jpeg = cameras.Jpeg(quality, '4:2:0')
     facts.append({'format': 'jpeg', **jpeg.describe()})
   return Finished(cameras.encode(image, jpeg), '.jpg', mask, facts)

@@ -1,9 +1,9 @@
 """Makes one forgery: photograph, manipulation and file.
 
 The camera saves the host; a piece with its own JPEG history is laid over it, or
-a hole is filled; the forger saves the result, perhaps resized, and perhaps a
-web site saves it once more. No trace is exaggerated: grain, for example, is
-that of the photographs.
+a hole is filled, sometimes twice; the forger saves the result, perhaps resized
+or cropped, and perhaps a web site saves it once more. No trace is exaggerated:
+grain, for example, is that of the photographs.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ MANIPULATIONS = manipulations.MANIPULATIONS
 SIZE = (256, 512)  # Short side in pixels.
 _LEAST_CHANGED = 0.3  # Fraction of the pixels under a mask.
 _TRIES = 4  # Then fewer are accepted, as in a photograph of one colour.
+_AGAIN = 0.2  # Of the forgeries have a second region, of the same kind.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +100,18 @@ def forge(
     if changed.sum() > _LEAST_CHANGED * made.mask.sum():
       break  # Unlike white on white, which cannot be found.
   history['piece'] = made.facts
-  same = copy.deepcopy(rng)
-  finished = finish.finish(made.image, made.mask, size, rng)
+  if rng.random() < _AGAIN:
+    again = manipulations.manipulate(made.image, piece, made.manipulation, rng)
+    if again.manipulation == made.manipulation:
+      history['second_piece'] = again.facts
+      made = dataclasses.replace(
+          made, image=again.image, mask=made.mask | again.mask
+      )
+      changed = (made.image != scene).any(axis=-1)
+  finished = None
+  while finished is None or not finished.mask.any():  # Cut off by a crop.
+    same = copy.deepcopy(rng)
+    finished = finish.finish(made.image, made.mask, size, rng)
   history['files'] = finished.facts
   forgery = Forgery(
       finished.file,

@@ -16,9 +16,9 @@ from manloc_jax.data.forge import texture as texture_lib
 
 MANIPULATIONS = ('copy-move', 'splice', 'removal', 'retouch')
 _AREAS = {  # Fractions of the image.
-    'copy-move': (0.008, 0.2),
-    'splice': (0.008, 0.2),
-    'removal': (0.005, 0.1),
+    'copy-move': (0.008, 0.3),
+    'splice': (0.008, 0.35),
+    'removal': (0.005, 0.15),
 }
 # Probabilities of `blend.BLENDS`.
 _BLEND_WEIGHTS = (0.1, 0.4, 0.5)

@@ -27,7 +27,7 @@ from manloc_jax.data.forge import sequence
 from manloc_jax.data.splits import options
 from manloc_jax.data.storage import folders
 
-VERSION = 3  # Raise it where the same seed would give other forgeries.
+VERSION = 4  # Raise it where the same seed would give other forgeries.
 
 
 @dataclasses.dataclass(frozen=True)
