@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.learning_rate = 2e-3  # Peak; it decays as a cosine.
   config.weight_decay = 0.02
   config.manipulated_weight = 2.0  # Of a manipulated block in the loss.
+  config.dice_weight = 0.5  # Of Dice, beside the cross entropy.
 
   config.model = model = ml_collections.ConfigDict()
   model.width = 32  # Features per block.
@@ -33,6 +34,7 @@ def get_config() -> ml_collections.ConfigDict:
   data.name = 'synthetic'
   data.root = 'data/forged'
   data.split_rule = 'given'
+  data.pristine_fraction = 0.4  # Of the untouched images of the set.
   data.seed = 0  # Of the split.
   data.fractions = (0.65, 0.10, 0.25)  # Train, validation and test.
   data.cache = 'data/evidence'  # Folder for measured features.

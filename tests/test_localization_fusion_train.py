@@ -68,6 +68,26 @@ def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert weights.provenance['config']['num_steps'] == 60
 
 
+def test_with_untouched_images_it_says_whether_an_image_is_forged(
+    config, parts, tmp_path
+):
+  for name, seeds in {'train': range(50, 56), 'val': range(60, 64)}.items():
+    for x in map(example, seeds):
+      x.features[..., 3] -= np.float16(3) * (x.fraction > 0)
+      x.fraction[:] = 0
+      parts[name].append(x)
+  train.train(config, str(tmp_path))
+  weights = weights_lib.load(tmp_path / 'fusion.safetensors')
+  assert weights.image is not None
+  scores = train.network.make_scores(weights.model)
+  probabilities = []
+  for x in parts['val']:
+    one = train.network.normalize(x.features, weights.mean, weights.std)
+    score_map = scores(weights.params, *one)
+    probabilities.append(weights.image.probability(score_map, one[2] > 0))
+  assert min(probabilities[:4]) > max(probabilities[4:])
+
+
 @pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(
     config, parts, tmp_path, monkeypatch

@@ -54,9 +54,10 @@ class Result:
     raw: f32[h, w], the values that are evaluated; a network's are its scores.
     mask: bool[h, w], where the score reaches the threshold.
     threshold: Of the mask.
-    image_score: The 99th percentile of `raw`: one percent of the image has
-      to look manipulated. The largest score of an image means little, for among
-      millions of pixels some are always near 1.
+    image_score: The probability that the image is forged, of a method that was
+      trained to tell it, or the 99th percentile of `raw`: one percent of the
+      image has to look manipulated. The largest score of an image means
+      little, for among millions of pixels some are always near 1.
     regions: The largest connected regions of the mask, the largest first.
     region_count: How many there are in all.
     facts: What else the result of this file depends on, as JSON holds it, such

@@ -1,4 +1,4 @@
-"""Measures the features of forged images once, as training examples."""
+"""Measures the features of images once, as training examples."""
 
 from collections.abc import Sequence
 import contextlib
@@ -39,7 +39,7 @@ class Example:
 
   Attributes:
     image_id: The image.
-    manipulation: What was done to it.
+    manipulation: What was done to it; `none` for an untouched image.
     features: f16[rows, columns, len(features.NAMES)].
     fraction: uint8[rows, columns], 255 times the manipulated fraction of a
       block.
@@ -58,11 +58,18 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
     data: The section `data` of the config, see configs/fusion.py.
 
   Returns:
-    The manipulated images of each split, and the digest of the split.
+    The images of each split, and the digest of the split. Of the untouched
+    ones the fraction `data.pristine_fraction` is among them, chosen by name.
 
   Raises:
     DataError: There is no such set, or no such split of it.
   """
+  pristine_percent = 100 * data.get('pristine_fraction', 0)
+  if not 0 <= pristine_percent <= 100:
+    raise spec.DataError(
+        f'--config.data.pristine_fraction is {data.pristine_fraction}; choose a'
+        ' number from 0 to 1.'
+    )
   if data.split_rule not in options.RULES:
     raise spec.DataError(
         f'--config.data.split_rule is {data.split_rule!r}; choose one of'
@@ -73,15 +80,24 @@ def split_records(data: Any) -> tuple[dict[str, list[spec.Record]], str]:
       pathlib.Path(data.root),
       allow_outside=bool(data.get('allow_outside')),
   )
-  forged = {x.image_id: x for x in records if x.mask is not None}
+  used = {
+      x.image_id: x
+      for x in records
+      if x.mask is not None or _percent(x.image_id) < pristine_percent
+  }
   image_ids = rules.split_by_rule(
-      data.split_rule, forged.values(), data.seed, data.fractions
+      data.split_rule, used.values(), data.seed, data.fractions
   )
   by_split = {
-      split: [forged[image_id] for image_id in image_ids[split]]
+      split: [used[image_id] for image_id in image_ids[split]]
       for split in image_ids
   }
   return by_split, rules.digest(image_ids)
+
+
+def _percent(name: str) -> int:
+  """Returns a number below 100 that only depends on a name."""
+  return zlib.crc32(name.encode()) % 100
 
 
 def collect(
@@ -91,7 +107,7 @@ def collect(
 
   Args:
     data: The section `data` of the config.
-    records: Manipulated images.
+    records: Images of that set.
     split: Their split; copies are searched for in some images of `train`,
       and in all of other splits.
 
@@ -124,7 +140,7 @@ def _measured(
 ) -> Example | None:
   searches = (
       all_copies
-      or zlib.crc32(record.image.stem.encode()) % 100
+      or _percent(record.image.stem)
       < _SEARCHED_PERCENT.get(record.manipulation, _SEARCHED_PERCENT_OF_OTHERS)
   )
   path = cache / f'{_digest(record, dataset)}{"_copies" * searches}.npz'
@@ -161,21 +177,21 @@ def _digest(record: spec.Record, dataset: str) -> str:
 def measure(
     record: spec.Record, dataset: spec.Dataset, searches_copies: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
-  """Returns features and fractions of a manipulated image; see `Example`.
+  """Returns features and fractions of an image; see `Example`.
 
   It is None if the image cannot be used: the image or its mask is broken, or
-  they differ in size.
+  they differ in size. Nothing is manipulated in an image without a mask.
   """
-  if record.mask is None:
-    return None
   try:
     pixels = images.read_image(record.image).pixels
-    mask = images.read_mask(
-        record.mask,
-        dataset.is_manipulated,
-        dataset.mask_mode,
-        pixels.shape[:2],
-    )
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    if record.mask is not None:
+      mask = images.read_mask(
+          record.mask,
+          dataset.is_manipulated,
+          dataset.mask_mode,
+          pixels.shape[:2],
+      )
   except spec.DataError:
     return None
   if mask.shape != pixels.shape[:2]:

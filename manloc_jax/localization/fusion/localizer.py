@@ -110,8 +110,14 @@ class FusionLocalizer:
     """
     score = self.score_map(pixels, quantization)
     localizer.check_finite(score)
-    result = localizer.summarize(score, score, self.threshold)
-    return dataclasses.replace(result, facts=_facts(flat.counted(pixels)))
+    counts = flat.counted(pixels)
+    result = dataclasses.replace(
+        localizer.summarize(score, score, self.threshold), facts=_facts(counts)
+    )
+    if self._weights.image is None or np.count_nonzero(counts) < _MIN_BLOCKS:
+      return result
+    probability = self._weights.image.probability(_middles(score), counts)
+    return dataclasses.replace(result, image_score=probability)
 
   def score_map(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
@@ -189,6 +195,16 @@ class FusionLocalizer:
     weights = self._weights
     normalized = network.normalize(measured, weights.mean, weights.std)
     return self._scores(self._params, *normalized)
+
+
+def _middles(score: np.ndarray) -> np.ndarray:
+  """Returns the score in the middle of every block, those cut off included."""
+  step = features.BLOCK
+  rows, columns = (
+      np.minimum(np.arange(step // 2, side + step // 2, step), side - 1)
+      for side in score.shape
+  )
+  return score[np.ix_(rows, columns)]
 
 
 def _facts(counts: np.ndarray) -> dict[str, Any]:

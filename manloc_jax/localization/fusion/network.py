@@ -87,6 +87,21 @@ class Fusion(nn.Module):
     return nn.Dense(1)(hidden)[..., 0]
 
 
+def rescaled(model: Fusion, params: Any, scale: float, shift: float) -> Any:
+  """Returns the parameters of a network with other logits.
+
+  Args:
+    model: The network.
+    params: Its parameters.
+    scale: Factor of the logits.
+    shift: Added to them then.
+  """
+  last = f'Dense_{3 + len(model.dilations)}'
+  kernel, bias = params[last]['kernel'], params[last]['bias']
+  head = {'kernel': scale * kernel, 'bias': scale * bias + shift}
+  return {**params, last: head}
+
+
 def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
   """Returns `scores(params, blocks, statistics, inside)`, f32[rows, columns].
 

@@ -1,4 +1,4 @@
-"""Trains the fusion on a set of forged images.
+"""Trains the fusion on a set of forged and untouched images.
 
 Features are measured once and cached; a killed run continues from its last
 checkpoint.
@@ -6,12 +6,12 @@ checkpoint.
 The loop shares checkpoints, progress, metrics and errors with `training.train`,
 the loop of the paper's networks, and is separate for these reasons: there is
 one device and no input pipeline, for a batch is a function of its step alone;
-the loss is the mean since the last evaluation; an evaluation also chooses the
-threshold that is saved with the weights; and the state is Flax's, without a
-key, so that runs of version 0.1 continue from their checkpoints.
+the loss is the mean since the last evaluation; an evaluation also calibrates
+the weights that are saved; and the state is Flax's, without a key.
 """
 
 from collections.abc import Callable, Sequence
+import functools
 import pathlib
 from typing import Any
 
@@ -27,6 +27,7 @@ from sklearn import metrics as sklearn_metrics
 from manloc_jax import errors
 from manloc_jax import pretrained
 from manloc_jax import run_config
+from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import crops as crops_lib
 from manloc_jax.localization.fusion import examples as examples_lib
 from manloc_jax.localization.fusion import network
@@ -39,8 +40,16 @@ from manloc_jax.training import progress_reporter
 _REMEDY = 'choose a smaller --config.learning_rate, and another --workdir'
 
 
-def make_step(manipulated_weight: float) -> Callable:
-  """Returns `step(state, batch, seed) -> (state, loss)`, compiled."""
+def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
+  """Returns `step(state, batch, seed) -> (state, loss)`, compiled.
+
+  The loss is the mean over crops, whatever their sizes, of the cross entropy,
+  and of Dice where something is manipulated.
+
+  Args:
+    manipulated_weight: Of a manipulated block in the cross entropy.
+    dice_weight: Of Dice.
+  """
 
   def loss_fn(params, state, batch, key):
     blocks, statistics, inside, fractions = batch
@@ -52,8 +61,14 @@ def make_step(manipulated_weight: float) -> Callable:
     )
     losses = optax.sigmoid_binary_cross_entropy(logits, fractions)
     weights = inside * (1 + (manipulated_weight - 1) * fractions)
-    # A batch may by chance lie in areas where nothing varies.
-    return (losses * weights).sum() / jnp.maximum(weights.sum(), 1e-9)
+    # A crop may by chance lie in an area where nothing varies.
+    sums = functools.partial(jnp.sum, axis=(1, 2))
+    entropy = sums(losses * weights) / jnp.maximum(sums(weights), 1e-9)
+    scores, targets = jax.nn.sigmoid(logits) * inside, fractions * inside
+    overlap = 2 * sums(scores * targets)
+    dice = 1 - overlap / jnp.maximum(sums(scores) + sums(targets), 1e-9)
+    dice = jnp.where(sums(targets) > 0, dice, 0)
+    return (entropy + dice_weight * dice).mean()
 
   def step(state, batch, seed):
     key = jax.random.fold_in(jax.random.key(seed), state.step)
@@ -63,44 +78,19 @@ def make_step(manipulated_weight: float) -> Callable:
   return jax.jit(step, donate_argnums=0)
 
 
-def score(
-    scores: Callable[..., np.ndarray],
-    params: Any,
-    examples: Sequence[examples_lib.Example],
-    mean: np.ndarray,
-    std: np.ndarray,
-) -> tuple[float, float]:
-  """Scores the network on the blocks of examples.
+def _mean_auc(
+    maps: Sequence[np.ndarray], examples: Sequence[examples_lib.Example]
+) -> float:
+  """Returns the mean over forged images of the AUC of blocks.
 
-  Args:
-    scores: Of `network.make_scores`.
-    params: The network's parameters.
-    examples: At least one of them has blocks of both classes.
-    mean: f32[n], of `crops.moments`.
-    std: f32[n], of `crops.moments`.
-
-  Returns:
-    The mean over images of the AUC of blocks, one with a manipulated half
-    counting as manipulated, and the score, 0 to 1, with the best F1 over all;
-    NaN and NaN where a score is not finite.
+  A block with a manipulated half counts as manipulated.
   """
-  aucs, values, labels = [], [], []
-  for example in examples:
-    normalized = network.normalize(example.features, mean, std)
-    score_map = scores(params, *normalized)
-    if not np.isfinite(score_map).all():
-      return float('nan'), float('nan')
-    label = _labels(example)
-    if _has_both(label):
-      auc = sklearn_metrics.roc_auc_score(label.ravel(), score_map.ravel())
-      aucs.append(auc)
-    values.append(score_map.ravel())
-    labels.append(label.ravel())
-  precision, recall, edges = sklearn_metrics.precision_recall_curve(
-      np.concatenate(labels), np.concatenate(values)
-  )
-  f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-  return float(np.mean(aucs)), float(edges[f1[:-1].argmax()])
+  labels = [_labels(example) for example in examples]
+  return float(np.mean([
+      sklearn_metrics.roc_auc_score(label.ravel(), scores.ravel())
+      for scores, label in zip(maps, labels, strict=True)
+      if _has_both(label)
+  ]))
 
 
 def _labels(example: examples_lib.Example) -> np.ndarray:
@@ -144,12 +134,21 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
   )
   crops = crops_lib.Crops(train_examples, mean, std, config)
 
+  normalized = [
+      network.normalize(example.features, mean, std) for example in val_examples
+  ]
+  insides = [inside > 0 for _, _, inside in normalized]
+  fractions = [example.fraction / np.float32(255) for example in val_examples]
+
   def evaluate(step: int, params: Any, progress: checkpoint.Progress) -> float:
-    """Scores the parameters, and saves them if they are the best so far."""
-    auc, threshold = score(scores, params, val_examples, mean, std)
+    """Scores the parameters; the best so far are calibrated and saved."""
+    maps = [scores(params, *one) for one in normalized]
+    finite = all(np.isfinite(x).all() for x in maps)
+    auc = _mean_auc(maps, val_examples) if finite else float('nan')
     progress_reporter.check_finite(auc, step, _REMEDY, 'validation score')
     progress.add(step, auc)
     if progress.best_step == step:
+      fitted = calibration.fit(maps, insides, fractions)
       provenance = {
           'config': run_config.plain(config),
           'split_digest': split_digest,
@@ -158,7 +157,11 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
       }
       weights_lib.save(
           pathlib.Path(workdir) / pretrained.FUSION.name,
-          weights_lib.Weights(model, params, mean, std, threshold, provenance),
+          weights_lib.Weights(
+              model,
+              network.rescaled(model, params, fitted.scale, fitted.shift),
+              *(mean, std, fitted.threshold, provenance, fitted.image),
+          ),
       )
     return auc
 
@@ -173,7 +176,7 @@ def _run(
     evaluate: Callable[[int, Any, checkpoint.Progress], float],
 ) -> float | None:
   """Updates the state to the last step; returns what `train` does."""
-  update = make_step(config.manipulated_weight)
+  update = make_step(config.manipulated_weight, config.dice_weight)
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
     first, last = int(state.step), config.num_steps

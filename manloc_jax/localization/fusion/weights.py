@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from manloc_jax import errors
+from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.training import weight_files
@@ -31,6 +32,8 @@ class Weights:
     std: f32[n], their standard deviation.
     threshold: Score from which a pixel counts as manipulated.
     provenance: How it was trained, as JSON holds it.
+    image: Tells how probable it is that an image is forged; None for weights
+      that were trained without untouched images.
   """
 
   model: network.Fusion
@@ -39,6 +42,7 @@ class Weights:
   std: np.ndarray
   threshold: float
   provenance: dict[str, Any]
+  image: calibration.ImageModel | None = None
 
 
 def save(path: pathlib.Path, weights: Weights) -> None:
@@ -52,6 +56,11 @@ def save(path: pathlib.Path, weights: Weights) -> None:
       'threshold': weights.threshold,
       'origin': weights.provenance,
   }
+  if weights.image is not None:
+    facts['image'] = {
+        'statistics': calibration.STATISTICS,
+        **dataclasses.asdict(weights.image),
+    }
   tree = {
       'params': weights.params,
       'mean': weights.mean,
@@ -82,6 +91,7 @@ def load(path: pathlib.Path) -> Weights:
       raise ValueError('no network of a fusion')
     threshold = float(facts['threshold'])
     provenance = dict(facts['origin'])
+    image = _image_model(facts['image']) if 'image' in facts else None
     params = abstract_params(model)
   except weight_files.MALFORMED as error:
     raise weight_files.no_weights(path, kind) from error
@@ -91,7 +101,20 @@ def load(path: pathlib.Path) -> Weights:
   mean, std = tree['mean'], tree['spread']
   if not (std > 0).all() or not 0 <= threshold <= 1:
     raise weight_files.no_weights(path, kind)
-  return Weights(model, tree['params'], mean, std, threshold, provenance)
+  return Weights(
+      model, tree['params'], mean, std, threshold, provenance, image
+  )
+
+
+def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
+  """Raises ValueError unless the facts describe a model of images."""
+  weights, bias = tuple(map(float, facts['weights'])), float(facts['bias'])
+  known = facts['statistics'] == [*calibration.STATISTICS]
+  if not known or len(weights) != len(calibration.STATISTICS):
+    raise ValueError('other statistics of an image')
+  if not np.isfinite([*weights, bias]).all():
+    raise ValueError('not finite')
+  return calibration.ImageModel(weights, bias)
 
 
 def abstract_params(model: network.Fusion) -> Any:
