@@ -1,5 +1,6 @@
 """Training of the fusion: cached examples, batches by step, resuming."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -276,6 +277,9 @@ def test_the_command_trains_on_a_forged_set(tmp_path):
   assert done.returncode == 0, done.stderr
   weights = weights_lib.load(workdir / 'fusion.safetensors')
   assert weights.provenance['step'] == 2
+  results = json.loads((workdir / 'results' / 'test.json').read_text())
+  assert results['forged'] == 1 and sum(results['reliability']['blocks']) > 0
+  assert (workdir / 'figures' / 'reliability.png').is_file()
   drawn, digest = examples_lib.split_records(
       config_dict.ConfigDict({
           **config_lib.get_config().data.to_dict(), 'root': str(root)

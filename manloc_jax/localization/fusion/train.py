@@ -30,6 +30,7 @@ from manloc_jax import run_config
 from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import crops as crops_lib
 from manloc_jax.localization.fusion import examples as examples_lib
+from manloc_jax.localization.fusion import held_out
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import checkpoint
@@ -166,6 +167,22 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
     return auc
 
   return _run(config, workdir, state, crops, evaluate)
+
+
+def score_test(config: ml_collections.ConfigDict, workdir: str) -> dict:
+  """Scores the best weights of a run on the test split; see `held_out.score`.
+
+  Args:
+    config: The config of the run.
+    workdir: The run's folder.
+
+  Raises:
+    UserError: The run has no weights, or no image of the split can be used.
+  """
+  path = pathlib.Path(workdir) / pretrained.FUSION.name
+  records, _ = examples_lib.split_records(config.data)
+  examples = examples_lib.collect(config.data, records['test'], 'test')
+  return held_out.score(weights_lib.load(path), examples)
 
 
 def _run(

@@ -1,0 +1,93 @@
+"""Scores a trained fusion on held-out images, forged and untouched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import metrics as sklearn_metrics
+
+from manloc_jax.localization.fusion import examples as examples_lib
+from manloc_jax.localization.fusion import network
+from manloc_jax.localization.fusion import weights as weights_lib
+
+_BINS = 10  # Of the reliability diagram.
+_THRESHOLDS = np.linspace(0.01, 0.99, 99)
+
+
+def score(
+    weights: weights_lib.Weights, examples: Sequence[examples_lib.Example]
+) -> dict[str, Any]:
+  """Scores weights on the blocks of examples.
+
+  Args:
+    weights: Of `weights.load`.
+    examples: One at least is forged.
+
+  Returns:
+    As JSON holds it: `forged` and `untouched`, numbers of images;
+    `block_auc_mean`, the mean over forged images of the AUC of blocks;
+    `f1_mean` at the weights' threshold, and `f1_best_mean`, at the best one of
+    each image; `reliability`, for bins of scores the number of blocks, their
+    mean score and the manipulated fraction of their pixels. With untouched
+    images also their `marked`, quantiles over images of the share of blocks in
+    the mask, and `image`, how well they are told from forged ones.
+  """
+  scores = network.make_scores(weights.model)
+  aucs, f1s, best_f1s, marked, probabilities, forged = [], [], [], [], [], []
+  bins = np.zeros((3, _BINS))
+  for example in examples:
+    blocks, statistics, inside = network.normalize(
+        example.features, weights.mean, weights.std
+    )
+    score_map = scores(weights.params, blocks, statistics, inside)
+    fraction, label = example.fraction / 255, example.fraction > 127
+    inside = inside > 0
+    index = np.minimum((score_map * _BINS).astype(int), _BINS - 1)[inside]
+    for row, values in enumerate((None, score_map, fraction)):
+      bins[row] += np.bincount(
+          index, None if values is None else values[inside], _BINS
+      )
+    forged.append(bool(fraction.any()))
+    if weights.image is not None:
+      probabilities.append(weights.image.probability(score_map, inside))
+    if not forged[-1]:
+      marked.append(float((score_map >= weights.threshold).mean()))
+    elif label.any() and not label.all():
+      auc = sklearn_metrics.roc_auc_score(label.ravel(), score_map.ravel())
+      aucs.append(auc)
+      f1s.append(_f1(score_map, label, weights.threshold))
+      best_f1s.append(max(_f1(score_map, label, x) for x in _THRESHOLDS))
+  counts = np.maximum(bins[0], 1)
+  results = {
+      'forged': sum(forged),
+      'untouched': len(forged) - sum(forged),
+      'threshold': weights.threshold,
+      'block_auc_mean': float(np.mean(aucs)),
+      'f1_mean': float(np.mean(f1s)),
+      'f1_best_mean': float(np.mean(best_f1s)),
+      'reliability': {
+          'blocks': bins[0].astype(int).tolist(),
+          'score': (bins[1] / counts).tolist(),
+          'manipulated': (bins[2] / counts).tolist(),
+      },
+  }
+  if marked:
+    results['marked'] = {
+        'median': float(np.median(marked)),
+        'percentile_95': float(np.quantile(marked, 0.95)),
+        'largest': max(marked),
+    }
+  if probabilities and any(forged) and not all(forged):
+    decided = np.array(probabilities) >= 0.5
+    results['image'] = {
+        'auc': float(sklearn_metrics.roc_auc_score(forged, probabilities)),
+        'balanced_accuracy': float(
+            sklearn_metrics.balanced_accuracy_score(forged, decided)
+        ),
+    }
+  return results
+
+
+def _f1(score_map: np.ndarray, label: np.ndarray, threshold: float) -> float:
+  marked = score_map >= threshold
+  return float(2 * (marked & label).sum() / max(1, marked.sum() + label.sum()))
