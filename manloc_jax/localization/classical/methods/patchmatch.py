@@ -11,14 +11,13 @@ import numpy as np
 from scipy import ndimage
 
 from manloc_jax.localization.classical import interface
+from manloc_jax.localization.classical import matching
 
 # All lengths below, in pixels, suit images of about this size.
 _MAX_PIXELS = 1_000_000
 _DIAMETER = 16  # Of the discs that are compared.
 _ORDER = 5  # Highest of the Zernike moments.
 _RADII, _ANGLES = 26, 32  # Of the polar grid on which they are sampled.
-_ROUNDS = 8
-_MIN_OFFSET = 8  # While matching, and after it:
 _MIN_DISTANCE = 50
 _MEDIAN_RADIUS = 4
 _FIT_RADIUS = 6
@@ -46,8 +45,7 @@ def score(pixels: np.ndarray) -> np.ndarray:
   if shrink < 1:
     size = (max(64, int(width * shrink)), max(64, int(height * shrink)))
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-  offsets = _Matching(_zernike(grey)).run()
-  marked = _regions(offsets).astype(np.float32)
+  marked = _regions(matching.match(_zernike(grey))).astype(np.float32)
   return cv2.resize(marked, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
@@ -117,68 +115,6 @@ def _to_pixels(
       weight = (1 - np.abs(y - top - down)) * (1 - np.abs(x - left - right))
       np.add.at(kernel, (top + down, left + right), wave * weight)
   return kernel[:-1, :-1]
-
-
-class _Matching:
-  """Searches for the offset from every pixel to the most similar one."""
-
-  def __init__(self, features: np.ndarray):
-    self._features = features
-    self._pixels = features.reshape(-1, features.shape[-1])
-    self._random = np.random.default_rng(0)
-    shape = features.shape[:2]
-    self._position = np.stack(list(np.indices(shape, np.int32)), axis=-1)
-    self._limit = np.array(shape, np.int32)
-    target = self._random.integers(0, shape, (*shape, 2), np.int32)
-    self._offset = np.zeros((*shape, 2), np.int32)
-    self._cost = np.full(shape, np.inf, np.float32)
-    self._try(np.s_[:], target - self._position)
-
-  def run(self) -> np.ndarray:
-    """Returns int32[h, w, 2], downwards and to the right."""
-    for i in range(_ROUNDS):
-      for axis in (0, 1):
-        self._sweep(axis, forwards=i % 2 == 0)
-      self._search()
-    return self._offset
-
-  def _try(self, at, offset: np.ndarray) -> None:
-    """Replaces the offsets of the pixels `at` where others are better."""
-    # Each number of an offset on its own: NumPy is slow along axes of two.
-    target = self._position[at] + offset
-    down, right = target[..., 0], target[..., 1]
-    height, width = self._limit
-    valid = (down >= 0) & (down < height) & (right >= 0) & (right < width)
-    valid &= offset[..., 0] ** 2 + offset[..., 1] ** 2 >= _MIN_OFFSET**2
-    index = np.where(valid, down * width + right, 0)
-    difference = self._features[at] - self._pixels.take(index, axis=0)
-    cost = np.einsum('...f,...f->...', difference, difference)
-    better = valid & (cost < self._cost[at])
-    np.copyto(self._cost[at], cost, where=better)
-    np.copyto(self._offset[at], offset, where=better[..., None])
-
-  def _sweep(self, axis: int, forwards: bool) -> None:
-    """Propagates offsets over the image, a whole line at a time.
-
-    The second candidate extrapolates the two lines before linearly, which
-    follows turned and scaled copies.
-    """
-    line = (lambda i: np.s_[i]) if axis == 0 else (lambda i: np.s_[:, i])
-    lines = range(self._limit[axis])[:: 1 if forwards else -1]
-    for before, last, this in zip(lines, lines[1:], lines[2:], strict=False):
-      near, far = self._offset[line(last)], self._offset[line(before)]
-      self._try(line(this), near.copy())
-      self._try(line(this), 2 * near - far)
-
-  def _search(self) -> None:
-    """Tries random offsets, more of them close to the best one."""
-    radius = int(self._limit.max())
-    while radius >= 1:
-      step = self._random.integers(
-          -radius, radius + 1, self._offset.shape, np.int32
-      )
-      self._try(np.s_[:], self._offset + step)
-      radius //= 4
 
 
 def _regions(offsets: np.ndarray) -> np.ndarray:
