@@ -17,6 +17,7 @@ RECORD = {
     'image': 'a.png', 'width': 9, 'height': 4000, 'seconds': 1, 'note': '',
     'orientation': 1, 'image_score': 0.125, 'threshold': 0.5,
     'manipulated_share': 0.25, 'region_count': 1234, 'regions': [],
+    'unmeasurable_share': 0.031, 'limits': ['Little is left'],
 }  # fmt: skip
 
 
@@ -64,8 +65,9 @@ def test_names_of_strangers_are_shown_as_they_look(name, shown):
 def test_numbers_in_words():
   summary = texts.summary(RECORD)
   assert summary['name'] == 'a.png'
-  assert summary['notes'] == '9 x 4000 pixels; scored in 1.0 s'
-  assert [*summary['tiles'].values()] == ['0.12', '0.50', '25.0%', '1,234']
+  assert summary['notes'] == '9 x 4000 pixels; scored in 1.0 s; Little is left'
+  tiles = ['0.12', '0.50', '25.0%', '1,234', '3.1%']
+  assert [*summary['tiles'].values()] == tiles
   regions = texts.regions(RECORD)
   assert 'no proof' in regions['sentence'] and not regions['rows']
   region = {'left': 1, 'top': 2, 'width': 3, 'height': 4, 'pixels': 12}

@@ -18,8 +18,10 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.listing import image_files
 from manloc_jax.localization import localizer as localizer_lib
+from manloc_jax.localization import measurable
 from manloc_jax.localization import overlay
 
 FORMATS = ('png', 'npy', 'npz')
@@ -134,10 +136,14 @@ def _localize_file(
   seconds = time.monotonic() - start
   files.make_folder(path.parent, out)
   path.unlink(missing_ok=True)  # It may be of other hyperparameters.
+  can_measure = measurable.blocks(image.pixels)
   picture = overlay.draw(image.pixels, result.score, result.mask)
+  picture = overlay.hatch(picture, ~can_measure)
   if heat_format == 'npz':
     save = functools.partial(
-        save_npz, is_probability=localizer.is_probability
+        save_npz,
+        is_probability=localizer.is_probability,
+        can_measure=can_measure,
     )
     _write(out / names['heat'], save, result)
   else:
@@ -146,6 +152,7 @@ def _localize_file(
   _write(out / names['mask'], save_png, result.mask * np.uint8(255))
   _write(out / names['overlay'], save_png, picture)
   record = describe(str(image_file.path), image, result, localizer, seconds)
+  record |= describe_limits(image_file.path, can_measure)
   record |= {**made_by, 'files': names}
   # Last, so that a record implies that its other files exist.
   files.write_text(path, json.dumps(record) + '\n')
@@ -187,6 +194,19 @@ def describe(
       'device': localizer.device,
       'seconds': seconds,
       'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+  }
+
+
+def describe_limits(path: pathlib.Path, can_measure: np.ndarray) -> Record:
+  """Returns what limits the result of an image, as JSON holds it.
+
+  Args:
+    path: The file.
+    can_measure: Of `measurable.blocks`.
+  """
+  return {
+      'unmeasurable_share': float(1 - can_measure.mean()),
+      'limits': measurable.limits(quantization_lib.read(path)),
   }
 
 
@@ -236,12 +256,17 @@ def save_heat(file, score: np.ndarray) -> None:
 
 
 def save_npz(
-    file, result: localizer_lib.Result, *, is_probability: bool
+    file,
+    result: localizer_lib.Result,
+    *,
+    is_probability: bool,
+    can_measure: np.ndarray,
 ) -> None:
-  """Writes all that `manloc evaluate --method=maps` reads of a map.
+  """Writes all that `manloc evaluate --method=maps` reads of a map, and more.
 
   These are the arrays `score`, f32[h, w] with the raw map, and `mask`,
-  bool[h, w], and the numbers `threshold`, `image_score` and `is_probability`.
+  bool[h, w], and the numbers `threshold`, `image_score` and `is_probability`;
+  and `can_measure`, bool[ceil(h / 8), ceil(w / 8)], of `measurable.blocks`.
   """
   np.savez_compressed(
       file,
@@ -250,6 +275,7 @@ def save_npz(
       threshold=result.threshold,
       image_score=result.image_score,
       is_probability=is_probability,
+      can_measure=can_measure,
   )
 
 

@@ -1,4 +1,4 @@
-"""Draws a heat map over its image and outlines the mask."""
+"""Draws a heat map over its image, outlines the mask and hatches areas."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,8 @@ LONGEST = 2048  # Pixels of a picture's longer side; larger images are reduced.
 
 _OPACITY = 0.7  # Where the score is 1.
 _OUTLINE = (0, 255, 255)  # Cyan: no colour of the heat.
+_PERIOD = 12  # Pixels between hatching lines.
+_HATCHED = np.array([(64, 64, 64), (190, 190, 190)], np.uint8)
 
 
 def draw(
@@ -42,6 +44,29 @@ def draw(
   )
   thickness = 1 + max(picture.shape) // 1024
   return cv2.drawContours(picture, contours, -1, _OUTLINE, thickness)
+
+
+def hatch(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+  """Draws dark and light diagonal lines over an area.
+
+  Args:
+    picture: uint8[h, w, 3], RGB.
+    where: bool[rows, columns], the area at any size.
+
+  Returns:
+    uint8[h, w, 3]; `picture` itself where the area is empty.
+  """
+  if not where.any():
+    return picture
+  height, width = picture.shape[:2]
+  area = cv2.resize(
+      where.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+  )
+  place = np.add.outer(np.arange(height), np.arange(width)) % _PERIOD
+  picture = picture.copy()
+  for colour, at in zip(_HATCHED, (0, 1), strict=True):
+    picture[(place == at) & (area > 0)] = colour
+  return picture
 
 
 def reduce(pixels: np.ndarray, longest: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from manloc_jax.data import images
 from manloc_jax.data import spec
 from manloc_jax.localization import batch
 from manloc_jax.localization import localizer as localizer_lib
+from manloc_jax.localization import measurable
 from manloc_jax.localization import overlay
 
 MAX_BYTES = 50 << 20
@@ -168,11 +169,17 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     photograph = overlay.reduce(image.pixels, LONGEST)
     heat = overlay.reduce(result.score, LONGEST)
     nowhere = np.zeros(heat.shape, bool)
+    can_measure = measurable.blocks(image.pixels)
+    drawn = overlay.draw(photograph, heat, nowhere, 1)
     return Analysis(
         score=result.score,
-        facts={**facts, 'image_sha256': digest},
+        facts={
+            **facts,
+            **batch.describe_limits(path, can_measure),
+            'image_sha256': digest,
+        },
         photograph=_jpeg(photograph),
-        heat=_jpeg(overlay.draw(photograph, heat, nowhere, 1)),
+        heat=_jpeg(overlay.hatch(drawn, ~can_measure)),
     )
   except errors.UserError as error:
     raise _named(error, path, name) from error

@@ -58,6 +58,7 @@ def summary(record: batch.Record) -> dict[str, Any]:
     notes.append(record['note'])
   if localizer.NOT_MEASURED in record:
     notes.append(record[localizer.NOT_MEASURED])
+  notes += record['limits']
   if record['orientation'] != 1:
     notes.append('shown as stored: viewers turn it as its EXIF tag says')
   return {
@@ -68,6 +69,7 @@ def summary(record: batch.Record) -> dict[str, Any]:
           'threshold': f'{record["threshold"]:.2f}',
           'of the pixels in the mask': f'{record["manipulated_share"]:.1%}',
           'regions': f'{record["region_count"]:,}',
+          'cannot be measured': f'{record["unmeasurable_share"]:.1%}',
       },
   }
 
