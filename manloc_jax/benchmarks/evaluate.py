@@ -87,6 +87,7 @@ def make_torch(
   images, bins = len(prepared.image_ids(SPLIT)), config.eval.bins
 
   def count():
+    """Counts the scores of all patches and pixels once."""
     patches = np.zeros((1, 2, bins), np.int64)
     pixels = np.zeros((images, 2, bins), np.int64)
     for batch in _batches(config, prepared):

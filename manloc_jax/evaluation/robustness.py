@@ -215,6 +215,7 @@ def _make_scorer(
   index, processes = jax.process_index(), jax.process_count()
 
   def score(cuts: Iterable[patches.Cut], name: str) -> dict[str, Any]:
+    """Scores the windows of one level, without its curves."""
     batches = degraded_windows.batches(
         cuts,
         batch_size=config.eval.batch_size // processes,

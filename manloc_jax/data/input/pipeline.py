@@ -59,6 +59,7 @@ def train_batches(
   first = start_step // steps
 
   def epoch_of(epoch):
+    """Returns the records of an epoch that are left, in its own order."""
     ds = tf.data.TFRecordDataset(paths).shard(processes, index)
     # Shuffle serialised records: decoding what is then skipped is wasted.
     ds = ds.shuffle(

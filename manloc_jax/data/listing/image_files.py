@@ -178,6 +178,7 @@ def _search(
     passed_over.append(PassedOver(path, reason))
 
   def skip(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is not to be searched, and notes repeated ones."""
     real = os.path.realpath(folder)
     if out and _is_inside(real, out):
       return True

@@ -119,6 +119,7 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
     return jax.nn.sigmoid(logits)
 
   def scores(params, blocks, statistics, inside):
+    """Applies the network to window after window; see `make_scores`."""
     reach, (rows, columns, _) = model.reach, blocks.shape
     frame = ((reach, WINDOW), (reach, WINDOW))
     is_outside = inside == 0
