@@ -1,5 +1,6 @@
 """The fusion: features, network, tiles and weights."""
 
+import dataclasses
 import tracemalloc
 
 import cv2
@@ -10,6 +11,9 @@ import pytest
 
 from manloc_jax import errors
 from manloc_jax.data import forge
+from manloc_jax.localization import localizer as localizer_lib
+from manloc_jax.localization.classical import flat
+from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import localizer
 from manloc_jax.localization.fusion import network
@@ -234,3 +238,40 @@ def test_bad_arguments_are_refused(file):
     localizer.FusionLocalizer(file, threshold=2)
   with pytest.raises(ValueError, match='uint8'):
     localizer.FusionLocalizer(file)(np.zeros((4, 4, 3)))
+
+
+def test_weights_with_a_model_of_images_give_a_probability(
+    photograph, tmp_path
+):
+  image = calibration.ImageModel((0.5, 0.0, 0.3, 1.0, -0.2), 0.7)
+  weights = dataclasses.replace(random_weights(), image=image)
+  path = tmp_path / 'fusion.safetensors'
+  weights_lib.save(path, weights)
+  assert weights_lib.load(path).image == image
+  result = localizer.FusionLocalizer(path)(photograph)
+  # By hand: the scores in the middle of blocks, all of which vary here.
+  rows, columns = np.arange(4, 304, 8), np.arange(4, 455, 8)
+  blocks = result.score[np.minimum(rows, 299)][:, np.minimum(columns, 450)]
+  inside = flat.counted(photograph)
+  want = image.probability(blocks, inside)
+  assert result.image_score == pytest.approx(want)
+  assert result.facts[localizer_lib.IS_FORGERY_PROBABILITY] is True
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'weights': (1.0, 2.0)},
+        {'weights': (float('nan'),) * 5},
+        {'bias': float('inf')},
+    ],
+)
+def test_a_broken_model_of_images_is_refused(change, tmp_path):
+  fields = {'weights': (1.0,) * 5, 'bias': 0.0, **change}
+  weights = dataclasses.replace(
+      random_weights(), image=calibration.ImageModel(**fields)
+  )
+  path = tmp_path / 'fusion.safetensors'
+  weights_lib.save(path, weights)
+  with pytest.raises(errors.UserError, match='holds only a part'):
+    weights_lib.load(path)

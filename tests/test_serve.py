@@ -68,6 +68,9 @@ def test_numbers_in_words():
   assert summary['notes'] == '9 x 4000 pixels; scored in 1.0 s; Little is left'
   tiles = ['0.12', '0.50', '25.0%', '1,234', '3.1%']
   assert [*summary['tiles'].values()] == tiles
+  assert 'image score' in summary['tiles']
+  told = {**RECORD, 'image_score_is_probability': True}
+  assert 'probability of a forgery' in texts.summary(told)['tiles']
   regions = texts.regions(RECORD)
   assert 'no proof' in regions['sentence'] and not regions['rows']
   region = {'left': 1, 'top': 2, 'width': 3, 'height': 4, 'pixels': 12}

@@ -23,6 +23,8 @@ _TOP_FRACTION = 0.01
 MAX_REGIONS = 20  # In a list; the mask of a noisy map has thousands.
 # Key of `Result.facts`: why nothing could be measured in an image.
 NOT_MEASURED = 'not_measured'
+# Key of `Result.facts`: true where `image_score` is that of a forgery.
+IS_FORGERY_PROBABILITY = 'image_score_is_probability'
 
 
 @dataclasses.dataclass(frozen=True)

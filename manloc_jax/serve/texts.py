@@ -61,11 +61,14 @@ def summary(record: batch.Record) -> dict[str, Any]:
   notes += record['limits']
   if record['orientation'] != 1:
     notes.append('shown as stored: viewers turn it as its EXIF tag says')
+  title = 'image score'
+  if record.get(localizer.IS_FORGERY_PROBABILITY):
+    title = 'probability of a forgery'
   return {
       'name': record['image'],
       'notes': '; '.join(notes),
       'tiles': {
-          'image score': 'none' if score is None else f'{score:.2f}',
+          title: 'none' if score is None else f'{score:.2f}',
           'threshold': f'{record["threshold"]:.2f}',
           'of the pixels in the mask': f'{record["manipulated_share"]:.1%}',
           'regions': f'{record["region_count"]:,}',

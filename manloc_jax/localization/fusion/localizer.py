@@ -117,7 +117,8 @@ class FusionLocalizer:
     if self._weights.image is None or np.count_nonzero(counts) < _MIN_BLOCKS:
       return result
     probability = self._weights.image.probability(_middles(score), counts)
-    return dataclasses.replace(result, image_score=probability)
+    facts = {**result.facts, localizer.IS_FORGERY_PROBABILITY: True}
+    return dataclasses.replace(result, image_score=probability, facts=facts)
 
   def score_map(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
