@@ -1,0 +1,1 @@
+"""Reports on what one image file says: its bytes, metadata, history and map."""
