@@ -18,6 +18,7 @@ _NAMES = {
     **{0xE0 + i: f'APP{i}' for i in range(16)},
 }  # fmt: skip
 MOST_SEGMENTS = 20_000
+EXTRANEOUS = 'extraneous'  # Bytes between segments, in place of a marker.
 # Of the coefficients of a block, in the order in which files hold them.
 ZIGZAG = (
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
@@ -32,7 +33,7 @@ class Segment:
   """A marker and what belongs to it.
 
   Attributes:
-    name: Such as `APP1` or `DQT`.
+    name: Such as `APP1` or `DQT`, or `EXTRANEOUS`.
     offset: Of the marker in the file, bytes.
     length: Of the marker, the header and, after `SOS`, the data of the scan.
     content: Without marker and length; of a scan, its header.
@@ -78,8 +79,14 @@ def walk(data: bytes, start: int = 0) -> tuple[list[Segment], int | None]:
   segments = [Segment('SOI', start, 2, b'')]
   at = start + 2
   while at + 2 <= len(data) and len(segments) < MOST_SEGMENTS:
-    if data[at] != 0xFF:
-      break  # No marker where one has to be.
+    if data[at] != 0xFF:  # Decoders skip what is no marker.
+      marker = _AFTER_SCAN.search(data, at)
+      if marker is None:
+        break
+      end = marker.end() - 2
+      segments.append(Segment(EXTRANEOUS, at, end - at, b''))
+      at = end
+      continue
     if data[at + 1] == 0xFF:
       at += 1  # Padding.
       continue

@@ -48,11 +48,13 @@ def _editors(software: list[str]) -> Iterator[tuple[str, str]]:
 def _dates(dates: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
   by_name = {}
   for date in dates:
+    if not date['value'].strip('0:- T'):
+      continue  # The clock was never set.
     parsed = parse_date(date['value'])
     if parsed is None:
       yield (
           'date_unreadable',
-          f'The date {date["name"]} is none: {date["value"] or "empty"}.',
+          f'The date {date["name"]} is none: {date["value"]}.',
       )
     else:
       by_name.setdefault(date['name'], parsed)
@@ -102,5 +104,6 @@ def _sizes(
     yield (
         'size_differs',
         f'EXIF says {claimed[0]}x{claimed[1]} pixels, and the image has'
-        f' {pixels[0]}x{pixels[1]}: it was resized or cropped afterwards.',
+        f' {pixels[0]}x{pixels[1]}: it was resized or cropped after the camera'
+        ' wrote the tags, or they were written wrong.',
     )

@@ -20,6 +20,7 @@ _PREFIXES = {
     'http://ns.adobe.com/exif/1.0/aux/': 'aux',
     'http://ns.adobe.com/camera-raw-settings/1.0/': 'crs',
     'http://purl.org/dc/elements/1.1/': 'dc',
+    'http://purl.org/dc/terms/': 'dcterms',
     'http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/': 'Iptc4xmpCore',
     'http://iptc.org/std/Iptc4xmpExt/2008-02-29/': 'Iptc4xmpExt',
     'http://ns.google.com/photos/1.0/camera/': 'GCamera',
@@ -59,7 +60,9 @@ class _Reader:
     self._texts.append('')
     for key, value in attributes.items():
       short = _short(key)
-      if not short.startswith(('rdf:', 'http://www.w3.org/XML/')):
+      if short == 'rdf:resource':  # The value of the element around it.
+        self._add(_short(name), value)
+      elif not short.startswith(('rdf:', 'http://www.w3.org/XML/')):
         self._add(short, value)
 
   def text(self, text: str) -> None:

@@ -1,0 +1,114 @@
+"""JPEG history: tables, quality, sampling and the order of markers."""
+
+from typing import Any
+
+from manloc_jax.examine import encoder_tables
+from manloc_jax.examine import jpeg_segments
+from manloc_jax.examine import metadata_blocks
+from manloc_jax.examine import opened_file
+from manloc_jax.examine import photoshop_blocks
+from manloc_jax.examine import section as section_lib
+
+_KINDS = {
+    'SOF0': 'baseline', 'SOF1': 'extended', 'SOF2': 'progressive',
+    'SOF3': 'lossless', 'SOF9': 'extended, arithmetic coding',
+    'SOF10': 'progressive, arithmetic coding',
+}  # fmt: skip
+_TRANSFORMS = {0: 'none (RGB or CMYK)', 1: 'YCbCr', 2: 'YCCK'}
+
+
+def section(file: opened_file.OpenedFile) -> section_lib.Section:
+  """Returns how a JPEG file is coded, and which encoders code so."""
+  if file.kind != 'JPEG':
+    return section_lib.Section({
+        'is_jpeg': False,
+        'history': section_lib.cannot_tell(
+            f'A {file.kind} file keeps no quantization tables; whether its'
+            ' pixels were JPEG before was not looked for.'
+        ),
+    })
+  segments, _ = jpeg_segments.walk(file.data)
+  frame = jpeg_segments.frame(segments)
+  tables = jpeg_segments.tables(segments)
+  facts: dict[str, Any] = {
+      'is_jpeg': True,
+      'markers': _order(segments),
+      'restart_interval': _restart_interval(segments),
+      'scans': sum(item.name == 'SOS' for item in segments),
+      'adobe_transform': _adobe_transform(segments),
+      'photoshop_quality': _photoshop_quality(file),
+      'tables': [
+          {'number': number, 'values': list(values)}
+          for number, values in sorted(tables.items())
+      ],
+      'earlier_compressions': section_lib.cannot_tell(
+          'They are not estimated; only the last compression is described.'
+      ),
+  }
+  if frame is None:
+    missing = section_lib.cannot_tell('The file has no whole header of a frame.')
+    return section_lib.Section({**facts, 'coding': missing, 'encoder': missing})
+  facts['coding'] = {
+      'kind': _KINDS.get(frame.name, frame.name),
+      'bits': frame.bits,
+      'width': frame.width,
+      'height': frame.height,
+      'components': len(frame.components),
+      'sampling': ', '.join(f'{c[1]}x{c[2]}' for c in frame.components),
+  }
+  facts['encoder'] = _encoder(tables, frame)
+  return section_lib.Section(facts)
+
+
+def _order(segments: list[jpeg_segments.Segment]) -> str:
+  """Returns the names of the markers, repeated ones once with their number."""
+  runs: list[tuple[str, int]] = []
+  for segment in segments:
+    if runs and runs[-1][0] == segment.name:
+      runs[-1] = (segment.name, runs[-1][1] + 1)
+    else:
+      runs.append((segment.name, 1))
+  return ' '.join(
+      name if count == 1 else f'{name}*{count}' for name, count in runs
+  )
+
+
+def _restart_interval(segments: list[jpeg_segments.Segment]) -> int | None:
+  for segment in segments:
+    if segment.name == 'DRI' and len(segment.content) >= 2:
+      return int.from_bytes(segment.content[:2], 'big') or None
+  return None
+
+
+def _adobe_transform(segments: list[jpeg_segments.Segment]) -> str | None:
+  for segment in segments:
+    content = segment.content
+    if segment.name == 'APP14' and content.startswith(b'Adobe'):
+      if len(content) >= 12:
+        return _TRANSFORMS.get(content[11], str(content[11]))
+  return None
+
+
+def _photoshop_quality(file: opened_file.OpenedFile) -> int | None:
+  resources = photoshop_blocks.resources(metadata_blocks.read(file).photoshop)
+  for number, data in resources:
+    if number == photoshop_blocks.JPEG_QUALITY:
+      return photoshop_blocks.quality(data)
+  return None
+
+
+def _encoder(
+    tables: dict[int, tuple[int, ...]], frame: jpeg_segments.Frame
+) -> dict[str, Any]:
+  """Tells which encoders write such tables, and the quality of libjpeg."""
+  luma, chroma = encoder_tables.of_frame(tables, frame)
+  if luma is None or (len(frame.components) > 1 and chroma is None):
+    return section_lib.cannot_tell('The file lacks a quantization table.')
+  quality, difference = encoder_tables.nearest_quality(luma)
+  return {
+      'fingerprint': encoder_tables.fingerprint(luma, chroma),
+      'known': encoder_tables.recognize(luma, chroma),
+      'estimated_quality': quality,
+      'is_standard_luma': difference == 0,
+      'difference_to_standard': round(difference, 2),
+  }
