@@ -1,6 +1,7 @@
 r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
+  manloc examine photo.jpg                    what does the file say, and its map?
   manloc serve --workdir runs/demo            the same on a local web page
   manloc evaluate --method fusion,ela --data casia1=FOLDER
   manloc robustness --method fusion,ela --data casia1=FOLDER
@@ -57,6 +58,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   from manloc_jax.commands import audit
   from manloc_jax.commands import compare
   from manloc_jax.commands import evaluate
+  from manloc_jax.commands import examine
   from manloc_jax.commands import export
   from manloc_jax.commands import forge
   from manloc_jax.commands import fusion
@@ -79,6 +81,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   )
   for command in (
       localize,
+      examine,
       serve,
       evaluate,
       robustness,

@@ -1,0 +1,134 @@
+"""Puts the sections of a file together to one report."""
+
+import base64
+from collections.abc import Callable
+import dataclasses
+import datetime
+import io
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from manloc_jax import errors
+from manloc_jax import provenance as provenance_lib
+from manloc_jax.examine import identity
+from manloc_jax.examine import jpeg_history
+from manloc_jax.examine import maps
+from manloc_jax.examine import metadata
+from manloc_jax.examine import opened_file
+from manloc_jax.examine import provenance
+from manloc_jax.examine import reading
+from manloc_jax.examine import section as section_lib
+from manloc_jax.examine import thumbnail
+from manloc_jax.localization import localizer as localizer_lib
+from manloc_jax.localization import overlay
+
+SCHEMA_VERSION = 1
+SCHEMA = pathlib.Path(__file__).with_name('report.schema.json')
+_MINIATURE = 128  # Pixels of the longer side, in the index.
+_QUALITY = 88
+_OPTIONAL = ('c2pa-python', 'ImageHash')
+# In the order of the report; that of maps needs a localizer.
+_SECTIONS: dict[str, Callable[[opened_file.OpenedFile], section_lib.Section]]
+_SECTIONS = {
+    'identity': identity.section,
+    'provenance': provenance.section,
+    'metadata': metadata.section,
+    'jpeg_history': jpeg_history.section,
+    'thumbnail': thumbnail.section,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+  """A report.
+
+  Attributes:
+    record: As JSON holds it, see `report.schema.json`; its texts are inert.
+    pictures: By section.
+  """
+
+  record: dict[str, Any]
+  pictures: dict[str, tuple[section_lib.Picture, ...]]
+
+
+def made_by(localizer: localizer_lib.Localizer) -> dict[str, Any]:
+  """Returns what a report depends on besides the file."""
+  return {
+      **localizer.provenance,
+      'schema_version': SCHEMA_VERSION,
+      'version': provenance_lib.VERSION,
+      'packages': provenance_lib.versions(_OPTIONAL),
+  }
+
+
+def build(
+    path: pathlib.Path, name: str, localizer: localizer_lib.Localizer
+) -> Report:
+  """Examines a file.
+
+  Args:
+    path: The file.
+    name: What the report calls it.
+    localizer: Makes the map.
+
+  Raises:
+    DataError: It cannot be read, or is no image.
+  """
+  file = opened_file.OpenedFile(path)
+  sections = {
+      key: _guarded(lambda make=make: make(file))
+      for key, make in _SECTIONS.items()
+  }
+  sections['maps'] = maps.section(file, localizer)
+  facts = {key: item.facts for key, item in sections.items()}
+  record = section_lib.inert({
+      'schema_version': SCHEMA_VERSION,
+      'file': name,
+      'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+      'reading': reading.read(facts),
+      **facts,
+      'pictures': [
+          {'section': key, 'name': picture.name, 'caption': picture.caption}
+          for key, item in sections.items()
+          for picture in item.pictures
+      ],
+  })
+  record['made_by'] = made_by(localizer)
+  record['miniature'] = _miniature(sections['maps'])
+  pictures = {key: item.pictures for key, item in sections.items()}
+  return Report(record, pictures)
+
+
+def _guarded(make: Callable[[], section_lib.Section]) -> section_lib.Section:
+  """Makes a section; one that fails does not take the others with it."""
+  try:
+    return make()
+  except errors.UserError:
+    raise
+  except Exception as error:  # Of bytes that no parser foresaw.
+    if errors.is_out_of_memory(error):
+      reason = 'There is too little memory for this section.'
+    else:
+      reason = (
+          'This section failed on the bytes of the file'
+          f' ({type(error).__name__}: {error}); please report it.'
+      )
+    return section_lib.Section({'failed': section_lib.cannot_tell(reason)})
+
+
+def _miniature(section: section_lib.Section) -> str | None:
+  if not section.pictures:
+    return None
+  return data_uri(overlay.reduce(section.pictures[0].pixels, _MINIATURE))
+
+
+def data_uri(pixels: np.ndarray) -> str:
+  """Returns a picture, uint8[h, w, 3], as an address that holds it."""
+  file = io.BytesIO()
+  image = Image.fromarray(np.ascontiguousarray(pixels))
+  image.save(file, 'JPEG', quality=_QUALITY)
+  text = base64.b64encode(file.getvalue()).decode('ascii')
+  return f'data:image/jpeg;base64,{text}'
