@@ -41,6 +41,10 @@ def main(folder: str, out: str) -> None:
         flag['id'] in ('editor_named', 'size_differs')
         for flag in facts['flags']
     )
+    # Photoshop and its like write these; cameras write baseline files.
+    was_changed |= frame.name == 'SOF2' or any(
+        segment.name in ('APP13', 'APP14') for segment in segments
+    )
     luma, chroma = encoder_tables.of_frame(
         jpeg_segments.tables(segments), frame
     )

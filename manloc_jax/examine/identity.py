@@ -1,6 +1,5 @@
 """Identity: size, hashes, format against name, and what follows the image."""
 
-import collections
 import hashlib
 import re
 from typing import Any
@@ -80,16 +79,11 @@ def _container(structure: containers.Structure) -> dict[str, Any]:
     return section_lib.cannot_tell(
         structure.reason or 'No part of the file could be read.'
     )
-  counts = collections.Counter(part.name for part in structure.parts)
   return {
       'parts': len(structure.parts),
       'order': [
           {'name': part.name, 'offset': part.offset, 'bytes': part.length}
           for part in structure.parts[:_LISTED_PARTS]
-      ],
-      'counts': [
-          {'name': name, 'count': count}
-          for name, count in sorted(counts.items())
       ],
       'fault': structure.reason or None,
   }

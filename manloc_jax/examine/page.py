@@ -17,12 +17,12 @@ from manloc_jax.examine import section as section_lib
 
 _STYLE = pathlib.Path(__file__).parent / 'static' / 'report.css'
 _TITLES = {
+    'maps': 'Map',
     'identity': 'Identity',
     'provenance': 'Where it says it comes from',
     'metadata': 'Metadata',
     'jpeg_history': 'JPEG history',
     'thumbnail': 'Preview against image',
-    'maps': 'Map',
 }
 _WEIGHTS = {
     reading.STRONG: 'Strong findings',
@@ -106,12 +106,15 @@ def _row(record: Mapping[str, Any], name: str) -> str:
       if isinstance(image, str) and image.startswith('data:image/jpeg;')
       else ''
   )
-  return (
-      f'<tr><td>{picture}</td>'
-      f'<td><a href="./{address}">{_text(record["file"])}</a></td>'
-      f'<td>{"none" if score < 0 else f"{score:.2f}"}</td>'
-      f'<td>{counts[reading.STRONG]}</td><td>{counts[reading.WEAK]}</td></tr>'
+  cells = (
+      ('', picture),
+      ('File', f'<a href="./{address}">{_text(record["file"])}</a>'),
+      ('Score', 'none' if score < 0 else f'{score:.2f}'),
+      ('Strong', str(counts[reading.STRONG])),
+      ('Weak', str(counts[reading.WEAK])),
   )
+  shown = (f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
+  return f'<tr>{"".join(shown)}</tr>'
 
 
 def _score(record: Mapping[str, Any]) -> float:
@@ -144,7 +147,7 @@ def _findings(read: Mapping[str, Any]) -> Iterator[str]:
 
 def _shown(value: Any) -> str:
   """Returns a fact as HTML."""
-  if value is None or value == [] or value == {}:
+  if value is None or value in ('', [], {}):
     return '<span class="soft">none</span>'
   if not section_lib.is_told(value):
     (reason,) = value.values()
@@ -171,7 +174,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
   head = ''.join(f'<th>{_label(column)}</th>' for column in columns)
   body = ''.join(
       '<tr>'
-      + ''.join(f'<td>{_shown(row.get(column))}</td>' for column in columns)
+      + ''.join(
+          f'<td data-label="{_label(column)}">{_shown(row.get(column))}</td>'
+          for column in columns
+      )
       + '</tr>'
       for row in rows
   )

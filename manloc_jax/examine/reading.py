@@ -198,14 +198,17 @@ def data_after_image(facts: Facts) -> str | None:
 
 
 def encoder_is_no_camera(facts: Facts) -> str | None:
-  """A camera is named, and the quantization tables are Photoshop's."""
+  """A camera is named, and tables or blocks are Photoshop's."""
   make = _get(facts, 'metadata', 'summary', 'make')
   known = _get(facts, 'jpeg_history', 'encoder', 'known') or ()
-  if not make or 'Photoshop' not in [item['encoder'] for item in known]:
+  is_photoshop = 'Photoshop' in [item['encoder'] for item in known]
+  quality = _get(facts, 'jpeg_history', 'photoshop_quality')
+  if not make or not (is_photoshop or quality is not None):
     return None
+  trace = 'the quantization tables are' if is_photoshop else 'a block is'
   return (
-      f'EXIF names a camera ({make}), and the quantization tables are those of'
-      ' Photoshop: the file was saved again.'
+      f'EXIF names a camera ({make}), and {trace} of Photoshop: the file was'
+      ' saved again.'
   )
 
 
