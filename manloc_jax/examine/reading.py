@@ -249,9 +249,8 @@ def no_credentials(facts: Facts) -> str | None:
 
 def no_metadata(facts: Facts) -> str | None:
   """There is neither EXIF nor XMP nor IPTC."""
-  if 'metadata' not in facts or any(
-      facts['metadata'].get(key) for key in ('exif', 'xmp', 'iptc')
-  ):
+  metadata = _get(facts, 'metadata') or {}
+  if any(metadata.get(key, True) for key in ('exif', 'xmp', 'iptc')):
     return None
   return (
       'There is no EXIF, XMP or IPTC. Absence of metadata is no evidence of'
