@@ -1,7 +1,7 @@
 r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
 
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
-  manloc examine photo.jpg                    what does the file say, and its map?
+  manloc examine photo.jpg                    what else does the file say?
   manloc serve --workdir runs/demo            the same on a local web page
   manloc evaluate --method fusion,ela --data casia1=FOLDER
   manloc robustness --method fusion,ela --data casia1=FOLDER

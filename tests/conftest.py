@@ -27,4 +27,5 @@ def test_data() -> pathlib.Path:
   return pathlib.Path(folder)
 
 from ramp import analyse  # noqa: E402, F401
+from specimens import opened  # noqa: E402, F401
 from studies import members  # noqa: E402, F401

@@ -7,7 +7,9 @@ import hostile
 import numpy as np
 from PIL import Image
 from PIL import PngImagePlugin
+import pytest
 
+from manloc_jax.examine import opened_file
 from manloc_jax.localization import localizer as localizer_lib
 
 SCRIPT = '<script>alert("x")</script>'
@@ -28,7 +30,9 @@ def jpeg(image: Image.Image | None = None, **options) -> bytes:
   return hostile.encode(image, 'JPEG', **{'quality': 90, **options})
 
 
-def exif(tags: dict[int, object], ifd: dict[int, object] | None = None) -> bytes:
+def exif(
+    tags: dict[int, object], ifd: dict[int, object] | None = None
+) -> bytes:
   """A block of EXIF with tags of the first directory and of `EXIF`."""
   block = Image.Exif()
   for tag, value in tags.items():
@@ -119,3 +123,14 @@ class Localizer:
     score = np.full(image.pixels.shape[:2], 0.1, np.float32)
     score[:12, :12] = 0.9
     return localizer_lib.summarize(score, score, 0.5)
+
+
+@pytest.fixture
+def opened(tmp_path):
+  """Opens bytes as a file."""
+
+  def make(data: bytes, name: str = 'a.jpg') -> opened_file.OpenedFile:
+    (tmp_path / name).write_bytes(data)
+    return opened_file.OpenedFile(tmp_path / name)
+
+  return make

@@ -24,6 +24,7 @@ RUN = {
     'manloc localize photo.jpg': 0,
     "manloc localize photo.jpg folder 'more/**/*.png' --out=localized": 0,
     'manloc localize folder --method=adjpeg --format=npy': 0,
+    'manloc examine photo.jpg folder --out=examined': 0,
     # Not all images of the published set are there: something is wrong.
     'manloc audit casia1 FOLDER': 1,
     'manloc evaluate --method=fusion,ela --data=casia1=FOLDER'
@@ -63,6 +64,7 @@ NOT_RUN = {
     'pip install -e .': _INSTALLS,
     "pip install -e '.[cuda12,jpeg]'": _INSTALLS,
     "pip install -e '.[serve]'": _INSTALLS,
+    "pip install -e '.[examine]'": _INSTALLS,
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'python -m pytest -s -m slow tests/test_serve_attacks.py': _MINUTES,

@@ -78,7 +78,7 @@ def hostile_files() -> dict[str, bytes]:
       'xmp:CreatorTool="&lt;script>alert(1)&lt;/script>"',
       f'<xmp:Label>{"y" * 100_000}</xmp:Label>',
   )
-  traversal = '../../etc/passwd\\..\\x'.encode()
+  traversal = b'../../etc/passwd\\..\\x'
   bomb = zlib.compress(bytes(50_000_000))
   deep = b'<a>' * 100_000
   return {
@@ -262,7 +262,8 @@ def test_pages_open_in_a_browser_without_requests(examine, tmp_path):
     pytest.skip('There is no Chromium.')
   picture = specimens.photograph(320)
   block = specimens.thumbnail_block(specimens.jpeg(picture.resize((160, 160))))
-  report = examine(specimens.jpeg(picture, exif=block, comment=HOSTILE.encode()))
+  data = specimens.jpeg(picture, exif=block, comment=HOSTILE.encode())
+  report = examine(data)
   files.write_text(tmp_path / 'a.html', page.of_report(report))
   options = webdriver.ChromeOptions()
   options.binary_location = chromium

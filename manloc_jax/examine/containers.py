@@ -106,7 +106,8 @@ def _read_jpeg(data: bytes) -> Structure:
 
 
 def _read_png(data: bytes) -> Structure:
-  parts, at = [], len(PNG_START)
+  parts: list[Part] = []
+  at = len(PNG_START)
   while at + 12 <= len(data) and len(parts) < MOST_PARTS:
     size = int.from_bytes(data[at : at + 4], 'big')
     end = at + 12 + size
@@ -125,7 +126,8 @@ def _read_png(data: bytes) -> Structure:
 
 def _read_webp(data: bytes) -> Structure:
   declared = 8 + int.from_bytes(data[4:8], 'little')
-  parts, at = [], 12
+  parts: list[Part] = []
+  at = 12
   while at + 8 <= min(declared, len(data)) and len(parts) < MOST_PARTS:
     size = int.from_bytes(data[at + 4 : at + 8], 'little')
     end = at + 8 + size
@@ -199,7 +201,7 @@ def _colours(flags: bytes) -> int:
 def _read_bmp(data: bytes) -> Structure:
   size = int.from_bytes(data[2:6], 'little')
   if not 14 < size <= len(data):
-    return Structure((), None, 'The size in the BMP header is not that of data.')
+    return Structure((), None, 'The BMP header is wrong about its size.')
   return Structure((Part('bitmap', 0, size),), size)
 
 

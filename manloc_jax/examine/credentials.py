@@ -93,7 +93,7 @@ def _describe(store: dict[str, Any]) -> dict[str, Any]:
           ' '.join(
               str(info[key]) for key in ('name', 'version') if key in info
           )
-          for info in (manifest.get('claim_generator_info') or [])[:_MOST_LISTED]
+          for info in _list(manifest, 'claim_generator_info')
       ],
       'actions': [
           _text(action.get('action')) for action in _actions(manifest)
@@ -108,10 +108,14 @@ def _describe(store: dict[str, Any]) -> dict[str, Any]:
               'title': _text(item.get('title')),
               'relationship': _text(item.get('relationship')),
           }
-          for item in (manifest.get('ingredients') or [])[:_MOST_LISTED]
+          for item in _list(manifest, 'ingredients')
       ],
       'manifests': len(store.get('manifests') or {}),
   }  # fmt: skip
+
+
+def _list(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
+  return (manifest.get(key) or [])[:_MOST_LISTED]
 
 
 def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -112,7 +112,8 @@ def _scaled_tables() -> Iterator[tuple[str, str, str, Table, Table]]:
 
 def _photoshop_tables() -> Iterator[tuple[str, str, str, Table, Table]]:
   for preset, level in _PHOTOSHOP.items():
-    luma, chroma = JpegPresets.presets[preset]['quantization'][:2]
+    tables: Any = JpegPresets.presets[preset]['quantization']
+    luma, chroma = tables[:2]
     yield 'Photoshop', level, 'presets of Pillow', tuple(luma), tuple(chroma)
 
 

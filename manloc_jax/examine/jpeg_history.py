@@ -46,7 +46,7 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
       ),
   }
   if frame is None:
-    missing = section_lib.cannot_tell('The file has no whole header of a frame.')
+    missing = section_lib.cannot_tell('The file has no whole frame header.')
     return section_lib.Section({**facts, 'coding': missing, 'encoder': missing})
   facts['coding'] = {
       'kind': _KINDS.get(frame.name, frame.name),

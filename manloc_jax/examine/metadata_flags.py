@@ -46,7 +46,7 @@ def _editors(software: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _dates(dates: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
-  by_name = {}
+  by_name: dict[str, datetime.datetime] = {}
   for date in dates:
     if not date['value'].strip('0:- T'):
       continue  # The clock was never set.
@@ -89,7 +89,10 @@ def parse_date(text: str) -> datetime.datetime | None:
   if match is None:
     return None
   try:
-    return datetime.datetime(*(int(part or 0) for part in match.groups()))
+    year, month, day, hour, minute, second = (
+        int(part or 0) for part in match.groups()
+    )
+    return datetime.datetime(year, month, day, hour, minute, second)
   except ValueError:
     return None
 

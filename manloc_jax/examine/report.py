@@ -79,7 +79,7 @@ def build(
   """
   file = opened_file.OpenedFile(path)
   sections = {
-      key: _guarded(lambda make=make: make(file))
+      key: _guarded(make, file)
       for key, make in _SECTIONS.items()
   }
   sections['maps'] = maps.section(file, localizer)
@@ -102,10 +102,13 @@ def build(
   return Report(record, pictures)
 
 
-def _guarded(make: Callable[[], section_lib.Section]) -> section_lib.Section:
+def _guarded(
+    make: Callable[[opened_file.OpenedFile], section_lib.Section],
+    file: opened_file.OpenedFile,
+) -> section_lib.Section:
   """Makes a section; one that fails does not take the others with it."""
   try:
-    return make()
+    return make(file)
   except errors.UserError:
     raise
   except Exception as error:  # Of bytes that no parser foresaw.
