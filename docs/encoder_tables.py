@@ -50,7 +50,7 @@ def main(folder: str, out: str) -> None:
     )
     if luma is None or was_changed:
       continue
-    if encoder_tables.nearest_quality(luma)[1] == 0:
+    if encoder_tables.standard_quality(luma) is not None:
       continue
     key = encoder_tables.fingerprint(luma, chroma)
     make, model = summary['make'].strip(), summary['model'].strip()

@@ -35,7 +35,7 @@ def test_tables_of_libjpeg_are_recognized(quality):
     luma, chroma = (tuple(image.quantization[i]) for i in (0, 1))
   found = encoder_tables.recognize(luma, chroma)
   assert f'quality {quality}' in [item['setting'] for item in found]
-  assert encoder_tables.nearest_quality(luma) == (quality, 0)
+  assert encoder_tables.standard_quality(luma) == quality
 
 
 def test_tables_of_photoshop_are_recognized(opened):

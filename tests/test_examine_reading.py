@@ -35,7 +35,8 @@ PLAIN = {
     'maps': {
         'fusion': {
             'image_score': 0.2, 'threshold': 0.5, 'marked_fraction': 0.0,
-            'regions': [], 'region_count': 0,
+            'regions': [], 'region_count': 0, 'limits': [],
+            'unmeasurable_fraction': 0.0, 'image_score_is_probability': False,
         }
     },
 }  # fmt: skip
@@ -44,6 +45,10 @@ VALID = {
     'state': 'valid', 'signer': 'A', 'digital_source_types': ['digitalCapture'],
 }  # fmt: skip
 GENERATED = {**VALID, 'digital_source_types': ['trainedAlgorithmicMedia']}
+MARKED = {
+    'threshold': 0.65, 'marked_fraction': 0.1, 'region_count': 2,
+    'image_score_is_probability': False,
+}  # fmt: skip
 TRAILING = {**PLAIN['identity']['trailing'], 'bytes': 9, 'only_zeros': False}
 
 
@@ -113,10 +118,8 @@ CASES = {
         ('jpeg_history.encoder.known', [{'encoder': 'libjpeg'}]),
     ],
     'map_marks_regions': [
-        ('maps.fusion', {'image_score': 0.7, 'threshold': 0.5,
-                         'marked_fraction': 0.1, 'region_count': 2}),
-        ('maps.fusion', {'image_score': 0.4, 'threshold': 0.5,
-                         'marked_fraction': 0.1, 'region_count': 2}),
+        ('maps.fusion', {**MARKED, 'image_score': 0.7}),
+        ('maps.fusion', {**MARKED, 'image_score': 0.6}),
     ],
     'credentials_hold': [
         ('provenance.credentials', VALID), ('provenance.credentials', INVALID)
@@ -129,12 +132,12 @@ CASES = {
         ('metadata.exif', None),
         ('metadata.exif', UNKNOWN),
     ],
-    'no_jpeg_history': [
-        ('jpeg_history.is_jpeg', False), ('jpeg_history.is_jpeg', True)
+    'limited_file': [
+        ('maps.fusion.limits', ['A sentence.']), ('maps.fusion.limits', [])
     ],
-    'strongly_compressed': [
-        ('jpeg_history.encoder.estimated_quality', 40),
-        ('jpeg_history.encoder', UNKNOWN),
+    'partly_unmeasurable': [
+        ('maps.fusion.unmeasurable_fraction', 0.3),
+        ('maps.fusion.unmeasurable_fraction', 0.02),
     ],
     'few_pixels': [
         ('identity.pixels', {'width': 320, 'height': 240, 'note': ''}),
@@ -171,6 +174,13 @@ def test_no_rule_fails_where_nothing_could_be_told():
   facts = {key: failed for key in PLAIN if key != 'maps'}
   read = reading.read({**facts, 'maps': {'fusion': UNKNOWN}})
   assert [item['id'] for item in read['findings']] == ['no_map']
+
+
+def test_a_probability_is_compared_with_one_half():
+  fusion = {**MARKED, 'image_score_is_probability': True, 'image_score': 0.6}
+  assert 'map_marks_regions' in found(changed('maps.fusion', fusion))
+  fusion['image_score'] = 0.4
+  assert 'map_marks_regions' not in found(changed('maps.fusion', fusion))
 
 
 def test_absence_is_said_to_be_no_evidence():

@@ -13,21 +13,16 @@ import hashlib
 import pathlib
 from typing import Any
 
-import numpy as np
 from PIL import JpegPresets
 
 from manloc_jax import files
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.examine import jpeg_segments
 
 CAMERAS = pathlib.Path(__file__).with_name('encoder_tables.json')
 Table = tuple[int, ...]
 _BITS = 255  # The largest number in a table of a baseline file.
-_LUMA = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
+_LUMA: Table = tuple(quantization_lib.STANDARD.ravel().tolist())
 _CHROMA_START = (
     17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
     24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
@@ -74,21 +69,12 @@ def recognize(luma: Table, chroma: Table | None) -> list[dict[str, Any]]:
   ] + _cameras(luma, chroma)
 
 
-def nearest_quality(luma: Table) -> tuple[int, float]:
-  """Returns the quality of libjpeg whose luma is nearest, and how near.
-
-  Returns:
-    The quality, 1 to 100, and the mean absolute difference of the numbers;
-    0 means that the tables are equal.
-  """
-  differences = np.abs(_standard_lumas() - np.array(luma)).mean(axis=1)
-  best = int(differences.argmin())
-  return best + 1, float(differences[best])
-
-
-@functools.cache
-def _standard_lumas() -> np.ndarray:
-  return np.array([scaled(_LUMA, quality) for quality in range(1, 101)])
+def standard_quality(luma: Table) -> int | None:
+  """Returns the quality of libjpeg with this table of luma; None without."""
+  for quality in range(100, 0, -1):
+    if scaled(_LUMA, quality) == luma:
+      return quality
+  return None
 
 
 @functools.cache

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.examine import encoder_tables
 from manloc_jax.examine import jpeg_segments
 from manloc_jax.examine import metadata_blocks
@@ -104,11 +107,11 @@ def _encoder(
   luma, chroma = encoder_tables.of_frame(tables, frame)
   if luma is None or (len(frame.components) > 1 and chroma is None):
     return section_lib.cannot_tell('The file lacks a quantization table.')
-  quality, difference = encoder_tables.nearest_quality(luma)
+  exact = encoder_tables.standard_quality(luma)
+  table = np.array(luma).reshape(8, 8)
   return {
       'fingerprint': encoder_tables.fingerprint(luma, chroma),
       'known': encoder_tables.recognize(luma, chroma),
-      'estimated_quality': quality,
-      'is_standard_luma': difference == 0,
-      'difference_to_standard': round(difference, 2),
+      'estimated_quality': exact or quantization_lib.quality(table),
+      'is_standard_luma': exact is not None,
   }

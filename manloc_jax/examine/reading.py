@@ -16,7 +16,8 @@ Facts = Mapping[str, Any]
 
 _DATE_FLAGS = ('modified_before_taken', 'gps_on_another_day')
 _FEW_PIXELS = 512 * 512
-_LOW_QUALITY = 75  # Of libjpeg; below, little is left of earlier traces.
+_MUCH = 0.1  # Of the blocks.
+_PROBABLE = 0.5  # Of a probability.
 _MISMATCH = 'mismatch'  # In the codes of hashes that differ.
 
 CANNOT_BE_SAID = (
@@ -213,11 +214,14 @@ def encoder_is_no_camera(facts: Facts) -> str | None:
 
 
 def map_marks_regions(facts: Facts) -> str | None:
-  """The localizer marks pixels, and its score reaches the threshold."""
+  """The localizer marks pixels, and the score of the image is high."""
   fusion = _get(facts, 'maps', 'fusion')
   if not fusion or not fusion['region_count']:
     return None
-  if fusion['image_score'] < fusion['threshold']:
+  is_probability = fusion['image_score_is_probability']
+  if fusion['image_score'] < (
+      _PROBABLE if is_probability else fusion['threshold']
+  ):
     return None
   return (
       f'The heat map marks {fusion["marked_fraction"]:.1%} of the pixels, in'
@@ -258,24 +262,19 @@ def no_metadata(facts: Facts) -> str | None:
   )
 
 
-def no_jpeg_history(facts: Facts) -> str | None:
-  """The file is no JPEG file, so that its tables tell nothing."""
-  if _get(facts, 'jpeg_history', 'is_jpeg') is not False:
-    return None
-  return (
-      'The file is no JPEG file: it may be a screenshot or a conversion, and'
-      ' methods that read traces of compression find less.'
-  )
+def limited_file(facts: Facts) -> str | None:
+  """The file is no JPEG file, or is strongly compressed."""
+  return ' '.join(_get(facts, 'maps', 'fusion', 'limits') or ()) or None
 
 
-def strongly_compressed(facts: Facts) -> str | None:
-  """The quality is low."""
-  quality = _get(facts, 'jpeg_history', 'encoder', 'estimated_quality')
-  if quality is None or quality >= _LOW_QUALITY:
+def partly_unmeasurable(facts: Facts) -> str | None:
+  """A large part of the image carries no traces."""
+  share = _get(facts, 'maps', 'fusion', 'unmeasurable_fraction')
+  if share is None or share < _MUCH:
     return None
   return (
-      f'The JPEG quality is about {quality}: compression as strong removes'
-      ' traces of what was done before.'
+      f'{share:.0%} of the image are one colour or clipped to black or white,'
+      ' and cannot be measured: a low score there means nothing.'
   )
 
 
@@ -319,8 +318,8 @@ RULES = (
     Rule(WEAK, credentials_hold),
     Rule(NONE, no_credentials),
     Rule(NONE, no_metadata),
-    Rule(NONE, no_jpeg_history),
-    Rule(NONE, strongly_compressed),
+    Rule(NONE, limited_file),
+    Rule(NONE, partly_unmeasurable),
     Rule(NONE, few_pixels),
     Rule(NONE, no_map),
 )

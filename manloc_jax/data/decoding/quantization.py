@@ -17,7 +17,7 @@ from manloc_jax.data.decoding import image_formats
 ONES = np.ones((8, 8), np.int32)
 ONES.flags.writeable = False
 # Table of luma of the JPEG standard (ITU-T T.81, K.1), at quality 50.
-_STANDARD = np.array([
+STANDARD = np.array([
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
     [14, 13, 16, 24, 40, 57, 69, 56],
@@ -81,6 +81,6 @@ def quality(table: np.ndarray) -> int:
     1 to 100, whose table of the standard is the closest on average. For a file
     that libjpeg saved it is right within 1, and below 20 within 5.
   """
-  percent = 100 * float((table / _STANDARD).mean())
+  percent = 100 * float((table / STANDARD).mean())
   estimate = 5000 / percent if percent > 100 else 100 - percent / 2
   return int(np.clip(round(estimate), 1, 100))
