@@ -41,6 +41,19 @@ def test_a_preview_with_bars_or_of_another_shape(opened):
     assert facts['agreement'] == agreement
 
 
+@pytest.mark.parametrize('turns', [0, 90, 270])
+def test_a_turned_picture_may_have_a_preview_with_bars(opened, turns):
+  upright = specimens.photograph(320).resize((240, 320))
+  preview = Image.new('RGB', (160, 120))
+  preview.paste(upright.resize((90, 120)), (35, 0))
+  block = specimens.thumbnail_block(specimens.jpeg(preview))
+  picture = upright.rotate(turns, expand=True)
+  (facts,) = thumbnail.section(
+      opened(specimens.jpeg(picture, exif=block))
+  ).facts['previews']
+  assert facts['agreement'] == 'agrees'
+
+
 def test_a_broken_preview_cannot_tell(opened):
   block = specimens.thumbnail_block(b'\xff\xd8\xff' + bytes(50))
   file = opened(specimens.jpeg(exif=block))

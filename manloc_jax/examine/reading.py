@@ -194,8 +194,12 @@ def data_after_image(facts: Facts) -> str | None:
   if is_usual or not trailing['bytes']:
     return None
   kinds = [item['format'] for item in trailing['embedded_files']]
-  looks = f', which looks like {", ".join(kinds[:5])}' if kinds else ''
-  return f'{trailing["bytes"]:,} bytes follow the end of the image{looks}.'
+  what = (
+      f'which look like {", ".join(kinds[:5])}'
+      if kinds
+      else 'of no known kind; some cameras leave remains of memory there'
+  )
+  return f'{trailing["bytes"]:,} bytes follow the end of the image, {what}.'
 
 
 def encoder_is_no_camera(facts: Facts) -> str | None:

@@ -89,20 +89,14 @@ def _compare(
   if isinstance(file.decoded, str):
     facts['agreement'] = section_lib.cannot_tell(file.decoded)
     return facts, shown
-  inner = preview
-  pixels = _turned_alike(file.decoded.pixels, inner)
-  if pixels is None:
-    inner = _without_bars(preview)
-    pixels = _turned_alike(file.decoded.pixels, inner)
-  if min(inner.shape[:2]) < _MIN_SIDE:
+  if min(preview.shape[:2]) < _MIN_SIDE:
     facts['agreement'] = section_lib.cannot_tell('The preview is too small.')
     return facts, shown
-  if pixels is None:
+  best = _aligned(file.decoded.pixels, preview)
+  if best is None:
     facts['agreement'] = 'other shape'
     return facts, shown
-  size = inner.shape[1], inner.shape[0]
-  reduced = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-  difference, correlation = _difference(_grey(inner), _grey(reduced))
+  difference, correlation, reduced = best
   region = _largest_region(difference > _LEVELS)
   facts |= {
       'correlation': round(correlation, 3),
@@ -152,25 +146,35 @@ def _without_bars(preview: np.ndarray) -> np.ndarray:
   return preview[sides[0], sides[1]]
 
 
-def _turned_alike(pixels: np.ndarray, inner: np.ndarray) -> np.ndarray | None:
-  """Returns the image in the shape of the preview; None if it has another.
+def _aligned(
+    pixels: np.ndarray, preview: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray] | None:
+  """Compares the image with the preview, with and without its bars.
 
-  A picture that was turned without loss keeps its old preview; then the turn
-  is chosen that agrees best.
+  A picture that was turned without loss keeps its old preview, so that both
+  turns are tried; the comparison that agrees best counts.
+
+  Args:
+    pixels: uint8[h, w, 3].
+    preview: uint8[rows, columns, 3].
+
+  Returns:
+    Difference and correlation of `_difference`, and the image at the size of
+    the preview, uint8[rows', columns', 3]; None if none has its shape.
   """
-  ratio = inner.shape[1] / inner.shape[0]
-  height, width = pixels.shape[:2]
-  if abs(width / height / ratio - 1) <= _ASPECT:
-    return pixels
-  if abs(height / width / ratio - 1) > _ASPECT:
-    return None
-  size = inner.shape[1], inner.shape[0]
-
-  def score(turned: np.ndarray) -> float:
-    reduced = cv2.resize(turned, size, interpolation=cv2.INTER_AREA)
-    return _difference(_grey(inner), _grey(reduced))[1]
-
-  return max((np.rot90(pixels), np.rot90(pixels, 3)), key=score)
+  found = []
+  for inner in (preview, _without_bars(preview)):
+    if min(inner.shape[:2]) < _MIN_SIDE:
+      continue
+    size = inner.shape[1], inner.shape[0]
+    for turns in (0, 1, 3):
+      turned = np.rot90(pixels, turns)
+      ratio = turned.shape[1] / turned.shape[0]
+      if abs(ratio * size[1] / size[0] - 1) > _ASPECT:
+        continue
+      reduced = cv2.resize(turned, size, interpolation=cv2.INTER_AREA)
+      found.append((*_difference(_grey(inner), _grey(reduced)), reduced))
+  return max(found, key=lambda one: one[1], default=None)
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
