@@ -72,8 +72,9 @@ def make_signer():
       serialization.NoEncryption(),
   )
   info = c2pa.C2paSignerInfo(
-      alg=b'es256', sign_cert=chain, private_key=secret, ta_url=None
+      alg=b'es256', sign_cert=chain, private_key=secret, ta_url=b''
   )
+  info.ta_url = None  # No server stamps the time; older versions ask for one.
   return c2pa.Signer.from_info(info)
 
 
