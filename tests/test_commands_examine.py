@@ -44,7 +44,7 @@ def times(folder: pathlib.Path) -> dict[str, int]:
 
 def test_a_folder_gives_reports_and_an_index(command, folder, tmp_path):
   code, lines, err = command(folder)
-  assert code == 0 and '2 of 2 files examined, 0 of them before' in err
+  assert code == 0 and '2 of 2 images examined, 0 of them before' in err
   out = tmp_path / 'out'
   for name, line in zip(('a.jpg', 'below/b.png'), lines, strict=True):
     assert line['report'] == f'{name}.report.html'
@@ -93,11 +93,16 @@ def test_bad_files_are_listed_with_a_reason(command, folder, tmp_path):
   (failed,) = (line for line in lines if 'error' in line)
   summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
   assert summary['failed'] == [failed] and summary['examined'] == 2
-  assert [pathlib.Path(i['path']).name for i in summary['passed_over']] == [
-      'notes.txt'
-  ]
+  passed_over = summary['passed_over_paths']
+  assert [pathlib.Path(i['path']).name for i in passed_over] == ['notes.txt']
   index = (tmp_path / 'out' / 'index.html').read_text()
   assert 'Not examined' in index and 'text.jpg' in index
+
+
+def test_links_that_lead_nowhere_are_named(command, folder):
+  (folder / 'lost.jpg').symlink_to('nothing')
+  code, _, err = command(folder)
+  assert code == 0 and 'lost.jpg leads nowhere' in err
 
 
 def test_broken_pixels_still_give_a_report(command, folder, tmp_path):

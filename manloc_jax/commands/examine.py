@@ -3,17 +3,13 @@
 import argparse
 import json
 import pathlib
-import sys
 from typing import TYPE_CHECKING
 
-from manloc_jax import errors
+from manloc_jax.commands import image_paths
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
-  from manloc_jax.data.listing import image_files
   from manloc_jax.examine import batch
-
-SUMMARY = 'summary.json'  # In the folder for reports.
 
 
 def add_to(commands) -> None:
@@ -26,17 +22,9 @@ def add_to(commands) -> None:
       run=run,
       when_interrupted='What is done is kept: the same command does the rest.',
   )
-  parser.add_argument(
-      'paths',
-      nargs='+',
-      metavar='PATH',
-      help='images, folders of images, or quoted patterns such as "a/**/*.jpg"',
-  )
+  image_paths.add_to(parser)
   parser.add_argument(
       '--out', default='examined', metavar='FOLDER', help='for reports'
-  )
-  parser.add_argument(
-      '--device', choices=('cpu', 'gpu', 'tpu'), help='the best one by default'
   )
 
 
@@ -50,23 +38,13 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  from manloc_jax.data.listing import image_files
-  from manloc_jax.data.storage import folders
-
-  if not args.out:
-    folders.make_writable(args.out, '--out')
-  listing = image_files.find(args.paths, pathlib.Path(args.out))
-  if not listing.images:
-    raise errors.UserError(
-        f'There is no image in {", ".join(args.paths)}; name files or folders'
-        ' of images.'
-    )
-  out = folders.make_writable(args.out, '--out')
+  listing, out = image_paths.find(args)
   from manloc_jax.examine import batch
   from manloc_jax.localization import factory
 
   localizer = factory.make(device=args.device)
-  (out / SUMMARY).unlink(missing_ok=True)  # It may tell of other files.
+  # It may tell of other files.
+  (out / image_paths.SUMMARY).unlink(missing_ok=True)
   records = []
   for record in batch.examine_files(listing.images, localizer, out):
     records.append(record)
@@ -74,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
   is_folder = any(pathlib.Path(path).is_dir() for path in args.paths)
   if is_folder or len(listing.images) > 1:
     batch.write_index(records, out)
-  return _conclude(listing, records, out)
+  failed = [record for record in records if 'error' in record]
+  skipped = sum('skipped' in record for record in records)
+  return image_paths.conclude(listing, failed, skipped, out, 'examined')
 
 
 def _line(record: 'batch.Record') -> dict:
@@ -89,48 +69,3 @@ def _line(record: 'batch.Record') -> dict:
       'image_score': report['maps']['fusion'].get('image_score'),
       'skipped': 'skipped' in record,
   }
-
-
-def _conclude(
-    listing: 'image_files.Listing',
-    records: 'list[batch.Record]',
-    out: pathlib.Path,
-) -> int:
-  """Writes the summary, says what was not examined; returns the exit code."""
-  from manloc_jax import files
-  from manloc_jax.data.listing import walk
-
-  failed = [record for record in records if 'error' in record]
-  skipped = sum('skipped' in record for record in records)
-  done = len(records) - len(failed)
-  passed_over = [
-      {'path': str(item.path), 'reason': item.reason.value}
-      for item in listing.passed_over
-  ]
-  files.write_json(
-      out / SUMMARY,
-      {
-          'files': len(records),
-          'examined': done,
-          'skipped': skipped,
-          'failed': failed,
-          'passed_over': passed_over,
-      },
-  )
-  unreadable = [
-      f'The folder {item.path} cannot be read; make it readable and run the'
-      ' same command again.'
-      for item in listing.passed_over
-      if item.reason == walk.Reason.UNREADABLE
-  ]
-  for reason in (*(record['error'] for record in failed), *unreadable):
-    print(errors.printable(reason), file=sys.stderr)
-  print(
-      f'{done} of {len(records)} files examined, {skipped} of them before;'
-      f' reports are in {str(out)!r}, and {SUMMARY} there lists what was left'
-      ' out.',
-      file=sys.stderr,
-  )
-  if not failed and not unreadable:
-    return 0
-  return 1 if done else 2

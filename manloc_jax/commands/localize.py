@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import run_config
+from manloc_jax.commands import image_paths
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
   from manloc_jax.data.listing import image_files
-  from manloc_jax.localization import batch
   from manloc_jax.localization import localizer as localizer_lib
-
-SUMMARY = 'summary.json'  # In the folder for results.
 
 
 def add_to(commands) -> None:
@@ -29,12 +27,7 @@ def add_to(commands) -> None:
       run=run,
       when_interrupted='What is done is kept: the same command does the rest.',
   )
-  parser.add_argument(
-      'paths',
-      nargs='+',
-      metavar='PATH',
-      help='images, folders of images, or quoted patterns such as "a/**/*.jpg"',
-  )
+  image_paths.add_to(parser)
   parser.add_argument(
       '--method',
       choices=run_config.METHODS,
@@ -73,9 +66,6 @@ def add_to(commands) -> None:
       default='png',
       help='of the heat map: 16-bit grey, or float32 with raw values',
   )
-  parser.add_argument(
-      '--device', choices=('cpu', 'gpu', 'tpu'), help='the best one by default'
-  )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,20 +81,7 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  from manloc_jax.data.listing import image_files
-  from manloc_jax.data.storage import folders
-
-  if not args.out:
-    folders.make_writable(args.out, '--out')
-  listing = image_files.find(args.paths, pathlib.Path(args.out))
-  if not listing.images:
-    reasons = _enumerate(listing.counts())
-    passed_over = f' (passed over: {reasons})' if reasons else ''
-    raise errors.UserError(
-        f'There is no image in {", ".join(args.paths)}{passed_over}; name'
-        ' files or folders of images.'
-    )
-  out = folders.make_writable(args.out, '--out')
+  listing, out = image_paths.find(args)
   from manloc_jax.localization import factory
 
   localizer = factory.make(
@@ -129,7 +106,8 @@ def _process(
   from manloc_jax.localization import batch
   from manloc_jax.localization import localizer as localizer_lib
 
-  (out / SUMMARY).unlink(missing_ok=True)  # It may tell of other images.
+  # It may tell of other images.
+  (out / image_paths.SUMMARY).unlink(missing_ok=True)
   failed, skipped = [], 0
   records = batch.localize_files(listing.images, localizer, out, heat_format)
   total = len(listing.images)
@@ -143,62 +121,4 @@ def _process(
     skipped += 'skipped' in record
     if 'error' in record:
       failed.append(record)
-  return _conclude(listing, failed, skipped, out)
-
-
-def _conclude(
-    listing: 'image_files.Listing',
-    failed: 'list[batch.Record]',
-    skipped: int,
-    out: pathlib.Path,
-) -> int:
-  """Writes the summary, says what could not be used; returns the exit code."""
-  from manloc_jax import files
-  from manloc_jax.data.listing import walk
-
-  total = len(listing.images)
-  done = total - len(failed)
-  summary = {
-      'images': total,
-      'localized': done,
-      'skipped': skipped,
-      'failed': failed,
-      'passed_over': listing.counts(),
-      'passed_over_paths': [
-          {'path': str(item.path), 'reason': item.reason.value}
-          for item in listing.passed_over
-      ],
-  }
-  files.write_json(out / SUMMARY, summary)
-  unreadable = [
-      f'The folder {item.path} cannot be read; make it readable and run the'
-      ' same command again.'
-      for item in listing.passed_over
-      if item.reason == walk.Reason.UNREADABLE
-  ]
-  broken_links = [
-      f'The link {item.path} leads nowhere; mend it or remove it.'
-      for item in listing.passed_over
-      if item.reason == walk.Reason.BROKEN_LINK
-  ]
-  reasons = (record['error'] for record in failed)
-  for reason in (*reasons, *unreadable, *broken_links):
-    print(errors.printable(reason), file=sys.stderr)
-  if listing.passed_over:
-    print(
-        f'Passed over in folders: {_enumerate(listing.counts())}.',
-        file=sys.stderr,
-    )
-  print(
-      f'{done} of {total} images localized, {skipped} of them before;'
-      f' results are in {str(out)!r}, and {SUMMARY} there lists what was left'
-      ' out.',
-      file=sys.stderr,
-  )
-  if not failed and not unreadable:
-    return 0
-  return 1 if done else 2
-
-
-def _enumerate(counts: dict[str, int]) -> str:
-  return ', '.join(f'{reason} ({count})' for reason, count in counts.items())
+  return image_paths.conclude(listing, failed, skipped, out, 'localized')
