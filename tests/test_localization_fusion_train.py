@@ -278,7 +278,7 @@ def test_the_command_trains_on_a_forged_set(tmp_path):
   weights = weights_lib.load(workdir / 'fusion.safetensors')
   assert weights.provenance['step'] == 2
   results = json.loads((workdir / 'results' / 'test.json').read_text())
-  assert results['forged'] == 1 and sum(results['reliability']['blocks']) > 0
+  assert results['forged'] == 2 and sum(results['reliability']['blocks']) > 0
   assert (workdir / 'figures' / 'reliability.png').is_file()
   drawn, digest = examples_lib.split_records(
       config_dict.ConfigDict({
