@@ -232,10 +232,8 @@ def test_a_job_in_the_background_ignores_ctrl_c(tmp_path):
   assert stop(process, 1, signal.SIGTERM).startswith('Stopped. ')
 
 
-@pytest.mark.parametrize(
-    'number',
-    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signals_in_training(number, folder, tmp_path):
   command = [
       '--config=configs/casia.py',

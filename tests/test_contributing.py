@@ -79,6 +79,7 @@ def test_examples_are_clean(checkout):
   assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_a_dataset_is_audited_and_prepared(run, tmp_path):
   root = tmp_path / 'rooms'
   for folder in ('forged', 'masks'):

@@ -59,6 +59,7 @@ def test_a_config(run, tmp_path, capfd):
   assert refused > 15
 
 
+@pytest.mark.slow
 def test_a_checkpoint(run, tmp_path, capfd):
   state = f'checkpoints/{small.STEP}'
   names = sorted(

@@ -59,6 +59,7 @@ for first, steps in ((0, (1, 2)), (2, (3,))):
 """
 
 
+@pytest.mark.slow
 def test_a_tracker_gets_the_metrics_of_a_resumed_run_as_one(tmp_path):
   if importlib.util.find_spec('trackio') is None:
     pytest.skip('Trackio is not installed.')

@@ -74,6 +74,7 @@ def test_an_extended_run_is_like_one_of_all_steps(extended, go_on, tmp_path):
   assert losses(extended).items() >= losses(at_once).items()
 
 
+@pytest.mark.slow
 def test_the_settings_of_each_phase_are_kept(extended):
   first, second = run_history.read(extended)['phases']
   assert first['first_step'] == 0 and second['first_step'] == 6
@@ -84,6 +85,7 @@ def test_the_settings_of_each_phase_are_kept(extended):
   assert not (pathlib.Path(extended) / 'report.md').exists()
 
 
+@pytest.mark.slow
 def test_the_report_tells_of_an_extension(extended, prepared, mesh):
   config = small.config(num_steps=9)
   patch_evaluation.evaluate(config, prepared, extended, mesh)
@@ -146,6 +148,7 @@ def test_patience_begins_anew(go_on, tmp_path, monkeypatch):
   assert last() == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'changes, words',
     [

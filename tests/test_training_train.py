@@ -55,9 +55,8 @@ class Killed(Exception):
   """Stands for the signal that ends a process."""
 
 
-@pytest.mark.parametrize(
-    'step', [3, pytest.param(5, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('step', [3, 5])
 def test_broken_run_ends_like_an_unbroken_one(
     step, finished, prepared, mesh, tmp_path, monkeypatch, capsys
 ):
