@@ -75,3 +75,21 @@ def test_reliability_by_hand(scored, tmp_path):
   assert bins['manipulated'][3] == 0
   png, pdf = reliability.draw(bins, tmp_path / 'reliability.png')
   assert png.stat().st_size > 1000 and pdf.is_file()
+
+
+def test_a_split_without_blocks_of_both_classes_has_no_means(monkeypatch):
+  wholly = example('a', is_forged=True)
+  wholly.fraction[:] = 255
+  monkeypatch.setattr(
+      network,
+      'make_scores',
+      lambda model: lambda *args: np.full((10, 12), 0.5, np.float32),
+  )
+  weights = weights_lib.Weights(
+      network.Fusion(width=8),
+      *(None, np.zeros(COUNT, np.float32), np.ones(COUNT, np.float32)),
+      *(0.6, {}),
+  )
+  results = held_out.score(weights, [wholly])
+  means = ('block_auc_mean', 'f1_mean', 'f1_best_mean')
+  assert [results[name] for name in means] == [None] * 3

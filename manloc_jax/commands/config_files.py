@@ -55,6 +55,7 @@ class _Parser(flags.ArgumentParser):
     self._load_file = load_file
 
   def parse(self, argument: str) -> ml_collections.ConfigDict:
+    """Returns the config of a file, which may have an argument."""
     file = _file_of(argument)
     if not pathlib.Path(file).is_file():
       raise missing(file)

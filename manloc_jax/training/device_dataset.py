@@ -103,6 +103,7 @@ def _make_shuffle(mesh: Mesh, total: int, seed: int):
   rows = -(-total // mesh.size)
 
   def local_shuffle(epoch):
+    """Returns the order of the rows of one device."""
     device = jax.lax.axis_index(sharding.DATA)
     key = jax.random.fold_in(jax.random.key(seed), _ORDER)
     key = jax.random.fold_in(jax.random.fold_in(key, epoch), device)

@@ -40,6 +40,7 @@ def make_zero_totals(
   n = mesh.size
 
   def zeros(images: int) -> totals_lib.Totals:
+    """Returns totals of nothing, one part for each device."""
     return totals_lib.Totals(
         patches=jnp.zeros((n, 1, 2, bins), jnp.int32),
         pixels=jnp.zeros((n, images, 2, bins), jnp.int32),

@@ -57,6 +57,7 @@ def make_batch_evaluator(
   def evaluate(
       params, batches: Iterable, images: int, name: str
   ) -> totals_lib.Totals:
+    """Returns the totals over all batches; see the function around."""
     totals = zeros(images)
     for batch in sharding.prefetch(batches, mesh):
       totals = add_batch(params, totals, batch)
@@ -94,6 +95,7 @@ def make_split_evaluator(
   def evaluate(
       params, split: str, network: str = 'The network'
   ) -> totals_lib.Totals:
+    """Returns the totals over all batches; see the function around."""
     batches = backend.eval_batches(
         prepared,
         split,

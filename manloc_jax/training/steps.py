@@ -52,6 +52,7 @@ def make_train_step(
     microbatch_size = microbatch.default_size(mesh)
 
   def local_step(state: state_lib.TrainState, batch):
+    """Works on the part of a batch that one device holds."""
     symmetry_key, dropout_key = _step_keys(state)
     if symmetries:
       batch = _augment(batch, symmetry_key)
@@ -140,6 +141,7 @@ def _make_loss(model, loss: Mapping):
   """
 
   def objective(params, batch, total, key):
+    """Returns loss and terms of a microbatch; see `_make_loss`."""
     out = model.apply(
         {'params': params},
         batch['image'],
@@ -185,6 +187,7 @@ def make_predict_step(
     microbatch_size = microbatch.default_size(mesh)
 
   def local_step(params, images, compression):
+    """Works on the part of a batch that one device holds."""
     def predict(inputs):
       out = model.apply({'params': params}, *inputs)
       return (

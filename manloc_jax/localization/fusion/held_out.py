@@ -25,7 +25,8 @@ def score(
 
   Returns:
     As JSON holds it: `forged` and `untouched`, numbers of images;
-    `block_auc_mean`, the mean over forged images of the AUC of blocks;
+    `block_auc_mean`, the mean over forged images of the AUC of blocks, None
+    where none has blocks of both classes, as of the next two;
     `f1_mean` at the weights' threshold, and `f1_best_mean`, at the best one of
     each image; `reliability`, for bins of scores the number of blocks, their
     mean score and the manipulated fraction of their pixels. With untouched
@@ -62,9 +63,9 @@ def score(
       'forged': sum(forged),
       'untouched': len(forged) - sum(forged),
       'threshold': weights.threshold,
-      'block_auc_mean': float(np.mean(aucs)),
-      'f1_mean': float(np.mean(f1s)),
-      'f1_best_mean': float(np.mean(best_f1s)),
+      'block_auc_mean': _mean(aucs),
+      'f1_mean': _mean(f1s),
+      'f1_best_mean': _mean(best_f1s),
       'reliability': {
           'blocks': bins[0].astype(int).tolist(),
           'score': (bins[1] / counts).tolist(),
@@ -86,6 +87,11 @@ def score(
         ),
     }
   return results
+
+
+def _mean(values: Sequence[float]) -> float | None:
+  """Returns the mean; None where no image has blocks of both classes."""
+  return float(np.mean(values)) if values else None
 
 
 def _f1(score_map: np.ndarray, label: np.ndarray, threshold: float) -> float:

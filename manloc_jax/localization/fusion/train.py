@@ -53,6 +53,7 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
   """
 
   def loss_fn(params, state, batch, key):
+    """Returns the mean loss of a batch of crops; see `make_step`."""
     blocks, statistics, inside, fractions = batch
     logits = state.apply_fn(
         {'params': params},

@@ -92,6 +92,7 @@ def _expect(
   }
 
   def expected(name: str, system: str) -> dict[str, Any]:
+    """Returns the fields by which a system differs, on a dataset."""
     for dataset, config in configs.items():
       if config.data.name == name:
         own = content['get_config'](f'{dataset}/{system}')
