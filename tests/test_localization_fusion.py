@@ -14,6 +14,7 @@ from manloc_jax.data import forge
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.fusion import calibration
+from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import localizer
 from manloc_jax.localization.fusion import network
@@ -64,7 +65,7 @@ def test_evidence_has_a_row_for_every_block_and_no_gaps(photograph):
 @pytest.mark.parametrize('shape', [(7, 300), (64, 8), (70, 65)])
 def test_evidence_of_small_images(photograph, shape):
   pixels = photograph[: shape[0], : shape[1]]
-  copies = features.find_copies(pixels)
+  copies = copies_lib.find(pixels).fractions
   measured = features.measure(pixels, None, copies)
   assert measured.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
   assert np.isfinite(measured).all()
@@ -85,7 +86,7 @@ def test_evidence_takes_little_memory(photograph):
 def test_copies_are_found_where_they_are(photograph):
   forged = photograph.copy()
   forged[40:140, 300:420] = forged[150:250, 60:180]
-  copies = features.find_copies(forged)
+  copies = copies_lib.find(forged).fractions
   assert copies.shape == (38, 57)
   assert copies[7:16, 40:50].mean() > 0.8  # The copy,
   assert copies[21:29, 10:20].mean() > 0.8  # its source,
@@ -275,3 +276,37 @@ def test_a_broken_model_of_images_is_refused(change, tmp_path):
   weights_lib.save(path, weights)
   with pytest.raises(errors.UserError, match='holds only a part'):
     weights_lib.load(path)
+
+
+@pytest.mark.parametrize('scale', [1, 3])
+def test_copies_are_paired_and_the_marked_one_is_the_copy(photograph, scale):
+  forged = photograph.copy()
+  forged[40:140, 300:420] = forged[150:250, 60:180]
+  size = (scale * forged.shape[1], scale * forged.shape[0])
+  forged = cv2.resize(forged, size, interpolation=cv2.INTER_CUBIC)
+  pairs = copies_lib.find(forged).pairs
+  assert len(pairs) == 1
+  score = np.zeros(forged.shape[:2], np.float32)
+  assert not copies_lib.describe(pairs, score, 0.5), 'nothing is marked'
+  score[40 * scale : 140 * scale, 300 * scale : 420 * scale] = 0.9
+  (copy,) = copies_lib.describe(pairs, score, 0.5)
+  assert copy['is_direction_known']
+  assert copy['copy']['score'] > 0.8 and copy['source']['score'] < 0.1
+  place = {'row': 90 * scale, 'column': 360 * scale}
+  move = {'row': -110 * scale, 'column': 240 * scale}
+  for axis in ('row', 'column'):
+    assert copy['copy'][axis] == pytest.approx(place[axis], abs=25 * scale)
+    moved = copy['copy'][axis] - copy['source'][axis]
+    assert moved == pytest.approx(move[axis], abs=2 * scale)
+  score[150 * scale : 250 * scale, 60 * scale : 180 * scale] = 0.9
+  (copy,) = copies_lib.describe(pairs, score, 0.5)
+  assert not copy['is_direction_known'], 'both regions are marked'
+
+
+def test_copies_are_found_between_bars(photograph):
+  forged = photograph.copy()
+  forged[40:140, 300:420] = forged[150:250, 60:180]
+  barred = np.pad(forged, ((64, 0), (32, 0), (0, 0)))
+  plain, moved = (copies_lib.find(one).pairs for one in (forged, barred))
+  for one, other in zip(plain, moved, strict=True):
+    np.testing.assert_array_equal(one.first + (64, 32), other.first)

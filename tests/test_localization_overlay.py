@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from manloc_jax.localization import overlay
 
@@ -23,3 +24,22 @@ def test_large_images_are_reduced_and_specks_stay():
   assert picture.shape == (10, overlay.LONGEST, 3)
   assert (picture[..., 1] == 255).any()
   assert overlay.draw(image[:1], score[:1], mask[:1]).shape[0] == 1
+
+
+def test_arrows_lead_from_the_source_to_the_copy():
+  picture = np.zeros((100, 200, 3), np.uint8)
+  copy = {
+      'source': {'row': 100, 'column': 100, 'score': 0.1},
+      'copy': {'row': 100, 'column': 300, 'score': 0.9},
+      'is_direction_known': True,
+  }
+  assert overlay.arrows(picture, [], picture.shape) is picture
+  drawn = overlay.arrows(picture, [copy], (200, 400, 3))[..., 1] > 0
+  assert not picture.any()
+  columns = np.flatnonzero(drawn.any(axis=0))
+  assert columns[0] == pytest.approx(50, abs=6)
+  assert columns[-1] == pytest.approx(150, abs=3)
+  assert drawn[:, 130:140].any(1).sum() > 5, 'the head'
+  unknown = {**copy, 'is_direction_known': False}
+  line = overlay.arrows(picture, [unknown], (200, 400, 3))[..., 1] > 0
+  assert line[:, 130:140].any(1).sum() < 5

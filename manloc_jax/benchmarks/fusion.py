@@ -58,13 +58,14 @@ def parts(path: pathlib.Path) -> dict[str, float]:
 def _parts(path: pathlib.Path) -> dict[str, float]:
   from manloc_jax.data import images
   from manloc_jax.data.decoding import quantization as quantization_lib
+  from manloc_jax.localization.fusion import copies as copies_lib
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import residuals
 
   fusion = _make_localizer()
   pixels = images.read_image(path).pixels
   quantization = quantization_lib.read(path)
-  copies, _ = _timed(features.find_copies, pixels)
+  copies, _ = _timed(copies_lib.find, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
   measuring, measured = _timed(features.measure, pixels, quantization, None)
   network, _ = _timed(fusion.fuse, measured)

@@ -139,6 +139,8 @@ def _localize_file(
   can_measure = measurable.blocks(image.pixels)
   picture = overlay.draw(image.pixels, result.score, result.mask)
   picture = overlay.hatch(picture, ~can_measure)
+  copies = result.facts.get(localizer_lib.COPIES, ())
+  picture = overlay.arrows(picture, copies, image.pixels.shape)
   if heat_format == 'npz':
     save = functools.partial(
         save_npz,

@@ -25,6 +25,8 @@ MAX_REGIONS = 20  # In a list; the mask of a noisy map has thousands.
 NOT_MEASURED = 'not_measured'
 # Key of `Result.facts`: true where `image_score` is that of a forgery.
 IS_FORGERY_PROBABILITY = 'image_score_is_probability'
+# Key of `Result.facts`: regions that occur twice, see `fusion.copies.describe`.
+COPIES = 'copies'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Draws a heat map over its image, outlines the mask and hatches areas."""
+"""Draws a heat map over its image: outlines, hatching and arrows as well."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -7,6 +10,7 @@ LONGEST = 2048  # Pixels of a picture's longer side; larger images are reduced.
 
 _OPACITY = 0.7  # Where the score is 1.
 _OUTLINE = (0, 255, 255)  # Cyan: no colour of the heat.
+_ARROW = (0, 255, 0)  # Green: neither the outline's nor the heat's.
 _PERIOD = 12  # Pixels between hatching lines.
 _HATCHED = np.array([(64, 64, 64), (190, 190, 190)], np.uint8)
 
@@ -66,6 +70,41 @@ def hatch(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
   picture = picture.copy()
   for colour, at in zip(_HATCHED, (0, 1), strict=True):
     picture[(place == at) & (area > 0)] = colour
+  return picture
+
+
+def arrows(
+    picture: np.ndarray,
+    copies: Sequence[Mapping[str, Any]],
+    shape: tuple[int, ...],
+) -> np.ndarray:
+  """Draws an arrow from the source of each copy to the copy.
+
+  Where it is not known which region is the copy, a line joins both.
+
+  Args:
+    picture: uint8[h, w, 3], RGB.
+    copies: As `fusion.copies.describe` returns them.
+    shape: Height and width of the image that they were found in.
+
+  Returns:
+    uint8[h, w, 3]; `picture` itself where there are none.
+  """
+  if not copies:
+    return picture
+  picture = picture.copy()
+  scale = np.array(picture.shape[:2]) / shape[:2]
+  thickness = 2 + max(picture.shape) // 1024
+  for pair in copies:
+    (x0, y0), (x1, y1) = (
+        np.rint((region['column'], region['row']) * scale[::-1]).astype(int)
+        for region in (pair['source'], pair['copy'])
+    )
+    ends = (int(x0), int(y0)), (int(x1), int(y1))
+    draw_line = cv2.arrowedLine if pair['is_direction_known'] else cv2.line
+    for colour, width in (((0, 0, 0), thickness + 2), (_ARROW, thickness)):
+      cv2.circle(picture, ends[0], 2 * width, colour, -1)
+      draw_line(picture, *ends, colour, width)
   return picture
 
 

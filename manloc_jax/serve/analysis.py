@@ -57,6 +57,8 @@ class View:
     black = np.zeros((*preview.shape, 3), np.uint8)
     score = np.zeros(preview.shape, np.float32)
     outline = overlay.draw(black, score, preview, 0)
+    copies = self.record.get(localizer_lib.COPIES, ())
+    outline = overlay.arrows(outline, copies, self.mask.shape)
     alpha = outline.max(axis=2, keepdims=True)
     return (
         _png(preview * np.uint8(255)),

@@ -24,6 +24,7 @@ from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.splits import options
 from manloc_jax.data.splits import rules
 from manloc_jax.data.storage import folders
+from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features as features_lib
 
 # PatchMatch takes longer than all other methods: it runs on some training
@@ -196,7 +197,7 @@ def measure(
     return None
   if mask.shape != pixels.shape[:2]:
     return None
-  copies = features_lib.find_copies(pixels) if searches_copies else None
+  copies = copies_lib.find(pixels).fractions if searches_copies else None
   quantization = quantization_lib.read(record.image)
   features = features_lib.measure(pixels, quantization, copies)
   return features.astype(np.float16), _fractions(mask)

@@ -16,8 +16,6 @@ from manloc_jax.localization.classical import methods
 from manloc_jax.localization.fusion import residuals
 
 BLOCK = flat.BLOCK
-# Pixels of an image that is searched for copies; a larger one is reduced.
-COPY_PIXELS = 500_000
 _LEAST_SIDE = 64  # Pixels; a smaller image is mirrored to that size.
 
 _CLASSICAL = (
@@ -50,8 +48,8 @@ def measure(
     pixels: RGB, uint8[h, w, 3], of any size from 1x1 on.
     quantization: The file's quantization table of luma, int[8, 8]; None for
       files that are not JPEG.
-    copies: Of `find_copies`, as many blocks as the image has; None if
-      no copies were searched for.
+    copies: `fractions` of `copies.find`, as many blocks as the image has; None
+      if no copies were searched for.
 
   Returns:
     f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in areas of
@@ -88,45 +86,9 @@ def add_copies(measured: np.ndarray, copies: np.ndarray) -> None:
 
   Args:
     measured: Of `measure` without copies, f32[rows, columns, len(NAMES)].
-    copies: Of `find_copies`, f32[rows, columns].
+    copies: `fractions` of `copies.find`, f32[rows, columns].
   """
   measured[..., -2], measured[..., -1] = copies, 1
-
-
-def find_copies(pixels: np.ndarray) -> np.ndarray:
-  """Searches for regions that occur twice, by PatchMatch.
-
-  Args:
-    pixels: RGB, uint8[h, w, 3]; the whole image, for a copy may lie anywhere.
-
-  Returns:
-    f32[ceil(h / 8), ceil(w / 8)], the fraction of a block that is a copy or
-    was copied; zeros for strips too narrow to hold a copy.
-  """
-  counts = flat.counted(pixels)
-  copies = np.zeros(counts.shape, np.float32)
-  if counts.any():
-    rows, columns = flat.bounds(counts)
-    picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
-    copies[rows, columns] = _find_copies(picture)
-  return copies
-
-
-def _find_copies(pixels: np.ndarray) -> np.ndarray:
-  """Searches a picture without bars around it; see `find_copies`."""
-  height, width = pixels.shape[:2]
-  rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-  shrink = min(1.0, (COPY_PIXELS / (height * width)) ** 0.5)
-  if shrink < 1:
-    size = (max(1, int(width * shrink)), max(1, int(height * shrink)))
-    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-  else:
-    pixels = whole_blocks(pixels)[: rows * BLOCK, : columns * BLOCK]
-  if min(pixels.shape[:2]) < _LEAST_SIDE:
-    return np.zeros((rows, columns), np.float32)
-  marked = methods.METHODS['patchmatch'].score(pixels)
-  interpolation = cv2.INTER_AREA if shrink == 1 else cv2.INTER_LINEAR
-  return cv2.resize(marked, (columns, rows), interpolation=interpolation)
 
 
 def whole_blocks(pixels: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ from manloc_jax.data import images
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
+from manloc_jax.localization.classical.methods import patchmatch
+from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
@@ -108,11 +110,15 @@ class FusionLocalizer:
       UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
-    score = self.score_map(pixels, quantization)
+    score, pairs = self._score(pixels, quantization)
     localizer.check_finite(score)
     counts = flat.counted(pixels)
+    facts = {
+        **_facts(counts),
+        localizer.COPIES: copies_lib.describe(pairs, score, self.threshold),
+    }
     result = dataclasses.replace(
-        localizer.summarize(score, score, self.threshold), facts=_facts(counts)
+        localizer.summarize(score, score, self.threshold), facts=facts
     )
     if self._weights.image is None or np.count_nonzero(counts) < _MIN_BLOCKS:
       return result
@@ -127,11 +133,17 @@ class FusionLocalizer:
 
     They are 0 in areas of one colour, which carry no trace.
     """
+    return self._score(pixels, quantization)[0]
+
+  def _score(
+      self, pixels: np.ndarray, quantization: np.ndarray | None
+  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
+    """Returns what `score_map` does, and the regions that occur twice."""
     localizer.check_pixels(pixels)
     _check_size('The image', pixels)
     counts = flat.counted(pixels)
     if np.count_nonzero(counts) < _MIN_BLOCKS:
-      return np.zeros(pixels.shape[:2], np.float32)
+      return np.zeros(pixels.shape[:2], np.float32), []
     score_map = np.zeros(pixels.shape[:2], np.float32)
     is_jpeg = quantization is not None
     sides = measured = flat.picture(pixels, counts, is_jpeg)
@@ -141,37 +153,39 @@ class FusionLocalizer:
           flat.whole_blocks(sides[0], height),
           flat.whole_blocks(sides[1], width),
       )
+    picture, pairs = self._score_picture(pixels[measured], quantization)
     score_map[sides] = np.pad(
-        self._score_picture(pixels[measured], quantization),
+        picture,
         [
             (inner.start - outer.start, outer.stop - inner.stop)
             for inner, outer in zip(measured, sides, strict=True)
         ],
         'edge',
     )
-    return score_map
+    corner = [side.start for side in measured]
+    return score_map, [pair.moved(corner) for pair in pairs]
 
   def _score_picture(
       self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> np.ndarray:
-    """Returns the scores of a picture without bars around it, f32[h, w]."""
-    scores = self._score_blocks(pixels, quantization)
+  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
+    """Returns the same of a picture without bars around it."""
+    scores, pairs = self._score_blocks(pixels, quantization)
     # Interpolation treats areas of one colour like the border of the picture.
     counts = flat.counted(pixels)
     enlarged = _enlarge(flat.filled(scores, counts), pixels.shape[:2])
     if not counts.all():
       enlarged[~flat.enlarged(counts, enlarged.shape)] = 0
-    return enlarged
+    return enlarged, pairs
 
   def _score_blocks(
       self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> np.ndarray:
-    """Returns the score of every block, f32[ceil(h / 8), ceil(w / 8)]."""
+  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
+    """Returns the same, but scores of blocks, f32[ceil(h / 8), ceil(w / 8)]."""
     blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
     # Copies are searched for beside the first tile: half the time on two cores.
     with futures.ThreadPoolExecutor(1) as pool:
-      search = pool.submit(features.find_copies, pixels)
+      search = pool.submit(copies_lib.find, pixels)
       down, across = _cuts(*blocks)
       for rows, outer_rows in _tiles(blocks[0], down):
         for columns, outer_columns in _tiles(blocks[1], across):
@@ -180,12 +194,12 @@ class FusionLocalizer:
               quantization,
               None,
           )
-          copies = search.result()[outer_rows, outer_columns]
+          copies = search.result().fractions[outer_rows, outer_columns]
           features.add_copies(measured, copies)
           scores[rows, columns] = self.fuse(measured)[
               _within(rows, outer_rows), _within(columns, outer_columns)
           ]
-    return scores
+      return scores, search.result().pairs
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:
     """Returns the score of every block, f32[rows, columns].

@@ -4,6 +4,8 @@ Cozzolino, Poggi, Verdoliva: Efficient dense-field copy-move forgery detection
 (2015), with Zernike moments.
 """
 
+from collections.abc import Sequence
+import dataclasses
 import math
 
 import cv2
@@ -24,6 +26,30 @@ _FIT_RADIUS = 6
 _MAX_ERROR = 300  # Squared pixels, summed over the disc of the fit.
 _MIN_REGION = 1200  # Pixels.
 _DILATION = 10
+_MAX_POINTS = 400  # Of a pair, a sample of its pixels.
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """Two regions that are alike; which one is the copy is not known.
+
+  Attributes:
+    first: int[n, 2], rows and columns of a sample of pixels of one region.
+    second: int[n, 2], those of the other region that they resemble.
+    pixels: Of the first region, in the image that was searched.
+  """
+
+  first: np.ndarray
+  second: np.ndarray
+  pixels: int
+
+  def moved(self, origin: Sequence[int]) -> 'Pair':
+    """Returns the pair in an image of which this one is a part.
+
+    Args:
+      origin: Row and column of the part's corner.
+    """
+    return Pair(self.first + origin, self.second + origin, self.pixels)
 
 
 def score(pixels: np.ndarray) -> np.ndarray:
@@ -39,14 +65,23 @@ def score(pixels: np.ndarray) -> np.ndarray:
   Returns:
     float32[h, w], 1 in such regions and 0 elsewhere.
   """
+  return find(pixels)[0]
+
+
+def find(pixels: np.ndarray) -> tuple[np.ndarray, list[Pair]]:
+  """Returns the map of `score`, and the pairs of regions, the largest first."""
   height, width = pixels.shape[:2]
   grey: np.ndarray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
   shrink = (_MAX_PIXELS / grey.size) ** 0.5
   if shrink < 1:
     size = (max(64, int(width * shrink)), max(64, int(height * shrink)))
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-  marked = _regions(matching.match(_zernike(grey))).astype(np.float32)
-  return cv2.resize(marked, (width, height), interpolation=cv2.INTER_NEAREST)
+  offsets = _smooth(matching.match(_zernike(grey)))
+  sources = _coherent(offsets)
+  regions = _regions(offsets, sources).astype(np.float32)
+  marked = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
+  scale = np.array([height, width]) / grey.shape
+  return marked, _pairs(offsets, sources, scale)
 
 
 def _zernike(grey: np.ndarray) -> np.ndarray:
@@ -117,25 +152,63 @@ def _to_pixels(
   return kernel[:-1, :-1]
 
 
-def _regions(offsets: np.ndarray) -> np.ndarray:
-  """Marks regions whose offsets are an affine map, bool[h, w]."""
+def _smooth(offsets: np.ndarray) -> np.ndarray:
+  """Replaces offsets by the median of those around them, float64[h, w, 2]."""
   disc = _disc(_MEDIAN_RADIUS)
-  smooth = np.stack(
-      [
-          ndimage.median_filter(offsets[..., i], footprint=disc)
-          for i in (0, 1)
-      ],
-      axis=-1,
-  ).astype(np.float64)
-  marked = _affine_error(smooth) < _MAX_ERROR
-  marked &= (smooth**2).sum(-1) >= _MIN_DISTANCE**2
-  marked = _without_small(marked)
-  limit = np.array(marked.shape) - 1
-  target = np.argwhere(marked) + np.round(smooth[marked]).astype(int)
-  target = np.clip(target, 0, limit)
+  planes = [
+      ndimage.median_filter(offsets[..., i], footprint=disc) for i in (0, 1)
+  ]
+  return np.stack(planes, axis=-1).astype(np.float64)
+
+
+def _coherent(offsets: np.ndarray) -> np.ndarray:
+  """Marks regions whose offsets are long and an affine map, bool[h, w]."""
+  marked = _affine_error(offsets) < _MAX_ERROR
+  marked &= (offsets**2).sum(-1) >= _MIN_DISTANCE**2
+  return _without_small(marked)
+
+
+def _regions(offsets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+  """Adds what the regions resemble, and grows both, bool[h, w]."""
+  marked = sources.copy()
+  target = _targets(offsets, np.argwhere(marked))
   marked[target[:, 0], target[:, 1]] = True
   marked = _without_small(marked)
   return cv2.dilate(marked.astype(np.uint8), _disc(_DILATION)) > 0
+
+
+def _targets(offsets: np.ndarray, points: np.ndarray) -> np.ndarray:
+  """Returns where the offsets of points lead to, int[n, 2] in the image."""
+  moved = points + np.round(offsets[points[:, 0], points[:, 1]]).astype(int)
+  return np.clip(moved, 0, np.array(offsets.shape[:2]) - 1)
+
+
+def _pairs(
+    offsets: np.ndarray, sources: np.ndarray, scale: np.ndarray
+) -> list[Pair]:
+  """Pairs each region with what it resembles; of a pair found twice, once.
+
+  Args:
+    offsets: float64[h, w, 2].
+    sources: bool[h, w], the regions.
+    scale: float64[2], pixels of the image per pixel that was searched.
+  """
+  labels, count = ndimage.label(sources, np.ones((3, 3)))
+  order = np.argsort(-np.bincount(labels.ravel())[1:], kind='stable') + 1
+  covered = np.zeros(sources.shape, bool)
+  pairs = []
+  for label in order[:count]:
+    points = np.argwhere(labels == label)
+    if covered[points[:, 0], points[:, 1]].mean() > 0.5:
+      continue
+    targets = _targets(offsets, points)
+    covered[targets[:, 0], targets[:, 1]] = True
+    sample = np.s_[:: -(-len(points) // _MAX_POINTS)]
+    first, second = (
+        ((one[sample] + 0.5) * scale).astype(int) for one in (points, targets)
+    )
+    pairs.append(Pair(first, second, len(points)))
+  return pairs
 
 
 def _affine_error(offsets: np.ndarray) -> np.ndarray:
