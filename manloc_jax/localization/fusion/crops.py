@@ -1,4 +1,4 @@
-"""Normalizes training examples and samples batches of crops from them."""
+"""Samples batches of normalized crops from training examples."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,9 @@ class Crops:
       std: np.ndarray,
       config: ml_collections.ConfigDict,
   ):
-    """Normalizes the examples.
+    """Measures what is typical of each example; crops are normalized later.
+
+    Normalized examples would take four times the memory of their features.
 
     Args:
       examples: The training examples.
@@ -49,11 +51,11 @@ class Crops:
       std: f32[n], of `moments`.
       config: See configs/fusion.py.
     """
-    self._fractions = [x.fraction for x in examples]
-    normalized = [network.normalize(x.features, mean, std) for x in examples]
-    self._blocks = [blocks.astype(np.float16) for blocks, _, _ in normalized]
-    self._statistics = [statistics for _, statistics, _ in normalized]
-    self._inside = [inside for _, _, inside in normalized]
+    self._examples = examples
+    self._mean, self._std = mean, std
+    self._statistics = [
+        network.statistics_of(x.features, mean, std) for x in examples
+    ]
     self._config = config
 
   def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
@@ -69,21 +71,27 @@ class Crops:
     """
     rng = np.random.default_rng((self._config.seed, step))
     side, size = self._config.crop, self._config.batch_size
-    chosen = rng.integers(len(self._fractions), size=size)
-    blocks = np.zeros((size, side, side, self._blocks[0].shape[-1]), np.float32)
+    chosen = rng.integers(len(self._examples), size=size)
+    count = self._statistics[0].size
+    blocks = np.zeros((size, side, side, count), np.float32)
     inside = np.zeros((size, side, side), np.float32)
     fractions = np.zeros((size, side, side), np.float32)
-    for i, example in enumerate(chosen):
-      rows, columns = self._fractions[example].shape
+    for i, index in enumerate(chosen):
+      example = self._examples[index]
+      rows, columns = example.fraction.shape
       top = rng.integers(max(rows - side, 0) + 1)
       left = rng.integers(max(columns - side, 0) + 1)
       # Forgeries upside down, and in a mirror.
       flips = np.s_[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
       cut = np.s_[top : top + side, left : left + side]
-      fraction = self._fractions[example][cut][flips]
+      fraction = example.fraction[cut][flips]
       at = np.s_[i, : fraction.shape[0], : fraction.shape[1]]
-      blocks[at] = self._blocks[example][cut][flips]
+      blocks[at], _, inside[at] = network.normalize(
+          example.features[cut][flips],
+          self._mean,
+          self._std,
+          self._statistics[index],
+      )
       fractions[at] = fraction / 255
-      inside[at] = self._inside[example][cut][flips]
-    statistics = np.stack([self._statistics[example] for example in chosen])
+    statistics = np.stack([self._statistics[index] for index in chosen])
     return blocks, statistics, inside, fractions

@@ -142,10 +142,10 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
   return scores
 
 
-def normalize(
+def statistics_of(
     features: np.ndarray, mean: np.ndarray, std: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Normalizes features over the training set and over their own image.
+) -> np.ndarray:
+  """Measures what is typical of an image.
 
   Args:
     features: float[rows, columns, n], of `features.measure`; all blocks that
@@ -154,22 +154,58 @@ def normalize(
     std: f32[n], their standard deviation.
 
   Returns:
-    f32[rows, columns, 2 n]: the features in units of their standard deviation
-    over training blocks, and less the image's median in units of the image's
-    own range between quartiles; zeros where nothing varies. f32[2 n]: those
-    medians and ranges. f32[rows, columns]: 1 where anything varies, for the
-    network's `inside`.
+    f32[2 n]: the medians of normalized features, and their ranges between
+    quartiles.
   """
-  varies = ~np.isnan(features[..., 0])
-  standard = (features - mean) / std
-  standard = np.clip(standard, -_MAX_DEVIATION, _MAX_DEVIATION)
-  standard[~varies] = 0
+  standard = _standardize(features, mean, std)
+  varies = _varies(features)
   counted = standard[varies] if varies.any() else standard[:1, 0]
   low, median, high = np.percentile(counted, (25, 50, 75), axis=0)
-  own = high - low
+  return np.concatenate([median, high - low], dtype=np.float32)
+
+
+def normalize(
+    features: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+    statistics: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Normalizes features over the training set and over their own image.
+
+  Args:
+    features: As of `statistics_of`, or a part of them.
+    mean: As of `statistics_of`.
+    std: As of `statistics_of`.
+    statistics: Of `statistics_of` for the whole image; by default for these
+      features.
+
+  Returns:
+    f32[rows, columns, 2 n]: the features in units of their standard deviation
+    over training blocks, and less the image's median in units of the image's
+    own range between quartiles; zeros where nothing varies. f32[2 n], the
+    statistics. f32[rows, columns]: 1 where anything varies, for the network's
+    `inside`.
+  """
+  if statistics is None:
+    statistics = statistics_of(features, mean, std)
+  varies = _varies(features)
+  standard = _standardize(features, mean, std)
+  median, own = np.split(statistics, 2)
   relative = (standard - median) / (own + _MIN_RANGE)
   relative = np.clip(relative, -_MAX_DEVIATION, _MAX_DEVIATION)
   blocks = np.concatenate([standard, relative], axis=-1, dtype=np.float32)
   blocks[~varies] = 0
-  statistics = np.concatenate([median, own], dtype=np.float32)
   return blocks, statistics, varies.astype(np.float32)
+
+
+def _varies(features: np.ndarray) -> np.ndarray:
+  return ~np.isnan(features[..., 0])
+
+
+def _standardize(
+    features: np.ndarray, mean: np.ndarray, std: np.ndarray
+) -> np.ndarray:
+  """Returns features in units of their deviation, 0 where nothing varies."""
+  standard = np.clip((features - mean) / std, -_MAX_DEVIATION, _MAX_DEVIATION)
+  standard[~_varies(features)] = 0
+  return standard
