@@ -10,8 +10,9 @@ from concurrent import futures
 import functools
 
 import cv2
-import numba
 import numpy as np
+
+from manloc_jax.localization.classical import compiled
 
 _ROUNDS = 8
 _LEAST_SQUARE = 8**2  # Of the length of an offset, pixels.
@@ -66,16 +67,7 @@ def _in_strips(
     one.result()
 
 
-def _compiled(function: Callable, **options) -> Callable:
-  """Compiles a function; the program is kept where a folder can be written."""
-  options |= {'nogil': True, 'error_model': 'numpy'}
-  try:
-    return numba.njit(function, cache=True, **options)
-  except RuntimeError:  # Neither beside this file nor in the user's folder.
-    return numba.njit(function, **options)
-
-
-@functools.partial(_compiled, inline='always')
+@functools.partial(compiled.compiled, inline='always')
 def _attempt(features, offset, cost, row, column, down, right):
   """Replaces the offset of a pixel where another one is better."""
   height, width, count = features.shape
@@ -98,7 +90,7 @@ def _attempt(features, offset, cost, row, column, down, right):
   offset[row, column, 0], offset[row, column, 1] = down, right
 
 
-@functools.partial(_compiled, inline='always')
+@functools.partial(compiled.compiled, inline='always')
 def _extend(features, offset, cost, row, column, up, left):
   """Tries the offset of the last pixel, and what it and the one before suggest.
 
@@ -112,7 +104,7 @@ def _extend(features, offset, cost, row, column, up, left):
   _attempt(features, offset, cost, row, column, more_down, more_right)
 
 
-@_compiled
+@compiled.compiled
 def _sweep_down(features, offset, cost, forwards, first, last):
   """Propagates offsets down, or up, in columns from `first` to `last`."""
   height = features.shape[0]
@@ -123,7 +115,7 @@ def _sweep_down(features, offset, cost, forwards, first, last):
       _extend(features, offset, cost, row, column, back, 0)
 
 
-@_compiled
+@compiled.compiled
 def _sweep_right(features, offset, cost, forwards, first, last):
   """Propagates offsets right, or left, in rows from `first` to `last`."""
   width = features.shape[1]
@@ -134,7 +126,7 @@ def _sweep_right(features, offset, cost, forwards, first, last):
       _extend(features, offset, cost, row, column, 0, back)
 
 
-@_compiled
+@compiled.compiled
 def _search(features, offset, cost, step, first, last):
   """Tries the offset of each pixel and a step, in rows `first` to `last`."""
   for row in range(first, last):

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from scipy import fft
 from scipy import ndimage
-from scipy import signal
 
+from manloc_jax.localization.classical import compiled
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
@@ -187,21 +187,33 @@ def _twice(
     Histograms, float64[first steps, 4096], plus 1 so that no value is
     impossible.
   """
-  quantized = np.stack([
-      _histogram(np.round(np.round(reference, 6) / first) * first)
-      for first in first_steps
-  ])
   # Broken files may have errors without bounds.
   reach = int(min(np.ceil(_REACH * std + abs(bias)), _BINS))
   kernel = np.exp(
       -0.5 * ((np.arange(-reach, reach + 1) - bias) / std) ** 2
   )
   kernel /= kernel.sum()
-  # By Fourier transforms: the kernel of a coarse step is long.
-  smoothed = signal.fftconvolve(
-      quantized, kernel[np.newaxis], mode='same', axes=1
-  )
-  return 1 + np.maximum(smoothed, 0)
+  values = np.round(reference, 6).ravel()
+  return _quantized(values, first_steps.start, first_steps.stop, kernel)
+
+
+@compiled.compiled
+def _quantized(values, first, last, kernel):
+  """Quantizes values with each step; returns smoothed histograms, plus 1."""
+  reach = len(kernel) // 2
+  histograms = np.ones((last - first, _BINS))
+  counts = np.empty(_BINS)
+  for row in range(last - first):
+    step = first + row
+    counts[:] = 0
+    for value in values:
+      nearest = np.rint(value / step) * step + _ZERO
+      counts[int(min(max(nearest, 0), _BINS - 1))] += 1
+    for i in range(_BINS):  # Most bins are empty.
+      if counts[i]:
+        for j in range(max(i - reach, 0), min(i + reach + 1, _BINS)):
+          histograms[row, j] += counts[i] * kernel[j - i + reach]
+  return histograms
 
 
 def _expectation_maximization(
