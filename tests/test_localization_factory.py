@@ -31,6 +31,15 @@ def test_a_run_says_what_it_is_of(tmp_path):
   assert made.threshold == 0.9
 
 
+def test_older_weights_are_loaded_by_name():
+  made = factory.make(weights='v1')
+  digests = [
+      one.provenance['weights_sha256']
+      for one in (made, factory.make(weights='v2'), factory.make())
+  ]
+  assert digests[0] != digests[1] == digests[2]
+
+
 def test_classical_methods_need_nothing():
   assert isinstance(factory.make('ela'), localizer.ClassicalLocalizer)
 
@@ -47,6 +56,9 @@ def test_classical_methods_need_nothing():
         ({'workdir': ''}, 'There is no run'),
         ({'workdir': __file__}, 'There is no run'),
         ({'workdir': 'x' * 300}, 'There is no run'),
+        ({'weights': 'v0'}, "weights are 'v0'; choose one of v1, v2"),
+        ({'method': 'ela', 'weights': 'v1'}, 'takes no weights'),
+        ({'workdir': 'run', 'weights': 'v1'}, 'has its own'),
         ({'threshold': 2.0}, 'scale of the heat maps'),
         ({'threshold': float('nan')}, 'scale of the heat maps'),
         ({'threshold': '0.5'}, 'scale of the heat maps'),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from manloc_jax import argument_types
 from manloc_jax import errors
+from manloc_jax import pretrained
 from manloc_jax import run_config
 from manloc_jax.commands import image_paths
 
@@ -38,6 +39,12 @@ def add_to(commands) -> None:
       '--workdir',
       metavar='RUN',
       help='folder of a run to take the weights of, or a .safetensors file',
+  )
+  parser.add_argument(
+      '--weights',
+      choices=tuple(pretrained.FUSIONS),
+      help='version of the weights of the fusion that come with manloc_jax; the'
+      ' newest by default',
   )
   parser.add_argument(
       '--out', default='localized', metavar='FOLDER', help='for results'
@@ -91,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
       device=args.device,
       stride=args.stride,
       gate=args.gate,
+      weights=args.weights,
   )
   return _process(listing, localizer, out, args.format)
 

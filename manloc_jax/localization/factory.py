@@ -17,6 +17,7 @@ def make(
     device: str | None = None,
     stride: int | None = None,
     gate: str | None = None,
+    weights: str | None = None,
 ) -> localizer_lib.Localizer:
   """Makes a localizer, and imports only what its method needs.
 
@@ -31,10 +32,18 @@ def make(
     device: Kind of device, such as `cpu` or `gpu`; the best one by default.
     stride: Pixels between windows of the network.
     gate: The paper's patch-label gating; see `network.GATES`.
+    weights: Which of the fusion's weights that come with the package, a key of
+      `pretrained.FUSIONS`; the newest ones by default.
 
   Raises:
     UserError: An argument cannot be used, or not with the others.
   """
+  if weights and workdir is not None:
+    raise errors.UserError(
+        f'The weights {errors.shown(weights)} come with the package, and'
+        f' {errors.shown(workdir)} has its own; leave --weights or --workdir'
+        ' out.'
+    )
   if method is None:
     method = method_of(workdir)
   if method not in run_config.METHODS:
@@ -47,6 +56,7 @@ def make(
       'device': method in run_config.CLASSICAL and device,
       'stride': method != run_config.NETWORK and stride is not None,
       'gate': method != run_config.NETWORK and gate,
+      'weights': method != run_config.FUSION and weights,
   }
   for name, is_given in unused.items():
     if is_given:
@@ -64,7 +74,7 @@ def make(
   if method == run_config.FUSION:
     from manloc_jax.localization.fusion import localizer as fusion
 
-    path = pretrained.FUSION if workdir is None else pathlib.Path(workdir)
+    path = _packaged(weights) if workdir is None else pathlib.Path(workdir)
     if not weight_files.is_named(path):
       path = _weights(path)
     return fusion.FusionLocalizer(path, threshold=threshold, device=device)
@@ -101,6 +111,18 @@ def method_of(workdir: str | None) -> str:
         f' weights; leave --workdir out and give --method={method}.'
     )
   return method
+
+
+def _packaged(weights: str | None) -> pathlib.Path:
+  """Returns the file of weights of the fusion that come with the package."""
+  if weights is None:
+    return pretrained.FUSION
+  if weights not in pretrained.FUSIONS:
+    raise errors.UserError(
+        f'The weights are {errors.shown(weights)}; choose one of'
+        f' {", ".join(pretrained.FUSIONS)}.'
+    )
+  return pretrained.FUSIONS[weights]
 
 
 def _weights(workdir: str | pathlib.Path) -> pathlib.Path:

@@ -8,6 +8,7 @@ import pathlib
 from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax.reports import evaluation_tables
+from manloc_jax.reports import held_out_table
 from manloc_jax.reports import published
 from manloc_jax.reports import run_list
 from manloc_jax.reports import score_tables
@@ -43,6 +44,9 @@ LADDER = RESULTS / 'ladder.json'
 LONG = RESULTS / 'long_training.json'  # Of `manloc runs compare --json`.
 PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
 _PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed')
+# Of the runs of `manloc fusion` behind the packaged weights, `seedN.json`, and
+# of `manloc evaluate` with them, a folder per set.
+RELEASED = RESULTS / 'fusion'
 _SUMMARY = 4  # The first columns of the fusion's table.
 
 
@@ -144,9 +148,21 @@ def long_block() -> str:
 
 def packaged_block() -> str:
   """Makes the tables of the packaged network beside other methods."""
-  results = [
-      files.read_json(path) for path in sorted(PACKAGED.glob('*/*.json'))
-  ]
+  return _evaluations(PACKAGED)
+
+
+def released_block() -> str:
+  """Makes the tables of the packaged fusion."""
+  runs = {
+      int(path.stem.removeprefix('seed')): files.read_json(path)
+      for path in RELEASED.glob('seed*.json')
+  }
+  text = typeset.markdown(held_out_table.table(runs))
+  return f'{text}\n{_evaluations(RELEASED)}'
+
+
+def _evaluations(folder: pathlib.Path) -> str:
+  results = [files.read_json(path) for path in sorted(folder.glob('*/*.json'))]
   return '\n'.join(
       typeset.markdown(table)
       for table in evaluation_tables.by_protocol(results)
@@ -231,6 +247,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     'ladder': ladder_block,
     'long': long_block,
     'packaged': packaged_block,
+    'released': released_block,
     'summary': summary_block,
     'fusion': fusion_block,
     'speed': speed_block,
