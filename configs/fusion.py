@@ -1,7 +1,7 @@
 r"""The fusion of classical features, trained on a set of forgeries.
 
-  manloc forge <folder of photographs> --out data/forged --count 1600 \
-      --size 256,448 --fractions 0.8,0.08,0.12
+  manloc forge <folder of photographs> --out data/forged --count 8000 \
+      --size 256,448 --fractions 0.86,0.06,0.08 --keep_originals
   manloc fusion --config=configs/fusion.py \
       --config.data.root=data/forged
 

@@ -213,7 +213,7 @@ def summary_block() -> str:
         table = fusion_table.table(content, dataset)
         rows = (
             *(row[:_SUMMARY] for row in table.rows[: table.rules[1]]),
-            *_packaged_network(dataset),
+            *_packaged(dataset),
             *(row[:_SUMMARY] for row in table.rows[table.rules[1] :]),
         )
         short = dataclasses.replace(
@@ -223,19 +223,26 @@ def summary_block() -> str:
   return '\n'.join(text)
 
 
-def _packaged_network(dataset: str) -> list[tuple[str, ...]]:
-  """Makes the row of the packaged network, where it was scored on a set."""
-  path = PACKAGED / dataset / 'network.json'
-  if not path.exists():
-    return []
-  scores = files.read_json(path)['protocols']['whole image']['scores']
+def _packaged(dataset: str) -> list[tuple[str, ...]]:
+  """Makes the rows of packaged weights that were scored on a set."""
+  names = {
+      'fusion': 'Fusion, weights v2, trained on forged photographs (seed 0)',
+      'network': (
+          'Network with other inputs, trained on forged photographs (seed 0)'
+      ),
+  }
   keys = (
       'pixel_auc_image_mean',
       'pixel_auc_pooled',
       'pixel_average_precision_pooled',
   )
-  name = 'Network with other inputs, trained on forged photographs (seed 0)'
-  return [(name, *(f'{scores[key]:.3f}' for key in keys))]
+  rows = []
+  for method, name in names.items():
+    path = PACKAGED / dataset / f'{method}.json'
+    if path.exists():
+      scores = files.read_json(path)['protocols']['whole image']['scores']
+      rows.append((name, *(f'{scores[key]:.3f}' for key in keys)))
+  return rows
 
 
 # Makes the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
