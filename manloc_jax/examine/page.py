@@ -11,13 +11,14 @@ import pathlib
 from typing import Any
 import urllib.parse
 
+from manloc_jax.examine import figures
 from manloc_jax.examine import reading
 from manloc_jax.examine import report as report_lib
 from manloc_jax.examine import section as section_lib
 
 _STYLE = pathlib.Path(__file__).parent / 'static' / 'report.css'
 _TITLES = {
-    'maps': 'Map',
+    'maps': 'Maps',
     'identity': 'Identity',
     'provenance': 'Where it says it comes from',
     'metadata': 'Metadata',
@@ -48,16 +49,11 @@ def of_report(report: report_lib.Report) -> str:
       _list(read['cannot_be_said']),
   ]
   for key, title in _TITLES.items():
-    pictures = ''.join(
-        f'<figure><img src="{report_lib.data_uri(picture.pixels)}"'
-        f' alt="{_text(picture.caption)}">'
-        f'<figcaption>{_text(picture.caption)}</figcaption></figure>'
-        for picture in report.pictures.get(key, ())
-    )
+    pictures = figures.of_section(key, report.pictures.get(key, ()))
     parts += [
         f'<section id="{key}"><h2>{title}</h2>',
-        f'<div class="pictures">{pictures}</div>' if pictures else '',
-        _shown(record[key]),
+        pictures,
+        _shown(_in_rows(record[key])),
         '</section>',
     ]
   parts += ['<h2>Made by</h2>', _shown(made)]
@@ -143,6 +139,15 @@ def _findings(read: Mapping[str, Any]) -> Iterator[str]:
     yield f'<div class="{weight}"><h3><b>{title}</b></h3>'
     yield f'<ul>{items}</ul>' if items else '<p class="soft">None.</p>'
     yield '</div>'
+
+
+def _in_rows(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+  """Makes a table of the facts of the classical maps, a row for each."""
+  maps = facts.get('classical')
+  if not isinstance(maps, Mapping):
+    return facts
+  rows = [{'map': name, **told} for name, told in maps.items()]
+  return {**facts, 'classical': rows}
 
 
 def _shown(value: Any) -> str:
