@@ -1,10 +1,14 @@
-"""JPEG history: tables, quality, sampling and the order of markers."""
+"""JPEG history: how a file is coded, and compressions before that."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
+from manloc_jax.data import spec
 from manloc_jax.data.decoding import quantization as quantization_lib
+from manloc_jax.examine import earlier_grid
+from manloc_jax.examine import earlier_jpeg
 from manloc_jax.examine import encoder_tables
 from manloc_jax.examine import jpeg_segments
 from manloc_jax.examine import metadata_blocks
@@ -26,9 +30,10 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
     return section_lib.Section({
         'is_jpeg': False,
         'history': section_lib.cannot_tell(
-            f'A {file.kind} file keeps no quantization tables; whether its'
-            ' pixels were JPEG before was not looked for.'
+            f'A {file.kind} file keeps no quantization tables; only its pixels'
+            ' can tell whether they were JPEG before.'
         ),
+        **_earlier(file, None),
     })
   segments, _ = jpeg_segments.walk(file.data)
   frame = jpeg_segments.frame(segments)
@@ -44,9 +49,7 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
           {'number': number, 'values': list(values)}
           for number, values in sorted(tables.items())
       ],
-      'earlier_compressions': section_lib.cannot_tell(
-          'They are not estimated; only the last compression is described.'
-      ),
+      **_earlier(file, _luma_table(file)),
   }
   if frame is None:
     missing = section_lib.cannot_tell('The file has no whole frame header.')
@@ -61,6 +64,56 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
   }
   facts['encoder'] = _encoder(tables, frame)
   return section_lib.Section(facts)
+
+
+def _luma_table(file: opened_file.OpenedFile) -> np.ndarray | str:
+  """Returns the table of luma, or a sentence that says why there is none."""
+  try:
+    table = quantization_lib.read(file.path)
+  except spec.DataError as error:
+    return str(error).replace(str(file.path), 'The file')
+  return 'The file has no table of luma of its own.' if table is None else table
+
+
+def _earlier(
+    file: opened_file.OpenedFile, table: np.ndarray | str | None
+) -> dict[str, Any]:
+  """Returns what pixels tell of earlier compressions.
+
+  Args:
+    file: The file.
+    table: Of luma, int[8, 8]; None for files that are not JPEG.
+
+  Returns:
+    `earlier_compressions`, the quality, and `earlier_grid`, where its grid
+    begins. A grid beside the file's own is looked for first, since its trace
+    would mislead the other estimate.
+  """
+  reason = next((x for x in (file.decoded, table) if isinstance(x, str)), None)
+  if reason is not None or isinstance(file.decoded, str):
+    untold = section_lib.cannot_tell(reason or '')
+    return {'earlier_compressions': untold, 'earlier_grid': untold}
+  pixels = file.decoded.pixels
+  grid = earlier_grid.find(pixels, table is not None)
+  if isinstance(grid, earlier_grid.Grid):
+    return {
+        'earlier_compressions': {'quality': grid.quality},
+        'earlier_grid': {
+            'top': grid.top,
+            'left': grid.left,
+            'strength': grid.strength,
+        },
+    }
+  told = {'earlier_grid': section_lib.cannot_tell(grid)}
+  if not isinstance(table, np.ndarray):
+    return {'earlier_compressions': section_lib.cannot_tell(grid), **told}
+  estimate = earlier_jpeg.estimate(pixels, table)
+  if isinstance(estimate, str):
+    return {'earlier_compressions': section_lib.cannot_tell(estimate), **told}
+  return {
+      'earlier_compressions': dataclasses.asdict(estimate),
+      'earlier_grid': {'top': 0, 'left': 0},
+  }
 
 
 def _order(segments: list[jpeg_segments.Segment]) -> str:
