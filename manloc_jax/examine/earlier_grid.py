@@ -36,12 +36,15 @@ class Grid:
     left: Column of its first line, 0 to 7 pixels.
     quality: Of libjpeg, whose table fits best.
     strength: In standard deviations of what chance leaves.
+    is_beside: Whether it lies half a block beside a JPEG file's own grid, where
+      an earlier compression on that grid leaves a trace as well.
   """
 
   top: int
   left: int
   quality: int
   strength: float
+  is_beside: bool
 
 
 def find(pixels: np.ndarray, is_jpeg: bool) -> Grid | str:
@@ -83,7 +86,9 @@ def find(pixels: np.ndarray, is_jpeg: bool) -> Grid | str:
         ' compression hides it, and resizing removes it.'
     )
   quality = int(_QUALITIES[index])
-  return Grid(int(top), int(left), quality, round(strength, 1))
+  return Grid(
+      int(top), int(left), quality, round(strength, 1), bool(is_beside)
+  )
 
 
 def _strengths(plane: np.ndarray) -> np.ndarray:

@@ -86,8 +86,8 @@ def _earlier(
 
   Returns:
     `earlier_compressions`, the quality, and `earlier_grid`, where its grid
-    begins. A grid beside the file's own is looked for first, since its trace
-    would mislead the other estimate.
+    begins. A grid beside the file's own comes first, since its trace may
+    mislead the other estimate; half a block beside it is the other way round.
   """
   reason = next((x for x in (file.decoded, table) if isinstance(x, str)), None)
   if reason is not None or isinstance(file.decoded, str):
@@ -95,24 +95,29 @@ def _earlier(
     return {'earlier_compressions': untold, 'earlier_grid': untold}
   pixels = file.decoded.pixels
   grid = earlier_grid.find(pixels, table is not None)
-  if isinstance(grid, earlier_grid.Grid):
-    return {
-        'earlier_compressions': {'quality': grid.quality},
-        'earlier_grid': {
-            'top': grid.top,
-            'left': grid.left,
-            'strength': grid.strength,
-        },
-    }
-  told = {'earlier_grid': section_lib.cannot_tell(grid)}
-  if not isinstance(table, np.ndarray):
-    return {'earlier_compressions': section_lib.cannot_tell(grid), **told}
-  estimate = earlier_jpeg.estimate(pixels, table)
-  if isinstance(estimate, str):
-    return {'earlier_compressions': section_lib.cannot_tell(estimate), **told}
+  is_sure = isinstance(grid, earlier_grid.Grid) and not grid.is_beside
+  if isinstance(table, np.ndarray) and not is_sure:
+    estimate = earlier_jpeg.estimate(pixels, table)
+    if isinstance(estimate, earlier_jpeg.Estimate):
+      return {
+          'earlier_compressions': dataclasses.asdict(estimate),
+          'earlier_grid': {'top': 0, 'left': 0},
+      }
+    if isinstance(grid, str):
+      return {
+          'earlier_compressions': section_lib.cannot_tell(estimate),
+          'earlier_grid': section_lib.cannot_tell(grid),
+      }
+  if isinstance(grid, str):
+    untold = section_lib.cannot_tell(grid)
+    return {'earlier_compressions': untold, 'earlier_grid': untold}
   return {
-      'earlier_compressions': dataclasses.asdict(estimate),
-      'earlier_grid': {'top': 0, 'left': 0},
+      'earlier_compressions': {'quality': grid.quality},
+      'earlier_grid': {
+          'top': grid.top,
+          'left': grid.left,
+          'strength': grid.strength,
+      },
   }
 
 

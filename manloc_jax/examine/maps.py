@@ -71,6 +71,7 @@ def _localized(
   if unmeasured:
     return _untold(unmeasured)
   can_measure = measurable.blocks(decoded.pixels)
+  copies = result.facts.get(localizer_lib.COPIES, ())
   if measured is None:
     classical = section_lib.Section(classical_maps.cannot_tell(_NO_FEATURES))
   else:
@@ -86,13 +87,17 @@ def _localized(
       'region_count': result.region_count,
       'unmeasurable_fraction': round(float(1 - can_measure.mean()), 4),
       'limits': measurable.limits(table),
+      'copies': list(copies),
   }
   heat = overlay.draw(decoded.pixels, result.score, result.mask)
+  heat = overlay.hatch(overlay.reduce(heat, _SHOWN), ~can_measure)
   picture = section_lib.Picture(
       'heat_map',
       'The heat map over the image: the brighter, the higher the score;'
-      ' outlines show the mask, and hatched areas cannot be measured.',
-      overlay.hatch(overlay.reduce(heat, _SHOWN), ~can_measure),
+      ' outlines show the mask, and hatched areas cannot be measured. Arrows'
+      ' lead from what was copied to the copy; a line says that it is not known'
+      ' which is which.',
+      overlay.arrows(heat, copies, decoded.pixels.shape),
   )
   return section_lib.Section(
       {'fusion': facts, 'classical': classical.facts},

@@ -80,19 +80,18 @@ class _Recorder(fusion_lib.FusionLocalizer):
     self._tiles.append(measured[..., self._kept])
     return super().fuse(measured)
 
-  def _score_blocks(
-      self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> np.ndarray:
+  def _score_blocks(self, pixels: np.ndarray, *arguments):
     self._tiles.clear()
-    scores = super()._score_blocks(pixels, quantization)
-    features = np.empty((*scores.shape, len(self._kept)), np.float32)
+    scored = super()._score_blocks(pixels, *arguments)
+    blocks = [-(-side // features_lib.BLOCK) for side in pixels.shape[:2]]
+    features = np.empty((*blocks, len(self._kept)), np.float32)
     tiles = iter(self._tiles)
-    down, across = fusion_lib._cuts(*scores.shape)
-    for rows, outer_rows in fusion_lib._tiles(scores.shape[0], down):
-      for columns, outer_columns in fusion_lib._tiles(scores.shape[1], across):
+    down, across = fusion_lib._cuts(*blocks)
+    for rows, outer_rows in fusion_lib._tiles(blocks[0], down):
+      for columns, outer_columns in fusion_lib._tiles(blocks[1], across):
         features[rows, columns] = next(tiles)[
             fusion_lib._within(rows, outer_rows),
             fusion_lib._within(columns, outer_columns),
         ]
     self.features = features
-    return scores
+    return scored
