@@ -22,8 +22,9 @@ _REACH, _PARTS = 400, 4  # Histograms: highest coefficient, bins in one level.
 # and qualities has about 4 then.
 _LEAST_STRENGTH = 10.0
 # A JPEG file's own grid shows on grids that lie half a block beside it as well,
-# the more blocks there are: at most 0.4 times the square root of their number.
-_LEAST_STRENGTH_BESIDE = 0.8
+# the more blocks there are: at most 1.0 times the square root of their number
+# was seen.
+_LEAST_STRENGTH_BESIDE = 1.2
 _HALF = 4  # Pixels of a block.
 
 
