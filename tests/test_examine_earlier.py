@@ -48,7 +48,7 @@ def test_the_quality_before_the_last_is_estimated(first, last):
 def test_files_saved_once_tell_of_nothing_earlier(last):
   pixels = saved(scene(), last)
   assert isinstance(earlier_jpeg.estimate(pixels, table(last)), str)
-  assert isinstance(earlier_grid.find(pixels, True), str)
+  assert isinstance(earlier_grid.find(pixels, table(last)), str)
 
 
 def test_a_coarser_last_compression_hides_the_first():
@@ -60,15 +60,15 @@ def test_a_coarser_last_compression_hides_the_first():
 def test_a_moved_grid_is_found(moved):
   down, right = moved
   cropped = saved(scene(), 65)[down:, right:]
-  for pixels, is_jpeg in ((cropped, False), (saved(cropped, 92), True)):
-    grid = earlier_grid.find(pixels, is_jpeg)
+  for pixels, own in ((cropped, None), (saved(cropped, 92), table(92))):
+    grid = earlier_grid.find(pixels, own)
     assert isinstance(grid, earlier_grid.Grid)
     assert (grid.top, grid.left) == (-down % 8, -right % 8)
     assert abs(grid.quality - 65) <= 2
 
 
 def test_pixels_that_were_never_jpeg_have_no_grid():
-  assert isinstance(earlier_grid.find(scene(), False), str)
+  assert isinstance(earlier_grid.find(scene(), None), str)
 
 
 @pytest.mark.parametrize('pixels', [
@@ -77,8 +77,8 @@ def test_pixels_that_were_never_jpeg_have_no_grid():
     np.tile(np.linspace(0, 255, 700).astype(np.uint8)[:, None], (600, 1, 3)),
 ])  # fmt: skip
 def test_flat_and_small_images_cannot_tell(pixels):
-  assert isinstance(earlier_grid.find(pixels, False), str)
-  assert isinstance(earlier_grid.find(saved(pixels, 80), True), str)
+  assert isinstance(earlier_grid.find(pixels, None), str)
+  assert isinstance(earlier_grid.find(saved(pixels, 80), table(80)), str)
   assert isinstance(earlier_jpeg.estimate(saved(pixels, 80), table(80)), str)
 
 
@@ -133,5 +133,5 @@ def test_photographs_saved_again(test_data):
       right += abs(estimate.quality - first) <= 1
     once = saved(np.asarray(small), last)
     assert isinstance(earlier_jpeg.estimate(once, table(last)), str)
-    assert isinstance(earlier_grid.find(once, True), str)
+    assert isinstance(earlier_grid.find(once, table(last)), str)
   assert told >= 0.8 * len(paths) and right >= told - 1

@@ -22,9 +22,9 @@ _REACH, _PARTS = 400, 4  # Histograms: highest coefficient, bins in one level.
 # and qualities has about 4 then.
 _LEAST_STRENGTH = 10.0
 # A JPEG file's own grid shows on grids that lie half a block beside it as well,
-# the more blocks there are: at most 1.0 times the square root of their number
-# was seen.
-_LEAST_STRENGTH_BESIDE = 1.2
+# the more blocks there are, as if of a finer compression. This is times the
+# square root of their number.
+_LEAST_STRENGTH_BESIDE = 1.0
 _HALF = 4  # Pixels of a block.
 
 
@@ -48,12 +48,13 @@ class Grid:
   is_beside: bool
 
 
-def find(pixels: np.ndarray, is_jpeg: bool) -> Grid | str:
+def find(pixels: np.ndarray, quantization: np.ndarray | None) -> Grid | str:
   """Finds the grid of an earlier compression.
 
   Args:
     pixels: RGB, uint8[h, w, 3], as decoded.
-    is_jpeg: Whether they come from a JPEG file, whose own grid is none.
+    quantization: Table of luma of a JPEG file, int[8, 8], whose own grid is
+      none; None for other files.
 
   Returns:
     The grid, or a sentence that says why there is none.
@@ -70,13 +71,14 @@ def find(pixels: np.ndarray, is_jpeg: bool) -> Grid | str:
     return earlier_jpeg.NO_PICTURE
   strengths = _strengths(plane).reshape(8, 8, -1)
   excess = strengths - np.median(strengths, axis=(0, 1))
-  if is_jpeg:
+  if quantization is not None:
     excess = np.minimum(excess, _beyond_mirrored(strengths))
     excess[0, 0] = -np.inf
+    excess[::_HALF, ::_HALF, _is_finer(quantization)] = -np.inf
   top, left, index = np.unravel_index(excess.argmax(), excess.shape)
   strength = float(excess[top, left, index])
   # The mirror image of these is themselves.
-  is_beside = is_jpeg and top % _HALF == left % _HALF == 0
+  is_beside = quantization is not None and top % _HALF == left % _HALF == 0
   least = _LEAST_STRENGTH
   if is_beside:
     blocks = part.shape[0] * part.shape[1] / 64
@@ -90,6 +92,13 @@ def find(pixels: np.ndarray, is_jpeg: bool) -> Grid | str:
   return Grid(
       int(top), int(left), quality, round(strength, 1), bool(is_beside)
   )
+
+
+def _is_finer(quantization: np.ndarray) -> np.ndarray:
+  """Tells which qualities have finer steps than a table, bool[qualities]."""
+  rows, columns = zip(*earlier_jpeg.FREQUENCIES, strict=True)
+  tables = earlier_jpeg.TABLES[_QUALITIES - 1]
+  return tables[:, rows, columns].mean(1) < quantization[rows, columns].mean()
 
 
 def _strengths(plane: np.ndarray) -> np.ndarray:

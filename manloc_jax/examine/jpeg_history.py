@@ -94,10 +94,11 @@ def _earlier(
     untold = section_lib.cannot_tell(reason or '')
     return {'earlier_compressions': untold, 'earlier_grid': untold}
   pixels = file.decoded.pixels
-  grid = earlier_grid.find(pixels, table is not None)
+  own = table if isinstance(table, np.ndarray) else None
+  grid = earlier_grid.find(pixels, own)
   is_sure = isinstance(grid, earlier_grid.Grid) and not grid.is_beside
-  if isinstance(table, np.ndarray) and not is_sure:
-    estimate = earlier_jpeg.estimate(pixels, table)
+  if own is not None and not is_sure:
+    estimate = earlier_jpeg.estimate(pixels, own)
     if isinstance(estimate, earlier_jpeg.Estimate):
       return {
           'earlier_compressions': dataclasses.asdict(estimate),

@@ -32,9 +32,9 @@ def saved_before(facts: facts_lib.Facts) -> str | None:
   if quality is None:
     return None
   return (
-      f'The pixels were saved as JPEG before, at about quality {quality} of'
-      ' libjpeg: the file is no original of a camera. Web sites and messengers'
-      ' save again, too.'
+      'The pixels seem to have been saved as JPEG before, at about quality'
+      f' {quality} of libjpeg. Editors save again, and so do web sites and'
+      ' messengers.'
   )
 
 
