@@ -30,6 +30,7 @@ PLAIN = {
     'jpeg_history': {
         'is_jpeg': True, 'photoshop_quality': None,
         'encoder': {'known': [], 'estimated_quality': 95},
+        'earlier_compressions': UNKNOWN, 'earlier_grid': UNKNOWN,
     },
     'thumbnail': {'previews': [{'source': 'EXIF', 'agreement': 'agrees'}]},
     'maps': {
@@ -116,6 +117,14 @@ CASES = {
     'encoder_is_no_camera': [
         ('jpeg_history.photoshop_quality', 10),
         ('jpeg_history.encoder.known', [{'encoder': 'libjpeg'}]),
+    ],
+    'saved_before': [
+        ('jpeg_history.earlier_compressions', {'quality': 70}),
+        ('jpeg_history.earlier_compressions', UNKNOWN),
+    ],
+    'grid_moved': [
+        ('jpeg_history.earlier_grid', {'top': 0, 'left': 3}),
+        ('jpeg_history.earlier_grid', {'top': 0, 'left': 0}),
     ],
     'map_marks_regions': [
         ('maps.fusion', {**MARKED, 'image_score': 0.7}),

@@ -143,7 +143,7 @@ def test_hostile_metadata_are_inert(examine, name):
   shown = _Tags(page.of_report(report))
   assert not shown.tags & {'script', 'iframe', 'object', 'form', 'base'}
   assert not any(name.startswith('on') for name in shown.attributes)
-  assert all(link.startswith('data:') for link in shown.links)
+  assert all(link.startswith(('data:', '#')) for link in shown.links)
   assert len(page.of_report(report)) < 2_000_000
   check(report.record)
 
@@ -260,6 +260,28 @@ def test_the_index_shows_names_as_text(examine):
   assert 'b' not in shown.tags and 'script' not in shown.tags
   assert './%3Cb%3E%26%22%E2%80%AE.jpg.html' in shown.links
   assert specimens.SCRIPT in shown.text and '\u202e' not in shown.text
+
+
+def test_the_index_has_three_orders(examine):
+  """Radio buttons choose the place of every row, without scripts."""
+  record = examine(specimens.jpeg()).record
+  records = []
+  for score, strong in ((0.2, 3), (0.9, 0), (0.5, 3)):
+    one = json.loads(json.dumps(record))
+    one['maps']['fusion']['image_score'] = score
+    one['reading']['counts']['strong'] = strong
+    records.append(one)
+  names = ['b.html', 'c.html', 'a.html']
+  text = page.of_index(records, names, [])
+  rows = [row.partition('>')[0] for row in text.split('<tr style=')[1:]]
+  assert rows == [
+      '"--score:0;--name:2;--strong:2"',
+      '"--score:1;--name:0;--strong:0"',
+      '"--score:2;--name:1;--strong:1"',
+  ]
+  assert text.count('type="radio"') == 3 and '<script' not in text
+  for name in ('name', 'strong'):
+    assert f'#by-{name}:checked ~ .index tr {{ order: var(--{name})' in text
 
 
 def test_files_that_are_too_large_are_refused(examine, monkeypatch):

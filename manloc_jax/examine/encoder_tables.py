@@ -52,6 +52,11 @@ def scaled(base: Table, quality: int) -> Table:
   )
 
 
+def standard_luma(quality: int) -> Table:
+  """Returns the table of luma of libjpeg for a quality of 1 to 100."""
+  return scaled(_LUMA, quality)
+
+
 def recognize(luma: Table, chroma: Table | None) -> list[dict[str, Any]]:
   """Lists the encoders that are known to write these tables.
 
@@ -72,7 +77,7 @@ def recognize(luma: Table, chroma: Table | None) -> list[dict[str, Any]]:
 def standard_quality(luma: Table) -> int | None:
   """Returns the quality of libjpeg with this table of luma; None without."""
   for quality in range(100, 0, -1):
-    if scaled(_LUMA, quality) == luma:
+    if standard_luma(quality) == luma:
       return quality
   return None
 

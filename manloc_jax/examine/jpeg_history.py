@@ -1,10 +1,14 @@
-"""JPEG history: tables, quality, sampling and the order of markers."""
+"""JPEG history: how a file is coded, and compressions before that."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
+from manloc_jax.data import spec
 from manloc_jax.data.decoding import quantization as quantization_lib
+from manloc_jax.examine import earlier_grid
+from manloc_jax.examine import earlier_jpeg
 from manloc_jax.examine import encoder_tables
 from manloc_jax.examine import jpeg_segments
 from manloc_jax.examine import metadata_blocks
@@ -26,9 +30,10 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
     return section_lib.Section({
         'is_jpeg': False,
         'history': section_lib.cannot_tell(
-            f'A {file.kind} file keeps no quantization tables; whether its'
-            ' pixels were JPEG before was not looked for.'
+            f'A {file.kind} file keeps no quantization tables; only its pixels'
+            ' can tell whether they were JPEG before.'
         ),
+        **_earlier(file, None),
     })
   segments, _ = jpeg_segments.walk(file.data)
   frame = jpeg_segments.frame(segments)
@@ -44,9 +49,7 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
           {'number': number, 'values': list(values)}
           for number, values in sorted(tables.items())
       ],
-      'earlier_compressions': section_lib.cannot_tell(
-          'They are not estimated; only the last compression is described.'
-      ),
+      **_earlier(file, _luma_table(file)),
   }
   if frame is None:
     missing = section_lib.cannot_tell('The file has no whole frame header.')
@@ -61,6 +64,62 @@ def section(file: opened_file.OpenedFile) -> section_lib.Section:
   }
   facts['encoder'] = _encoder(tables, frame)
   return section_lib.Section(facts)
+
+
+def _luma_table(file: opened_file.OpenedFile) -> np.ndarray | str:
+  """Returns the table of luma, or a sentence that says why there is none."""
+  try:
+    table = quantization_lib.read(file.path)
+  except spec.DataError as error:
+    return str(error).replace(str(file.path), 'The file')
+  return 'The file has no table of luma of its own.' if table is None else table
+
+
+def _earlier(
+    file: opened_file.OpenedFile, table: np.ndarray | str | None
+) -> dict[str, Any]:
+  """Returns what pixels tell of earlier compressions.
+
+  Args:
+    file: The file.
+    table: Of luma, int[8, 8]; None for files that are not JPEG.
+
+  Returns:
+    `earlier_compressions`, the quality, and `earlier_grid`, where its grid
+    begins. A grid beside the file's own comes first, since its trace may
+    mislead the other estimate; half a block beside it is the other way round.
+  """
+  reason = next((x for x in (file.decoded, table) if isinstance(x, str)), None)
+  if reason is not None or isinstance(file.decoded, str):
+    untold = section_lib.cannot_tell(reason or '')
+    return {'earlier_compressions': untold, 'earlier_grid': untold}
+  pixels = file.decoded.pixels
+  own = table if isinstance(table, np.ndarray) else None
+  grid = earlier_grid.find(pixels, own)
+  is_sure = isinstance(grid, earlier_grid.Grid) and not grid.is_beside
+  if own is not None and not is_sure:
+    estimate = earlier_jpeg.estimate(pixels, own)
+    if isinstance(estimate, earlier_jpeg.Estimate):
+      return {
+          'earlier_compressions': dataclasses.asdict(estimate),
+          'earlier_grid': {'top': 0, 'left': 0},
+      }
+    if isinstance(grid, str):
+      return {
+          'earlier_compressions': section_lib.cannot_tell(estimate),
+          'earlier_grid': section_lib.cannot_tell(grid),
+      }
+  if isinstance(grid, str):
+    untold = section_lib.cannot_tell(grid)
+    return {'earlier_compressions': untold, 'earlier_grid': untold}
+  return {
+      'earlier_compressions': {'quality': grid.quality},
+      'earlier_grid': {
+          'top': grid.top,
+          'left': grid.left,
+          'strength': grid.strength,
+      },
+  }
 
 
 def _order(segments: list[jpeg_segments.Segment]) -> str:

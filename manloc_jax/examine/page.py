@@ -4,20 +4,21 @@ Every text is escaped here, and nowhere else; the policy in the head forbids
 scripts and requests, whatever a text may hold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import html
 import os
 import pathlib
 from typing import Any
 import urllib.parse
 
+from manloc_jax.examine import figures
 from manloc_jax.examine import reading
 from manloc_jax.examine import report as report_lib
 from manloc_jax.examine import section as section_lib
 
 _STYLE = pathlib.Path(__file__).parent / 'static' / 'report.css'
 _TITLES = {
-    'maps': 'Map',
+    'maps': 'Maps',
     'identity': 'Identity',
     'provenance': 'Where it says it comes from',
     'metadata': 'Metadata',
@@ -28,6 +29,16 @@ _WEIGHTS = {
     reading.STRONG: 'Strong findings',
     reading.WEAK: 'Weak findings',
     reading.NONE: 'What limits this file',
+}
+# Orders of the index: radio buttons set the places of rows by style alone. For
+# each a label and what is compared.
+_ORDERS: dict[str, tuple[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    'score': ('score', lambda record, name: -_score(record)),
+    'name': ('name', lambda record, name: name),
+    'strong': (
+        'strong findings',
+        lambda record, name: -record['reading']['counts'][reading.STRONG],
+    ),
 }
 _MOST_OPEN = 12  # Rows of a table that is not folded.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -48,16 +59,11 @@ def of_report(report: report_lib.Report) -> str:
       _list(read['cannot_be_said']),
   ]
   for key, title in _TITLES.items():
-    pictures = ''.join(
-        f'<figure><img src="{report_lib.data_uri(picture.pixels)}"'
-        f' alt="{_text(picture.caption)}">'
-        f'<figcaption>{_text(picture.caption)}</figcaption></figure>'
-        for picture in report.pictures.get(key, ())
-    )
+    pictures = figures.of_section(key, report.pictures.get(key, ()))
     parts += [
         f'<section id="{key}"><h2>{title}</h2>',
-        f'<div class="pictures">{pictures}</div>' if pictures else '',
-        _shown(record[key]),
+        pictures,
+        _shown(_in_rows(record[key])),
         '</section>',
     ]
   parts += ['<h2>Made by</h2>', _shown(made)]
@@ -69,23 +75,39 @@ def of_index(
     names: Sequence[str],
     rejected: Sequence[Mapping[str, str]],
 ) -> str:
-  """Returns the page that lists reports, the highest score of an image first.
+  """Returns the page that lists reports, in several orders.
 
   Args:
     records: Of the reports.
     names: Of the files of their pages, below the folder of the index.
     rejected: The files without a report: `image` and `error`.
   """
-  order = sorted(
-      range(len(records)), key=lambda i: (-_score(records[i]), names[i])
+  places = {
+      key: _places([
+          (value(record, name), name)
+          for record, name in zip(records, names, strict=True)
+      ])
+      for key, (_, value) in _ORDERS.items()
+  }
+  rows = [
+      _row(record, name, {key: places[key][i] for key in _ORDERS})
+      for i, (record, name) in enumerate(zip(records, names, strict=True))
+  ]
+  first = next(iter(places.values()))
+  rows = [rows[i] for i in sorted(range(len(rows)), key=first.__getitem__)]
+  buttons = ''.join(
+      f'<input type="radio" name="order" id="by-{key}"'
+      f'{"" if i else " checked"}><label for="by-{key}">{label}</label>'
+      for i, (key, (label, _)) in enumerate(_ORDERS.items())
   )
-  rows = ''.join(_row(records[i], names[i]) for i in order)
   parts = [
       f'<h1>{len(records):,} files examined</h1>',
-      '<p class="soft">The highest score of the map comes first. It is a hint'
-      ' where to look, and no verdict.</p>',
-      '<table><thead><tr><th></th><th>File</th><th>Score</th><th>Strong</th>'
-      f'<th>Weak</th></tr></thead><tbody>{rows}</tbody></table>',
+      '<p class="soft">The score of a map is a hint where to look, and no'
+      ' verdict.</p>',
+      f'<span class="soft">Order by</span>{buttons}'
+      '<table class="index"><thead><tr><th></th><th>File</th><th>Score</th>'
+      '<th>Strong</th><th>Weak</th></tr></thead>'
+      f'<tbody>{"".join(rows)}</tbody></table>',
   ]
   if rejected:
     parts += [
@@ -95,7 +117,18 @@ def of_index(
   return _page('Files examined', parts)
 
 
-def _row(record: Mapping[str, Any], name: str) -> str:
+def _places(values: Sequence[Any]) -> list[int]:
+  """Returns the place of each value among them, 0 for the smallest."""
+  order = sorted(range(len(values)), key=values.__getitem__)
+  places = [0] * len(values)
+  for place, i in enumerate(order):
+    places[i] = place
+  return places
+
+
+def _row(
+    record: Mapping[str, Any], name: str, places: Mapping[str, int]
+) -> str:
   # A name is bytes to the system, and may be no text.
   address = urllib.parse.quote(os.fsencode(name))
   counts = record['reading']['counts']
@@ -114,7 +147,8 @@ def _row(record: Mapping[str, Any], name: str) -> str:
       ('Weak', str(counts[reading.WEAK])),
   )
   shown = (f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
-  return f'<tr>{"".join(shown)}</tr>'
+  style = ';'.join(f'--{key}:{place}' for key, place in places.items())
+  return f'<tr style="{style}">{"".join(shown)}</tr>'
 
 
 def _score(record: Mapping[str, Any]) -> float:
@@ -143,6 +177,15 @@ def _findings(read: Mapping[str, Any]) -> Iterator[str]:
     yield f'<div class="{weight}"><h3><b>{title}</b></h3>'
     yield f'<ul>{items}</ul>' if items else '<p class="soft">None.</p>'
     yield '</div>'
+
+
+def _in_rows(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+  """Makes a table of the facts of the classical maps, a row for each."""
+  maps = facts.get('classical')
+  if not isinstance(maps, Mapping):
+    return facts
+  rows = [{'map': name, **told} for name, told in maps.items()]
+  return {**facts, 'classical': rows}
 
 
 def _shown(value: Any) -> str:

@@ -1,18 +1,14 @@
 """Puts the sections of a file together to one report."""
 
-import base64
 from collections.abc import Callable
 import dataclasses
 import datetime
-import io
 import pathlib
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from manloc_jax import errors
 from manloc_jax import provenance as provenance_lib
+from manloc_jax.examine import figures
 from manloc_jax.examine import identity
 from manloc_jax.examine import jpeg_history
 from manloc_jax.examine import maps
@@ -28,7 +24,6 @@ from manloc_jax.localization import overlay
 SCHEMA_VERSION = 1
 SCHEMA = pathlib.Path(__file__).with_name('report.schema.json')
 _MINIATURE = 128  # Pixels of the longer side, in the index.
-_QUALITY = 88
 _OPTIONAL = ('c2pa-python', 'ImageHash')
 # In the order of the report; that of maps needs a localizer.
 _SECTIONS: dict[str, Callable[[opened_file.OpenedFile], section_lib.Section]]
@@ -125,13 +120,5 @@ def _guarded(
 def _miniature(section: section_lib.Section) -> str | None:
   if not section.pictures:
     return None
-  return data_uri(overlay.reduce(section.pictures[0].pixels, _MINIATURE))
-
-
-def data_uri(pixels: np.ndarray) -> str:
-  """Returns a picture, uint8[h, w, 3], as an address that holds it."""
-  file = io.BytesIO()
-  image = Image.fromarray(np.ascontiguousarray(pixels))
-  image.save(file, 'JPEG', quality=_QUALITY)
-  text = base64.b64encode(file.getvalue()).decode('ascii')
-  return f'data:image/jpeg;base64,{text}'
+  reduced = overlay.reduce(section.pictures[0].pixels, _MINIATURE)
+  return figures.data_uri(reduced)
