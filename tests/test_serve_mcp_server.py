@@ -237,11 +237,15 @@ ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT)}
 
 @pytest.mark.slow
 def test_an_assistant_over_standard_streams(tree):
-  mcp = pytest.importorskip('mcp', reason='The extra mcp is not installed.')
+  stdio = pytest.importorskip(
+      'mcp.client.stdio', reason='The extra mcp is not installed.'
+  )
   program, *arguments = command(tree, f'--out={tree}/out')
   _, answers = ask(
-      mcp.StdioServerParameters(
-          command=program, args=arguments, env=ENVIRONMENT
+      stdio.stdio_client(
+          stdio.StdioServerParameters(
+              command=program, args=arguments, env=ENVIRONMENT
+          )
       ),
       ('localize', 'a.jpg'),
       ('examine', tree / 'photos' / 'below' / 'b.jpg'),
