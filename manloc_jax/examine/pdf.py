@@ -55,7 +55,7 @@ class Printer:
           'Reports are printed by a Chromium, and none is on the PATH; install'
           f' one of {", ".join(PROGRAMS)}, or leave --pdf out.'
       )
-    self._options = _OPTIONS
+    self._options: tuple[str, ...] = _OPTIONS
 
   def write(self, page: pathlib.Path, path: pathlib.Path) -> None:
     """Prints a page.
