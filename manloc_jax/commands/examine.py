@@ -31,6 +31,12 @@ def add_to(commands) -> None:
       action='store_true',
       help='also print each report, with a Chromium that is installed',
   )
+  parser.add_argument(
+      '--trust_list',
+      metavar='FILE.pem',
+      help='certificates of authorities that vouch for signers of Content'
+      ' Credentials; by default it is not told whom to trust',
+  )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,9 +49,13 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
+  from manloc_jax.examine import credentials
   from manloc_jax.examine import pdf
 
   printer = pdf.Printer() if args.pdf else None
+  trust_list = None
+  if args.trust_list is not None:
+    trust_list = credentials.read_trust_list(args.trust_list)
   listing, out = image_paths.find(args)
   from manloc_jax.examine import batch
   from manloc_jax.localization import factory
@@ -54,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
   # It may tell of other files.
   (out / image_paths.SUMMARY).unlink(missing_ok=True)
   records = []
-  for record in batch.examine_files(listing.images, localizer, out, printer):
+  for record in batch.examine_files(
+      listing.images, localizer, out, printer=printer, trust_list=trust_list
+  ):
     records.append(record)
     print(json.dumps(_line(record, args.pdf)), flush=True)
   is_folder = any(pathlib.Path(path).is_dir() for path in args.paths)

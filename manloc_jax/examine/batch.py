@@ -10,6 +10,7 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.listing import image_files
+from manloc_jax.examine import credentials
 from manloc_jax.examine import page
 from manloc_jax.examine import pdf
 from manloc_jax.examine import report as report_lib
@@ -28,7 +29,9 @@ def examine_files(
     inputs: Sequence[image_files.Input],
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
+    *,
     printer: pdf.Printer | None = None,
+    trust_list: credentials.TrustList | None = None,
 ) -> Iterator[Record]:
   """Examines files; a bad one does not stop the rest.
 
@@ -40,6 +43,7 @@ def examine_files(
     localizer: Makes the maps.
     out: Folder for reports.
     printer: Prints the pages.
+    trust_list: Of signers of Content Credentials.
 
   Yields:
     For each file `image`, `name`, and the record of its report as `report`,
@@ -51,7 +55,7 @@ def examine_files(
   """
   for item in inputs:
     try:
-      record = _examine(item, localizer, out)
+      record = _examine(item, localizer, out, trust_list)
       if printer:
         _print(printer, record['name'], out)
       yield {'image': str(item.path), **record}
@@ -77,6 +81,7 @@ def _examine(
     item: image_files.Input,
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
+    trust_list: credentials.TrustList | None,
 ) -> Record:
   if len(os.fsencode(pathlib.Path(item.name).name)) > _LONGEST_NAME:
     raise spec.DataError(
@@ -85,10 +90,11 @@ def _examine(
     )
   path = out / f'{item.name}{JSON}'
   html_path = out / f'{item.name}{HTML}'
-  old = _read(path, item.path, localizer)
+  made_by = report_lib.made_by(localizer, trust_list)
+  old = _read(path, item.path, made_by)
   if old is not None and html_path.is_file():
     return {'name': item.name, 'report': old, 'skipped': True}
-  report = report_lib.build(item.path, item.name, localizer)
+  report = report_lib.build(item.path, item.name, localizer, trust_list)
   files.make_folder(path.parent, out)
   path.unlink(missing_ok=True)  # It may be of other weights.
   (out / f'{item.name}{PDF}').unlink(missing_ok=True)
@@ -108,9 +114,9 @@ def _print(printer: pdf.Printer, name: str, out: pathlib.Path) -> None:
 def _read(
     path: pathlib.Path,
     image: pathlib.Path,
-    localizer: localizer_lib.Localizer,
+    made_by: Record,
 ) -> Record | None:
-  """Returns the report at `path` if it is of this file and these weights."""
+  """Returns the report at `path` if it is of this file and made alike."""
   try:
     record = files.read_json(path, _MOST_REPORT_BYTES)
     digest = provenance.sha256_of_file(image)
@@ -122,7 +128,7 @@ def _read(
   is_same = (
       isinstance(identity, dict)
       and identity.get('sha256') == digest
-      and record.get('made_by') == report_lib.made_by(localizer)
+      and record.get('made_by') == made_by
   )
   return record if is_same else None
 

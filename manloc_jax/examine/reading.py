@@ -239,9 +239,14 @@ def credentials_hold(facts: Facts) -> str | None:
   if _get(facts, 'provenance', 'credentials', 'state') != 'valid':
     return None
   signer = _get(facts, 'provenance', 'credentials', 'signer') or 'nobody named'
+  is_trusted = _get(facts, 'provenance', 'credentials', 'signer_is_trusted')
+  trust = {
+      True: 'an authority of the trust list vouches for that signer',
+      False: 'no authority of the trust list vouches for that signer',
+  }.get(is_trusted, 'whether that signer is to be trusted was not checked')
   return (
       'The Content Credentials fit the file: it is as it was signed, by'
-      f' {signer}; whether that signer is to be trusted was not checked.'
+      f' {signer}; {trust}.'
   )
 
 
