@@ -3,6 +3,7 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
   manloc localize FOLDER --workdir runs/demo  which pixels were manipulated?
   manloc examine photo.jpg                    what else does the file say?
   manloc serve --workdir runs/demo            the same on a local web page
+  manloc mcp --allow FOLDER                   the same for an assistant
   manloc evaluate --method fusion,ela --data casia1=FOLDER
   manloc robustness --method fusion,ela --data casia1=FOLDER
   manloc compare fusion ela
@@ -63,6 +64,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   from manloc_jax.commands import forge
   from manloc_jax.commands import fusion
   from manloc_jax.commands import localize
+  from manloc_jax.commands import mcp
   from manloc_jax.commands import prepare
   from manloc_jax.commands import report
   from manloc_jax.commands import robustness
@@ -83,6 +85,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
       localize,
       examine,
       serve,
+      mcp,
       evaluate,
       robustness,
       compare,

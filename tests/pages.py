@@ -129,12 +129,14 @@ class Visitor:
       answer = connection.getresponse()
       return answer.status, answer.headers, answer.read()
 
-  def upload(self, content: bytes, name: str = 'a.png'):
+  def upload(
+      self, content: bytes, name: str = 'a.png', kind: str = 'analyses'
+  ):
     """Returns 200 and the answer, or another status and a sentence.
 
     The sentence that a file cannot be used has the status `refused` here.
     """
-    path = f'/analyses?name={urllib.parse.quote(name)}'
+    path = f'/{kind}?name={urllib.parse.quote(name)}'
     status, _, said = self.ask('POST', path, content)
     if status != 200:
       return status, said.decode()

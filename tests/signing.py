@@ -8,7 +8,7 @@ PARAMETERS = 'http://cv.iptc.org/newscodes/digitalsourcetype/'
 
 
 def make_signer():
-  """Returns a signer of `c2pa` whose certificate nobody trusts."""
+  """Returns a signer of `c2pa` and the certificate of its authority, PEM."""
   import c2pa
   from cryptography import x509
   from cryptography.hazmat.primitives import hashes
@@ -64,8 +64,8 @@ def make_signer():
         serialization.Encoding.PEM
     )
 
-  chain = certificate('Test Signer', key.public_key(), False)
-  chain += certificate('Test Root', issuer_key.public_key(), True)
+  root = certificate('Test Root', issuer_key.public_key(), True)
+  chain = certificate('Test Signer', key.public_key(), False) + root
   secret = key.private_bytes(
       serialization.Encoding.PEM,
       serialization.PrivateFormat.PKCS8,
@@ -75,11 +75,19 @@ def make_signer():
       alg=b'es256', sign_cert=chain, private_key=secret, ta_url=b''
   )
   info.ta_url = None  # No server stamps the time; older versions ask for one.
-  return c2pa.Signer.from_info(info)
+  return c2pa.Signer.from_info(info), root
+
+
+def certificate_of_an_authority() -> bytes:
+  """Returns one that has signed nothing, as PEM."""
+  return make_signer()[1]
 
 
 def sign(
-    jpeg: bytes, source_type: str, remote_url: str | None = None
+    jpeg: bytes,
+    source_type: str,
+    remote_url: str | None = None,
+    signer=None,
 ) -> bytes:
   """Returns a JPEG file with credentials that say how it came about.
 
@@ -87,6 +95,7 @@ def sign(
     jpeg: The file.
     source_type: Of the action `c2pa.created`.
     remote_url: Where the manifest lies, in place of the file.
+    signer: By default one that nobody trusts.
   """
   import c2pa
 
@@ -107,5 +116,6 @@ def sign(
     if remote_url:
       builder.set_remote_url(remote_url)
       builder.set_no_embed()
-    builder.sign(make_signer(), 'image/jpeg', io.BytesIO(jpeg), out)
+    signer = signer or make_signer()[0]
+    builder.sign(signer, 'image/jpeg', io.BytesIO(jpeg), out)
   return out.getvalue()

@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import pytest
+import signing
 import specimens
 
 from manloc_jax import cli
@@ -103,6 +104,38 @@ def test_links_that_lead_nowhere_are_named(command, folder):
   (folder / 'lost.jpg').symlink_to('nothing')
   code, _, err = command(folder)
   assert code == 0 and 'lost.jpg leads nowhere' in err
+
+
+def test_a_trust_list_makes_reports_anew(command, folder, tmp_path):
+  pytest.importorskip('c2pa')
+  pytest.importorskip('cryptography')
+  signer, root = signing.make_signer()
+  data = signing.sign(specimens.jpeg(), 'digitalCapture', None, signer)
+  (folder / 'a.jpg').write_bytes(data)
+  (tmp_path / 'list.pem').write_bytes(root)
+  option = f'--trust_list={tmp_path / "list.pem"}'
+
+  def sentence() -> str:
+    report = json.loads((tmp_path / 'out/a.jpg.report.json').read_text())
+    (found,) = (
+        finding['sentence']
+        for finding in report['reading']['findings']
+        if finding['id'] == 'credentials_hold'
+    )
+    return found
+
+  command(folder / 'a.jpg')
+  assert 'was not checked' in sentence()
+  code, (line,), _ = command(folder / 'a.jpg', option)
+  assert code == 0 and not line['skipped']
+  assert 'an authority of the trust list vouches' in sentence()
+  assert command(folder / 'a.jpg', option)[1][0]['skipped']
+  (tmp_path / 'list.pem').write_bytes(signing.certificate_of_an_authority())
+  assert not command(folder / 'a.jpg', option)[1][0]['skipped']
+  assert 'no authority of the trust list vouches' in sentence()
+  (tmp_path / 'list.pem').write_text('no list')
+  code, lines, err = command(folder / 'a.jpg', option)
+  assert code == 2 and not lines and err.count('\n') == 1
 
 
 def test_broken_pixels_still_give_a_report(command, folder, tmp_path):

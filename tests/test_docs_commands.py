@@ -65,8 +65,15 @@ NOT_RUN = {
     "pip install -e '.[cuda12,jpeg]'": _INSTALLS,
     "pip install -e '.[serve]'": _INSTALLS,
     "pip install -e '.[examine]'": _INSTALLS,
+    "pip install -e '.[mcp]'": _INSTALLS,
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
+    'manloc mcp --allow=PHOTOGRAPHS': (
+        'answers an assistant; test_serve_mcp_server.py is one'
+    ),
+    'manloc examine photo.jpg --pdf': (
+        'needs a browser; test_examine_pdf.py runs it where there is one'
+    ),
     'python -m pytest -s -m slow tests/test_serve_attacks.py': _MINUTES,
     'manloc robustness --method=fusion,adjpeg,dct --data=casia1=FOLDER': (
         _MINUTES

@@ -4,6 +4,8 @@ import pytest
 import signing
 import specimens
 
+from manloc_jax import errors
+from manloc_jax.examine import credentials
 from manloc_jax.examine import provenance
 from manloc_jax.examine import section as section_lib
 
@@ -31,6 +33,67 @@ def test_credentials_of_a_changed_file_are_invalid(opened, signed):
   facts = provenance.section(opened(bytes(changed))).facts['credentials']
   assert facts['state'] == 'invalid'
   assert 'assertion.dataHash.mismatch' in facts['failures']
+
+
+@pytest.fixture
+def trust_list(tmp_path):
+  """Writes certificates to a file and reads them."""
+
+  def make(data: bytes) -> credentials.TrustList:
+    (tmp_path / 'list.pem').write_bytes(data)
+    return credentials.read_trust_list(str(tmp_path / 'list.pem'))
+
+  return make
+
+
+def test_who_is_trusted_is_said_by_a_list(opened, trust_list):
+  pytest.importorskip('c2pa')
+  pytest.importorskip('cryptography')
+  signer, root = signing.make_signer()
+  file = opened(signing.sign(specimens.jpeg(), 'digitalCapture', None, signer))
+  other = signing.certificate_of_an_authority()
+
+  def read(certificates: bytes | None) -> dict:
+    made = trust_list(certificates) if certificates else None
+    return provenance.section(file, made).facts['credentials']
+
+  comment = 'Größere\n# Liste\n'.encode()
+  for certificates, want in (
+      (root, True), (comment + other + root, True), (other, False),
+  ):  # fmt: skip
+    facts = read(certificates)
+    assert facts['state'] == 'valid' and facts['failures'] == []
+    assert facts['signer_is_trusted'] is want
+  assert not section_lib.is_told(read(None)['signer_is_trusted'])
+
+
+def test_a_changed_file_of_a_trusted_signer_is_invalid(opened, trust_list):
+  pytest.importorskip('c2pa')
+  pytest.importorskip('cryptography')
+  signer, root = signing.make_signer()
+  data = bytearray(
+      signing.sign(specimens.jpeg(), 'digitalCapture', None, signer)
+  )
+  data[-200] ^= 1
+  section = provenance.section(opened(bytes(data)), trust_list(root))
+  facts = section.facts['credentials']
+  assert facts['state'] == 'invalid' and facts['signer_is_trusted'] is True
+
+
+def test_lists_that_cannot_be_used_are_refused(trust_list, tmp_path):
+  pytest.importorskip('c2pa')
+  pytest.importorskip('cryptography')
+  root = signing.certificate_of_an_authority()
+  bad = (
+      b'', b'no list', root[:-90], b'\xff\xd8\xff', root.replace(b'M', b'N'),
+      bytes(6_000_000),
+  )  # fmt: skip
+  for data in bad:
+    with pytest.raises(errors.UserError, match='trust list .* cannot be used'):
+      trust_list(data)
+  for path in (tmp_path, tmp_path / 'none.pem'):
+    with pytest.raises(errors.UserError, match='cannot be used'):
+      credentials.read_trust_list(str(path))
 
 
 def test_credentials_on_a_server_are_not_fetched(opened, signed, monkeypatch):

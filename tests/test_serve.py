@@ -31,8 +31,11 @@ def test_the_page_is_whole_and_its_facts_are_text():
 
 
 def test_the_script_sets_text_and_no_html():
-  script = (texts._PAGE.parent / 'page.js').read_text()
-  assert not re.findall(r'(inner|outer)HTML|insertAdjacent|eval|write', script)
+  for name in ('page.js', 'tabs.js'):
+    script = (texts._PAGE.parent / name).read_text()
+    assert not re.findall(
+        r'(inner|outer)HTML|insertAdjacent|eval|write|srcdoc', script
+    )
 
 
 def test_the_page_says_what_a_probability_is_worth():

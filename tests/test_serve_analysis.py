@@ -13,6 +13,7 @@ from manloc_jax import errors
 from manloc_jax.localization import batch
 from manloc_jax.localization import localizer
 from manloc_jax.serve import analysis
+from manloc_jax.serve import result_cache
 from manloc_jax.serve import texts
 
 
@@ -86,7 +87,7 @@ def test_downloads_are_whole_and_exact(analyse):
 
 def test_the_oldest_of_whoever_holds_the_most_make_room(analyse):
   result, _ = analyse((10, 10))
-  kept = analysis.ResultCache(max_bytes=4 * 350)
+  kept = result_cache.ResultCache(max_bytes=4 * 350)
   mine = kept.add(result, 'me')
   first, second = (kept.add(result, 'other') for _ in range(2))
   third = kept.add(result, 'other')

@@ -67,7 +67,6 @@ def with_jobs(scenario, **options):
     pool = pool_lib.Pool(lambda one: setattr(one, 'is_ready', True))
     queue = jobs.Jobs(
         pool,
-        'wait',
         memory=pool.memory,
         memory_limit=1000,
         **{'time_limit': 30.0, **options},
@@ -83,12 +82,12 @@ def with_jobs(scenario, **options):
 
 
 def begin(queue, who, cost=1, **arguments):
-  return asyncio.create_task(queue.run(who, cost, **arguments))
+  return asyncio.create_task(queue.run(who, cost, 'wait', **arguments))
 
 
 def test_a_job_is_done_by_a_worker_that_is_ready():
   async def scenario(queue):
-    return await queue.run(visitor('a'), 1, seconds=0.1)
+    return await queue.run(visitor('a'), 1, 'wait', seconds=0.1)
 
   assert with_jobs(scenario) == {'seconds': 0.1}
   assert [one.is_ready for one in made] == [True]
@@ -97,8 +96,8 @@ def test_a_job_is_done_by_a_worker_that_is_ready():
 def test_a_job_that_takes_too_long_is_ended_and_the_next_one_is_done():
   async def scenario(queue):
     with pytest.raises(refusal.Refusal, match=r'more than 0\.5 seconds'):
-      await queue.run(visitor('a'), 1, seconds=60)
-    assert await queue.run(visitor('b'), 1)
+      await queue.run(visitor('a'), 1, 'wait', seconds=60)
+    assert await queue.run(visitor('b'), 1, 'wait')
 
   with_jobs(scenario, time_limit=0.5)
   assert len(made) == 2 and not done[0]
@@ -121,7 +120,7 @@ def test_a_job_is_ended_when_its_visitor_leaves(cost):
     task = begin(queue, visitor('a'), cost, seconds=60)
     await asyncio.sleep(0.3)
     task.cancel()
-    assert await queue.run(visitor('b'), 1)
+    assert await queue.run(visitor('b'), 1, 'wait')
 
   with_jobs(scenario)
   assert len(made) == 2 and done == [0]
@@ -134,7 +133,7 @@ def test_a_visitor_who_leaves_the_queue_costs_nothing():
     await asyncio.sleep(0.2)
     leaving.cancel()
     await first
-    await queue.run(visitor('c'), 1)
+    await queue.run(visitor('c'), 1, 'wait')
 
   with_jobs(scenario)
   assert done == [0.5, 0] and len(made) == 1
@@ -163,7 +162,7 @@ def test_who_has_used_little_goes_first_and_then_the_cheapest():
 
   async def scenario(queue):
     async def note(name, cost, address='192.0.2.1', seconds=0.0):
-      await queue.run(visitor(name, address), cost, seconds=seconds)
+      await queue.run(visitor(name, address), cost, 'wait', seconds=seconds)
       order.append(name)
 
     await note('busy', 1, seconds=2.0)
@@ -190,7 +189,7 @@ def test_the_last_makes_room_for_a_better_one():
     ]
     await asyncio.sleep(0)
     with pytest.raises(refusal.Refusal, match='waiting already') as caught:
-      await queue.run(visitor('larger'), 1000)
+      await queue.run(visitor('larger'), 1000, 'wait')
     assert caught.value.status == 503
     small = begin(queue, visitor('small'), 1)
     await asyncio.sleep(0)
@@ -206,7 +205,7 @@ def test_a_small_image_does_not_wait_for_a_large_one():
     large = begin(queue, visitor('large'), LARGE, seconds=2.0)
     await asyncio.sleep(0.2)
     start = time.monotonic()
-    await queue.run(visitor('small'), 1)
+    await queue.run(visitor('small'), 1, 'wait')
     assert time.monotonic() - start < 1.5
     assert (await large)['seconds'] == 2.0, 'its second turn'
 
@@ -218,10 +217,10 @@ def test_no_large_image_begins_while_a_small_one_waits():
 
   async def scenario(queue):
     async def note(name, cost):
-      await queue.run(visitor(name), cost)
+      await queue.run(visitor(name), cost, 'wait')
       order.append(name)
 
-    await queue.run(visitor('small'), 1, seconds=2.0)
+    await queue.run(visitor('small'), 1, 'wait', seconds=2.0)
     blocking = begin(queue, visitor('x'), seconds=0.3)
     await asyncio.sleep(0.1)
     await asyncio.gather(note('large', LARGE), note('small', 1), blocking)
@@ -235,7 +234,7 @@ def test_a_large_image_that_never_gets_its_time_is_told():
     large = begin(queue, visitor('large'), LARGE, seconds=60)
     for i in range(2):
       await asyncio.sleep(0.2)
-      await queue.run(visitor(f'small{i}'), 1)
+      await queue.run(visitor(f'small{i}'), 1, 'wait')
     with pytest.raises(refusal.Refusal, match='went first'):
       await large
 
@@ -249,16 +248,16 @@ def test_a_dead_worker_is_a_sentence_and_is_replaced():
     made[-1].end()
     with pytest.raises(refusal.Refusal, match='could not score'):
       await task
-    assert await queue.run(visitor('a'), 1)
+    assert await queue.run(visitor('a'), 1, 'wait')
 
   with_jobs(scenario)
 
 
 def test_a_worker_that_dies_between_jobs_is_replaced():
   async def scenario(queue):
-    await queue.run(visitor('a'), 1)
+    await queue.run(visitor('a'), 1, 'wait')
     made[-1].end()
-    await queue.run(visitor('a'), 1)
+    await queue.run(visitor('a'), 1, 'wait')
 
   with_jobs(scenario)
   assert len(made) == 2
@@ -268,10 +267,11 @@ def test_errors_of_a_task_reach_the_visitor_and_bugs_the_log(caplog):
   async def scenario(queue):
     with pytest.raises(errors.UserError, match=r'a\.png is broken'):
       await queue.run(
-          visitor('a'), 1, error=errors.UserError('a.png is broken')
+          visitor('a'), 1, 'wait', error=errors.UserError('a.png is broken')
       )
     with pytest.raises(refusal.Refusal, match='could not score'):
-      await queue.run(visitor('a'), 1, error=worker.Bug('ZeroDivisionError'))
+      bug = worker.Bug('ZeroDivisionError')
+      await queue.run(visitor('a'), 1, 'wait', error=bug)
 
   with_jobs(scenario)
   assert len(made) == 1 and 'ZeroDivisionError' in caplog.text
@@ -286,6 +286,6 @@ def test_closing_refuses_everybody():
       with pytest.raises(refusal.Refusal, match='being closed'):
         await task
     with pytest.raises(refusal.Refusal, match='being closed'):
-      await queue.run(visitor('d'), 1)
+      await queue.run(visitor('d'), 1, 'wait')
 
   with_jobs(scenario)

@@ -9,8 +9,10 @@ import pages
 from PIL import Image
 import pytest
 import small
+import specimens
 import trees
 
+from manloc_jax import provenance
 from manloc_jax.localization import network
 
 FLAGS = (
@@ -153,9 +155,8 @@ def test_a_visit(server, browser, workdir, tmp_path):
   page.move('opacity', 3)
   assert float(heat.value_of_css_property('opacity')) == pytest.approx(0.65)
 
-  for name in ('json', 'mask_png', 'heat_png'):
-    page.find(f'#{name}')[0].click()
-  for kind in ('json', 'mask.png', 'heat.png'):
+  for kind in ('json', 'mask.png', 'heat.png'):  # More at once are refused.
+    page.find(f'#{kind.replace(".", "_")}')[0].click()
     page.wait((tmp_path / f'downloads/a.png.{kind}').exists)
   record = json.loads((tmp_path / 'downloads/a.png.json').read_text())
   share = (result.score >= 0.55).mean()
@@ -173,6 +174,91 @@ def test_a_visit(server, browser, workdir, tmp_path):
     allowed = (server.address, 'data:', 'blob:', 'about:')
     assert url.startswith(allowed), url
   assert not server.uploads()
+
+
+def test_the_tab_of_reports(server, browser, tmp_path):
+  from selenium.webdriver.common import keys
+
+  page = Page(browser, server.address)
+  name = 'a.jpg'
+  script = '<img src=x onerror=alert(1)>'
+  block = specimens.exif({271: script})
+  photograph = Image.fromarray(trees.photograph(3, (90, 130)))
+  (tmp_path / name).write_bytes(specimens.jpeg(photograph, exif=block))
+  page.upload(tmp_path / name)
+  page.shown(name)
+
+  # By keyboard; the photograph that is there is examined as well.
+  first, second = page.find('[role=tab]')
+  first.send_keys(keys.Keys.ARROW_RIGHT)
+  assert browser.switch_to.active_element == second
+  assert second.get_attribute('aria-selected') == 'true'
+  assert [tab.get_attribute('tabindex') for tab in (first, second)] == [
+      '-1', '0',
+  ]  # fmt: skip
+  panels = page.find('[role=tabpanel]')
+  assert [panel.is_displayed() for panel in panels] == [False, True]
+  page.wait(lambda: page.text('#report_name') == name)
+  (frame,) = page.find('#report_frame iframe')
+  assert frame.get_attribute('sandbox') == '' and frame.accessible_name
+  browser.switch_to.frame(frame)
+  page.wait(lambda: 'Reading it' in page.text('h2'))
+  assert script in page.text('body')
+  assert page.text('h1') == name and len(page.find('img')) >= 2
+  pictures = page.find('img')
+  assert all(picture.get_property('naturalWidth') for picture in pictures)
+  (body,) = page.find('body')
+  assert float(body.value_of_css_property('font-size')[:-2]) >= 14
+  browser.switch_to.default_content()
+
+  for button in page.find('#report_downloads button'):
+    assert button.accessible_name
+    button.click()
+    kind = button.get_attribute('data-kind')
+    page.wait((tmp_path / f'downloads/a.jpg.{kind}').exists)
+  record = json.loads((tmp_path / 'downloads/a.jpg.report.json').read_text())
+  assert record['file'] == name and record['identity']['suffix_fits']
+  assert record['identity']['sha256'] == provenance.sha256_of_file(
+      tmp_path / name
+  )
+
+  # The other tab still shows what it showed; examples are examined as well.
+  second.send_keys(keys.Keys.HOME)
+  assert len(page.sources()) == 5 and not page.text('#message')
+  second.click()
+  page.find('#samples button')[0].click()
+  page.wait(lambda: page.text('#report_name') not in ('', name))
+  for url in page.requests():
+    allowed = (server.address, 'data:', 'blob:', 'about:')
+    assert url.startswith(allowed), url
+  assert not server.uploads()
+
+
+def test_a_broken_file_is_a_sentence_in_place_of_a_report(
+    server, browser, tmp_path
+):
+  page = Page(browser, server.address)
+  page.find('#examine_tab')[0].click()
+  assert not page.text('#message')
+  (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe0 no more')
+  page.upload(tmp_path / 'a.jpg')
+  page.wait(lambda: 'a.jpg is' in page.text('#message [role=alert]'))
+  assert not page.find('iframe')
+
+
+def test_a_report_on_a_phone(server, browser):
+  size = {'width': 360, 'height': 740, 'deviceScaleFactor': 1, 'mobile': True}
+  browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+  page = Page(browser, server.address)
+  page.find('#examine_tab')[0].click()
+  page.find('#samples button')[0].click()
+  page.wait(lambda: page.text('#report_name'))
+  width = 'return document.documentElement.scrollWidth'
+  assert browser.execute_script(width) == 360
+  browser.switch_to.frame(page.find('iframe')[0])
+  page.wait(lambda: page.find('h1'))
+  (body,) = page.find('body')
+  assert body.size['width'] <= 330
 
 
 def test_a_broken_file_is_a_sentence(server, browser, tmp_path):
@@ -211,7 +297,8 @@ def test_all_is_reached_by_keyboard_and_has_a_name(server, browser):
   button.send_keys(keys.Keys.ENTER)
   page.shown('splice')
   assert browser.switch_to.active_element.get_attribute('id') == 'name'
-  controls = page.find('button, input, [tabindex="0"]')
+  seen = ':not([hidden] *)'  # Of the other tab.
+  controls = page.find(f'button{seen}, input{seen}, [tabindex="0"]{seen}')
   assert len(controls) > 12
   for control in controls:
     assert control.accessible_name, control.get_attribute('outerHTML')

@@ -26,6 +26,17 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--out', default='examined', metavar='FOLDER', help='for reports'
   )
+  parser.add_argument(
+      '--pdf',
+      action='store_true',
+      help='also print each report, with a Chromium that is installed',
+  )
+  parser.add_argument(
+      '--trust_list',
+      metavar='FILE.pem',
+      help='certificates of authorities that vouch for signers of Content'
+      ' Credentials; by default it is not told whom to trust',
+  )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,6 +49,13 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
+  from manloc_jax.examine import credentials
+  from manloc_jax.examine import pdf
+
+  printer = pdf.Printer() if args.pdf else None
+  trust_list = None
+  if args.trust_list is not None:
+    trust_list = credentials.read_trust_list(args.trust_list)
   listing, out = image_paths.find(args)
   from manloc_jax.examine import batch
   from manloc_jax.localization import factory
@@ -46,9 +64,11 @@ def run(args: argparse.Namespace) -> int:
   # It may tell of other files.
   (out / image_paths.SUMMARY).unlink(missing_ok=True)
   records = []
-  for record in batch.examine_files(listing.images, localizer, out):
+  for record in batch.examine_files(
+      listing.images, localizer, out, printer=printer, trust_list=trust_list
+  ):
     records.append(record)
-    print(json.dumps(_line(record)), flush=True)
+    print(json.dumps(_line(record, args.pdf)), flush=True)
   is_folder = any(pathlib.Path(path).is_dir() for path in args.paths)
   if is_folder or len(listing.images) > 1:
     batch.write_index(records, out)
@@ -57,14 +77,16 @@ def run(args: argparse.Namespace) -> int:
   return image_paths.conclude(listing, failed, skipped, out, 'examined')
 
 
-def _line(record: 'batch.Record') -> dict:
+def _line(record: 'batch.Record', has_pdf: bool) -> dict:
   """Returns what is printed of a report, for a program that reads it."""
   if 'error' in record:
     return record
   report = record['report']
+  pdf = {'pdf': f'{record["name"]}.report.pdf'} if has_pdf else {}
   return {
       'image': record['image'],
       'report': f'{record["name"]}.report.html',
+      **pdf,
       'counts': report['reading']['counts'],
       'image_score': report['maps']['fusion'].get('image_score'),
       'skipped': 'skipped' in record,

@@ -10,12 +10,14 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import spec
 from manloc_jax.data.listing import image_files
+from manloc_jax.examine import credentials
 from manloc_jax.examine import page
+from manloc_jax.examine import pdf
 from manloc_jax.examine import report as report_lib
 from manloc_jax.localization import localizer as localizer_lib
 
 INDEX = 'index.html'
-JSON, HTML = '.report.json', '.report.html'
+JSON, HTML, PDF = '.report.json', '.report.html', '.report.pdf'
 _MOST_REPORT_BYTES = 20_000_000
 # Bytes of a file's name; systems allow 255, and suffixes take the rest.
 _LONGEST_NAME = 220
@@ -27,15 +29,21 @@ def examine_files(
     inputs: Sequence[image_files.Input],
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
+    *,
+    printer: pdf.Printer | None = None,
+    trust_list: credentials.TrustList | None = None,
 ) -> Iterator[Record]:
   """Examines files; a bad one does not stop the rest.
 
-  Below `out`, each file gets `NAME.report.html` and, last, `NAME.report.json`.
+  Below `out`, each file gets `NAME.report.html`, `NAME.report.json` and, with a
+  printer, `NAME.report.pdf`.
 
   Args:
     inputs: The files.
     localizer: Makes the maps.
     out: Folder for reports.
+    printer: Prints the pages.
+    trust_list: Of signers of Content Credentials.
 
   Yields:
     For each file `image`, `name`, and the record of its report as `report`,
@@ -47,8 +55,11 @@ def examine_files(
   """
   for item in inputs:
     try:
-      yield {'image': str(item.path), **_examine(item, localizer, out)}
-    except (spec.DataError, errors.MissingMemory) as error:
+      record = _examine(item, localizer, out, trust_list)
+      if printer:
+        _print(printer, record['name'], out)
+      yield {'image': str(item.path), **record}
+    except (spec.DataError, pdf.PrintError, errors.MissingMemory) as error:
       yield {'image': str(item.path), 'error': str(error)}
     except OSError as error:
       if errors.is_disk_full(error):
@@ -70,6 +81,7 @@ def _examine(
     item: image_files.Input,
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
+    trust_list: credentials.TrustList | None,
 ) -> Record:
   if len(os.fsencode(pathlib.Path(item.name).name)) > _LONGEST_NAME:
     raise spec.DataError(
@@ -78,24 +90,33 @@ def _examine(
     )
   path = out / f'{item.name}{JSON}'
   html_path = out / f'{item.name}{HTML}'
-  old = _read(path, item.path, localizer)
+  made_by = report_lib.made_by(localizer, trust_list)
+  old = _read(path, item.path, made_by)
   if old is not None and html_path.is_file():
     return {'name': item.name, 'report': old, 'skipped': True}
-  report = report_lib.build(item.path, item.name, localizer)
+  report = report_lib.build(item.path, item.name, localizer, trust_list)
   files.make_folder(path.parent, out)
   path.unlink(missing_ok=True)  # It may be of other weights.
+  (out / f'{item.name}{PDF}').unlink(missing_ok=True)
   files.write_text(html_path, page.of_report(report))
   # Last, so that it implies that the page exists.
   files.write_json(path, report.record)
   return {'name': item.name, 'report': report.record}
 
 
+def _print(printer: pdf.Printer, name: str, out: pathlib.Path) -> None:
+  """Prints the page of a report, unless that was done."""
+  path = out / f'{name}{PDF}'
+  if not path.is_file():
+    printer.write(out / f'{name}{HTML}', path)
+
+
 def _read(
     path: pathlib.Path,
     image: pathlib.Path,
-    localizer: localizer_lib.Localizer,
+    made_by: Record,
 ) -> Record | None:
-  """Returns the report at `path` if it is of this file and these weights."""
+  """Returns the report at `path` if it is of this file and made alike."""
   try:
     record = files.read_json(path, _MOST_REPORT_BYTES)
     digest = provenance.sha256_of_file(image)
@@ -107,7 +128,7 @@ def _read(
   is_same = (
       isinstance(identity, dict)
       and identity.get('sha256') == digest
-      and record.get('made_by') == report_lib.made_by(localizer)
+      and record.get('made_by') == made_by
   )
   return record if is_same else None
 

@@ -1,10 +1,15 @@
 """Content Credentials (C2PA): who signed what about a file, read offline."""
 
 from collections.abc import Iterator
+import dataclasses
+import hashlib
 import io
 import json
+import ssl
 from typing import Any
 
+from manloc_jax import errors
+from manloc_jax import files
 from manloc_jax.examine import opened_file
 from manloc_jax.examine import section as section_lib
 
@@ -18,14 +23,69 @@ _STORE = b'jumdc2pa'
 _MOST_LISTED = 50
 # Nothing may leave the machine.
 _OFFLINE = {'verify': {'remote_manifest_fetch': False, 'ocsp_fetch': False}}
+_TRUSTED = 'signingCredential.trusted'
 _UNTRUSTED = 'signingCredential.untrusted'
+_MOST_LIST_BYTES = 5_000_000
 
 
-def read(file: opened_file.OpenedFile) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class TrustList:
+  """Certificates of authorities whose signers are trusted.
+
+  Attributes:
+    certificates: In PEM, one after the other.
+    sha256: Of the file that they were read from.
+  """
+
+  certificates: str
+  sha256: str
+
+
+def read_trust_list(path: str) -> TrustList:
+  """Reads a PEM file of certificates of authorities.
+
+  Raises:
+    UserError: The file cannot be read or holds no such certificate, or the
+      package that reads credentials is not installed.
+  """
+  try:
+    import c2pa  # noqa: F401
+  except ImportError:
+    raise errors.UserError(
+        'Content Credentials are read with c2pa-python, which is not installed:'
+        " pip install '.[examine]' in the project's folder, or leave"
+        ' --trust_list out.'
+    ) from None
+  try:
+    data = files.read_bytes(path, _MOST_LIST_BYTES)
+    text = data.decode('ascii', 'replace').replace('\ufffd', '?')
+    # The library passes over what it cannot parse, and would trust nobody.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=text)
+  except (ValueError, ssl.SSLError) as error:
+    raise _bad_list(path, 'it holds what is no certificate') from error
+  except OSError as error:
+    raise _bad_list(path, error.strerror) from error
+  if not context.get_ca_certs():
+    raise _bad_list(path, 'it holds no certificate of an authority')
+  return TrustList(text, hashlib.sha256(data).hexdigest())
+
+
+def _bad_list(path: str, reason: str | None) -> errors.UserError:
+  return errors.UserError(
+      f'The trust list {path} cannot be used ({reason}); give --trust_list a'
+      ' PEM file with the certificates of authorities.'
+  )
+
+
+def read(
+    file: opened_file.OpenedFile, trust_list: TrustList | None = None
+) -> dict[str, Any]:
   """Returns the state and the claims of the credentials of a file.
 
   The state is `absent`, `valid` where the signature and all hashes are right,
-  or `invalid`. Whether the signer is to be trusted is another question.
+  or `invalid`. Whether the signer is to be trusted is another question, which
+  only a list of authorities answers.
   """
   has_store = _STORE in file.data
   if file.kind not in _TYPES:
@@ -41,10 +101,11 @@ def read(file: opened_file.OpenedFile) -> dict[str, Any]:
         " manifest; install it with pip install 'manloc_jax[examine]'."
     )
   try:
-    context = c2pa.Context(settings=c2pa.Settings.from_dict(_OFFLINE))
+    settings = c2pa.Settings.from_dict(_settings(trust_list))
+    context = c2pa.Context(settings=settings)
     stream = io.BytesIO(file.data)
     with c2pa.Reader(_TYPES[file.kind], stream, context=context) as reader:
-      return _describe(json.loads(reader.json()))
+      return _describe(json.loads(reader.json()), trust_list)
   except c2pa.C2paError.ManifestNotFound:
     return {'state': 'absent'}
   except c2pa.C2paError as error:
@@ -65,11 +126,24 @@ def read(file: opened_file.OpenedFile) -> dict[str, Any]:
     )
 
 
-def _describe(store: dict[str, Any]) -> dict[str, Any]:
+def _settings(trust_list: TrustList | None) -> dict[str, Any]:
+  """Returns the settings of the library."""
+  if trust_list is None:
+    return _OFFLINE
+  return {
+      'verify': {**_OFFLINE['verify'], 'verify_trust': True},
+      'trust': {'trust_anchors': trust_list.certificates},
+  }
+
+
+def _describe(
+    store: dict[str, Any], trust_list: TrustList | None
+) -> dict[str, Any]:
   """Returns what the active manifest claims.
 
   Args:
     store: Of the library's JSON; its values come from the file.
+    trust_list: That the library was given.
   """
   active = store.get('active_manifest')
   manifest = (store.get('manifests') or {}).get(active) or {}
@@ -85,10 +159,7 @@ def _describe(store: dict[str, Any]) -> dict[str, Any]:
       'failures': [str(code) for code in failures[:_MOST_LISTED]],
       'signer': _text(signature.get('issuer')),
       'signed_at': _text(signature.get('time')),
-      'signer_is_trusted': section_lib.cannot_tell(
-          'No list of trusted signers was given, and anybody can sign with any'
-          ' name.'
-      ),
+      'signer_is_trusted': _is_trusted(store, trust_list),
       'generators': [
           ' '.join(
               str(info[key]) for key in ('name', 'version') if key in info
@@ -112,6 +183,22 @@ def _describe(store: dict[str, Any]) -> dict[str, Any]:
       ],
       'manifests': len(store.get('manifests') or {}),
   }  # fmt: skip
+
+
+def _is_trusted(
+    store: dict[str, Any], trust_list: TrustList | None
+) -> bool | dict[str, str]:
+  """Tells whether an authority of the list vouches for the signer."""
+  if trust_list is None:
+    return section_lib.cannot_tell(
+        'No list of trusted signers was given, and anybody can sign with any'
+        ' name.'
+    )
+  active = (store.get('validation_results') or {}).get('activeManifest') or {}
+  for kind, code in (('success', _TRUSTED), ('failure', _UNTRUSTED)):
+    if any(status.get('code') == code for status in active.get(kind) or []):
+      return code == _TRUSTED
+  return section_lib.cannot_tell('The signature could not be checked.')
 
 
 def _list(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:

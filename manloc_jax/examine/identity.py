@@ -1,6 +1,7 @@
 """Identity: size, hashes, format against name, and what follows the image."""
 
 import hashlib
+import pathlib
 import re
 from typing import Any
 
@@ -37,7 +38,7 @@ _ANY_SIGNATURE = re.compile(
 
 def section(file: opened_file.OpenedFile) -> section_lib.Section:
   """Returns size, hashes, format, container and trailing bytes of a file."""
-  suffix = file.path.suffix.lower()
+  suffix = pathlib.PurePath(file.name).suffix.lower()
   expected = image_formats.FORMATS[file.kind]
   return section_lib.Section({
       'bytes': len(file.data),

@@ -17,19 +17,25 @@ class OpenedFile:
   """An image file.
 
   Attributes:
-    path: The file; only its name is told.
+    path: The file.
+    name: What it is called, with its suffix.
     data: Its bytes.
     kind: Its format by its first bytes, a key of `image_formats.FORMATS`.
   """
 
-  def __init__(self, path: pathlib.Path):
+  def __init__(self, path: pathlib.Path, name: str | None = None):
     """Reads a file.
+
+    Args:
+      path: The file.
+      name: What it is called, if that is not the name of the path.
 
     Raises:
       DataError: It cannot be read, is too large, or is no image by its first
         bytes.
     """
     self.path = path
+    self.name = path.name if name is None else name
     try:
       self.data = files.read_bytes(path, MOST_BYTES)
     except OSError as error:

@@ -41,7 +41,7 @@ _ORDERS: dict[str, tuple[str, Callable[[Mapping[str, Any], str], Any]]] = {
     ),
 }
 _MOST_OPEN = 12  # Rows of a table that is not folded.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def of_report(report: report_lib.Report) -> str:
@@ -160,7 +160,7 @@ def _page(title: str, parts: Sequence[str]) -> str:
   style = _STYLE.read_text(encoding='utf-8')
   page = (
       '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-      f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+      f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
       '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
       '<meta name="referrer" content="no-referrer">\n'
       '<link rel="icon" href="data:,">\n'

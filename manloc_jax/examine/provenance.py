@@ -30,15 +30,24 @@ _GENERATORS = (
 )
 
 
-def section(file: opened_file.OpenedFile) -> section_lib.Section:
-  """Returns what a file says of where it comes from."""
+def section(
+    file: opened_file.OpenedFile,
+    trust_list: credentials.TrustList | None = None,
+) -> section_lib.Section:
+  """Returns what a file says of where it comes from.
+
+  Args:
+    file: The file.
+    trust_list: Of signers of credentials; without one it cannot be told whom
+      to trust.
+  """
   blocks = metadata_blocks.read(file)
   try:
     properties = xmp.read(blocks.xmp) if blocks.xmp else []
   except ValueError:
     properties = []  # The section of metadata says so.
   return section_lib.Section({
-      'credentials': credentials.read(file),
+      'credentials': credentials.read(file, trust_list),
       'digital_source_types': [
           value.rstrip('/').rsplit('/', 1)[-1]
           for value in xmp.values(properties, *_TYPE_PROPERTIES)

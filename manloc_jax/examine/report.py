@@ -3,11 +3,13 @@
 from collections.abc import Callable
 import dataclasses
 import datetime
+import functools
 import pathlib
 from typing import Any
 
 from manloc_jax import errors
 from manloc_jax import provenance as provenance_lib
+from manloc_jax.examine import credentials
 from manloc_jax.examine import figures
 from manloc_jax.examine import identity
 from manloc_jax.examine import jpeg_history
@@ -49,10 +51,17 @@ class Report:
   pictures: dict[str, tuple[section_lib.Picture, ...]]
 
 
-def made_by(localizer: localizer_lib.Localizer) -> dict[str, Any]:
+def made_by(
+    localizer: localizer_lib.Localizer,
+    trust_list: credentials.TrustList | None = None,
+) -> dict[str, Any]:
   """Returns what a report depends on besides the file."""
+  list_facts = (
+      {'trust_list_sha256': trust_list.sha256} if trust_list else {}
+  )
   return {
       **localizer.provenance,
+      **list_facts,
       'schema_version': SCHEMA_VERSION,
       'version': provenance_lib.VERSION,
       'packages': provenance_lib.versions(_OPTIONAL),
@@ -60,7 +69,10 @@ def made_by(localizer: localizer_lib.Localizer) -> dict[str, Any]:
 
 
 def build(
-    path: pathlib.Path, name: str, localizer: localizer_lib.Localizer
+    path: pathlib.Path,
+    name: str,
+    localizer: localizer_lib.Localizer,
+    trust_list: credentials.TrustList | None = None,
 ) -> Report:
   """Examines a file.
 
@@ -68,13 +80,15 @@ def build(
     path: The file.
     name: What the report calls it.
     localizer: Makes the map.
+    trust_list: Of signers of credentials.
 
   Raises:
     DataError: It cannot be read, or is no image.
   """
-  file = opened_file.OpenedFile(path)
+  file = opened_file.OpenedFile(path, name)
+  sources = functools.partial(provenance.section, trust_list=trust_list)
   sections = {
-      key: _guarded(make, file)
+      key: _guarded(sources if make is provenance.section else make, file)
       for key, make in _SECTIONS.items()
   }
   sections['maps'] = maps.section(file, localizer)
@@ -91,7 +105,7 @@ def build(
           for picture in item.pictures
       ],
   })
-  record['made_by'] = made_by(localizer)
+  record['made_by'] = made_by(localizer, trust_list)
   record['miniature'] = _miniature(sections['maps'])
   pictures = {key: item.pictures for key, item in sections.items()}
   return Report(record, pictures)

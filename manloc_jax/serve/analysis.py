@@ -1,11 +1,9 @@
 """Analyses an uploaded file, and makes pictures, records and downloads."""
 
-import collections
 import dataclasses
 import io
 import json
 import pathlib
-import secrets
 import time
 from typing import Protocol
 
@@ -26,7 +24,7 @@ MAX_PIXELS = 14_000_000  # A phone takes 12; more would need 1.5 GB of memory.
 LONGEST = 1600  # Pixels of the longer side of a picture on the page.
 
 # Of the scores in memory: one image of the largest size, or fifty common ones.
-_CACHE_BYTES = 4 * MAX_PIXELS
+CACHE_BYTES = 4 * MAX_PIXELS
 _QUALITY = 90  # Of JPEG files on the page.
 
 
@@ -81,6 +79,11 @@ class Analysis:
   facts: batch.Record
   photograph: bytes
   heat: bytes
+
+  @property
+  def nbytes(self) -> int:
+    """Bytes of the scores."""
+    return self.score.nbytes
 
   def at(self, threshold: float) -> View:
     """Applies a threshold; runs no network.
@@ -138,7 +141,7 @@ def check(path: pathlib.Path, name: str) -> int:
       )
     height, width = images.read_size(path)
   except errors.UserError as error:
-    raise _named(error, path, name) from None
+    raise named(error, path, name) from None
   if height * width > MAX_PIXELS:
     raise spec.DataError(
         f'{name} has {width} x {height} pixels, and this page takes'
@@ -184,7 +187,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
         heat=_jpeg(overlay.hatch(drawn, ~can_measure)),
     )
   except errors.UserError as error:
-    raise _named(error, path, name) from error
+    raise named(error, path, name) from error
   except Exception as error:
     if not errors.is_out_of_memory(error):
       raise
@@ -193,7 +196,7 @@ def analyse(path: pathlib.Path, name: str, localizer: Localizer) -> Analysis:
     ) from None
 
 
-def _named(
+def named(
     error: Exception, path: pathlib.Path, name: str
 ) -> errors.UserError:
   """Returns the error with the name that the user knows, and no path."""
@@ -210,48 +213,3 @@ def _png(pixels: np.ndarray) -> bytes:
   file = io.BytesIO()
   batch.save_png(file, pixels)
   return file.getvalue()
-
-
-class ResultCache:
-  """The last analyses, for changes of the threshold and downloads."""
-
-  def __init__(self, max_bytes: int = _CACHE_BYTES):
-    """Makes an empty cache.
-
-    Args:
-      max_bytes: Of all scores together. Whoever holds the most loses the oldest
-        analyses, but the newest is kept.
-    """
-    self._max_bytes = max_bytes
-    self._analyses: collections.OrderedDict[str, tuple[str, Analysis]] = (
-        collections.OrderedDict()
-    )
-
-  def add(self, analysis: Analysis, owner: str) -> str:
-    """Stores the analysis of a visitor; returns its key, which is secret."""
-    held = collections.Counter[str]()
-    for name, kept in self._analyses.values():
-      held[name] += kept.score.nbytes
-    room = self._max_bytes - analysis.score.nbytes
-    while self._analyses and held.total() > room:
-      most = max(held, key=lambda name: held[name])
-      oldest = next(
-          key for key, kept in self._analyses.items() if kept[0] == most
-      )
-      held[most] -= self._analyses.pop(oldest)[1].score.nbytes
-    key = secrets.token_urlsafe(16)
-    self._analyses[key] = owner, analysis
-    return key
-
-  def get(self, key: str) -> Analysis:
-    """Returns an analysis.
-
-    Raises:
-      UserError: The analysis has been deleted.
-    """
-    if key not in self._analyses:
-      raise errors.UserError(
-          'This result is no longer kept, because others came after it; drop'
-          ' the photograph again.'
-      )
-    return self._analyses[key][1]

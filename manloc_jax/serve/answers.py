@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 import contextlib
 from typing import Any
 
@@ -16,12 +16,15 @@ _CHUNK = 1 << 18  # Bytes of a download that are sent at once.
 _LEFT = 499  # The status of an answer that nobody reads.
 
 
-def file_refused(error: errors.UserError) -> responses.Response:
-  """Returns the answer that a file cannot be used.
+async def refusing(work: Awaitable[responses.Response]) -> responses.Response:
+  """Awaits an answer, or says that a file cannot be used.
 
   The request itself was in order: browsers note other answers as errors.
   """
-  return responses.JSONResponse({'refusal': str(error)})
+  try:
+    return await work
+  except errors.UserError as error:
+    return responses.JSONResponse({'refusal': str(error)})
 
 
 def data(kind: str, content: bytes) -> str:

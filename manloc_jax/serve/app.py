@@ -2,14 +2,12 @@
 
 import asyncio
 import base64
-import collections
-from collections.abc import AsyncIterator, Callable
-from concurrent import futures
+from collections.abc import AsyncIterator, Awaitable, Callable
 import contextlib
 import logging
 import os
 import pathlib
-from typing import Any, TypeVar
+from typing import Any
 import urllib.parse
 
 from starlette import applications
@@ -22,8 +20,11 @@ from manloc_jax import errors
 from manloc_jax.serve import analysis
 from manloc_jax.serve import answers
 from manloc_jax.serve import jobs as jobs_lib
+from manloc_jax.serve import painter
 from manloc_jax.serve import pool as pool_lib
 from manloc_jax.serve import refusal
+from manloc_jax.serve import report_answers
+from manloc_jax.serve import result_cache
 from manloc_jax.serve import texts
 from manloc_jax.serve import uploads as uploads_lib
 from manloc_jax.serve import worker as worker_lib
@@ -33,6 +34,7 @@ _STATIC = pathlib.Path(__file__).parent / 'static'
 _STATIC_TYPES = {
     'page.css': 'text/css',
     'page.js': 'text/javascript',
+    'tabs.js': 'text/javascript',
     'icon.svg': 'image/svg+xml',
 }
 _DOWNLOADS = {
@@ -43,8 +45,10 @@ _DOWNLOADS = {
 MEMORY = 1_450_000_000  # Bytes, of the server and its workers.
 _CHECK_SECONDS = 3.0  # For the header of a file.
 _CHECK_MEMORY = 250_000_000  # Bytes of the process that reads headers.
-_AT_ONCE = 2  # Views and downloads of a visitor.
-_T = TypeVar('_T')
+# Answers with what a worker makes of a file: its path, name and pixels.
+_Make = Callable[
+    [requests.Request, pathlib.Path, str, int], Awaitable[responses.Response]
+]
 
 
 class App:
@@ -79,25 +83,25 @@ class App:
     self._headers = pool_lib.Pool(lambda worker: worker.ask('begin'))
     self._checks = jobs_lib.Jobs(
         self._headers,
-        'check',
         time_limit=_CHECK_SECONDS,
         memory=self._headers.memory,
         memory_limit=_CHECK_MEMORY,
     )
-    self._analyses = jobs_lib.Jobs(
+    self._jobs = jobs_lib.Jobs(
         network,
-        'analyse',
         time_limit=time_limit,
         memory=self._memory,
         memory_limit=MEMORY,
     )
+    reports = report_answers.ReportAnswers(self._jobs)
     self._folder = folder
     self._uploads = uploads_lib.Uploads(folder)
-    self._results = analysis.ResultCache()
+    self._analyses = result_cache.ResultCache[analysis.Analysis](
+        analysis.CACHE_BYTES
+    )
     self._samples: list[tuple[str, pathlib.Path]] = []
     self._has_samples = asyncio.Event()
-    self._painter = futures.ThreadPoolExecutor(1)
-    self._painting = collections.Counter[str]()
+    self._painter = painter.Painter()
     self._stop = stop
     self.failure: errors.UserError | None = None
     self.asgi = applications.Starlette(
@@ -107,11 +111,28 @@ class App:
             routing.Route('/examples', self._list_samples),
             routing.Route('/examples/{index:int}', self._show_sample),
             routing.Route(
-                '/examples/{index:int}', self._analyse_sample, methods=['POST']
+                '/examples/{index:int}',
+                self._answer_sample(self._analyse),
+                methods=['POST'],
             ),
-            routing.Route('/analyses', self._analyse_upload, methods=['POST']),
+            routing.Route(
+                '/examples/{index:int}/report',
+                self._answer_sample(reports.make),
+                methods=['POST'],
+            ),
+            routing.Route(
+                '/analyses',
+                self._answer_upload(self._analyse),
+                methods=['POST'],
+            ),
+            routing.Route(
+                '/examinations',
+                self._answer_upload(reports.make),
+                methods=['POST'],
+            ),
             routing.Route('/analyses/{key}', self._view),
             routing.Route('/analyses/{key}/{kind}', self._download),
+            routing.Route('/examinations/{key}/{kind}', reports.show),
         ],
         exception_handlers={
             exceptions.HTTPException: answers.say_status,
@@ -155,12 +176,12 @@ class App:
     except worker_lib.Bug as error:
       _log.error('The examples could not be made.\n%s', error)
     self._has_samples.set()
-    await self._analyses.work()
+    await self._jobs.work()
 
   def close(self) -> None:
     """Refuses what is waiting and ends the workers."""
     self._checks.close()
-    self._analyses.close()
+    self._jobs.close()
 
   async def _show_page(self, request: requests.Request) -> responses.Response:
     return responses.HTMLResponse(self._page)
@@ -189,57 +210,56 @@ class App:
     path = self._sample(request)
     return responses.Response(path.read_bytes(), media_type='image/png')
 
-  async def _analyse_sample(
-      self, request: requests.Request
-  ) -> responses.Response:
-    path = self._sample(request)
-    async with answers.sentences():
-      return await answers.until_left(
-          request, self._analyse(request, path, path.name)
-      )
+  def _answer_sample(self, make: _Make):
+    """Returns what answers for an example."""
 
-  async def _analyse_upload(
-      self, request: requests.Request
-  ) -> responses.Response:
-    name = texts.shown_name(request.query_params.get('name', ''))
-    length = int(request.headers['content-length'])
-    stored = self._uploads.stored(request.stream(), length)
-    async with answers.sentences(), stored as path:
-      cost = length  # Of reading a header, at most.
-      arguments = {'path': str(path), 'name': name}
-      visitor = request.scope['visitor']
+    async def answer(request: requests.Request) -> responses.Response:
+      path = self._sample(request)
+      async with answers.sentences():
+        work = make(request, path, path.name, 0)
+        return await answers.until_left(request, answers.refusing(work))
 
-      async def work() -> responses.Response:
-        try:
-          checked = await self._checks.run(visitor, cost, **arguments)
-        except errors.UserError as error:
-          return answers.file_refused(error)
-        return await self._analyse(request, path, name, checked['pixels'])
+    return answer
 
-      return await answers.until_left(request, work())
+  def _answer_upload(self, make: _Make):
+    """Returns what answers for a file of a visitor."""
+
+    async def answer(request: requests.Request) -> responses.Response:
+      name = texts.shown_name(request.query_params.get('name', ''))
+      length = int(request.headers['content-length'])
+      stored = self._uploads.stored(request.stream(), length)
+      async with answers.sentences(), stored as path:
+        cost = length  # Of reading a header, at most.
+        arguments = {'path': str(path), 'name': name}
+        visitor = request.scope['visitor']
+
+        async def work() -> responses.Response:
+          checked = await self._checks.run(visitor, cost, 'check', **arguments)
+          return await make(request, path, name, checked['pixels'])
+
+        return await answers.until_left(request, answers.refusing(work()))
+
+    return answer
 
   async def _analyse(
       self,
       request: requests.Request,
       path: pathlib.Path,
       name: str,
-      pixels: int = 0,
+      pixels: int,
   ) -> responses.Response:
     visitor = request.scope['visitor']
-    try:
-      reply = await self._analyses.run(
-          visitor, pixels, path=str(path), name=name
-      )
-    except errors.UserError as error:
-      return answers.file_refused(error)
+    reply = await self._jobs.run(
+        visitor, pixels, 'analyse', path=str(path), name=name
+    )
     made = analysis.Analysis(
         score=reply['array'],
         facts=reply['facts'],
         photograph=base64.b64decode(reply['photograph']),
         heat=base64.b64decode(reply['heat']),
     )
-    key = self._results.add(made, visitor.name)
-    view = await self._paint(visitor, _describe, made, self._threshold)
+    key = self._analyses.add(made, visitor.name)
+    view = await self._painter.run(visitor, _describe, made, self._threshold)
     return responses.JSONResponse({
         **view,
         'key': key,
@@ -249,10 +269,10 @@ class App:
 
   async def _view(self, request: requests.Request) -> responses.Response:
     async with answers.sentences():
-      made = self._results.get(request.path_params['key'])
+      made = self._analyses.get(request.path_params['key'])
       threshold = self._read_threshold(request)
       visitor = request.scope['visitor']
-      view = await self._paint(visitor, _describe, made, threshold)
+      view = await self._painter.run(visitor, _describe, made, threshold)
     return responses.JSONResponse(view)
 
   async def _download(self, request: requests.Request) -> responses.Response:
@@ -260,10 +280,10 @@ class App:
     if kind not in _DOWNLOADS:
       raise exceptions.HTTPException(404)
     async with answers.sentences():
-      made = self._results.get(request.path_params['key'])
+      made = self._analyses.get(request.path_params['key'])
       threshold = self._read_threshold(request)
       visitor = request.scope['visitor']
-      content = await self._paint(visitor, made.download, kind, threshold)
+      content = await self._painter.run(visitor, made.download, kind, threshold)
     name = urllib.parse.quote(f'{made.facts["image"]}.{kind}', safe='')
     return responses.StreamingResponse(
         answers.cut(content),
@@ -282,25 +302,6 @@ class App:
       raise errors.UserError(
           'The threshold is no number; choose one from 0 to 1.'
       ) from None
-
-  async def _paint(
-      self,
-      visitor: jobs_lib.Visitor,
-      function: Callable[..., _T],
-      *arguments: Any,
-  ) -> _T:
-    """Runs what takes longer than a moment, one such thing at a time."""
-    if self._painting[visitor.name] >= _AT_ONCE or (
-        self._painting.total() >= jobs_lib.WAITING
-    ):
-      raise refusal.Refusal(503, 'One after the other; try again.')
-    self._painting[visitor.name] += 1
-    try:
-      loop = asyncio.get_running_loop()
-      return await loop.run_in_executor(self._painter, function, *arguments)
-    finally:
-      self._painting[visitor.name] -= 1
-      self._painting += collections.Counter()  # Forgets those at zero.
 
 
 def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:

@@ -4,8 +4,8 @@ It has to name a host of this server, so that no name of a stranger can be made
 to lead here (DNS rebinding). Whoever changes something or costs time comes
 from the page itself: with its cookie, and from no other origin. GET and HEAD
 have no body, and other bodies say their length. Every answer, refusals
-included, carries headers that keep the browser strict, and closes the
-connection.
+included, carries headers that keep the browser strict, unless the application
+gives such a header itself, and closes the connection.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,8 @@ HEADERS = {
     'content-security-policy': (
         "default-src 'none'; script-src 'self'; style-src 'self';"
         " img-src 'self' data: blob:; connect-src 'self';"
-        " frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+        " frame-src 'self'; frame-ancestors 'none'; form-action 'none';"
+        " base-uri 'none'"
     ),
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
@@ -98,9 +99,14 @@ class Guard:
       nonlocal is_begun
       if message['type'] == 'http.response.start':
         is_begun = True
-        added = [*HEADERS.items(), *(('set-cookie', c) for c in cookies)]
+        given = [*message.get('headers', ())]
+        names = {name.decode().lower() for name, _ in given}
+        added = [
+            *((k, v) for k, v in HEADERS.items() if k not in names),
+            *(('set-cookie', c) for c in cookies),
+        ]
         message['headers'] = [
-            *message.get('headers', ()),
+            *given,
             *((k.encode(), v.encode()) for k, v in added),
         ]
       await send(message)

@@ -52,6 +52,7 @@ class Visitor:
 class _Job:
   visitor: Visitor
   cost: int
+  task: str
   arguments: dict[str, Any]
   reply: asyncio.Future
   since: float
@@ -74,7 +75,6 @@ class Jobs:
   def __init__(
       self,
       pool: pool_lib.Pool,
-      task: str,
       *,
       time_limit: float,
       memory: Callable[[], int],
@@ -84,13 +84,11 @@ class Jobs:
 
     Args:
       pool: Of the worker.
-      task: What it does.
       time_limit: Seconds of a job.
       memory: Returns the bytes of memory that count.
       memory_limit: Of these bytes.
     """
     self._pool = pool
-    self._task = task
     self._time_limit = time_limit
     self._memory = memory
     self._memory_limit = memory_limit
@@ -101,13 +99,14 @@ class Jobs:
     self._is_closed = False
 
   async def run(
-      self, visitor: Visitor, cost: int, **arguments: Any
+      self, visitor: Visitor, cost: int, task: str, **arguments: Any
   ) -> worker_lib.Reply:
     """Waits for a turn and for the reply.
 
     Args:
       visitor: Who asks.
       cost: Of two jobs the cheaper one is first; pixels, where there are any.
+      task: Of the worker.
       **arguments: Of the task.
 
     Raises:
@@ -117,7 +116,9 @@ class Jobs:
     if self._is_closed:
       raise _closed()
     loop = asyncio.get_running_loop()
-    job = _Job(visitor, cost, arguments, loop.create_future(), loop.time())
+    job = _Job(
+        visitor, cost, task, arguments, loop.create_future(), loop.time()
+    )
     self._replace(visitor)
     self._make_room(job)
     self._waiting.append(job)
@@ -208,7 +209,7 @@ class Jobs:
       return
     job.turns += 1
     start = asyncio.get_running_loop().time()
-    asked = asyncio.create_task(self._pool.ask(self._task, **job.arguments))
+    asked = asyncio.create_task(self._pool.ask(job.task, **job.arguments))
     cause = None
     while not asked.done() and cause is None:
       await asyncio.wait([asked], timeout=_TICK)
@@ -263,7 +264,7 @@ class Jobs:
       return refusal.Refusal(
           422,
           f'This photograph takes more than {self._time_limit:g} seconds; crop'
-          ' it, or use manloc localize.',
+          ' it, or use manloc localize or examine.',
       )
     if cause is _Cause.MEMORY:
       return refusal.Refusal(

@@ -158,6 +158,12 @@ class _Tasks:
         _ARRAY: made.score,
     }
 
+  def examine(self, path: str, name: str) -> Reply:
+    """Examines a file; returns the texts of its report."""
+    from manloc_jax.serve import examinations
+
+    return examinations.examine(pathlib.Path(path), name, self._localizer)
+
 
 def _reply(tasks: _Tasks, request: dict[str, Any]) -> Reply:
   try:

@@ -51,10 +51,16 @@ def credentials_hold(facts: facts_lib.Facts) -> str | None:
   if facts_lib.get(facts, 'provenance', 'credentials', 'state') != 'valid':
     return None
   signer = facts_lib.get(facts, 'provenance', 'credentials', 'signer')
+  is_trusted = facts_lib.get(
+      facts, 'provenance', 'credentials', 'signer_is_trusted'
+  )
+  trust = {
+      True: 'an authority of the trust list vouches for that signer',
+      False: 'no authority of the trust list vouches for that signer',
+  }.get(is_trusted, 'whether that signer is to be trusted was not checked')
   return (
       'The Content Credentials fit the file: it is as it was signed, by'
-      f' {signer or "nobody named"}; whether that signer is to be trusted was'
-      ' not checked.'
+      f' {signer or "nobody named"}; {trust}.'
   )
 
 

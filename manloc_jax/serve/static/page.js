@@ -4,7 +4,10 @@
 const find = (id) => document.getElementById(id);
 const RETRIES = 20;  // A busy server is asked again for about a minute.
 
+let source = null;  // Name of a photograph, and its body or number.
+let tab = 'localize';  // Of `TABS`, the one that is selected.
 let shown = null;  // Key, name and first threshold of the analysis.
+let report = null;  // Key and name of the report.
 let current = null;  // AbortController of the analysis that is under way.
 
 function say(kind, sentence) {
@@ -33,16 +36,30 @@ const pause = (seconds) => new Promise((done) => {
   setTimeout(done, 1000 * seconds);
 });
 
-// Has a photograph analysed, and shows the result.
-async function open(name, address, body) {
+// Has a photograph analysed for the tab that is selected, and shows the result.
+async function open(next) {
+  source = next;
+  forget();
+  await begin();
+}
+
+function forget() {
+  current?.abort();
+  current = null;
+  shown = null;
+  report = null;
+  find('results').hidden = true;
+  find('report').hidden = true;
+}
+
+async function begin() {
   current?.abort();
   const mine = current = new AbortController();
-  shown = null;
-  find('results').hidden = true;
-  say('working', `Scoring ${name}: seconds for a small picture, a minute or`
-      + ' more for a large one.');
+  const {word, address, show} = TABS[tab];
+  say('working', `${word} ${source.name}: seconds for a small picture, a minute`
+      + ' or more for a large one.');
   try {
-    const made = await analyse(address, body, mine.signal);
+    const made = await analyse(address(source), source.body, mine.signal);
     if (mine !== current) return;
     say('', '');
     show(made);
@@ -169,11 +186,15 @@ async function download(kind) {
   if (!shown) return;
   const {key, name, moved, threshold} = shown;
   const query = `threshold=${moved ?? threshold}`;
+  await save(`/analyses/${key}/${kind}?${query}`, `${name}.${kind}`);
+}
+
+async function save(address, name) {
   try {
-    const file = await (await ask(`/analyses/${key}/${kind}?${query}`)).blob();
+    const file = await (await ask(address)).blob();
     const link = document.createElement('a');
     link.href = URL.createObjectURL(file);
-    link.download = `${name}.${kind}`;
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   } catch (error) {
@@ -186,12 +207,13 @@ function openFile(file) {
   press(null);
   const {megabytes} = upload.dataset;
   if (file.size > megabytes * 2 ** 20) {
-    current?.abort();
+    source = null;
+    forget();
     say('refusal', `${file.name} has more than ${megabytes} MB, the most that`
         + ' this page takes; use manloc localize.');
     return;
   }
-  open(file.name, `/analyses?name=${encodeURIComponent(file.name)}`, file);
+  open({name: file.name, body: file});
 }
 
 function press(button) {
@@ -211,7 +233,7 @@ async function listSamples() {
     button.append(image, element('span', caption));
     button.addEventListener('click', () => {
       press(button);
-      open(caption, `/examples/${index}`, null);
+      open({name: caption, index, body: null});
     });
     return button;
   }));
