@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from manloc_jax.serve import examinations
 from manloc_jax.serve import guard
 
 PORT = 7860
@@ -199,3 +200,31 @@ def test_a_bug_is_a_sentence_for_the_visitor(caplog):
     status, _, said = ask(served(broken))
   assert status == 500 and 'secret' not in said
   assert 'ZeroDivisionError' in caplog.text
+
+
+def test_an_answer_may_give_a_header_of_its_own():
+  """As reports do, which the page shows in a frame."""
+  own = {**guard.HEADERS, **examinations.HEADERS}
+  sent = []
+
+  async def report(scope, receive, send):
+    headers = [(k.encode(), v.encode()) for k, v in own.items()]
+    await send({
+        'type': 'http.response.start', 'status': 200, 'headers': headers,
+    })  # fmt: skip
+    await send({'type': 'http.response.body', 'body': b''})
+
+  async def send(message):
+    sent.append(message)
+
+  scope = {
+      'type': 'http', 'method': 'GET', 'path': '/examinations/a/report.html',
+      'query_string': b'', 'client': ('192.0.2.1', 5000),
+      'headers': [(b'host', HOST.encode())],
+  }  # fmt: skip
+  asyncio.run(served(report)(scope, None, send))
+  given = [(k.decode(), v.decode()) for k, v in sent[0]['headers']]
+  assert sorted(given) == sorted(own.items()), 'each once'
+  policy = own['content-security-policy']
+  assert "default-src 'none'" in policy and policy.endswith('; sandbox')
+  assert "frame-ancestors 'self'" in policy and 'script-src' not in policy
