@@ -16,9 +16,9 @@ from manloc_jax.examine import ghosts
 from manloc_jax.examine import maps
 from manloc_jax.examine import section as section_lib
 from manloc_jax.localization import factory
-from manloc_jax.localization.fusion import evidence
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import localizer as fusion_lib
+from manloc_jax.localization.fusion import tiles
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +40,9 @@ def saved(path: pathlib.Path, pixels: np.ndarray) -> images.Decoded:
 def test_features_are_those_that_the_fusion_reads(fusion, tmp_path):
   path = tmp_path / 'a.png'
   decoded = saved(path, noisy(100, 140))
-  result, measured = evidence.localize(fusion, path, decoded, features.NAMES)
+  result, measured = fusion.localize_and_measure(
+      path, decoded, features.NAMES
+  )
   expected = fusion.localize(path, decoded)
   np.testing.assert_array_equal(result.score, expected.score)
   assert measured.shape == (13, 18, len(features.NAMES))
@@ -52,10 +54,10 @@ def test_features_are_those_that_the_fusion_reads(fusion, tmp_path):
 def test_features_of_tiles_are_put_together(fusion, tmp_path, monkeypatch):
   path = tmp_path / 'a.png'
   decoded = saved(path, noisy(512, 384))
-  _, whole = evidence.localize(fusion, path, decoded, ['error_level'])
-  monkeypatch.setattr(fusion_lib, '_TILE_PIXELS', 80_000)
-  _, tiled = evidence.localize(fusion, path, decoded, ['error_level'])
-  assert fusion_lib._cuts(*whole.shape[:2]) != (1, 1)
+  _, whole = fusion.localize_and_measure(path, decoded, ['error_level'])
+  monkeypatch.setattr(tiles, '_PIXELS', 80_000)
+  _, tiled = fusion.localize_and_measure(path, decoded, ['error_level'])
+  assert len(list(tiles.cut(*whole.shape[:2]))) > 1
   np.testing.assert_allclose(tiled, whole, atol=0.1)
 
 
@@ -64,8 +66,8 @@ def test_nothing_is_measured_in_bars(fusion, tmp_path, name):
   pixels = np.zeros((160, 160, 3), np.uint8)
   pixels[44:116] = noisy(72, 160)
   decoded = saved(tmp_path / name, pixels)
-  _, measured = evidence.localize(
-      fusion, tmp_path / name, decoded, classical_maps.FEATURES
+  _, measured = fusion.localize_and_measure(
+      tmp_path / name, decoded, classical_maps.FEATURES
   )
   assert np.isnan(measured[:4]).all() and np.isnan(measured[-4:]).all()
   assert np.isfinite(measured[7:13]).all()

@@ -119,11 +119,10 @@ def _localize(
     localizer: localizer_lib.Localizer,
 ) -> tuple[localizer_lib.Result, np.ndarray | None]:
   """Returns the result, and features of the fusion if that is the localizer."""
-  from manloc_jax.localization.fusion import evidence
   from manloc_jax.localization.fusion import localizer as fusion_lib
 
   if isinstance(localizer, fusion_lib.FusionLocalizer):
-    return evidence.localize(
-        localizer, file.path, decoded, classical_maps.FEATURES
+    return localizer.localize_and_measure(
+        file.path, decoded, classical_maps.FEATURES
     )
   return localizer.localize(file.path, decoded), None

@@ -1,10 +1,10 @@
 """Localizes in images of any size with a trained fusion.
 
-Features of an image of more than `_TILE_PIXELS` are measured and normalized
-tile by tile, so that memory is bounded.
+Features of a large image are measured and normalized tile by tile, so that
+memory is bounded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent import futures
 import dataclasses
 import pathlib
@@ -23,16 +23,28 @@ from manloc_jax.localization.classical.methods import patchmatch
 from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
+from manloc_jax.localization.fusion import tiles
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import sharding
 
 MIN_SIDE = 64  # Pixels; below, an image has too few blocks to compare them.
 _MIN_BLOCKS = (MIN_SIDE // features.BLOCK) ** 2  # Not in areas of one colour.
-# Of a tile, without the margin. Error level analysis saves as JPEG, whose sides
-# have at most 65,500 pixels.
-_TILE_PIXELS, _TILE_SIDE = 16_777_216, 32_768
-_MARGIN = 16  # Blocks that neighbouring tiles share on each side.
 _CARD = 'MODEL_CARD.md'  # In the folder of the weights.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scored:
+  """What the fusion says of an image, or of the picture between bars in it.
+
+  Attributes:
+    scores: f32[rows, columns], of pixels or of blocks.
+    pairs: Regions that occur twice.
+    features: f32[rows, columns, n] of blocks, those that were asked for.
+  """
+
+  scores: np.ndarray
+  pairs: list[patchmatch.Pair]
+  features: np.ndarray
 
 
 class FusionLocalizer:
@@ -91,8 +103,32 @@ class FusionLocalizer:
       self, path: pathlib.Path, image: images.Decoded
   ) -> localizer.Result:
     """Returns map, mask and regions of a file."""
+    return self.localize_and_measure(path, image, ())[0]
+
+  def localize_and_measure(
+      self, path: pathlib.Path, image: images.Decoded, names: Sequence[str]
+  ) -> tuple[localizer.Result, np.ndarray]:
+    """Localizes, and returns features as well, which are most of the work.
+
+    Args:
+      path: The file.
+      image: Its pixels.
+      names: The features, of `features.NAMES`.
+
+    Returns:
+      The result, and f32[ceil(h / 8), ceil(w / 8), len(names)], NaN where
+      nothing was measured: in areas of one colour, and beside a picture between
+      bars. In a file that is not JPEG such a picture may begin within a block;
+      its features are then moved by less than a block.
+
+    Raises:
+      NotApplicable: The image is too small.
+      UserError: The outputs are not finite.
+    """
     _check_size(str(path), image.pixels)
-    return self(image.pixels, quantization_lib.read(path))
+    kept = [features.NAMES.index(name) for name in names]
+    scored = self._score(image.pixels, quantization_lib.read(path), kept)
+    return self._result(image.pixels, scored), scored.features
 
   def __call__(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
@@ -110,13 +146,15 @@ class FusionLocalizer:
       UserError: The outputs are not finite.
       ValueError: `pixels` is something else.
     """
-    score, pairs = self._score(pixels, quantization)
+    return self._result(pixels, self._score(pixels, quantization))
+
+  def _result(self, pixels: np.ndarray, scored: _Scored) -> localizer.Result:
+    """Returns map, mask and regions of an image that was scored."""
+    score = scored.scores
     localizer.check_finite(score)
     counts = flat.counted(pixels)
-    facts = {
-        **_facts(counts),
-        localizer.COPIES: copies_lib.describe(pairs, score, self.threshold),
-    }
+    copies = copies_lib.describe(scored.pairs, score, self.threshold)
+    facts = {**_facts(counts), localizer.COPIES: copies}
     result = dataclasses.replace(
         localizer.summarize(score, score, self.threshold), facts=facts
     )
@@ -133,73 +171,84 @@ class FusionLocalizer:
 
     They are 0 in areas of one colour, which carry no trace.
     """
-    return self._score(pixels, quantization)[0]
+    return self._score(pixels, quantization).scores
 
   def _score(
-      self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
-    """Returns what `score_map` does, and the regions that occur twice."""
+      self,
+      pixels: np.ndarray,
+      quantization: np.ndarray | None,
+      kept: Sequence[int] = (),
+  ) -> _Scored:
+    """Scores the pixels of an image; `kept` are the features to return."""
     localizer.check_pixels(pixels)
     _check_size('The image', pixels)
     counts = flat.counted(pixels)
-    if np.count_nonzero(counts) < _MIN_BLOCKS:
-      return np.zeros(pixels.shape[:2], np.float32), []
     score_map = np.zeros(pixels.shape[:2], np.float32)
+    measured = np.full((*counts.shape, len(kept)), np.nan, np.float32)
+    if np.count_nonzero(counts) < _MIN_BLOCKS:
+      return _Scored(score_map, [], measured)
     is_jpeg = quantization is not None
-    sides = measured = flat.picture(pixels, counts, is_jpeg)
+    sides = scored = flat.picture(pixels, counts, is_jpeg)
     if is_jpeg:
       height, width = pixels.shape[:2]
-      measured = (
+      scored = (
           flat.whole_blocks(sides[0], height),
           flat.whole_blocks(sides[1], width),
       )
-    picture, pairs = self._score_picture(pixels[measured], quantization)
+    picture = self._score_picture(pixels[scored], quantization, kept)
     score_map[sides] = np.pad(
-        picture,
+        picture.scores,
         [
             (inner.start - outer.start, outer.stop - inner.stop)
-            for inner, outer in zip(measured, sides, strict=True)
+            for inner, outer in zip(scored, sides, strict=True)
         ],
         'edge',
     )
-    corner = [side.start for side in measured]
-    return score_map, [pair.moved(corner) for pair in pairs]
+    corner = [side.start for side in scored]
+    top, left = (start // features.BLOCK for start in corner)
+    part = measured[top:, left:]
+    rows, columns = np.minimum(part.shape[:2], picture.features.shape[:2])
+    part[:rows, :columns] = picture.features[:rows, :columns]
+    measured[~counts] = np.nan
+    pairs = [pair.moved(corner) for pair in picture.pairs]
+    return _Scored(score_map, pairs, measured)
 
   def _score_picture(
-      self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
+      self,
+      pixels: np.ndarray,
+      quantization: np.ndarray | None,
+      kept: Sequence[int],
+  ) -> _Scored:
     """Returns the same of a picture without bars around it."""
-    scores, pairs = self._score_blocks(pixels, quantization)
+    scored = self._score_blocks(pixels, quantization, kept)
     # Interpolation treats areas of one colour like the border of the picture.
     counts = flat.counted(pixels)
-    enlarged = _enlarge(flat.filled(scores, counts), pixels.shape[:2])
+    enlarged = _enlarge(flat.filled(scored.scores, counts), pixels.shape[:2])
     if not counts.all():
       enlarged[~flat.enlarged(counts, enlarged.shape)] = 0
-    return enlarged, pairs
+    return dataclasses.replace(scored, scores=enlarged)
 
   def _score_blocks(
-      self, pixels: np.ndarray, quantization: np.ndarray | None
-  ) -> tuple[np.ndarray, list[patchmatch.Pair]]:
+      self,
+      pixels: np.ndarray,
+      quantization: np.ndarray | None,
+      kept: Sequence[int],
+  ) -> _Scored:
     """Returns the same, but scores of blocks, f32[ceil(h / 8), ceil(w / 8)]."""
     blocks = [-(-side // features.BLOCK) for side in pixels.shape[:2]]
     scores = np.empty(blocks, np.float32)
+    returned = np.empty((*blocks, len(kept)), np.float32)
     # Copies are searched for beside the first tile: half the time on two cores.
     with futures.ThreadPoolExecutor(1) as pool:
       search = pool.submit(copies_lib.find, pixels)
-      down, across = _cuts(*blocks)
-      for rows, outer_rows in _tiles(blocks[0], down):
-        for columns, outer_columns in _tiles(blocks[1], across):
-          measured = features.measure(
-              pixels[flat.pixels_of(outer_rows), flat.pixels_of(outer_columns)],
-              quantization,
-              None,
-          )
-          copies = search.result().fractions[outer_rows, outer_columns]
-          features.add_copies(measured, copies)
-          scores[rows, columns] = self.fuse(measured)[
-              _within(rows, outer_rows), _within(columns, outer_columns)
-          ]
-      return scores, search.result().pairs
+      for tile in tiles.cut(*blocks):
+        rows, columns = map(flat.pixels_of, tile.outer)
+        measured = features.measure(pixels[rows, columns], quantization, None)
+        copies = search.result().fractions[tile.outer]
+        features.add_copies(measured, copies)
+        scores[tile.inner] = self.fuse(measured)[tile.within]
+        returned[tile.inner] = measured[tile.within][..., list(kept)]
+      return _Scored(scores, search.result().pairs, returned)
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:
     """Returns the score of every block, f32[rows, columns].
@@ -249,34 +298,6 @@ def _training(weights: dict[str, Any]) -> dict[str, Any]:
       'seed': config.get('seed'),
       'step': weights.get('step'),
   }
-
-
-def _cuts(rows: int, columns: int) -> tuple[int, int]:
-  """Returns the numbers of tiles along both sides; none is too large."""
-  down = across = 1
-  most = _TILE_PIXELS // features.BLOCK**2
-  longest = _TILE_SIDE // features.BLOCK
-  while (
-      -(-rows // down) * -(-columns // across) > most
-      or max(-(-rows // down), -(-columns // across)) > longest
-  ):
-    if rows / down > columns / across:
-      down += 1
-    else:
-      across += 1
-  return down, across
-
-
-def _tiles(length: int, count: int) -> Iterator[tuple[slice, slice]]:
-  """Cuts a length evenly; yields each tile without and with its margin."""
-  edges = [length * i // count for i in range(count + 1)]
-  for low, high in zip(edges, edges[1:], strict=False):
-    outer = slice(max(low - _MARGIN, 0), min(high + _MARGIN, length))
-    yield slice(low, high), outer
-
-
-def _within(inner: slice, outer: slice) -> slice:
-  return slice(inner.start - outer.start, inner.stop - outer.start)
 
 
 def _enlarge(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
