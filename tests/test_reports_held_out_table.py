@@ -14,12 +14,13 @@ _SCORES = {
 
 def test_seeds_have_rows_and_a_mean():
   other = {**_SCORES, 'block_auc_mean': 0.77}
-  table = held_out_table.table({1: other, 0: _SCORES})
+  table = held_out_table.table({1: other, 0: _SCORES}, {'v1': other})
   assert '640 forgeries and 250 untouched' in table.title
   assert [row[:3] for row in table.rows] == [
       ('seed 0', '0.750', '0.250'),
       ('seed 1', '0.770', '0.250'),
       ('mean', '0.760 ± 0.014', '0.250 ± 0.000'),
+      ('v1', '0.770', '0.250'),
   ]
   assert table.rows[0][3] == '–', 'no image has blocks of both classes'
   assert table.rows[0][4:7] == ('0.00 %', '3.12 %', '20.00 %')

@@ -40,7 +40,7 @@ def test_the_script_sets_text_and_no_html():
 
 def test_the_page_says_what_a_probability_is_worth():
   page = ' '.join(texts.page({}, 0.5).split())
-  assert 'in other images that may be wrong' in page
+  assert 'Without calibrated weights it is no probability' in page
   assert 'A low one does not say that the photograph is authentic' in page
 
 

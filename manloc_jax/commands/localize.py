@@ -43,8 +43,8 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--weights',
       choices=tuple(pretrained.FUSIONS),
-      help='version of the weights of the fusion that come with manloc_jax; the'
-      ' newest by default',
+      help='which weights of the fusion that come with manloc_jax: v1, the'
+      ' default, or v2, calibrated and with a probability of a forgery',
   )
   parser.add_argument(
       '--out', default='localized', metavar='FOLDER', help='for results'

@@ -33,7 +33,7 @@ def make(
     stride: Pixels between windows of the network.
     gate: The paper's patch-label gating; see `network.GATES`.
     weights: Which of the fusion's weights that come with the package, a key of
-      `pretrained.FUSIONS`; the newest ones by default.
+      `pretrained.FUSIONS`; `v1` by default.
 
   Raises:
     UserError: An argument cannot be used, or not with the others.

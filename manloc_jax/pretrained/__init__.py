@@ -4,6 +4,7 @@ import pathlib
 
 _FOLDER = pathlib.Path(__file__).parent
 FUSION = _FOLDER / 'fusion.safetensors'
-# By name, for `manloc localize --weights`.
-FUSIONS = {'v1': _FOLDER / 'fusion_v1.safetensors', 'v2': FUSION}
+# By name, for `manloc localize --weights`; MODEL_CARD.md says why the first is
+# the default.
+FUSIONS = {'v1': FUSION, 'v2': _FOLDER / 'fusion_v2.safetensors'}
 NETWORK = _FOLDER / 'network.safetensors'

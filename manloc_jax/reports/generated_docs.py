@@ -43,9 +43,9 @@ DIAL = RESULTS / 'dial.json'
 LADDER = RESULTS / 'ladder.json'
 LONG = RESULTS / 'long_training.json'  # Of `manloc runs compare --json`.
 PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
-_PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed')
-# Of the runs of `manloc fusion` behind the packaged weights, `seedN.json`, and
-# of `manloc evaluate` with them, a folder per set.
+_PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed', 'detection')
+# Of the runs of `manloc fusion` behind the weights v2, `seedN.json`; the
+# scores of v1 on their test split; and of `manloc evaluate`, a folder per set.
 RELEASED = RESULTS / 'fusion'
 _SUMMARY = 4  # The first columns of the fusion's table.
 
@@ -152,12 +152,13 @@ def packaged_block() -> str:
 
 
 def released_block() -> str:
-  """Makes the tables of the packaged fusion."""
+  """Makes the tables of the weights v2 of the fusion, beside v1."""
   runs = {
       int(path.stem.removeprefix('seed')): files.read_json(path)
       for path in RELEASED.glob('seed*.json')
   }
-  text = typeset.markdown(held_out_table.table(runs))
+  others = {'v1': files.read_json(RELEASED / 'v1.json')}
+  text = typeset.markdown(held_out_table.table(runs, others))
   return f'{text}\n{_evaluations(RELEASED)}'
 
 
@@ -226,7 +227,7 @@ def summary_block() -> str:
 def _packaged(dataset: str) -> list[tuple[str, ...]]:
   """Makes the rows of packaged weights that were scored on a set."""
   names = {
-      'fusion': 'Fusion, weights v2, trained on forged photographs (seed 0)',
+      'fusion-v2': 'Fusion, weights v2, on more kinds of forgeries (seed 0)',
       'network': (
           'Network with other inputs, trained on forged photographs (seed 0)'
       ),

@@ -27,19 +27,25 @@ _NOTE = (
 )
 
 
-def table(by_seed: Mapping[int, Mapping[str, Any]]) -> typeset.Table:
+def table(
+    by_seed: Mapping[int, Mapping[str, Any]],
+    others: Mapping[str, Mapping[str, Any]],
+) -> typeset.Table:
   """Makes the table.
 
   Args:
     by_seed: For the seed of each run the scores of `manloc fusion`,
       results/test.json; all of one test split.
+    others: The scores of other weights on that split, by name.
   """
-  rows = [
-      (f'seed {seed}', *(_cell([scores], *column) for column in _COLUMNS))
-      for seed, scores in sorted(by_seed.items())
-  ]
   every = list(by_seed.values())
-  rows.append(('mean', *(_cell(every, *column) for column in _COLUMNS)))
+  named = [(f'seed {seed}', [by_seed[seed]]) for seed in sorted(by_seed)]
+  named += [('mean', every)]
+  named += [(name, [scores]) for name, scores in others.items()]
+  rows = [
+      (name, *(_cell(runs, *column) for column in _COLUMNS))
+      for name, runs in named
+  ]
   first = every[0]
   return typeset.Table(
       name='held-out',
@@ -47,9 +53,9 @@ def table(by_seed: Mapping[int, Mapping[str, Any]]) -> typeset.Table:
           f'Test split of the training set: {first["forged"]} forgeries and'
           f' {first["untouched"]} untouched images'
       ),
-      header=('Run', *(title for _, title, _ in _COLUMNS)),
+      header=('Weights', *(title for _, title, _ in _COLUMNS)),
       rows=tuple(rows),
-      rules=(0, len(rows) - 1),
+      rules=(0, len(every)),
       notes=(_NOTE,),
   )
 
