@@ -1,5 +1,6 @@
 """Maps of other tools: formats, keys, sizes, and what is refused."""
 
+import dataclasses
 import os
 import struct
 import tracemalloc
@@ -14,6 +15,8 @@ from scipy import io
 
 from manloc_jax.data import spec
 from manloc_jax.evaluation import map_files
+from manloc_jax.localization import batch
+from manloc_jax.localization import localizer
 
 SIZE = (24, 36)
 
@@ -153,3 +156,22 @@ def test_no_map_is_waited_for(tmp_path):
     os.mkfifo(path)
     with pytest.raises(spec.DataError, match='no regular file'):
       map_files.read(path, SIZE)
+
+
+@pytest.mark.parametrize('is_forgery_probability', [False, True])
+def test_the_threshold_of_a_mask_decides_no_probability(
+    raw, tmp_path, is_forgery_probability
+):
+  facts = {}
+  if is_forgery_probability:
+    facts = {localizer.IS_FORGERY_PROBABILITY: True}
+  result = dataclasses.replace(
+      localizer.summarize(raw, raw, 0.25), facts=facts
+  )
+  with (tmp_path / 'a.npz').open('wb') as file:
+    batch.save_npz(
+        file, result, is_probability=True, can_measure=np.ones((3, 5), bool)
+    )
+  given = map_files.read(tmp_path / 'a.npz', SIZE)
+  assert given.threshold == (None if is_forgery_probability else 0.25)
+  assert given.image_score == pytest.approx(result.image_score)

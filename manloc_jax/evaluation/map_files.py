@@ -46,7 +46,9 @@ _MAT_NUMBERS = (
     'double', 'single', 'logical', 'int8', 'int16', 'int32', 'int64', 'uint8',
     'uint16', 'uint32', 'uint64',
 )  # fmt: skip
-_IS_PROBABILITY = 'is_probability'  # As `manloc localize` writes it.
+# As `manloc localize` writes them.
+_IS_PROBABILITY = 'is_probability'
+_IS_FORGERY_PROBABILITY = 'image_score_is_probability'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,8 @@ class GivenMap:
   Attributes:
     raw: f32[h, w], finite, at the size of the image.
     mask: bool[h, w], the pixels that the tool marks; None if it does not say.
-    threshold: Of the mask; None if it gives none.
+    threshold: Of the mask; None if it gives none, or if the score of the image
+      is a probability of a forgery, which has another one.
     image_score: The tool's score of the image; None if it gives none.
     is_probability: Whether 0.5 separates the values: what the file says, or
       else whether all lie in 0 to 1.
@@ -107,10 +110,13 @@ def read(path: pathlib.Path, size: tuple[int, int]) -> GivenMap:
           size[::-1],
           interpolation=cv2.INTER_NEAREST_EXACT,
       ).view(bool)
+  threshold = _number(arrays, ('threshold',))
+  if np.any(arrays.get(_IS_FORGERY_PROBABILITY, False)):
+    threshold = None  # It is that of the mask alone.
   return GivenMap(
       raw,
       mask,
-      _number(arrays, ('threshold',)),
+      threshold,
       _number(arrays, _IMAGE_SCORES),
       is_probability,
       note,

@@ -151,8 +151,8 @@ def detection(images: Images) -> tuple[Scores, Baselines]:
   Definition: Each image has one score: the method's own, or the 99th percentile
     of its map. AUC over images; balanced accuracy where an image counts as
     manipulated from a threshold on that was fixed beforehand: that of the
-    method's mask, where it is the same for all images, and 0.5 for
-    probabilities. False-alarm area: the mean fraction of pristine images that
+    method's mask, where it is the same for all images and the score is no
+    probability of a forgery, and 0.5 for probabilities. False-alarm area: the mean fraction of pristine images that
     the mask, or 0.5, marks.
   Source: AUC and balanced accuracy as in TruFor; MVSS-Net takes the highest
     pixel of the map.

@@ -50,7 +50,11 @@ class Scored:
 
 @dataclasses.dataclass(frozen=True)
 class _Map:
-  """A map, as a localizer or a file gives it."""
+  """A map, as a localizer or a file gives it.
+
+  The threshold is that of the image's score as well; None for a probability,
+  whose threshold is 0.5.
+  """
 
   raw: np.ndarray
   picture: np.ndarray
@@ -296,6 +300,9 @@ def _localized(
         not_applicable=str(error),
     )
   seconds = time.perf_counter() - start
+  is_forgery_probability = result.facts.get(
+      localizer_lib.IS_FORGERY_PROBABILITY
+  )
   if not np.isfinite(result.raw).all():
     raise spec.DataError(
         f'The map of {record.image} holds values that are not finite; leave the'
@@ -307,7 +314,7 @@ def _localized(
       result.mask,
       result.image_score,
       method.is_probability,
-      result.threshold,
+      None if is_forgery_probability else result.threshold,
       seconds,
   )
 

@@ -268,7 +268,8 @@ def save_npz(
 
   These are the arrays `score`, f32[h, w] with the raw map, and `mask`,
   bool[h, w], and the numbers `threshold`, `image_score` and `is_probability`;
-  and `can_measure`, bool[ceil(h / 8), ceil(w / 8)], of `measurable.blocks`.
+  and `can_measure`, bool[ceil(h / 8), ceil(w / 8)], of `measurable.blocks`;
+  and `image_score_is_probability` where it is one.
   """
   np.savez_compressed(
       file,
@@ -278,6 +279,11 @@ def save_npz(
       image_score=result.image_score,
       is_probability=is_probability,
       can_measure=can_measure,
+      **{
+          key: result.facts[key]
+          for key in (localizer_lib.IS_FORGERY_PROBABILITY,)
+          if key in result.facts
+      },
   )
 
 
