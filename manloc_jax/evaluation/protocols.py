@@ -152,8 +152,8 @@ def detection(images: Images) -> tuple[Scores, Baselines]:
     of its map. AUC over images; balanced accuracy where an image counts as
     manipulated from a threshold on that was fixed beforehand: that of the
     method's mask, where it is the same for all images and the score is no
-    probability of a forgery, and 0.5 for probabilities. False-alarm area: the mean fraction of pristine images that
-    the mask, or 0.5, marks.
+    probability of a forgery, and 0.5 for probabilities. False-alarm area: the
+    mean fraction of pristine images that the mask, or 0.5, marks.
   Source: AUC and balanced accuracy as in TruFor; MVSS-Net takes the highest
     pixel of the map.
   Pitfalls: Where pristine and forged images were saved differently, as in
