@@ -1,7 +1,6 @@
 """A photograph of twelve megapixels is examined within bounds."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -9,8 +8,16 @@ import numpy as np
 from PIL import Image
 import pytest
 
-_MOST_BYTES = 2 << 30
+_MOST_KIBIBYTES = 2 << 20
 _MOST_SECONDS = 60  # Of processors; half on one that is not shared.
+
+# A child counts what its parent had in memory, too: this one has little.
+_MEASURE = """
+import json, resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([usage.ru_maxrss, usage.ru_utime + usage.ru_stime]))
+"""
 
 
 @pytest.mark.slow
@@ -24,15 +31,16 @@ def test_twelve_megapixels(test_data, tmp_path):
   pixels = np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8)
   Image.fromarray(pixels).save(tmp_path / 'large.jpg', quality=92)
   command = [sys.executable, '-m', 'manloc_jax.cli', 'examine', '--device=cpu']
-  process = subprocess.Popen(
-      [*command, str(tmp_path / 'large.jpg'), f'--out={tmp_path / "out"}'],
-      stdout=subprocess.DEVNULL,
+  command += [str(tmp_path / 'large.jpg'), f'--out={tmp_path / "out"}']
+  done = subprocess.run(
+      [sys.executable, '-c', _MEASURE, *command],
+      stdout=subprocess.PIPE,
+      text=True,
+      check=True,
   )
-  _, status, usage = os.wait4(process.pid, 0)
-  assert status == 0
-  kibibytes = usage.ru_maxrss // (1024 if sys.platform == 'darwin' else 1)
-  assert 1024 * kibibytes < _MOST_BYTES
-  assert usage.ru_utime + usage.ru_stime < _MOST_SECONDS
+  peak, seconds = json.loads(done.stdout.splitlines()[-1])
+  assert peak // (1024 if sys.platform == 'darwin' else 1) < _MOST_KIBIBYTES
+  assert seconds < _MOST_SECONDS
   report = json.loads((tmp_path / 'out' / 'large.jpg.report.json').read_text())
   assert all('unit' in one for one in report['maps']['classical'].values())
   assert len(report['maps']['ghosts']['changes']) == 10
