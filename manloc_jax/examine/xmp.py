@@ -54,6 +54,7 @@ class _Reader:
     raise ValueError('it declares a document type, which may hold entities')
 
   def start(self, name: str, attributes: dict[str, str]) -> None:
+    """Takes an element's beginning; raises ValueError below `_MOST_DEPTH`."""
     if len(self._names) >= _MOST_DEPTH:
       raise ValueError('it is nested too deeply')
     self._names.append(_short(name))

@@ -267,9 +267,9 @@ def save_npz(
   """Writes all that `manloc evaluate --method=maps` reads of a map, and more.
 
   These are the arrays `score`, f32[h, w] with the raw map, and `mask`,
-  bool[h, w], and the numbers `threshold`, `image_score` and `is_probability`;
-  and `can_measure`, bool[ceil(h / 8), ceil(w / 8)], of `measurable.blocks`;
-  and `image_score_is_probability` where it is one.
+  bool[h, w], and the numbers `threshold`, `image_score`, `is_probability` and
+  `image_score_is_probability`; and `can_measure`, bool[ceil(h / 8),
+  ceil(w / 8)], of `measurable.blocks`.
   """
   np.savez_compressed(
       file,
@@ -279,11 +279,9 @@ def save_npz(
       image_score=result.image_score,
       is_probability=is_probability,
       can_measure=can_measure,
-      **{
-          key: result.facts[key]
-          for key in (localizer_lib.IS_FORGERY_PROBABILITY,)
-          if key in result.facts
-      },
+      image_score_is_probability=bool(
+          result.facts.get(localizer_lib.IS_FORGERY_PROBABILITY)
+      ),
   )
 
 

@@ -137,6 +137,8 @@ def make(tools: Tools):
   )
 
   def add(tool: Callable[[str], dict[str, Any]], description: str) -> None:
+    """Offers a tool under its name; its sentences become errors of tools."""
+
     def answer(path: str) -> dict[str, Any]:
       try:
         return tool(path)

@@ -38,8 +38,8 @@ class ResultCache(Generic[_Result]):
     held = collections.Counter[str]()
     for name, kept in self._results.values():
       held[name] += kept.nbytes
-    room = self._max_bytes - result.nbytes
-    while self._results and held.total() > room:
+    most_before = self._max_bytes - result.nbytes
+    while self._results and held.total() > most_before:
       most = max(held, key=lambda name: held[name])
       oldest = next(
           key for key, kept in self._results.items() if kept[0] == most

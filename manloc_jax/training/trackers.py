@@ -79,6 +79,7 @@ class _TensorBoard:
     self._events = event_file_writer.EventFileWriter(str(workdir))
 
   def log(self, step: int, scalars: Mapping[str, float]) -> None:
+    """Writes the scalars of a step as one event."""
     from tensorboard.compat.proto import event_pb2
     from tensorboard.compat.proto import summary_pb2
 

@@ -18,6 +18,7 @@ def get(facts: Any, *keys: str) -> Any:
 
 
 def flags(facts: Facts, *names: str) -> list[str]:
+  """Returns the reasons of contradictions in the metadata, by their ids."""
   return [
       flag['reason']
       for flag in get(facts, 'metadata', 'flags') or ()
