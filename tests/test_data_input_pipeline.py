@@ -81,7 +81,7 @@ def test_batches_of_several_processes_are_those_of_one(prepared, processes):
       for i in range(processes)
   ]
   together = [
-      {name: np.concatenate([share[name] for share in batch]) for name in one[0]}
+      {name: np.concatenate([x[name] for x in batch]) for name in one[0]}
       for batch in zip(*shares, strict=True)
   ]
   assert_equal(together, one)
