@@ -79,7 +79,8 @@ def test_the_pods_of_the_manifest_find_each_other():
   assert service['spec']['selector'] == labels
   policy = objects['NetworkPolicy']['spec']
   assert policy['podSelector']['matchLabels'] == labels
-  assert policy['ingress'] == [{'from': [{'podSelector': policy['podSelector']}]}]
+  source = {'podSelector': policy['podSelector']}
+  assert policy['ingress'] == [{'from': [source]}]
 
 
 def test_the_manifest_starts_again_what_the_exit_codes_ask_for():
