@@ -324,8 +324,9 @@ def _full_disk() -> errors.UserError:
 
 def run() -> int:
   """Runs the command line of this process; returns the exit code."""
-  # Orbax logs every file that it opens.
   logging.set_verbosity(logging.WARNING)
+  # Orbax also logs what it raises.
+  logging.get_absl_logger().addFilter(lambda log: 'orbax' not in log.pathname)
   return distributed.leave(
       lambda: flag_commands.run(
           _advised_main,

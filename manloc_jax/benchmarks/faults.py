@@ -29,6 +29,7 @@ import time
 from typing import Any
 
 from absl import flags
+from absl import logging
 import tqdm
 
 from manloc_jax.benchmarks import results
@@ -95,22 +96,31 @@ class Bench:
 
   Attributes:
     folder: Holds the set that all runs share, and a folder for each run.
+    log: What the last run printed on standard error; not on the same disk.
   """
 
-  def __init__(self, folder: pathlib.Path):
-    self.folder = folder
+  def __init__(self, folder: pathlib.Path, log: pathlib.Path):
+    self.folder, self.log = folder, log
+    os.environ.update(
+        JAX_PLATFORMS='cpu',
+        JAX_COMPILATION_CACHE_DIR=f'{folder}/programs',
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
+        TF_CPP_MIN_LOG_LEVEL='3',
+    )
     self._context = multiprocessing.get_context('forkserver')
     self._context.set_forkserver_preload(_PRELOADED)
 
   def arguments(self, run: pathlib.Path, data: pathlib.Path) -> list[str]:
     """Returns the flags of `manloc_jax.main` for a run of seconds."""
     return [
-        '--config=configs/demo.py',
+        '--config=configs/synthetic.py',
         '--mode=train',
         f'--workdir={run}',
         f'--config.data.prepared={data}',
-        f'--config.data.root={self.folder}/photographs',
-        '--config.data.sampler.max_per_image=4',
+        f'--config.data.root={self.folder}/forged',
+        '--config.data.forge.counts=(12, 4, 4)',
+        '--config.data.forge.size=(96, 128)',
+        '--config.data.backend=tfrecord',
         '--config.model.lstm_hidden=(8, 8, 64)',
         '--config.batch_size=8',
         f'--config.num_steps={STEPS}',
@@ -122,7 +132,7 @@ class Bench:
   def start(self, run: pathlib.Path, data: pathlib.Path):
     """Starts a run; returns its process."""
     process = self._context.Process(
-        target=_run_main, args=(self.arguments(run, data), str(_log(run)))
+        target=_run_main, args=(self.arguments(run, data), str(self.log))
     )
     process.start()
     return process
@@ -136,8 +146,8 @@ class Bench:
     process.join(_LIMIT_SECONDS)
     if process.is_alive():
       process.kill()
-      raise RuntimeError(f'{run} hangs: {_log(run).read_text()}')
-    log = _log(run).read_text()
+      raise RuntimeError(f'{run} hangs: {self.log.read_text()}')
+    log = self.log.read_text()
     return End(
         process.exitcode,
         (log.strip().splitlines() or [''])[-1],
@@ -176,10 +186,6 @@ class Bench:
       if process.is_alive():
         mended.enter_context(_hit(case.kind, process.pid, data, self.folder))
       return self.wait(process, run, since)
-
-
-def _log(run: pathlib.Path) -> pathlib.Path:
-  return run.with_name(f'{run.name}.log')
 
 
 def _run_main(arguments: list[str], log: str) -> None:
@@ -264,10 +270,16 @@ def is_explained(case: Case, end: End) -> bool:
 def main(argv: Sequence[str]) -> None:
   """Breaks runs, prints a table and writes JSON."""
   del argv
-  with tempfile.TemporaryDirectory() as name, _small_disk(name) as has_disk:
+  logging.set_verbosity(logging.WARNING)  # Orbax logs every file that it opens.
+  with (
+      tempfile.TemporaryDirectory() as name,
+      _small_disk(name) as has_disk,
+      tempfile.NamedTemporaryFile() as log,
+  ):
     kinds = [kind for kind in KINDS if has_disk or kind != 'disk']
     cases = draw(_COUNT.value, _SEED.value, kinds)
-    rows = break_runs(pathlib.Path(name), cases)
+    bench = Bench(pathlib.Path(name), pathlib.Path(log.name))
+    rows = break_runs(bench, cases)
   result = {
       'benchmark': 'faults',
       **results.describe_machine('cpu', ''),
@@ -284,11 +296,11 @@ def draw(count: int, seed: int, kinds: Sequence[str]) -> list[Case]:
   return [Case(kinds[i % len(kinds)], rng.random()) for i in range(count)]
 
 
-def break_runs(folder: pathlib.Path, cases: Sequence[Case]) -> list[Row]:
+def break_runs(bench: Bench, cases: Sequence[Case]) -> list[Row]:
   """Breaks runs and goes on with them.
 
   Args:
-    folder: Takes the runs, each of which is deleted at its end.
+    bench: Starts them; each is deleted at its end.
     cases: The faults.
 
   Returns:
@@ -296,7 +308,7 @@ def break_runs(folder: pathlib.Path, cases: Sequence[Case]) -> list[Row]:
     `stopped` with a sentence or `killed`; how many had the `same` outcome in
     the end; and those `lost`, with what they printed.
   """
-  bench = Bench(folder)
+  folder = bench.folder
   bench.whole('prepares', folder / 'data')
   end, expected = bench.whole('unbroken', folder / 'data')
   if expected is None:
