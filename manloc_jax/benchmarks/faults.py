@@ -224,10 +224,9 @@ def _hit(
     shard.write_bytes(content)
   else:
     filler = disk / 'filler'
-    with filler.open('wb') as file, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), filler.open('wb', buffering=0) as file:
       while True:
         file.write(bytes(1 << 16))
-        file.flush()
     yield
     filler.unlink()
 
