@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import threading
 
 import numpy as np
 from PIL import Image
@@ -234,3 +235,16 @@ def test_a_report_shows_them(config, prepared, tmp_path):
   assert '| Score | `ela` |' in text
   assert '| Pixel AUC, pooled |' in text and '| splice |' in text
   assert 'seconds per megapixel' in text
+
+
+def test_scores_of_another_process_are_waited_for(tmp_path, monkeypatch):
+  path = tmp_path / 'test-0.npz'
+  counts = np.ones((2, 1), np.int64)
+  scored = image_scores.Scored(np.zeros(1, np.int32), counts, 0.5, 1.0, 2, '')
+  late = threading.Timer(0.3, image_scores.save, [path, scored])
+  late.start()
+  assert image_evaluation._load(path).auc == 0.5
+  late.join()
+  monkeypatch.setattr(image_evaluation, '_VISIBLE_SECONDS', 0.0)
+  with pytest.raises(errors.UserError, match='file system that all processes'):
+    image_evaluation._load(tmp_path / 'test-1.npz')

@@ -68,13 +68,14 @@ def start(
         initialization_timeout=2 * _START_SECONDS,
         heartbeat_timeout_seconds=_LOST_SECONDS,
     )
+    jax.devices()  # Waits for those of the others.
   except (IndexError, TypeError, ValueError) as error:
     raise errors.UserError(
         f'--distributed cannot tell the processes of this run ({error}); start'
         f' them by SLURM or Open MPI, or give {_ARGUMENTS}.'
     ) from error
-  jax.devices()  # Waits for those of the others.
-  late.cancel()
+  finally:
+    late.cancel()
   threading.Thread(target=_watch, daemon=True).start()
 
 
