@@ -16,9 +16,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
-from typing import Any
+from typing import Any, cast, TextIO
 
 import cv2
 
@@ -67,7 +68,8 @@ def connect(address: str = 'auto') -> Iterator[worker_pool.Engine]:
         ' --address=local.'
     ) from error
   try:
-    yield functools.partial(_ordered_map, ray)
+    with contextlib.redirect_stdout(cast(TextIO, _OfThisThread(sys.stdout))):
+      yield functools.partial(_ordered_map, ray)
   finally:
     ray.shutdown()
 
@@ -113,6 +115,25 @@ def _handlers_kept() -> Iterator[None]:
     yield
   finally:
     signal.signal(signal.SIGTERM, before)
+
+
+class _OfThisThread:
+  """Standard output of one thread; what others write goes to standard error.
+
+  A thread of Ray's prints there that a process has died, between the lines of
+  a command's own output.
+  """
+
+  def __init__(self, stream: TextIO):
+    self._stream = stream
+    self._thread = threading.get_ident()
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._stream, name)
+
+  def write(self, text: str) -> int:
+    is_own = threading.get_ident() == self._thread
+    return (self._stream if is_own else sys.stderr).write(text)
 
 
 @contextlib.contextmanager

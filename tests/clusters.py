@@ -1,0 +1,66 @@
+"""A Ray cluster on this machine: a head and two nodes of one core each.
+
+Nodes are processes of their own, and everything listens on the loopback
+interface alone. Importing this file is what makes Ray do so.
+"""
+
+import os
+
+os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'] = '0'  # Loopback only.
+os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+
+from collections.abc import Iterator
+import contextlib
+import pathlib
+import signal
+import time
+
+import pytest
+
+pytest.importorskip('ray', reason='the extra ray is not installed')
+
+from ray import cluster_utils
+
+ROOT = pathlib.Path(__file__).parents[1]
+_MEMORY = 100_000_000  # Bytes of each object store.
+
+
+@contextlib.contextmanager
+def started() -> Iterator[cluster_utils.Cluster]:
+  """Starts the cluster, and ends it with the block."""
+  os.environ['PYTHONPATH'] = os.pathsep.join(
+      filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
+  )
+  options = {'object_store_memory': _MEMORY, 'include_dashboard': False}
+  cluster = cluster_utils.Cluster(
+      initialize_head=True, head_node_args={'num_cpus': 0, **options}
+  )
+  try:
+    for _ in range(2):
+      cluster.add_node(num_cpus=1, **options)
+    yield cluster
+  finally:
+    cluster.shutdown()
+
+
+def kill_worker(cluster: cluster_utils.Cluster) -> None:
+  """Kills a process that works on a task, as a lack of memory does.
+
+  Raises:
+    TimeoutError: None began to work within half a minute.
+  """
+  raylets = {
+      info.process.pid
+      for node in cluster.list_all_nodes()
+      for info in node.all_processes['raylet']
+  }
+  end = time.monotonic() + 30
+  while time.monotonic() < end:
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+      with contextlib.suppress(OSError):
+        title = (process / 'cmdline').read_bytes()
+        parent = int((process / 'stat').read_text().rsplit(')')[1].split()[1])
+        if parent in raylets and title.startswith(b'ray::_run'):
+          os.kill(int(process.name), signal.SIGKILL)
+          return
+  raise TimeoutError('No process works on a task.')
