@@ -80,18 +80,12 @@ def prepare(
       fit the images, or the disk is full.
   """
   plan = preparation_plan.make(**options)
-  if is_done(plan):
+  if plan.folder.exists():
+    logging.info('%s is up to date.', plan.folder)
     return plan.folder
   with engine(workers) as run:
     build(plan, _MappedPasses(plan.job, run))
   return plan.folder
-
-
-def is_done(plan: preparation_plan.Plan) -> bool:
-  """Tells whether the prepared folder is there."""
-  if plan.folder.exists():
-    logging.info('%s is up to date.', plan.folder)
-  return plan.folder.exists()
 
 
 def build(plan: preparation_plan.Plan, passes: Passes) -> None:

@@ -1,0 +1,227 @@
+"""A Ray cluster instead of this machine: the same results, whoever dies."""
+
+import argparse
+import builtins
+import json
+import pathlib
+import pickle
+import socket
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+import pytest
+import trees
+
+from manloc_jax import cli
+from manloc_jax import errors
+from manloc_jax.commands import engine_arguments
+from manloc_jax.data import ray_pool
+from manloc_jax.data import worker_pool
+from manloc_jax.localization import portable
+
+COUNT = 300
+# What differs between two runs on the same images.
+TIMES = ('seconds', 'time', 'seconds_per_megapixel')
+
+
+def test_few_items_wait_at_a_time():
+  read, waiting, most_seen = [], [], 0
+
+  def items():
+    for i in range(50):
+      read.append(i)
+      yield i
+
+  def submit(item):
+    nonlocal most_seen
+    waiting.append(item)
+    most_seen = max(most_seen, len(waiting))
+    return lambda: waiting.remove(item) or -item
+
+  results = worker_pool.bounded(submit, items(), lambda: 4)
+  assert next(results) == 0 and len(read) == 4
+  assert list(results) == [-i for i in range(1, 50)]
+  assert most_seen == 4
+
+
+def test_without_ray_a_sentence_says_what_to_install(monkeypatch):
+  def refuse(name, *args):
+    if name == 'ray':
+      raise ImportError(name)
+    return real(name, *args)
+
+  real = builtins.__import__
+  monkeypatch.delitem(sys.modules, 'ray', raising=False)
+  monkeypatch.setattr(builtins, '__import__', refuse)
+  with pytest.raises(errors.UserError, match="pip install 'ray'"):
+    with ray_pool.connect():
+      pass
+
+
+@pytest.mark.parametrize('address', ['', 'x', 'http://a:1', 'a:b', ':5'])
+def test_addresses_that_are_none_are_refused(address):
+  pytest.importorskip('ray')
+  with pytest.raises(errors.UserError, match='HOST:PORT'):
+    with ray_pool.connect(address):
+      pass
+
+
+def test_where_nobody_answers_is_told_at_once():
+  pytest.importorskip('ray')
+  with socket.socket() as listening:
+    listening.bind(('127.0.0.1', 0))
+    port = listening.getsockname()[1]
+  with pytest.raises(errors.UserError, match='Nothing answers'):
+    with ray_pool.connect(f'127.0.0.1:{port}'):
+      pass
+
+
+def test_an_address_without_the_engine_is_refused(tmp_path, capsys):
+  trees.save(tmp_path / 'a.png', trees.photograph(0))
+  command = ['localize', str(tmp_path / 'a.png'), '--address=auto']
+  assert cli.main([*command, f'--out={tmp_path / "out"}']) == 2
+  assert 'add --engine=ray' in capsys.readouterr().err
+
+
+def test_devices_are_not_for_tasks():
+  args = argparse.Namespace(engine='ray')
+  with pytest.raises(errors.UserError, match='--device=gpu is not for'):
+    engine_arguments.make_localizer(args, None, None, device='gpu')
+
+
+def test_a_localizer_is_made_again_where_it_is_sent():
+  sent = pickle.dumps(portable.PortableLocalizer({'method': 'ela'}))
+  made = pickle.loads(sent)
+  assert made.provenance['method'] == 'ela'
+  assert pickle.loads(sent) is made  # Once in each process.
+
+
+def test_a_machine_with_other_versions_is_named():
+  localizer = portable.PortableLocalizer({'method': 'noise'})
+  localizer.packages = {**localizer.packages, 'numpy': '1.0', 'more': '2'}
+  with pytest.raises(errors.UserError, match='differs .* numpy, more;'):
+    pickle.loads(pickle.dumps(localizer))
+
+
+@pytest.fixture(scope='module')
+def cluster():
+  import clusters  # Skips without Ray.
+
+  with clusters.started() as started:
+    yield started
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+  """300 small photographs with masks, a set of the kind `folder`."""
+  folder = tmp_path_factory.mktemp('ray')
+  for i in range(COUNT):
+    for name in ('images', 'masks'):
+      (folder / name).mkdir(exist_ok=True)
+    Image.fromarray(trees.photograph(i, (96, 128))).save(
+        folder / f'images/{i}.jpg', quality=90
+    )
+    mask = np.zeros((96, 128), np.uint8)
+    mask[16:60, 20 : 50 + i % 60] = 255
+    Image.fromarray(mask).save(folder / f'masks/{i}.png')
+  return folder
+
+
+def run(folder: pathlib.Path, *command: str, harm=None) -> list[str]:
+  """Runs `manloc` in a folder, with `harm` in the middle; returns its lines."""
+  process = subprocess.Popen(
+      [sys.executable, '-m', 'manloc_jax.cli', *command],
+      cwd=folder,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+  )
+  if harm:
+    harm()
+  out, said = process.communicate(timeout=300)
+  assert process.returncode == 0, said
+  if harm:
+    assert 'retries remaining' in said  # Somebody has died.
+  return out.splitlines()
+
+
+def without_times(value):
+  if isinstance(value, dict):
+    return {
+        key: without_times(item)
+        for key, item in value.items()
+        if key not in TIMES
+    }
+  return [*map(without_times, value)] if isinstance(value, list) else value
+
+
+def read(folder: pathlib.Path) -> dict[str, object]:
+  """Returns the files of a folder: bytes, and JSON without times."""
+  found: dict[str, object] = {}
+  for path in folder.rglob('*'):
+    if path.suffix == '.json':
+      content = json.loads(path.read_text())
+      found[path.relative_to(folder).as_posix()] = without_times(content)
+    elif path.suffix == '.png':
+      found[path.relative_to(folder).as_posix()] = path.read_bytes()
+  return found
+
+
+@pytest.mark.slow
+def test_localization_survives_a_worker(cluster, images):
+  import clusters
+
+  command = ['localize', 'images', '--method=noise']
+  run(images, *command, '--out=here')
+  away = [*command, '--out=away', '--engine=ray', '--address', cluster.address]
+  lines = run(images, *away, harm=lambda: clusters.kill_worker(cluster))
+  records = [json.loads(line) for line in lines]
+  assert len(records) == COUNT == len({record['image'] for record in records})
+  here, there = read(images / 'here'), read(images / 'away')
+  assert len(here) == 4 * COUNT + 1
+  assert here == there
+  # The same command does nothing again.
+  again = [json.loads(line) for line in run(images, *away)]
+  assert len(again) == COUNT and all(record['skipped'] for record in again)
+
+
+@pytest.mark.slow
+def test_the_fusion_gives_the_same_there(cluster, images):
+  command = ['localize', *(f'images/{i}.jpg' for i in range(4))]
+  run(images, *command, '--out=fused')
+  away = ['--engine=ray', '--address', cluster.address]
+  run(images, *command, '--out=fused_away', *away)
+  assert read(images / 'fused') == read(images / 'fused_away')
+
+
+@pytest.mark.slow
+def test_evaluation_survives_a_worker(cluster, images):
+  import clusters
+
+  command = ['evaluate', '--method=noise', '--data=mine=.']
+  run(images, *command, '--out=scores')
+  away = ['--out=scores_away', '--engine=ray', '--address', cluster.address]
+  run(images, *command, *away, harm=lambda: clusters.kill_worker(cluster))
+  here, there = read(images / 'scores'), read(images / 'scores_away')
+  assert here == there and 'mine/noise.json' in here
+  rows = here['mine/noise.json']['images']
+  assert len(rows) == COUNT == len({row['image_id'] for row in rows})
+
+
+@pytest.mark.slow
+def test_preparation_survives_a_worker_and_a_node(cluster, images):
+  import clusters
+
+  command = ['prepare', 'folder', '.']
+  (one,) = run(images, *command, '--out=set')
+  away = ['--out=set_away', '--engine=ray', '--address', cluster.address]
+  (two,) = run(
+      images, *command, *away, harm=lambda: clusters.kill_worker(cluster)
+  )
+  here, there = (
+      {path.name: path.read_bytes() for path in (images / folder).iterdir()}
+      for folder in (one, two)
+  )
+  assert here == there
