@@ -14,6 +14,7 @@ import contextlib
 import pathlib
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ pytest.importorskip('ray', reason='the extra ray is not installed')
 from ray import cluster_utils
 
 ROOT = pathlib.Path(__file__).parents[1]
-_MEMORY = 100_000_000  # Bytes of each object store.
+_OPTIONS = {'object_store_memory': 100_000_000, 'include_dashboard': False}
 
 
 @contextlib.contextmanager
@@ -31,26 +32,38 @@ def started() -> Iterator[cluster_utils.Cluster]:
   os.environ['PYTHONPATH'] = os.pathsep.join(
       filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
   )
-  options = {'object_store_memory': _MEMORY, 'include_dashboard': False}
   cluster = cluster_utils.Cluster(
-      initialize_head=True, head_node_args={'num_cpus': 0, **options}
+      initialize_head=True, head_node_args={'num_cpus': 0, **_OPTIONS}
   )
   try:
     for _ in range(2):
-      cluster.add_node(num_cpus=1, **options)
+      cluster.add_node(num_cpus=1, **_OPTIONS)
     yield cluster
   finally:
     cluster.shutdown()
 
 
 def kill_worker(cluster: cluster_utils.Cluster) -> None:
-  """Kills a process that works on a task, as a lack of memory does.
+  """Kills a process that works on a task, as a lack of memory does."""
+  worker, _ = _find_worker(cluster)
+  os.kill(worker, signal.SIGKILL)
+
+
+def kill_node(cluster: cluster_utils.Cluster) -> None:
+  """Kills a node whose worker is busy, and adds another one."""
+  _, node = _find_worker(cluster)
+  cluster.remove_node(node, allow_graceful=False)
+  cluster.add_node(num_cpus=1, **_OPTIONS)
+
+
+def _find_worker(cluster: cluster_utils.Cluster) -> tuple[int, Any]:
+  """Returns the id of a process that works on a task, and its node.
 
   Raises:
     TimeoutError: None began to work within half a minute.
   """
-  raylets = {
-      info.process.pid
+  nodes = {
+      info.process.pid: node
       for node in cluster.list_all_nodes()
       for info in node.all_processes['raylet']
   }
@@ -60,7 +73,6 @@ def kill_worker(cluster: cluster_utils.Cluster) -> None:
       with contextlib.suppress(OSError):
         title = (process / 'cmdline').read_bytes()
         parent = int((process / 'stat').read_text().rsplit(')')[1].split()[1])
-        if parent in raylets and title.startswith(b'ray::_run'):
-          os.kill(int(process.name), signal.SIGKILL)
-          return
+        if parent in nodes and title.startswith(b'ray::_run'):
+          return int(process.name), nodes[parent]
   raise TimeoutError('No process works on a task.')

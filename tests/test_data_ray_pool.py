@@ -119,13 +119,13 @@ def images(tmp_path_factory):
   folder = tmp_path_factory.mktemp('ray')
   for i in range(COUNT):
     for name in ('images', 'masks'):
-      (folder / name).mkdir(exist_ok=True)
+      (folder / 'set' / name).mkdir(exist_ok=True, parents=True)
     Image.fromarray(trees.photograph(i, (96, 128))).save(
-        folder / f'images/{i}.jpg', quality=90
+        folder / f'set/images/{i}.jpg', quality=90
     )
     mask = np.zeros((96, 128), np.uint8)
     mask[16:60, 20 : 50 + i % 60] = 255
-    Image.fromarray(mask).save(folder / f'masks/{i}.png')
+    Image.fromarray(mask).save(folder / f'set/masks/{i}.png')
   return folder
 
 
@@ -173,7 +173,7 @@ def read(folder: pathlib.Path) -> dict[str, object]:
 def test_localization_survives_a_worker(cluster, images):
   import clusters
 
-  command = ['localize', 'images', '--method=noise']
+  command = ['localize', 'set/images', '--method=noise']
   run(images, *command, '--out=here')
   away = [*command, '--out=away', '--engine=ray', '--address', cluster.address]
   lines = run(images, *away, harm=lambda: clusters.kill_worker(cluster))
@@ -189,7 +189,7 @@ def test_localization_survives_a_worker(cluster, images):
 
 @pytest.mark.slow
 def test_the_fusion_gives_the_same_there(cluster, images):
-  command = ['localize', *(f'images/{i}.jpg' for i in range(4))]
+  command = ['localize', *(f'set/images/{i}.jpg' for i in range(4))]
   run(images, *command, '--out=fused')
   away = ['--engine=ray', '--address', cluster.address]
   run(images, *command, '--out=fused_away', *away)
@@ -200,7 +200,7 @@ def test_the_fusion_gives_the_same_there(cluster, images):
 def test_evaluation_survives_a_worker(cluster, images):
   import clusters
 
-  command = ['evaluate', '--method=noise', '--data=mine=.']
+  command = ['evaluate', '--method=noise', '--data=mine=set']
   run(images, *command, '--out=scores')
   away = ['--out=scores_away', '--engine=ray', '--address', cluster.address]
   run(images, *command, *away, harm=lambda: clusters.kill_worker(cluster))
@@ -214,14 +214,16 @@ def test_evaluation_survives_a_worker(cluster, images):
 def test_preparation_survives_a_worker_and_a_node(cluster, images):
   import clusters
 
-  command = ['prepare', 'folder', '.']
-  (one,) = run(images, *command, '--out=set')
-  away = ['--out=set_away', '--engine=ray', '--address', cluster.address]
-  (two,) = run(
-      images, *command, *away, harm=lambda: clusters.kill_worker(cluster)
-  )
+  def harm():
+    clusters.kill_worker(cluster)
+    clusters.kill_node(cluster)
+
+  command = ['prepare', 'folder', 'set', '--backend=memory']
+  (one,) = run(images, *command, '--out=prepared')
+  away = ['--out=prepared_away', '--engine=ray', '--address', cluster.address]
+  (two,) = run(images, *command, *away, harm=harm)
   here, there = (
       {path.name: path.read_bytes() for path in (images / folder).iterdir()}
       for folder in (one, two)
   )
-  assert here == there
+  assert here == there and len(here) == 29
