@@ -123,7 +123,8 @@ def _run_array(args: argparse.Namespace, options: dict[str, Any]) -> str:
   plan = preparation_plan.make(**options)
   if not plan.folder.exists():
     if args.shard:
+      index, count = args.shard
       with worker_pool.ordered_map(args.workers) as run_all:
-        return array_job.work(plan, *args.shard, run_all)
+        return array_job.work(plan, index, count, run_all)
     array_job.merge(plan, args.merge)
   return str(plan.folder)

@@ -99,7 +99,9 @@ def write(
       examined[image_id] = dataclasses.replace(
           examined[image_id], note=sampled.note
       )
+      assert sampled.cut is not None, 'Without a reason there are patches.'
       writers[name].write(image_id, sampled.cut)
       if request.grid:
+        assert sampled.grid is not None, 'They were asked for.'
         writers['test_grid'].write(image_id, sampled.grid)
   return writers
