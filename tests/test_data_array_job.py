@@ -140,3 +140,9 @@ def test_shards_need_no_engine(tree, capsys):
   command = ['prepare', 'casia1', str(tree), '--shard=0/2', '--engine=ray']
   assert cli.main(command) == 2
   assert 'leave --engine out' in capsys.readouterr().err
+
+
+def test_shards_are_not_merged_in_the_same_command(tree, capsys):
+  command = ['prepare', 'casia1', str(tree), '--shard=0/2', '--merge=2']
+  assert cli.main(command) == 2
+  assert 'give one of them' in capsys.readouterr().err

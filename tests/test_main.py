@@ -48,6 +48,14 @@ def run(*arguments, cwd=ROOT):
         ),
         (['--config=configs/missing.py'], ['configs/missing.py']),
         (
+            ['--config=configs/demo.py', '--engine=ray'],
+            ['--engine', '--mode=prepare alone'],
+        ),
+        (
+            ['--config=configs/demo.py', '--mode=prepare', '--shard=2/2'],
+            ['--shard cannot be used', 'I/N'],
+        ),
+        (
             ['--config=configs/demo.py', '--config.model.head=first'],
             ['head', 'first', 'last'],
         ),

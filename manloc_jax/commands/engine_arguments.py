@@ -32,9 +32,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def start(
-    args: argparse.Namespace,
+    engine: str, address: str | None
 ) -> 'contextlib.AbstractContextManager[worker_pool.Engine]':
   """Returns a block in which the engine can be used.
+
+  Args:
+    engine: `local` or `ray`.
+    address: Of the Ray cluster; None for `auto`.
 
   Raises:
     UserError: There is an address without a cluster; on entry, see
@@ -42,13 +46,13 @@ def start(
   """
   from manloc_jax.data import worker_pool
 
-  if args.engine == RAY:
+  if engine == RAY:
     from manloc_jax.data import ray_pool
 
-    return ray_pool.connect(args.address or 'auto')
-  if args.address:
+    return ray_pool.connect(address or 'auto')
+  if address:
     raise errors.UserError(
-        f'--address={args.address} is of a Ray cluster; add --engine=ray, or'
+        f'--address={address} is of a Ray cluster; add --engine=ray, or'
         ' leave it out.'
     )
   return contextlib.nullcontext(worker_pool.ordered_map)

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
   out = folders.make_writable(args.out, '--out')
   failed: list[str] = []
-  with engine_arguments.start(args) as engine:
+  with engine_arguments.start(args.engine, args.address) as engine:
     results = list(_results(args, methods, out, failed, engine))
   for table in evaluation_tables.by_protocol(results):
     print(typeset.plain(table))

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
-  engine = engine_arguments.start(args)
+  engine = engine_arguments.start(args.engine, args.address)
   listing, out = image_paths.find(args)
   localizer = engine_arguments.make_localizer(
       args,

@@ -11,11 +11,10 @@ once, and then once more, and after them the last command writes the set.
 """
 
 import argparse
-from typing import Any
 
 from manloc_jax import argument_types
-from manloc_jax import errors
 from manloc_jax.commands import engine_arguments
+from manloc_jax.commands import preparation
 from manloc_jax.commands import tree_arguments
 from manloc_jax.data.splits import options
 from manloc_jax.data.storage import backend_names
@@ -62,14 +61,13 @@ def add_to(commands) -> None:
       help='processes; one per core by default',
   )
   engine_arguments.add_to(parser)
-  steps = parser.add_mutually_exclusive_group()
-  steps.add_argument(
+  parser.add_argument(
       '--shard',
       type=argument_types.shard,
       metavar='I/N',
       help='do the work of job I of an array of N jobs, from 0 on',
   )
-  steps.add_argument(
+  parser.add_argument(
       '--merge',
       type=argument_types.positive,
       metavar='N',
@@ -83,11 +81,8 @@ def run(args: argparse.Namespace) -> int:
   With `--shard` it does one job of an array, and prints what comes next.
 
   Raises:
-    UserError: The tree cannot be read or split like that, or there is no such
-      engine.
+    UserError: See `preparation.prepare`.
   """
-  from manloc_jax.data import prepare
-
   options = {
       'dataset': args.dataset,
       'root': args.root,
@@ -101,30 +96,14 @@ def run(args: argparse.Namespace) -> int:
       'backend': args.backend,
       'allow_outside': args.allow_outside,
   }
-  if args.shard or args.merge:
-    print(_run_array(args, options))
-    return 0
-  with engine_arguments.start(args) as engine:
-    print(prepare.prepare(workers=args.workers, engine=engine, **options))
+  print(
+      preparation.prepare(
+          options,
+          engine=args.engine,
+          address=args.address,
+          shard=args.shard,
+          merge=args.merge,
+          workers=args.workers,
+      )
+  )
   return 0
-
-
-def _run_array(args: argparse.Namespace, options: dict[str, Any]) -> str:
-  """Does one job of an array, or merges; returns what to print."""
-  from manloc_jax.data import array_job
-  from manloc_jax.data import preparation_plan
-  from manloc_jax.data import worker_pool
-
-  if args.engine != engine_arguments.LOCAL:
-    raise errors.UserError(
-        '--shard and --merge need no engine: every job works on its own'
-        ' machine; leave --engine out.'
-    )
-  plan = preparation_plan.make(**options)
-  if not plan.folder.exists():
-    if args.shard:
-      index, count = args.shard
-      with worker_pool.ordered_map(args.workers) as run_all:
-        return array_job.work(plan, index, count, run_all)
-    array_job.merge(plan, args.merge)
-  return str(plan.folder)
