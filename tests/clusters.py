@@ -1,16 +1,13 @@
 """A Ray cluster on this machine: a head and two nodes of one core each.
 
 Nodes are processes of their own, and everything listens on the loopback
-interface alone. Importing this file is what makes Ray do so.
+interface alone. Ray reads the variables that are set here when it is imported,
+which has to be later.
 """
-
-import os
-
-os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'] = '0'  # Loopback only.
-os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
 
 from collections.abc import Iterator
 import contextlib
+import os
 import pathlib
 import signal
 import time
@@ -18,20 +15,21 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip('ray', reason='the extra ray is not installed')
-
-from ray import cluster_utils
+os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'] = '0'  # Loopback only.
+os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
 
 ROOT = pathlib.Path(__file__).parents[1]
 _OPTIONS = {'object_store_memory': 100_000_000, 'include_dashboard': False}
 
 
 @contextlib.contextmanager
-def started() -> Iterator[cluster_utils.Cluster]:
-  """Starts the cluster, and ends it with the block."""
-  os.environ['PYTHONPATH'] = os.pathsep.join(
-      filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
-  )
+def started() -> Iterator[Any]:
+  """Starts the cluster, of `ray.cluster_utils`, and ends it with the block."""
+  pytest.importorskip('ray', reason='the extra ray is not installed')
+  from ray import cluster_utils
+
+  paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH')]
+  os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, paths))
   cluster = cluster_utils.Cluster(
       initialize_head=True, head_node_args={'num_cpus': 0, **_OPTIONS}
   )
@@ -43,20 +41,20 @@ def started() -> Iterator[cluster_utils.Cluster]:
     cluster.shutdown()
 
 
-def kill_worker(cluster: cluster_utils.Cluster) -> None:
+def kill_worker(cluster: Any) -> None:
   """Kills a process that works on a task, as a lack of memory does."""
   worker, _ = _find_worker(cluster)
   os.kill(worker, signal.SIGKILL)
 
 
-def kill_node(cluster: cluster_utils.Cluster) -> None:
+def kill_node(cluster: Any) -> None:
   """Kills a node whose worker is busy, and adds another one."""
   _, node = _find_worker(cluster)
   cluster.remove_node(node, allow_graceful=False)
   cluster.add_node(num_cpus=1, **_OPTIONS)
 
 
-def _find_worker(cluster: cluster_utils.Cluster) -> tuple[int, Any]:
+def _find_worker(cluster: Any) -> tuple[int, Any]:
   """Returns the id of a process that works on a task, and its node.
 
   Raises:

@@ -3,12 +3,15 @@
 import argparse
 import builtins
 import json
+import os
 import pathlib
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 
+import clusters
 import numpy as np
 from PIL import Image
 import pytest
@@ -18,6 +21,7 @@ from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax.commands import engine_arguments
 from manloc_jax.data import ray_pool
+from manloc_jax.data import spec
 from manloc_jax.data import worker_pool
 from manloc_jax.localization import portable
 
@@ -107,8 +111,6 @@ def test_a_machine_with_other_versions_is_named():
 
 @pytest.fixture(scope='module')
 def cluster():
-  import clusters  # Skips without Ray.
-
   with clusters.started() as started:
     yield started
 
@@ -169,10 +171,58 @@ def read(folder: pathlib.Path) -> dict[str, object]:
   return found
 
 
+def test_machines_have_to_share_their_files(tmp_path):
+  with pytest.raises(spec.DataError, match='under the same path everywhere'):
+    ray_pool._run([], str(tmp_path / 'elsewhere'), 1)
+
+
+def fail(item: str) -> str:
+  if item == 'refused':
+    raise spec.DataError('It is refused.')
+  if item == 'deadly':
+    os.kill(os.getpid(), signal.SIGKILL)
+  return item
+
+
+@pytest.mark.slow
+def test_what_tasks_raise_is_raised_here(cluster):
+  before = signal.getsignal(signal.SIGTERM)
+  with ray_pool.connect(cluster.address) as engine, engine(None) as run_all:
+    assert signal.getsignal(signal.SIGTERM) is before
+    results = run_all(fail, ['a', 'b', 'refused'])
+    assert [next(results), next(results)] == ['a', 'b']
+    with pytest.raises(spec.DataError, match='^It is refused.$'):
+      next(results)
+    with pytest.raises(spec.DataError, match="gave up 'deadly' after 4"):
+      list(run_all(fail, ['deadly']))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_stopped_command_says_so(cluster, images, number, code):
+  process = subprocess.Popen(
+      [
+          *(sys.executable, '-m', 'manloc_jax.cli', 'localize', 'set/images'),
+          *('--method=blocks', f'--out=stopped-{number}', '--engine=ray'),
+          f'--address={cluster.address}',
+      ],
+      cwd=images,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+  )
+  assert process.stdout is not None
+  process.stdout.readline()  # An image is done.
+  process.send_signal(number)
+  _, said = process.communicate(timeout=60)
+  assert process.returncode == code
+  assert 'Stopped. What is done is kept' in said
+
+
 @pytest.mark.slow
 def test_localization_survives_a_worker(cluster, images):
-  import clusters
-
   command = ['localize', 'set/images', '--method=noise']
   run(images, *command, '--out=here')
   away = [*command, '--out=away', '--engine=ray', '--address', cluster.address]
@@ -198,8 +248,6 @@ def test_the_fusion_gives_the_same_there(cluster, images):
 
 @pytest.mark.slow
 def test_evaluation_survives_a_worker(cluster, images):
-  import clusters
-
   command = ['evaluate', '--method=noise', '--data=mine=set']
   run(images, *command, '--out=scores')
   away = ['--out=scores_away', '--engine=ray', '--address', cluster.address]
@@ -212,8 +260,6 @@ def test_evaluation_survives_a_worker(cluster, images):
 
 @pytest.mark.slow
 def test_preparation_survives_a_worker_and_a_node(cluster, images):
-  import clusters
-
   def harm():
     clusters.kill_worker(cluster)
     clusters.kill_node(cluster)

@@ -128,6 +128,27 @@ print(main._default_workdir())
 
 
 @pytest.mark.slow
+def test_an_array_of_jobs_prepares_a_config(tmp_path):
+  tree = trees.casia1(tmp_path / 'casia')
+  arguments = [
+      '--config=configs/casia.py',
+      f'--config.data.root={tree}',
+      f'--config.data.prepared={tmp_path}/prepared',
+      '--config.data.backend=memory',
+      '--mode=prepare',
+  ]
+  for step, words in (
+      ('--shard=0/1', 'All 1 shards are sampled'),
+      ('--merge=1', 'Prepared set: '),
+      ('--engine=local', 'Prepared set: '),  # It finds that set.
+  ):
+    done = run(*arguments, step)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+  assert len([*(tmp_path / 'prepared').iterdir()]) == 1
+
+
+@pytest.mark.slow
 def test_a_classical_method_from_tree_to_report(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   done = run(
