@@ -81,6 +81,7 @@ def test_no_cores_exceed_what_one_command_hands_out(facts):
       {
           'benchmark': 'engines',
           'files_seconds_per_megapixel': 0.5,
+          'listing_bytes_per_image': 1200,
           'tasks_per_s': {'ray': {'median': 100}},
       },
       {

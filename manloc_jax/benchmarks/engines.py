@@ -5,7 +5,7 @@ r"""Measures what the engines add to the work on an image.
 Tasks that do nothing tell how many images a second one command can hand out, to
 the processes of this machine and to a Ray cluster that is started on it. Images
 of one megapixel tell how long `manloc localize` reads and writes beside the
-method itself.
+method itself, and many names how much memory it takes to list an image.
 """
 
 import collections
@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+import tracemalloc
 
 from absl import flags
 import jax
@@ -22,6 +23,7 @@ from PIL import Image
 
 from manloc_jax.benchmarks import results
 from manloc_jax.commands import flag_commands
+from manloc_jax.data import images
 from manloc_jax.data import ray_pool
 from manloc_jax.data import worker_pool
 from manloc_jax.data.forge import photographs
@@ -34,6 +36,7 @@ _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Of each engine.', lower_bound=1)
 _JSON = results.define_json_flag()
 
 _SIDE = 1000  # Pixels of an image.
+_NAMES = 20_000
 
 
 def main(argv: list[str]) -> None:
@@ -65,6 +68,7 @@ def main(argv: list[str]) -> None:
           for name, values in rates.items()
       },
       'files_seconds_per_megapixel': _files_seconds(),
+      'listing_bytes_per_image': _listing_bytes(),
   }
   results.finish(result, lines(result), _JSON.value)
 
@@ -76,7 +80,7 @@ def _tasks_per_second(run: worker_pool.Map, count: int) -> float:
 
 
 def _files_seconds() -> float:
-  """Returns how long reading and writing take, in seconds per megapixel."""
+  """Returns how long reading and writing take a core, in seconds/megapixel."""
   method = localizer.ClassicalLocalizer('noise')
   with tempfile.TemporaryDirectory() as folder:
     inputs = []
@@ -85,15 +89,33 @@ def _files_seconds() -> float:
       with Image.open(photograph.path) as image:
         image.convert('RGB').resize((_SIDE, _SIDE)).save(path, quality=90)
       inputs.append(image_files.Input(path, path.name))
+    decoded = [(each.path, images.read_image(each.path)) for each in inputs]
     seconds = []
     for i in range(_ROUNDS.value + 1):
-      start = time.perf_counter()
       out = pathlib.Path(folder, f'out-{i}')
-      records = list(batch.localize_files(inputs, method, out))
-      whole = time.perf_counter() - start
-      inside = sum(record['seconds'] for record in records)
-      seconds.append((whole - inside) / len(inputs))
-    return statistics.median(seconds[1:]) / (_SIDE**2 / 1e6)
+      times = [time.process_time()]
+      list(batch.localize_files(inputs, method, out))
+      times.append(time.process_time())
+      for path, image in decoded:
+        method.localize(path, image)
+      times.append(time.process_time())
+      whole, alone = times[1] - times[0], times[2] - times[1]
+      seconds.append((whole - alone) / len(inputs))
+  return statistics.median(seconds[1:]) / (_SIDE**2 / 1e6)
+
+
+def _listing_bytes() -> float:
+  """Returns the most memory that listing takes, in bytes for each image."""
+  with tempfile.TemporaryDirectory() as name:
+    for i in range(_NAMES):
+      folder = pathlib.Path(name, 'archive', f'{i // 1000:04d}')
+      folder.mkdir(parents=True, exist_ok=True)
+      (folder / f'photograph-{i:08d}.jpg').touch()
+    tracemalloc.start()
+    image_files.find([name], pathlib.Path(name, 'out'))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+  return most / _NAMES
 
 
 def lines(result: dict) -> list[str]:
@@ -106,8 +128,10 @@ def lines(result: dict) -> list[str]:
   return [
       f'engines, tasks that do nothing, {result["device"]}',
       *rows,
-      '  reading an image and writing its results takes'
+      '  reading an image and writing its results takes a core'
       f' {result["files_seconds_per_megapixel"]:.3f} s/megapixel',
+      '  listing takes'
+      f' {result["listing_bytes_per_image"]:.0f} bytes of memory for an image',
   ]
 
 

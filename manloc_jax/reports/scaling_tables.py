@@ -201,6 +201,9 @@ def localization(facts: Result, cpu: Sequence[Result]) -> typeset.Table:
           ' be read and its results to be written. One command hands out'
           f' {most:.0f} tasks a second, which no number of cores exceeds. Of'
           ' images of 12 megapixels each core does a twelfth as many.',
+          'To list the images takes'
+          f' {engines["listing_bytes_per_image"] / 1e3:.1f} kB of memory for'
+          ' each on the machine of the command.',
           f'A core costs {price} USD an hour: {facts["prices"]["core_source"]}.'
           ' Other prices change the last columns in proportion.',
       ),
