@@ -68,9 +68,15 @@ def _step(mode, milliseconds, **fields):
 
 
 def test_a_measured_step_goes_before_an_estimated_one(facts):
-  cpu = [_step('forward', 100), _step('train', 300)]
+  pipeline = {
+      'benchmark': 'pipeline',
+      'device': 'CPU, 2 cores',
+      'patches_per_s': 64_000 / 3,
+  }
+  cpu = [_step('forward', 100), _step('train', 300), pipeline]
   table = scaling_tables.training(facts, cpu, [_step('forward', 2)])
   assert '3.00 times' in table.notes[0] and table.rows[0][3] == '6.00'
+  assert 'each GPU needs 1.0 cores' in table.notes[1]
   gpu = [_step('forward', 2), _step('train', 5)]
   table = scaling_tables.training(facts, cpu, gpu)
   assert 'was measured' in table.notes[0] and table.rows[0][3] == '5.00'

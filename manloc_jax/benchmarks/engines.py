@@ -86,8 +86,8 @@ def _files_seconds() -> float:
     inputs = []
     for i, photograph in enumerate(photographs.packaged().listed[:3]):
       path = pathlib.Path(folder, f'{i}.jpg')
-      with Image.open(photograph.path) as image:
-        image.convert('RGB').resize((_SIDE, _SIDE)).save(path, quality=90)
+      with Image.open(photograph.path) as original:
+        original.convert('RGB').resize((_SIDE, _SIDE)).save(path, quality=90)
       inputs.append(image_files.Input(path, path.name))
     decoded = [(each.path, images.read_image(each.path)) for each in inputs]
     seconds = []

@@ -58,12 +58,13 @@ def prepare(
   from manloc_jax.data import worker_pool
 
   plan = preparation_plan.make(**options)
-  if not plan.folder.exists():
-    if shard:
-      index, count = shard
-      with worker_pool.ordered_map(workers) as run:
-        return array_job.work(plan, index, count, run)
-    array_job.merge(plan, merge or 1)
+  is_done = plan.folder.exists()
+  if shard and not is_done:
+    index, count = shard
+    with worker_pool.ordered_map(workers) as run:
+      return array_job.work(plan, index, count, run)
+  if merge and not is_done:
+    array_job.merge(plan, merge)
   return str(plan.folder)
 
 

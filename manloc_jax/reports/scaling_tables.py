@@ -114,6 +114,7 @@ def training(
       tuple(rows),
       notes=(
           note,
+          _input_note(cpu, patches / step['milliseconds'] * 1e3),
           f'The gradients of {facts["parameters"]:,} parameters have'
           f' {gradient_bytes(facts) / 1e6:.1f} MB. Two figures in a cell are'
           ' those of the two networks; all columns after them are of the'
@@ -247,6 +248,27 @@ def _step(
   }, note
 
 
+def _input_note(cpu: Sequence[Result], rate: float) -> str:
+  """Says how many cores of a host read what one GPU takes.
+
+  Args:
+    cpu: Results of benchmarks on a CPU.
+    rate: Patches a second that a GPU takes.
+  """
+  pipeline = _only(cpu, 'pipeline')
+  cores = _cores(pipeline)
+  return (
+      f'The input pipeline read {pipeline["patches_per_s"]:,.0f} patches a'
+      f' second with {cores} cores: each GPU needs'
+      f' {rate * cores / pipeline["patches_per_s"]:.1f} cores of its host.'
+  )
+
+
+def _cores(result: Result) -> int:
+  """Returns the cores of the machine of a result."""
+  return int(result['device'].rsplit(', ', 1)[1].split()[0])
+
+
 def _train_over_forward(cpu: Sequence[Result], model: Result) -> float:
   """Returns how many times a forward pass a training step takes on a CPU."""
   rates = {
@@ -271,8 +293,7 @@ def _core_seconds(cpu: Sequence[Result]) -> dict[str, float]:
       and not row['name'].startswith('pyIFD')
   }
   whole = _only(cpu, 'localize')
-  cores = int(whole['device'].rsplit(', ', 1)[1].split()[0])
-  per_megapixel = cores / whole['megapixels']
+  per_megapixel = _cores(whole) / whole['megapixels']
   network = whole['extrapolated_seconds']['manloc_jax']
   return {
       'fusion': whole['fusion']['seconds'] * per_megapixel,
