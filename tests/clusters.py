@@ -12,6 +12,7 @@ import pathlib
 import signal
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -29,16 +30,17 @@ def started() -> Iterator[Any]:
   from ray import cluster_utils
 
   paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH')]
-  os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, paths))
-  cluster = cluster_utils.Cluster(
-      initialize_head=True, head_node_args={'num_cpus': 0, **_OPTIONS}
-  )
-  try:
-    for _ in range(2):
-      cluster.add_node(num_cpus=1, **_OPTIONS)
-    yield cluster
-  finally:
-    cluster.shutdown()
+  path = os.pathsep.join(filter(None, paths))
+  with mock.patch.dict(os.environ, PYTHONPATH=path):
+    cluster = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={'num_cpus': 0, **_OPTIONS}
+    )
+    try:
+      for _ in range(2):
+        cluster.add_node(num_cpus=1, **_OPTIONS)
+      yield cluster
+    finally:
+      cluster.shutdown()
 
 
 def kill_worker(cluster: Any) -> None:
