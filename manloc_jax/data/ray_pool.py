@@ -71,7 +71,8 @@ def connect(address: str = 'auto') -> Iterator[worker_pool.Engine]:
     with contextlib.redirect_stdout(cast(TextIO, _OfThisThread(sys.stdout))):
       yield functools.partial(_ordered_map, ray)
   finally:
-    ray.shutdown()
+    with contextlib.redirect_stdout(sys.stderr):  # It prints what is left.
+      ray.shutdown()
 
 
 def _import() -> Any:
