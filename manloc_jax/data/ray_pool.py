@@ -67,12 +67,12 @@ def connect(address: str = 'auto') -> Iterator[worker_pool.Engine]:
         ' one with `ray start --head`, give its --address, or give'
         ' --address=local.'
     ) from error
-  try:
-    with contextlib.redirect_stdout(cast(TextIO, _OfThisThread(sys.stdout))):
+  with contextlib.redirect_stdout(cast(TextIO, _OfThisThread(sys.stdout))):
+    try:
       yield functools.partial(_ordered_map, ray)
-  finally:
-    with contextlib.redirect_stdout(sys.stderr):  # It prints what is left.
-      ray.shutdown()
+    finally:
+      with contextlib.redirect_stdout(sys.stderr):  # It prints what is left.
+        ray.shutdown()
 
 
 def _import() -> Any:
