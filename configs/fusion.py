@@ -16,6 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
   """Returns the config with which the packaged weights were trained."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # Initialization and order.
+  config.members = 1  # Networks, whose log-odds are averaged.
   config.batch_size = 16  # Crops.
   config.crop = 32  # Blocks, the side of a crop.
   config.num_steps = 1500

@@ -33,9 +33,9 @@ def photograph():
   )
 
 
-def random_weights(seed=0):
+def random_weights(seed=0, members=1):
   model = network.Fusion(width=8)
-  params = weights_lib.init(model, jax.random.key(seed))
+  params = weights_lib.init(model, jax.random.key(seed), members)
   leaves, tree = jax.tree.flatten(params)
   rng = np.random.default_rng(seed)
   leaves = [0.3 * rng.standard_normal(x.shape, np.float32) for x in leaves]
@@ -116,7 +116,7 @@ def test_tiles_give_the_logits_of_the_whole():
   blocks = rng.standard_normal((1, side, side, 2 * COUNT), np.float32)
   typical = rng.standard_normal((1, 2 * COUNT), np.float32)
   inside = np.ones((1, side, side), np.float32)
-  apply = lambda *args: weights.model.apply({'params': weights.params}, *args)
+  apply = lambda *args: network.logits(weights.model, weights.params, *args)
   whole = apply(blocks, typical, inside)
   framed = jnp.pad(blocks, ((0, 0), (reach, 9), (9, reach), (0, 0)))
   frame = jnp.pad(inside, ((0, 0), (reach, 9), (9, reach)))
@@ -130,6 +130,28 @@ def test_tiles_give_the_logits_of_the_whole():
   )
 
 
+def test_an_ensemble_averages_the_log_odds_of_its_members(tmp_path):
+  weights = random_weights(members=3)
+  weights_lib.save(tmp_path / 'w.safetensors', weights)
+  params = weights_lib.load(tmp_path / 'w.safetensors').params
+  rng = np.random.default_rng(0)
+  blocks = rng.standard_normal((1, 9, 8, 2 * COUNT)).astype(np.float32)
+  inputs = blocks, blocks[:, 0, 0], np.ones((1, 9, 8), np.float32)
+  members = [
+      weights.model.apply(
+          {'params': jax.tree.map(lambda x: x[i], weights.params)}, *inputs
+      )
+      for i in range(3)
+  ]
+  assert np.ptp(members, axis=0).min() > 0
+  np.testing.assert_allclose(
+      network.logits(weights.model, params, *inputs),
+      np.mean(members, axis=0),
+      rtol=1e-4,
+      atol=1e-4,
+  )
+
+
 def test_reach_is_as_far_as_a_logit_sees():
   weights = random_weights()
   reach = weights.model.reach
@@ -137,8 +159,8 @@ def test_reach_is_as_far_as_a_logit_sees():
   ones = np.ones(blocks.shape[:3], np.float32)
   other = blocks.copy()
   other[0, 0, 2 * reach] = 5
-  apply = lambda x: weights.model.apply(
-      {'params': weights.params}, x, x[:, 0, 0], ones
+  apply = lambda x: network.logits(
+      weights.model, weights.params, x, x[:, 0, 0], ones
   )
   changed = np.flatnonzero(np.asarray(apply(other) != apply(blocks))[0, 0])
   np.testing.assert_array_equal(changed, np.arange(reach, 3 * reach + 1))
