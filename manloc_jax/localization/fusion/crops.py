@@ -1,6 +1,7 @@
 """Samples batches of normalized crops from training examples."""
 
 from collections.abc import Sequence
+from concurrent import futures
 
 import ml_collections
 import numpy as np
@@ -53,9 +54,9 @@ class Crops:
     """
     self._examples = examples
     self._mean, self._std = mean, std
-    self._statistics = [
-        network.statistics_of(x.features, mean, std) for x in examples
-    ]
+    measure = lambda x: network.statistics_of(x.features, mean, std)
+    with futures.ThreadPoolExecutor() as pool:
+      self._statistics = list(pool.map(measure, examples))
     self._config = config
 
   def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
