@@ -74,14 +74,14 @@ def test_evidence_of_small_images(photograph, shape):
 
 
 def test_evidence_takes_little_memory(photograph):
-  """For 100 megapixels in 2 GiB a tile of 16 must do with a gigabyte."""
+  """For 100 megapixels in 2 GiB a tile of 12 must do with a gigabyte."""
   pixels = np.tile(photograph, (3, 2, 1))
   features.measure(pixels[:64, :64], None, None)  # Imports.
   tracemalloc.start()
   features.measure(pixels, None, None)
   _, peak = tracemalloc.get_traced_memory()
   tracemalloc.stop()
-  assert peak < 60 * pixels.shape[0] * pixels.shape[1]
+  assert peak < 75 * pixels.shape[0] * pixels.shape[1]
 
 
 def test_copies_are_found_where_they_are(photograph):
@@ -137,11 +137,10 @@ def test_an_ensemble_averages_the_log_odds_of_its_members(tmp_path):
   rng = np.random.default_rng(0)
   blocks = rng.standard_normal((1, 9, 8, 2 * COUNT)).astype(np.float32)
   inputs = blocks, blocks[:, 0, 0], np.ones((1, 9, 8), np.float32)
+  leaves, tree = jax.tree.flatten(weights.params)
   members = [
-      weights.model.apply(
-          {'params': jax.tree.map(lambda x: x[i], weights.params)}, *inputs
-      )
-      for i in range(3)
+      weights.model.apply({'params': tree.unflatten(member)}, *inputs)
+      for member in zip(*leaves, strict=True)
   ]
   assert np.ptp(members, axis=0).min() > 0
   np.testing.assert_allclose(
@@ -233,7 +232,7 @@ def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
         (3000, 4000, 1),
         (2598, 4618, 1),
         (3648, 5472, 2),
-        (8700, 11500, 6),
+        (8700, 11500, 8),
         (8, 65504, 2),
     ],
 )

@@ -35,7 +35,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   counted = image.counted
   if not counted.any():
     return np.full(counted.shape, 0.5)
-  error = image.rounding_error()
+  error = image.rounding_error
   # Off the grid, coefficients are distributed as before any quantization.
   unquantized = jpeg.block_dct(image.luma()[1:, 1:])
   all_counted = (
