@@ -232,7 +232,7 @@ def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
         (3000, 4000, 1),
         (2598, 4618, 1),
         (3648, 5472, 2),
-        (8700, 11500, 8),
+        (8700, 11500, 9),
         (8, 65504, 2),
     ],
 )

@@ -96,7 +96,8 @@ def logits(model: Fusion, params: Any, *inputs: Any) -> Any:
     *inputs: `blocks`, `statistics` and `inside` of `Fusion`.
   """
   apply = jax.vmap(lambda params: model.apply({'params': params}, *inputs))
-  return apply(params).mean(axis=0)
+  of_members: Any = apply(params)
+  return of_members.mean(axis=0)
 
 
 def rescaled(model: Fusion, params: Any, scale: float, shift: float) -> Any:

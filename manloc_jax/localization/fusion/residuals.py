@@ -108,7 +108,7 @@ def _filter(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def _size(residual: np.ndarray, most: float) -> np.ndarray:
   """Returns the size of a residual, and `most` where it is larger."""
-  size = cv2.absdiff(residual, 0)
+  size = np.abs(residual)
   return cv2.threshold(size, most, 0, cv2.THRESH_TRUNC)[1]
 
 
@@ -127,7 +127,7 @@ def _histogram(residual: np.ndarray) -> list[np.ndarray]:
   Returns:
     f32[h / 8, w / 8] for each fraction and each of two directions.
   """
-  size = cv2.absdiff(residual, 0)
+  size = np.abs(residual)
   statistics = [
       # OpenCV compares with what may still be equal.
       _mean(cv2.threshold(size, _below(edge), 1, cv2.THRESH_BINARY_INV)[1])
