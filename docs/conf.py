@@ -45,6 +45,7 @@ html_title = 'manloc_jax'
 html_extra_path = ['site/redirect']  # The first page has a path of its own.
 html_theme_options = {
     'home_page_in_toc': True,
+    'navbar_persistent': [],  # The search is in the sidebar.
     'show_navbar_depth': 1,
     'use_download_button': False,
 }

@@ -25,7 +25,7 @@ from manloc_jax.reports import contact_sheet
 
 SEED = 2026
 SIZE = (320, 320)  # Pixels: between which the shorter side is drawn.
-_SCALE, _QUALITY = 0.75, 70  # Of a photograph that is sent on.
+_SCALE, _QUALITY = 0.75, 70  # Of a photograph that is forwarded.
 
 # A file's bytes, its suffix and the truth about it, uint8[h, w].
 Example = tuple[bytes, str, np.ndarray]
@@ -42,7 +42,7 @@ def untouched(forgery: forge.Forgery) -> Example:
   return forgery.original, forgery.suffix, np.zeros_like(forgery.mask)
 
 
-def sent_on(forgery: forge.Forgery) -> Example:
+def forwarded(forgery: forge.Forgery) -> Example:
   """Returns the forgery made smaller and saved once more."""
   height, width = forgery.mask.shape
   size = round(_SCALE * width), round(_SCALE * height)
@@ -64,7 +64,7 @@ PICTURES: dict[
     },
     'evidence': {
         'A: found': (2, forged),
-        'B: A, sent on': (2, sent_on),
+        'B: A, forwarded': (2, forwarded),
         'C: missed': (1, forged),
         'D: untouched': (0, untouched),
     },
