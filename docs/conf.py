@@ -37,6 +37,7 @@ nb_execution_timeout = 300  # Seconds for a cell.
 suppress_warnings = ['myst.header']
 
 default_role = 'code'  # Docstrings have names in single backquotes.
+napoleon_use_ivar = True  # A line for each attribute.
 autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
 
