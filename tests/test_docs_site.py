@@ -35,6 +35,14 @@ def test_the_script_builds_as_the_tests_do():
   )
 
 
+def test_the_workflow_publishes_what_the_script_makes():
+  workflow = (ROOT / '.github' / 'workflows' / 'docs.yml').read_text()
+  script = ROOT / 'launch' / 'docs.sh'
+  assert f'run: bash {script.relative_to(ROOT)}\n' in workflow
+  (folder,) = re.findall(r'path: (\S+)', workflow)
+  assert f'${{1:-{folder}}}' in script.read_text()
+
+
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path):
   done = _build(ROOT, tmp_path)
