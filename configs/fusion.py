@@ -17,7 +17,7 @@ def get_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.seed = 0  # Initialization and order.
   config.members = 1  # Networks, whose log-odds are averaged.
-  config.batch_size = 16  # Crops.
+  config.batch_size = 16  # Crops for each of them.
   config.crop = 32  # Blocks, the side of a crop.
   config.num_steps = 1500
   config.eval_every_steps = 150  # Scores the validation split, and saves.

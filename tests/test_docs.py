@@ -112,7 +112,7 @@ from manloc_jax.commands import config_files
 for argv in json.load(sys.stdin):
   values = flags.FlagValues()
   config_files.define_flag(None, values, argv)
-  for name in ('mode', 'workdir', 'extend'):
+  for name in ('mode', 'workdir', 'extend', 'engine', 'shard', 'merge'):
     values[name] = copy.deepcopy(flags.FLAGS[name])
   left = config_files.parse(argv, values)
   assert not left[1:], left

@@ -33,6 +33,7 @@ RUN = {
     'manloc robustness --method=adjpeg,dct --data=casia1=FOLDER'
     ' --series=jpeg,resize': 0,
     'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
+    'manloc prepare casia1 FOLDER --out=data --shard=0/8': 0,
     'python .ci/oldest.py > oldest.txt': 0,
 }
 RUN_SLOWLY = {
@@ -49,6 +50,8 @@ _DATA = 'needs a dataset, and trains for minutes to hours'
 _RUNS = 'needs finished runs'
 _MINUTES = 'takes minutes'
 _INSTALLS = 'changes the environment'
+_RAY = 'needs a Ray cluster; test_data_ray_pool.py starts one'
+_CLUSTER = 'needs a cluster'
 _BENCHMARK = 'needs a machine without other work'
 NOT_RUN = {
     'bash launch/local.sh configs/demo.py': _MINUTES,
@@ -57,9 +60,7 @@ NOT_RUN = {
     'bash .ci/run': 'runs this test',
     'bash launch/benchmarks.sh': _BENCHMARK,
     'bash launch/docs.sh': 'test_docs_site.py builds the site',
-    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': (
-        'needs a cluster'
-    ),
+    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': _CLUSTER,
     'source .venv/bin/activate': _INSTALLS,
     'pre-commit install': _INSTALLS,
     'pip install -e .': _INSTALLS,
@@ -67,6 +68,28 @@ NOT_RUN = {
     "pip install -e '.[serve]'": _INSTALLS,
     "pip install -e '.[examine]'": _INSTALLS,
     "pip install -e '.[mcp]'": _INSTALLS,
+    "pip install -e '.[ray]'": _INSTALLS,
+    'manloc localize FOLDER --out=OUT --engine=ray': _RAY,
+    'manloc evaluate --method=noise --data=mine=FOLDER --engine=ray': _RAY,
+    'manloc prepare casia1 FOLDER --out=data --engine=ray': _RAY,
+    'export RAY_USAGE_STATS_ENABLED=0': _CLUSTER,
+    'ray start --head --include-dashboard=false --disable-usage-stats': (
+        _CLUSTER
+    ),
+    'srun ray symmetric-run --address "$HEAD:6379" --min-nodes "$SLURM_NNODES"'
+    ' -- manloc localize FOLDER --out=OUT --engine=ray': _CLUSTER,
+    'kubectl exec "$POD" -- manloc localize FOLDER --out=OUT --engine=ray': (
+        _CLUSTER
+    ),
+    "run='manloc prepare casia1 FOLDER --out=data'": _CLUSTER,
+    'one=$(sbatch --parsable --array=0-7 --wrap'
+    ' "$run --shard=\\$SLURM_ARRAY_TASK_ID/8")': _CLUSTER,
+    'two=$(sbatch --parsable --array=0-7 --dependency=afterok:$one --wrap'
+    ' "$run --shard=\\$SLURM_ARRAY_TASK_ID/8")': _CLUSTER,
+    'sbatch --dependency=afterok:$two --wrap "$run --merge=8"': _CLUSTER,
+    'manloc prepare casia1 FOLDER --out=data --merge=8': (
+        'needs the shards of all jobs; test_data_array_job.py merges some'
+    ),
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'manloc mcp --allow=PHOTOGRAPHS': (

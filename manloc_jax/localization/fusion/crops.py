@@ -67,11 +67,13 @@ class Crops:
 
     Returns:
       `blocks`, `statistics` and `inside`, as `network.Fusion` takes them, of
-      `config.batch_size` crops of `config.crop` blocks a side; and f32[batch,
-      crop, crop], the manipulated fractions of the blocks.
+      `config.batch_size` crops of `config.crop` blocks a side for each of
+      `config.members`, one after the other; and f32[crops, crop, crop], the
+      manipulated fractions of the blocks.
     """
     rng = np.random.default_rng((self._config.seed, step))
-    side, size = self._config.crop, self._config.batch_size
+    side = self._config.crop
+    size = self._config.batch_size * self._config.members
     chosen = rng.integers(len(self._examples), size=size)
     count = self._statistics[0].size
     blocks = np.zeros((size, side, side, count), np.float32)

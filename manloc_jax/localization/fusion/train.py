@@ -46,7 +46,7 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
 
   The loss is the mean over crops, whatever their sizes, of the cross entropy,
   and of Dice where something is manipulated. Each member of the ensemble learns
-  from the same crops by its own log-odds.
+  from crops of its own: members that share them err together.
 
   Args:
     manipulated_weight: Of a manipulated block in the cross entropy.
@@ -75,9 +75,13 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
 
   def step(state, batch, seed):
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    keys = jax.random.split(key, jax.tree.leaves(state.params)[0].shape[0])
-    of_members = jax.vmap(jax.value_and_grad(loss_fn), (0, None, None, 0))
-    losses, grads = of_members(state.params, state, batch, keys)
+    members = jax.tree.leaves(state.params)[0].shape[0]
+    keys = jax.random.split(key, members)
+    batches = jax.tree.map(
+        lambda x: x.reshape(members, -1, *x.shape[1:]), batch
+    )
+    of_members = jax.vmap(jax.value_and_grad(loss_fn), (0, None, 0, 0))
+    losses, grads = of_members(state.params, state, batches, keys)
     return state.apply_gradients(grads=grads), losses.mean()
 
   return jax.jit(step, donate_argnums=0)
@@ -203,8 +207,9 @@ def _run(
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
     first, last = int(state.step), config.num_steps
+    crops_per_step = config.members * config.batch_size
     reporter = progress_reporter.ProgressReporter(
-        first, last, config.batch_size, show=True, examples='crops'
+        first, last, crops_per_step, show=True, examples='crops'
     )
     losses = []
     with metric_writer.Writer(workdir, first_step=first) as writer:
