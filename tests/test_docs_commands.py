@@ -59,6 +59,7 @@ NOT_RUN = {
     'bash launch/test.sh -m slow': 'runs this test',
     'bash .ci/run': 'runs this test',
     'bash launch/benchmarks.sh': _BENCHMARK,
+    'bash launch/docs.sh': 'test_docs_site.py builds the site',
     'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': _CLUSTER,
     'source .venv/bin/activate': _INSTALLS,
     'pre-commit install': _INSTALLS,
@@ -241,18 +242,25 @@ def test_python_runs_or_is_listed(document, block, workplace):
 
 
 @pytest.mark.slow
-def test_the_picture_is_that_of_its_command(workplace):
+@pytest.mark.parametrize(
+    ('document', 'picture'),
+    [
+        ('README.md', 'docs/images/overview.png'),
+        ('docs/evidence.md', 'docs/images/evidence.png'),
+    ],
+)
+def test_the_picture_is_that_of_its_command(document, picture, workplace):
   pytest.importorskip('jpeglib')  # It reads other coefficients than Pillow.
-  command = 'python docs/picture.py docs/images/overview.png'
-  assert any(command in line for line in (ROOT / 'README.md').open())
-  (workplace / 'docs/images/overview.png').unlink()
+  command = f'python docs/picture.py {picture}'
+  assert any(command in line for line in (ROOT / document).open())
+  (workplace / picture).unlink()
   done = subprocess.run(
       [sys.executable, *command.split()[1:]],
       env={**os.environ, 'PYTHONPATH': str(ROOT)},
   )
   assert done.returncode == 0
   pictures = [
-      np.asarray(Image.open(root / 'docs/images/overview.png').convert('RGB'))
+      np.asarray(Image.open(root / picture).convert('RGB'))
       for root in (ROOT, workplace)
   ]
   committed, drawn = (picture.astype(float) for picture in pictures)
@@ -260,4 +268,5 @@ def test_the_picture_is_that_of_its_command(workplace):
   assert np.abs(np.subtract(committed.shape, drawn.shape)).max() <= 8
   height, width = np.minimum(committed.shape, drawn.shape)[:2]
   difference = committed[:height, :width] - drawn[:height, :width]
-  assert np.abs(difference).mean() < 12
+  # Much is black: other forgeries in the three rows made it 4.8.
+  assert np.abs(difference).mean() < 3
