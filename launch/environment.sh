@@ -3,7 +3,7 @@
 #   MANLOC_VENV   the environment's folder, by default .venv
 
 MANLOC_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-cd "$MANLOC_ROOT"
+cd "$MANLOC_ROOT" || return
 MANLOC_VENV="${MANLOC_VENV:-$MANLOC_ROOT/.venv}"
 
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then

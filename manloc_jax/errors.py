@@ -16,6 +16,17 @@ class UserError(Exception):
   """
 
 
+class TemporaryError(UserError):
+  """Something that the same command overcomes when it is started again.
+
+  Attributes:
+    exit_code: EX_TEMPFAIL of sysexits.h, at which launch/slurm.sh and
+      launch/kubernetes.yaml start the command again.
+  """
+
+  exit_code = 75
+
+
 @contextlib.contextmanager
 def refusing_malformed(subject: str, remedy: str) -> Iterator[None]:
   """Raises UserError where parsed files turn out to hold something else.

@@ -6,8 +6,10 @@ r"""Runs an experiment: prepare, train, evaluate, report, robustness.
 Each stage is skipped when it is done; a run that was killed continues.
 `--mode=robustness` scores a finished run on degraded test images, and
 `--config.method=ela` a classical method on the whole images of the test split.
+`--distributed` makes one run of several processes; see docs/cluster.md.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -29,6 +31,7 @@ import ml_collections
 from manloc_jax import errors
 from manloc_jax import run_config
 from manloc_jax.commands import config_files
+from manloc_jax.commands import distributed
 from manloc_jax.commands import flag_commands
 from manloc_jax.commands import preparation
 from manloc_jax.commands import preparation_flags
@@ -62,6 +65,7 @@ _MODE = flags.DEFINE_enum(
     'Which stage to run; `all` runs those that are not done, except'
     ' `robustness`.',
 )
+_DISTRIBUTED = distributed.define_flags()
 
 
 def main(argv: list[str]) -> None:
@@ -70,16 +74,24 @@ def main(argv: list[str]) -> None:
     raise errors.UserError(
         f'The arguments {argv[1:]} belong to no option; see --help.'
     )
-  config, mode = _CONFIG.value, _MODE.value
-  workdir = _WORKDIR.value or _default_workdir()
+  mode, workdir = _MODE.value, _WORKDIR.value or _default_workdir()
   if mode == 'report':
     _report(workdir)
     return
-  from manloc_jax.commands import config_checks
-  from manloc_jax.training import run_lock
   from manloc_jax.training import sharding
 
   sharding.enable_compilation_cache()
+  distributed.share(
+      _DISTRIBUTED, lambda: _work(_CONFIG.value, mode, workdir)
+  )
+
+
+def _work(config: ml_collections.ConfigDict, mode: str, workdir: str) -> None:
+  """Runs the stages in this process, or its share of them."""
+  from manloc_jax.commands import config_checks
+  from manloc_jax.training import processes
+  from manloc_jax.training import run_lock
+
   _TIMER.begin('settings and set')
   config_checks.check(config, mode)
   if _EXTEND.value:
@@ -88,30 +100,42 @@ def main(argv: list[str]) -> None:
   if mode == 'prepare':
     where = preparation_flags.values()
     done = _prepare_files(config.data, **where)
-    print(done if where['shard'] else f'Prepared set: {done}')
+    _say(done if where['shard'] else f'Prepared set: {done}')
     return
   preparation_flags.check_unused()
-  _check_workdir(workdir, config.method, mode)
-  with run_lock.hold(workdir):
+  with contextlib.ExitStack() as stack:
+    with processes.first_before_others():
+      _check_workdir(workdir, config.method, mode)
+      if processes.is_first():  # For all of them.
+        stack.enter_context(run_lock.hold(workdir))
     _run_stages(config, mode, workdir)
+
+
+def _say(text: str) -> None:
+  """Prints what all processes find out, once."""
+  from manloc_jax.training import processes
+
+  if processes.is_first():
+    print(text)
 
 
 def _run_stages(
     config: ml_collections.ConfigDict, mode: str, workdir: str
 ) -> None:
   """Prepares the set, trains, evaluates and reports, as far as asked for."""
+  from manloc_jax.training import processes
+
   prepared = _prepare(config.data)
-  print(f'Prepared set: {prepared.folder}')
+  _say(f'Prepared set: {prepared.folder}')
   is_network = config.method == run_config.NETWORK
-  trains = mode in ('all', 'train') and is_network
-  if trains and not _train(config, prepared, workdir):
-    return  # The cluster preempted the run; the next start continues it.
+  if mode in ('all', 'train') and is_network:
+    _train(config, prepared, workdir)
   if mode in ('all', 'evaluate'):
     evaluate = _evaluate if is_network else _evaluate_method
     evaluate(config, prepared, workdir)
   if mode == 'robustness':
     _robustness(config, prepared, workdir)
-  if mode in ('all', 'evaluate'):
+  if mode in ('all', 'evaluate') and processes.is_first():
     _report(workdir)
 
 
@@ -149,9 +173,12 @@ def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
 
 def _prepare_files(data: ml_collections.ConfigDict, **where: Any) -> str:
   """Prepares the set; see `preparation.prepare`, also for `where`."""
-  if data.name in ('synthetic', 'dial') and 'forge' in data:
-    _forge(data)
-  return preparation.prepare(preparation.options_of(data), **where)
+  from manloc_jax.training import processes
+
+  with processes.first_before_others():
+    if data.name in ('synthetic', 'dial') and 'forge' in data:
+      _forge(data)
+    return preparation.prepare(preparation.options_of(data), **where)
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:
@@ -169,19 +196,22 @@ def _forge(data: ml_collections.ConfigDict) -> None:
     print(f'Left out: {reason}')
 
 
-def _train(config, prepared: 'PreparedSet', workdir: str) -> bool:
-  """Trains; returns whether training has ended."""
+def _train(config, prepared: 'PreparedSet', workdir: str) -> None:
+  """Trains to the end."""
   _TIMER.begin('imports')
   from manloc_jax.training import extension
+  from manloc_jax.training import processes
   from manloc_jax.training import sharding
   from manloc_jax.training import train
 
   _TIMER.begin('restore')
-  if _EXTEND.value:
-    extension.extend(workdir, config)
-  run_config.write_or_check(workdir, config, prepared.digest)
+  with processes.first_before_others():
+    if _EXTEND.value:
+      extension.extend(workdir, config)
+    run_config.write_or_check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
-  return train.train(config, prepared, workdir, mesh, _TIMER)
+  train.train(config, prepared, workdir, mesh, _TIMER)
+  processes.handle_sigterm_again()
 
 
 def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
@@ -200,7 +230,7 @@ def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:
     localizer = network.NetworkLocalizer.from_run(workdir, threshold=0.5)
     written += image_evaluation.evaluate(config, prepared, workdir, localizer)
   for path in written:
-    print(f'Scores: {path}')
+    _say(f'Scores: {path}')
 
 
 def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
@@ -208,26 +238,30 @@ def _evaluate_method(config, prepared: 'PreparedSet', workdir: str) -> None:
   from manloc_jax.evaluation import images as image_evaluation
   from manloc_jax.localization import factory
   from manloc_jax.reports.study import runs
+  from manloc_jax.training import processes
 
-  run_config.write_or_check(workdir, config, prepared.digest)
+  with processes.first_before_others():
+    run_config.write_or_check(workdir, config, prepared.digest)
   localizer = factory.make(config.method, config.fusion)
   if config.method == run_config.FUSION:
     runs.check_training(localizer.provenance, config.data.name, prepared.digest)
   for path in image_evaluation.evaluate(config, prepared, workdir, localizer):
-    print(f'Scores: {path}')
+    _say(f'Scores: {path}')
 
 
 def _robustness(config, prepared: 'PreparedSet', workdir: str) -> None:
   """Scores a trained network on degraded test images."""
   from manloc_jax.evaluation import robustness
   from manloc_jax.reports import report
+  from manloc_jax.training import processes
   from manloc_jax.training import sharding
 
   run_config.check_same(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   path = robustness.robustness(config, prepared, workdir, mesh)
-  print('\n'.join(report.robustness(workdir)))
-  print(f'Scores: {path}; the figure is in {workdir}/figures.')
+  if processes.is_first():
+    print('\n'.join(report.robustness(workdir)))
+    print(f'Scores: {path}; the figure is in {workdir}/figures.')
 
 
 def _report(workdir: str) -> None:
@@ -284,12 +318,15 @@ def _full_disk() -> errors.UserError:
 
 def run() -> int:
   """Runs the command line of this process; returns the exit code."""
-  # Orbax logs every file that it opens.
   logging.set_verbosity(logging.WARNING)
-  return flag_commands.run(
-      _advised_main,
-      required=['config'],
-      when_interrupted='The same command goes on from the last checkpoint.',
+  # Orbax also logs what it raises.
+  logging.get_absl_logger().addFilter(lambda log: 'orbax' not in log.pathname)
+  return distributed.leave(
+      lambda: flag_commands.run(
+          _advised_main,
+          required=['config'],
+          when_interrupted='The same command goes on from the last checkpoint.',
+      )
   )
 
 

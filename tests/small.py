@@ -74,7 +74,5 @@ def untrained_run(workdir, scale: float = 1.0, **changes) -> str:
   state = jax.jit(lambda: state_lib.create(model, tx, models.SIDE, key))()
   state = state.replace(params=jax.tree.map(lambda x: scale * x, state.params))
   with checkpoint.make_manager(str(workdir)) as manager:
-    checkpoint.save(
-        manager, STEP, state, checkpoint.Progress({STEP: 0.5}), force=True
-    )
+    checkpoint.save(manager, STEP, state, checkpoint.Progress({STEP: 0.5}))
   return str(workdir)

@@ -71,13 +71,20 @@ def test_epochs_and_seeds_differ(prepared):
   assert key(take(prepared, 1, seed=1)[0]) != key(batches[0])
 
 
-def test_processes_share_an_epoch(prepared):
-  steps = prepared.count('train') // 2 // BATCH
-  indices = [
-      set(sum(map(key, take(prepared, steps, process=(i, 2))), []))
-      for i in range(2)
+@pytest.mark.parametrize('processes', [2, 3])
+def test_batches_of_several_processes_are_those_of_one(prepared, processes):
+  size = 2
+  steps = prepared.count('train') // (size * processes)
+  one = take(prepared, 2 * steps, batch_size=size * processes)
+  shares = [
+      take(prepared, 2 * steps, batch_size=size, process=(i, processes))
+      for i in range(processes)
   ]
-  assert not indices[0] & indices[1]
+  together = [
+      {name: np.concatenate([x[name] for x in batch]) for name in one[0]}
+      for batch in zip(*shares, strict=True)
+  ]
+  assert_equal(together, one)
 
 
 @pytest.mark.parametrize('processes', [1, 2, 3])

@@ -45,7 +45,7 @@ def test_what_is_not_there_is_named(prepared, tmp_path):
   with pytest.raises(spec.DataError, match="no split 'tset'; choose .*train"):
     prepared.count('tset')
   with pytest.raises(spec.DataError, match='lower --config.batch_size'):
-    prepared.epoch_steps('train', batch_size=4, processes=2)
+    prepared.epoch_steps('train', batch_size=1000)
   with pytest.raises(spec.DataError, match='no prepared folder'):
     PreparedSet.open(tmp_path)
 

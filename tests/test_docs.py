@@ -77,6 +77,7 @@ def test_subcommands_and_their_options_exist(command):
 def test_inline_options_exist():
   """Options that prose names belong to a subcommand or to the main job."""
   options = {'--config', '--mode', '--extend', '--json', '--max_steps'}
+  options |= {'--distributed', '--process_id'}
   for name in _subcommands():
     options |= set(re.findall(r'--[a-z_]+', _help(name)))
   for code in documents.read_inline():
@@ -112,7 +113,9 @@ from manloc_jax.commands import config_files
 for argv in json.load(sys.stdin):
   values = flags.FlagValues()
   config_files.define_flag(None, values, argv)
-  for name in ('mode', 'workdir', 'extend', 'engine', 'shard', 'merge'):
+  names = 'mode', 'workdir', 'extend', 'engine', 'shard', 'merge'
+  names += 'distributed', 'coordinator_address', 'num_processes', 'process_id'
+  for name in names:
     values[name] = copy.deepcopy(flags.FLAGS[name])
   left = config_files.parse(argv, values)
   assert not left[1:], left

@@ -61,6 +61,21 @@ NOT_RUN = {
     'bash launch/benchmarks.sh': _BENCHMARK,
     'bash launch/docs.sh': 'test_docs_site.py builds the site',
     'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': _CLUSTER,
+    'sbatch --nodes=2 --gpus-per-node=4 --ntasks-per-node=4 launch/slurm.sh'
+    ' configs/casia.py --config.data.root=FOLDER': _CLUSTER,
+    'docker build -f launch/Dockerfile --build-arg EXTRA=cuda12 -t IMAGE .': (
+        'needs Docker; test_launch.py runs its steps'
+    ),
+    'kubectl apply -f launch/kubernetes.yaml': (
+        'needs a cluster; test_launch.py checks the file'
+    ),
+    'python -m manloc_jax.main --config=configs/demo.py --distributed'
+    ' --coordinator_address=node1:5527 --num_processes=2 --process_id=0': (
+        'waits for others; test_training_processes.py runs all of them'
+    ),
+    'python -m manloc_jax.benchmarks.scaling --processes=2'
+    ' --config=configs/demo.py': _BENCHMARK,
+    'python -m manloc_jax.benchmarks.faults --count=100': _MINUTES,
     'source .venv/bin/activate': _INSTALLS,
     'pre-commit install': _INSTALLS,
     'pip install -e .': _INSTALLS,

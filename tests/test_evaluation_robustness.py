@@ -73,7 +73,7 @@ def finished(config, prepared, mesh, tmp_path_factory):
   state = state_lib.create(model, tx, models.SIDE, jax.random.PRNGKey(0))
   with checkpoint.make_manager(workdir) as manager:
     progress = checkpoint.Progress(scores={1: 0.5}, done=True)
-    checkpoint.save(manager, 1, state, progress, force=True)
+    checkpoint.save(manager, 1, state, progress)
   patch_evaluation.evaluate(config, prepared, workdir, mesh)
   return workdir
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -62,16 +63,32 @@ def test_a_run_is_refused_in_a_folder_at_work(holder, tmp_path):
   assert os.listdir(tmp_path) == [run_lock.FILE]
 
 
-def test_the_lock_of_another_host_holds_while_it_is_renewed(tmp_path):
+def test_the_lock_of_another_host_holds_while_it_is_renewed(
+    tmp_path, monkeypatch
+):
+  monkeypatch.setattr(run_lock, '_LOOK', 0.01)
   path = tmp_path / run_lock.FILE
   path.write_text(json.dumps({'host': 'elsewhere', 'pid': 7}))
-  with pytest.raises(errors.UserError, match='7 of the host elsewhere.*120'):
+  renewal = threading.Timer(0.2, os.utime, [path])
+  renewal.start()
+  with pytest.raises(errors.UserError, match='Process 7 of the host elsewhere'):
     with run_lock.hold(tmp_path):
       pass
-  old = path.stat().st_mtime - run_lock.STALE - 1
-  os.utime(path, (old, old))
+  renewal.join()
+
+
+def test_a_lock_of_another_host_that_was_killed_is_waited_for(
+    tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setattr(run_lock, '_LOOK', 0.01)
+  monkeypatch.setattr(run_lock, 'STALE', 0.2)
+  path = tmp_path / run_lock.FILE
+  path.write_text(json.dumps({'host': 'elsewhere', 'pid': 7}))
+  ahead = path.stat().st_mtime + 1e6  # The clock was set back.
+  os.utime(path, (ahead, ahead))
   with run_lock.hold(tmp_path):
     assert json.loads(path.read_text())['pid'] == os.getpid()
+  assert 'waiting for up to' in capsys.readouterr().err
   # Who has ended holds nothing, on any host.
   assert path.read_text() == ''
   assert os.listdir(tmp_path) == [run_lock.FILE]

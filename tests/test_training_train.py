@@ -199,7 +199,7 @@ def test_resumed_runs_keep_no_more_than_the_last_and_the_best(tmp_path):
   for step, score in ((5, 0.5), (10, 0.9), (15, 0.6), (20, 0.7), (25, 0.8)):
     with checkpoint.make_manager(str(tmp_path)) as manager:
       progress = checkpoint.Progress({step: score})
-      checkpoint.save(manager, step, state, progress, force=True)
+      checkpoint.save(manager, step, state, progress)
   with checkpoint.make_manager(str(tmp_path)) as manager:
     assert sorted(manager.all_steps()) == [10, 20, 25]
 

@@ -4,6 +4,8 @@
   1    some of it failed, an audit found something wrong, or there is a bug,
        which shows its traceback
   2    impossible: one sentence on standard error says why and what to do
+  75   preempted by the cluster, or another process of the run was lost: the
+       same command goes on
   130  stopped by Ctrl-C
   141  whoever read the output has left, as `head` does; nothing is said
   143  stopped by SIGTERM, as `kill` and schedulers send it
@@ -22,6 +24,7 @@ from manloc_jax import errors
 from manloc_jax.commands import interrupts
 
 IMPOSSIBLE = 2
+AGAIN = errors.TemporaryError.exit_code
 READER_LEFT = 141
 # Of tables and progress bars.
 _LAYOUT = '\n\r\t'
@@ -104,6 +107,8 @@ def run(
       message = _explain(error)
       if message is None:
         raise
+      if isinstance(error, errors.TemporaryError):
+        return _end(AGAIN, message)
       return _end(IMPOSSIBLE, message)
   gc.collect()  # Closes iterators that have not ended.
   handler.leave()

@@ -52,13 +52,12 @@ def run(args: argparse.Namespace) -> int:
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
   config = config_files.load(args.config, args.passed_on)
   score = train.train(config, args.workdir)
-  if score is not None:
-    folder = pathlib.Path(args.workdir)
-    results = train.score_test(config, args.workdir)
-    path = folder / 'results' / 'test.json'
-    path.parent.mkdir(exist_ok=True)
-    files.write_json(path, results)
-    figure = folder / 'figures' / 'reliability.png'
-    reliability.draw(results['reliability'], figure)
+  folder = pathlib.Path(args.workdir)
+  results = train.score_test(config, args.workdir)
+  path = folder / 'results' / 'test.json'
+  path.parent.mkdir(exist_ok=True)
+  files.write_json(path, results)
+  figure = folder / 'figures' / 'reliability.png'
+  reliability.draw(results['reliability'], figure)
   print(json.dumps({'val_block_auc_mean': score, 'workdir': args.workdir}))
   return 0

@@ -76,13 +76,23 @@ class Interrupts:
     signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
 
     def end_in_time() -> None:
-      while (number := os.read(received, 1)[0]) not in self._handled:
+      while not self._ends(number := os.read(received, 1)[0]):
         pass  # It is another one.
       self._exit_code = exit_code(number)
       time.sleep(_GRACE_SECONDS)
       self.leave()
 
     threading.Thread(target=end_in_time, daemon=True).start()
+
+  def _ends(self, number: int) -> bool:
+    """Tells whether a signal ends the command.
+
+    A training handles SIGTERM by itself for a while; see
+    `training.preemption`.
+    """
+    return number in self._handled and signal.getsignal(number) in (
+        self._handle, signal.SIG_DFL
+    )  # fmt: skip
 
   def _handle(self, number: int, frame: types.FrameType | None) -> None:
     """Ends the workers, which do not see Ctrl-C, and then the command.

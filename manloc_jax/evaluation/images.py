@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 import functools
 import pathlib
 import shutil
+import time
 from typing import Any
 
 import ml_collections
 import numpy as np
 import tqdm
 
+from manloc_jax import errors
 from manloc_jax import files
 from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
@@ -29,8 +31,10 @@ from manloc_jax.evaluation import result_files
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.metrics import histogram
 from manloc_jax.metrics import summary
+from manloc_jax.training import processes
 
 PROTOCOL = 'whole image'
+_VISIBLE_SECONDS = 60.0  # Until a shared file system shows a file everywhere.
 _HALF = int(image_scores.bin_of(np.array(0.5)))
 
 
@@ -44,8 +48,9 @@ def evaluate(
   """Scores a localizer on the whole images of `eval.splits`.
 
   The scores of each image are written as soon as they are known, so that an
-  evaluation that was stopped continues with the next image. At the end these
-  files are removed; those of another config or localizer stay.
+  evaluation that was stopped continues with the next image, and several
+  processes share the images. At the end these files are removed; those of
+  another config or localizer stay.
 
   Args:
     config: The config; those of `eval.splits` that are in
@@ -67,7 +72,9 @@ def evaluate(
   whole = manifest.WHOLE_IMAGES
   asked = [split for split in config.eval.splits if split in whole]
   written = [results / f'{split}.json' for split in asked or ['test_images']]
-  if all(provenance_lib.is_current(path, provenance) for path in written):
+  if processes.of_first(
+      all(provenance_lib.is_current(path, provenance) for path in written)
+  ):
     return written
   cache = results / f'images-{provenance_lib.sha256_of_json(provenance)[:12]}'
   files.make_folder(cache, pathlib.Path(workdir))
@@ -89,8 +96,11 @@ def evaluate(
         'training': {},
         **provenance,
     }
-    result_files.write(path, result)
-  shutil.rmtree(cache)
+    if processes.is_first():
+      result_files.write(path, result)
+  processes.wait_for_all()
+  if processes.is_first():
+    shutil.rmtree(cache)
   return written
 
 
@@ -152,8 +162,11 @@ def _score_split(
         ' prepare a set with manipulated images in validation and test.'
     )
   paths = [cache / f'{split}-{i}.npz' for i in range(len(records))]
-  scored = [image_scores.load(path) for path in paths]
-  missing = [i for i, scores in enumerate(scored) if scores is None]
+  missing = [
+      i
+      for i in processes.own_share(range(len(records)))
+      if image_scores.load(paths[i]) is None
+  ]
   score = functools.partial(
       image_scores.score, job=prepared.job, localizer=localizer
   )
@@ -163,8 +176,25 @@ def _score_split(
       monitored = _with_bar(split, fresh, missing)
       for i, result in zip(missing, monitored, strict=True):
         image_scores.save(paths[i], result)
-        scored[i] = result
-  return records, [scores for scores in scored if scores is not None]
+  processes.wait_for_all()
+  return records, [_load(path) for path in paths]
+
+
+def _load(path: pathlib.Path) -> image_scores.Scored:
+  """Reads the scores of an image, which another process may have written.
+
+  Raises:
+    UserError: They cannot be seen from here.
+  """
+  end = time.monotonic() + _VISIBLE_SECONDS
+  while (scored := image_scores.load(path)) is None:
+    if time.monotonic() > end:
+      raise errors.UserError(
+          f'The scores {path} of another process cannot be read here; put'
+          ' --workdir on a file system that all processes share.'
+      )
+    time.sleep(1)
+  return scored
 
 
 def _with_bar(split: str, scored: Iterable, missing: list[int]) -> Iterator:

@@ -4,7 +4,6 @@ import functools
 import pathlib
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -23,6 +22,7 @@ from manloc_jax.metrics import totals as totals_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
 from manloc_jax.training import metric_writer
+from manloc_jax.training import processes
 from manloc_jax.training import sharding
 
 
@@ -34,7 +34,8 @@ def evaluate(
 ) -> list[pathlib.Path]:
   """Scores the best checkpoint of a run on every split of `eval.splits`.
 
-  Splits of whole images are left to `evaluation.images`.
+  Several processes share the patches, and process 0 writes. Splits of whole
+  images are left to `evaluation.images`.
 
   Args:
     config: The run's config.
@@ -57,25 +58,27 @@ def evaluate(
   folder = pathlib.Path(workdir) / 'results'
   splits = [s for s in config.eval.splits if s not in manifest.WHOLE_IMAGES]
   written = [folder / f'{split}.json' for split in splits]
-  if all(provenance_lib.is_current(path, provenance) for path in written):
+  if processes.of_first(
+      all(provenance_lib.is_current(path, provenance) for path in written)
+  ):
     return written
   for split in splits:
     prepared.split(split)  # Refuses a name that is none.
   files.make_folder(folder, pathlib.Path(workdir))
   model = models.make(config)
-  params = jax.device_put(run.params, sharding.replicated(mesh))
+  params = sharding.replicate(run.params, mesh)
   evaluate_split = functools.partial(
       evaluator.make_split_evaluator(model, mesh, config, prepared),
       params,
       network=network_name(workdir, run.step),
   )
   edge = evaluator.best_edge(evaluate_split('val'))
-  if models.MASK in model.tasks:
+  if models.MASK in model.tasks and processes.is_first():
     bins = config.eval.bins
     thresholds.write(
         workdir, thresholds.Threshold(run.step, edge / bins, bins)
     )
-    _save_examples(config, prepared, folder, model, params, mesh)
+    _save_examples(config, prepared, folder, model, run.params, mesh)
   prior = evaluator.mean_mask(prepared)
   for split, path in zip(splits, written, strict=True):
     kinds = prepared.manipulations(split)
@@ -87,7 +90,8 @@ def evaluate(
         'training': _training_speed(workdir),
         **provenance,
     }
-    result_files.write(path, result)
+    if processes.is_first():
+      result_files.write(path, result)
   return written
 
 

@@ -33,7 +33,7 @@ def save(
       `<index>/truth` uint8[h, w] and `<index>/score` f32[h, w].
     model: A module of `models`.
     params: Its parameters.
-    mesh: Devices.
+    mesh: Devices, of which those of this process are used.
     prepared: The prepared set.
     split: A split of non-overlapping windows, such as `test_grid`.
     images: How many images.
@@ -42,7 +42,7 @@ def save(
   total = len(prepared.image_ids(split))
   chosen = set(np.linspace(0, total - 1, images).round().astype(int).tolist())
   localizer = network.NetworkLocalizer(
-      model, params, devices=list(mesh.devices.flat)
+      model, params, devices=list(mesh.local_devices)
   )
   by_image: dict[int, list] = {index: [] for index in sorted(chosen)}
   for batch in backend.eval_batches(prepared, split, batch_size=batch_size):

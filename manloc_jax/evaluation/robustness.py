@@ -26,6 +26,7 @@ from manloc_jax.evaluation import result_files
 from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
 from manloc_jax.training import evaluator
+from manloc_jax.training import processes
 from manloc_jax.training import sharding
 from manloc_jax.training import trained_run
 
@@ -74,7 +75,8 @@ def robustness(
   if not missing:
     return path
   files.make_folder(path.parent, pathlib.Path(workdir))
-  if not provenance_lib.is_current(unfinished, provenance):
+  is_first = processes.is_first()
+  if is_first and not provenance_lib.is_current(unfinished, provenance):
     result_files.keep(unfinished)
   records = prepared.records(
       degraded_windows.SPLIT,
@@ -86,15 +88,19 @@ def robustness(
       worker_pool.ordered_map(workers) as ordered_map,
       # Without a terminal (`None`) a bar would fill the log.
       tqdm.tqdm(
-          total=len(missing) * len(records), unit='image', disable=None
+          total=len(missing) * len(records),
+          unit='image',
+          disable=None if is_first else True,
       ) as bar,
   ):
     for level in missing:
       row = _score_level(level, prepared, records, ordered_map, score, bar)
       result['levels'].append(row)
-      files.write_json(unfinished, result)
-  result_files.keep(path)
-  os.replace(unfinished, path)
+      if is_first:
+        files.write_json(unfinished, result)
+  if is_first:
+    result_files.keep(path)
+    os.replace(unfinished, path)
   return path
 
 
@@ -201,7 +207,7 @@ def _make_scorer(
     UserError: The batch does not split over the devices.
   """
   model = models.make(config)
-  params = jax.device_put(run.params, sharding.replicated(mesh))
+  params = sharding.replicate(run.params, mesh)
   evaluate_batches = evaluator.make_batch_evaluator(model, mesh, config)
   network = patch_evaluation.network_name(workdir, run.step)
   threshold = thresholds.read(workdir, run.step)
@@ -212,14 +218,14 @@ def _make_scorer(
     edge = evaluator.best_edge(evaluate(params, 'val', network))
   prior = evaluator.mean_mask(prepared)
   kinds = [record.manipulation for record in records]
-  index, processes = jax.process_index(), jax.process_count()
+  index, count = jax.process_index(), jax.process_count()
 
   def score(cuts: Iterable[patches.Cut], name: str) -> dict[str, Any]:
     """Scores the windows of one level, without its curves."""
     batches = degraded_windows.batches(
         cuts,
-        batch_size=config.eval.batch_size // processes,
-        process=(index, processes),
+        batch_size=config.eval.batch_size // count,
+        process=(index, count),
     )
     subject = f'{network} ({name})'
     totals = evaluate_batches(params, batches, len(records), subject)

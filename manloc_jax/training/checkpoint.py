@@ -61,16 +61,13 @@ def make_manager(workdir: str, every_steps: int = 1) -> ocp.CheckpointManager:
 
   Args:
     workdir: The run's folder.
-    every_steps: Steps between checkpoints; one more is saved at preemption.
+    every_steps: Steps between checkpoints.
 
   Raises:
     UserError: The checkpoints that are there cannot be read.
   """
   options = ocp.CheckpointManagerOptions(
-      save_decision_policy=when.AnySavePolicy([
-          when.FixedIntervalPolicy(every_steps),
-          when.PreemptionCheckpointingPolicy(),
-      ]),
+      save_decision_policy=when.FixedIntervalPolicy(every_steps),
       preservation_policy=keep.AnyPreservationPolicy([
           keep.LatestN(2),
           keep.BestN(get_metric_fn=_score, n=1),
@@ -153,10 +150,8 @@ def save(
     step: int,
     state,
     progress: Progress,
-    *,
-    force: bool,
 ) -> None:
-  """Saves `state` if the policy says so or `force` does.
+  """Saves `state`, on the schedule of `make_manager` or off it.
 
   The write is asynchronous and atomic: a killed run leaves either a whole
   checkpoint or a temporary folder that the next run removes.
@@ -166,7 +161,6 @@ def save(
     step: `state.step`, which the host knows without waiting for the devices.
     state: The training state.
     progress: Saved beside it.
-    force: Whether to save off the schedule.
   """
   if manager.latest_step() == step:
     return
@@ -178,8 +172,15 @@ def save(
       ),
       # Between evaluations there is no score: such a step is never the best.
       metrics={'score': progress.scores.get(step, -1.0)},
-      force=force,
+      force=True,
   )
+
+
+def latest_step(workdir: str) -> int | None:
+  """Returns the step of the newest checkpoint; None without one."""
+  folder = _directory(workdir)
+  steps = ocp.utils.checkpoint_steps(folder) if folder.is_dir() else []
+  return max(steps, default=None)
 
 
 def remove_unfinished(workdir: str) -> None:

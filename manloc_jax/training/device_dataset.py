@@ -63,8 +63,7 @@ def train_batches(
     DataError: There are too few patches, or a file is damaged.
     UserError: The split does not fit into the devices' memory.
   """
-  processes = jax.process_count()
-  steps = prepared.epoch_steps(split, batch_size // processes, processes)
+  steps = prepared.epoch_steps(split, batch_size)
   stored = arrays.load(prepared, split)
   fields = {name: stored[name] for name in FIELDS}
   _check_memory(fields, mesh, f'The split {split} of {prepared.folder}')

@@ -48,8 +48,7 @@ def extend(workdir: str, config: ml_collections.ConfigDict) -> None:
         ' change num_steps, optim and how often to evaluate. For anything else'
         f' start another run, with --config.train.init_from={workdir}.'
     )
-  with checkpoint.make_manager(workdir) as manager:
-    step = manager.latest_step()
+  step = checkpoint.latest_step(workdir)
   if step is None:
     raise errors.UserError(
         f'The run in {workdir!r} has no checkpoint to go on from; run it'

@@ -50,7 +50,7 @@ def restore_or_initialize(
     models.check_shapes(
         weights.params, fresh.params, f'What {config.train.init_from!r} names'
     )
-    params = jax.device_put(weights.params, sharding.replicated(mesh))
+    params = sharding.replicate(weights.params, mesh)
     fresh = dataclasses.replace(fresh, params=params)
     if jax.process_index() == 0:
       _record(config.train.init_from, weights, manager.directory.parent)

@@ -14,6 +14,7 @@ import os
 import pathlib
 import socket
 import stat
+import sys
 import threading
 import time
 from typing import IO
@@ -24,6 +25,7 @@ from manloc_jax import files
 FILE = 'run.lock'
 RENEWED = 20.0  # Seconds between renewals of the file's time.
 STALE = 120.0  # Seconds without one, after which another host's lock is none.
+_LOOK = 2.0  # Seconds between looks at another host's lock.
 
 
 @contextlib.contextmanager
@@ -81,8 +83,8 @@ def _lock(path: pathlib.Path, file: IO[str]) -> None:
   """Locks the file.
 
   Raises:
-    UserError: Another process of this host has it, or one of another host has
-      renewed it lately.
+    UserError: Another process of this host has it, or one of another host
+      renews it.
   """
   try:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,21 +92,46 @@ def _lock(path: pathlib.Path, file: IO[str]) -> None:
     raise _busy(path, _read(file)) from None
   except OSError:
     pass  # This file system has no locks; the time of the file has to do.
+  _wait_for_other_host(path, file)
+
+
+def _wait_for_other_host(path: pathlib.Path, file: IO[str]) -> None:
+  """Returns once no process of another host works in the folder.
+
+  One that was killed there a moment ago, as a cluster does before it starts the
+  run elsewhere, leaves a file that nobody renews.
+
+  Raises:
+    UserError: It has renewed the file meanwhile.
+  """
   last = _read(file)
-  age = _age(path, file)
-  if last and last.get('host') != socket.gethostname() and age < STALE:
-    raise _busy(path, last, f' {age:.0f} seconds ago')
+  left = STALE - _age(path, file)
+  if not last or last.get('host') == socket.gethostname() or left <= 0:
+    return
+  print(
+      f'Process {last.get("pid")} of the host {last.get("host")} worked in'
+      f' {str(path.parent)!r} a moment ago: waiting for up to {STALE:.0f}'
+      ' seconds to see whether it still does.',
+      file=sys.stderr,
+      flush=True,
+  )
+  renewed = os.stat(path).st_mtime
+  # A clock that was set back makes no wait longer.
+  end = time.monotonic() + min(left, STALE)
+  while time.monotonic() < end:
+    time.sleep(_LOOK)
+    if os.stat(path).st_mtime != renewed:
+      if not _read(file):
+        return  # It has ended by itself.
+      raise _busy(path, last)
 
 
-def _busy(path: pathlib.Path, holder: dict, when: str = '') -> errors.UserError:
+def _busy(path: pathlib.Path, holder: dict) -> errors.UserError:
   """Returns the error for a folder that another process works in."""
   pid, host = holder.get('pid', 'unknown'), holder.get('host', 'unknown')
-  advice = 'wait for it, or choose another --workdir'
-  if when:
-    advice += f'; if it has ended, try again in {STALE:.0f} seconds'
   return errors.UserError(
-      f'Process {pid} of the host {host} works in {str(path.parent)!r}{when};'
-      f' {advice}.'
+      f'Process {pid} of the host {host} works in {str(path.parent)!r}; wait'
+      ' for it, or choose another --workdir.'
   )
 
 

@@ -79,6 +79,12 @@ def replicated(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
+def replicate(tree: Any, mesh: Mesh) -> Any:
+  """Copies arrays that every process has to all devices."""
+  # By the host, for arrays on one process's device reach no other process's.
+  return jax.device_put(jax.device_get(tree), replicated(mesh))
+
+
 def sharded(mesh: Mesh) -> NamedSharding:
   """The sharding of a batch: its first axis is split over the devices."""
   return NamedSharding(mesh, PartitionSpec(DATA))

@@ -6,7 +6,6 @@ import sys
 import types
 from typing import Any
 
-from absl import logging
 import jax
 import ml_collections
 import optax
@@ -18,9 +17,11 @@ from manloc_jax.data.storage import prepared_set
 from manloc_jax.metrics import summary
 from manloc_jax.training import checkpoint
 from manloc_jax.training import device_dataset
+from manloc_jax.training import divergence
 from manloc_jax.training import evaluator
 from manloc_jax.training import initialization
 from manloc_jax.training import metric_writer
+from manloc_jax.training import preemption
 from manloc_jax.training import progress_reporter
 from manloc_jax.training import run_history
 from manloc_jax.training import sharding
@@ -30,11 +31,6 @@ from manloc_jax.training import steps
 
 # The validation score that picks a checkpoint, of the first task there is.
 SELECTION = {models.MASK: 'pixel_auc_pooled', models.PATCH: 'patch_auc'}
-# What a user can do where the loss is not finite.
-_REMEDY = (
-    'choose a smaller --config.optim.learning_rate or a'
-    ' --config.optim.clip_norm, and another --workdir'
-)
 
 
 def train(
@@ -43,7 +39,7 @@ def train(
     workdir: str,
     mesh,
     timer: startup_timer.StageTimer | None = None,
-) -> bool:
+) -> None:
   """Trains to `num_steps` or until the validation score stops growing.
 
   Everything random is a function of the seed and the step, so that a run that
@@ -57,12 +53,10 @@ def train(
     mesh: Devices.
     timer: Times the stages before the first update, and is printed after it.
 
-  Returns:
-    Whether training has ended; false if the cluster asked it to leave.
-
   Raises:
     UserError: The config does not fit, conv2 is zero everywhere, or the
       training diverges.
+    TemporaryError: The cluster has asked it to leave; the step is saved.
   """
   timer = timer or startup_timer.StageTimer('restore')
   sharding.check_batch_size(config.batch_size, mesh)
@@ -84,7 +78,7 @@ def train(
         config, model, tx, mesh, manager
     )
     if progress.done and int(state.step) > phase_start:
-      return True  # A finished run stays as it is.
+      return  # A finished run stays as it is.
     progress.done = False  # It was extended.
     batches = _batches(config, prepared, mesh, int(state.step), timer)
     train_step, batches = _compile(train_step, model, state, batches, timer)
@@ -97,7 +91,6 @@ def train(
         selection=f'val_{selection}',
         phase_start=phase_start,
     )
-  return progress.done
 
 
 def _update_to_the_end(
@@ -130,24 +123,34 @@ def _update_to_the_end(
     validate: Of `_make_validation`.
     selection: The score of `validate` that picks the checkpoint.
     phase_start: Updates before the last extension; patience begins there.
+
+  Raises:
+    UserError: The training diverges.
+    TemporaryError: The cluster has asked it to leave; the step is saved.
   """
   first, is_writer = int(state.step), jax.process_index() == 0
   reporter = progress_reporter.ProgressReporter(
       first, config.num_steps, config.batch_size, show=is_writer
   )
-  with metric_writer.Writer(
-      workdir, first_step=first, enabled=is_writer, config=config
-  ) as writer:
+  watch = divergence.Watch()
+  with (
+      metric_writer.Writer(
+          workdir, first_step=first, enabled=is_writer, config=config
+      ) as writer,
+      preemption.noticed(manager) as is_preempted,
+  ):
     for step in range(first + 1, config.num_steps + 1):
       with reporter.waiting():
         batch = next(batches)
       with jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, scalars = train_step(state, batch)
+      watch.add(step, scalars)
       if step == first + 1 and is_writer:
         _print_startup_times(timer, scalars)
       last = step == config.num_steps
       if step % config.train.log_every_steps == 0 or last:
-        # The only place that waits for the devices between evaluations.
+        # Here and before a checkpoint the host waits for the devices.
+        watch.check()
         writer.write(step, _fetch(scalars, step, schedule, reporter))
       evaluated = step % config.train.eval_every_steps == 0 or last
       if evaluated:
@@ -159,8 +162,14 @@ def _update_to_the_end(
         progress.done = last or _is_stale(
             progress, config.train.patience_evals, phase_start
         )
-      checkpoint.save(manager, step, state, progress, force=evaluated)
-      if progress.done or _is_preempted(manager, step):
+      leaves = is_preempted(step) and not progress.done
+      if evaluated or leaves or manager.should_save(step):
+        watch.check()
+        checkpoint.save(manager, step, state, progress)
+      if leaves:
+        reporter.close()
+        raise preemption.left(step)
+      if progress.done:
         break
   reporter.close()
 
@@ -247,13 +256,8 @@ def _fetch(
     schedule: optax.Schedule,
     reporter: progress_reporter.ProgressReporter,
 ) -> dict[str, float]:
-  """Fetches the scalars of an update, and reports its loss and the rates.
-
-  Raises:
-    UserError: The loss is not finite.
-  """
+  """Fetches the scalars of an update, and reports its loss and the rates."""
   terms = {f'train_{k}': float(v) for k, v in scalars.items()}
-  progress_reporter.check_finite(terms['train_total'], step, _REMEDY)
   rates = reporter.report(step, terms['train_total'])
   return {**terms, 'learning_rate': float(schedule(step - 1)), **rates}
 
@@ -263,11 +267,3 @@ def _is_stale(
 ) -> bool:
   in_vain = progress.evaluations_since_best(phase_start)
   return bool(patience) and in_vain >= patience
-
-
-def _is_preempted(manager: ocp.CheckpointManager, step: int) -> bool:
-  """Returns whether the cluster asks the run to leave after this step."""
-  if manager.reached_preemption(step):
-    logging.warning('Preempted at step %d; saved, leaving.', step)
-    return True
-  return False

@@ -32,8 +32,9 @@ def train_batches(
   """Yields shuffled batches for ever.
 
   The order is a function of the seed and the epoch alone, so batches from
-  step n on are those of an uninterrupted run. An epoch ends with its
-  last full batch: the rest, different patches in each epoch, is dropped.
+  step n on are those of an uninterrupted run, and the batches of all processes
+  together are those of a single one. An epoch ends with its last full batch:
+  the rest, different patches in each epoch, is dropped.
 
   Args:
     prepared: The prepared set, of shards.
@@ -41,7 +42,9 @@ def train_batches(
     batch_size: Patches per batch of this process.
     seed: Fixes the order.
     start_step: Batches to skip; those of earlier epochs are not read.
-    process: `(index, count)` of this process, which reads its own shard.
+    process: `(index, count)` of this process. Each reads all records and
+      decodes its own, the rows of a batch of all processes from
+      `index * batch_size` on.
 
   Yields:
     `image` uint8[batch, 64, 64, 3], `mask` uint8[batch, 64, 64],
@@ -52,15 +55,15 @@ def train_batches(
     DataError: There are too few patches, or a shard is damaged.
   """
   tensorflow_files.hide_accelerators()
-  index, processes = process
+  of_all = batch_size * process[1]
   paths = _paths(prepared, split)
   total = prepared.count(split)
-  steps = prepared.epoch_steps(split, batch_size, processes)
+  steps = prepared.epoch_steps(split, of_all)
   first = start_step // steps
 
   def epoch_of(epoch):
     """Returns the records of an epoch that are left, in its own order."""
-    ds = tf.data.TFRecordDataset(paths).shard(processes, index)
+    ds = tf.data.TFRecordDataset(paths)
     # Shuffle serialised records: decoding what is then skipped is wasted.
     ds = ds.shuffle(
         min(total, SHUFFLE_RECORDS),
@@ -70,11 +73,12 @@ def train_batches(
         reshuffle_each_iteration=False,
     )
     skip = tf.cast(epoch == first, tf.int64) * (start_step % steps)
-    return ds.skip(skip * batch_size).take((steps - skip) * batch_size)
+    return ds.skip(skip * of_all).take((steps - skip) * of_all)
 
   epochs = tf.data.Dataset.range(first, tf.int64.max)
-  ds = epochs.flat_map(epoch_of).batch(batch_size, drop_remainder=True)
-  ds = ds.map(_train_example, tf.data.AUTOTUNE)
+  ds = epochs.flat_map(epoch_of).batch(of_all, drop_remainder=True)
+  own = _own_rows(batch_size, process)
+  ds = ds.map(lambda rows: _train_example(rows[own]), tf.data.AUTOTUNE)
   yield from _iterate(ds, prepared, split)
 
 
@@ -87,14 +91,14 @@ def eval_batches(
 ) -> Iterator[Batch]:
   """Yields every patch once, in order.
 
-  The last batches are padded with patches of weight zero, so that all have one
+  The last batch is padded with patches of weight zero, so that all have one
   shape, and every process gets equally many, for they wait for each other.
 
   Args:
     prepared: The prepared set, of shards.
     split: The split.
     batch_size: Patches per batch of this process.
-    process: `(index, count)` of this process, which reads its own shard.
+    process: See `train_batches`.
 
   Yields:
     As `train_batches`, and `image_index` int32[batch], `source` int32[batch]
@@ -104,21 +108,26 @@ def eval_batches(
     DataError: A shard is damaged.
   """
   tensorflow_files.hide_accelerators()
-  index, processes = process
+  of_all = batch_size * process[1]
   total = prepared.count(split)
-  own = len(range(index, total, processes))
-  # Process 0 has the largest shard; the others are padded to its length.
-  longest = len(range(0, total, processes))
-  padding = -(-longest // batch_size) * batch_size - own
-  ds = tf.data.TFRecordDataset(_paths(prepared, split))
-  ds = ds.shard(processes, index)
+  padding = -total % of_all
   blank = tf.data.Dataset.from_tensors(records.BLANK).repeat(padding)
   ds = tf.data.Dataset.zip(
-      ds.concatenate(blank),
-      tf.data.Dataset.range(own + padding).map(lambda i: i < own),
+      tf.data.TFRecordDataset(_paths(prepared, split)).concatenate(blank),
+      tf.data.Dataset.range(total + padding).map(lambda i: i < total),
   )
-  ds = ds.batch(batch_size).map(_eval_example, tf.data.AUTOTUNE)
+  own = _own_rows(batch_size, process)
+  ds = ds.batch(of_all).map(
+      lambda rows, is_real: _eval_example(rows[own], is_real[own]),
+      tf.data.AUTOTUNE,
+  )
   yield from _iterate(ds, prepared, split)
+
+
+def _own_rows(batch_size: int, process: tuple[int, int]) -> slice:
+  """Returns the rows of one process in a batch of all of them."""
+  first = process[0] * batch_size
+  return slice(first, first + batch_size)
 
 
 def _paths(prepared: prepared_set.PreparedSet, split: str) -> list[str]:

@@ -83,7 +83,7 @@ def batches(
   index, processes = process
   rows = ((i, patch) for i, windows in enumerate(cuts) for patch in windows)
   while of_all := list(itertools.islice(rows, batch_size * processes)):
-    own = of_all[index::processes]
+    own = of_all[index * batch_size : (index + 1) * batch_size]
     batch: dict[str, np.ndarray] = {
         'image': np.zeros((batch_size, spec.SIDE, spec.SIDE, 3), np.uint8),
         'mask': np.zeros((batch_size, spec.SIDE, spec.SIDE), np.uint8),

@@ -140,15 +140,13 @@ def eval_batches(
   index, processes = process
   arrays = load(prepared, split)
   total = len(arrays['label'])
-  own = range(index, total, processes)
-  # Process 0 has the largest shard; all yield as many batches as it does.
-  longest = len(range(0, total, processes))
-  for start in range(0, longest, batch_size):
-    rows = own[start : start + batch_size]
-    batch = {'weight': (np.arange(batch_size) < len(rows)).astype(np.float32)}
+  for start in range(0, total, batch_size * processes):
+    first = min(start + index * batch_size, total)
+    rows = min(batch_size, total - first)
+    batch = {'weight': (np.arange(batch_size) < rows).astype(np.float32)}
     for name, array in arrays.items():
       batch[name] = np.zeros((batch_size, *array.shape[1:]), array.dtype)
-      batch[name][: len(rows)] = array[rows.start : rows.stop : rows.step]
+      batch[name][:rows] = array[first : first + rows]
     # Networks divide by it.
-    batch['compression'][len(rows) :] = compression.NONE
+    batch['compression'][rows:] = compression.NONE
     yield batch

@@ -125,26 +125,23 @@ class PreparedSet:
       spec.check_inside(listed, root)
     return listed
 
-  def epoch_steps(self, name: str, batch_size: int, processes: int) -> int:
+  def epoch_steps(self, name: str, batch_size: int) -> int:
     """Returns the number of full batches in one pass over a split.
 
     Args:
       name: The split.
-      batch_size: Patches per batch of one process.
-      processes: Processes that share the split.
+      batch_size: Patches per batch of all processes together.
 
     Raises:
       DataError: There is no full batch.
     """
     total = self.count(name)
-    steps = total // processes // batch_size
-    if not steps:
+    if total < batch_size:
       raise spec.DataError(
           f'The split {name} of {self.folder} has {total} patches, fewer than'
-          f' one batch of {batch_size} for each of {processes} processes;'
-          ' lower --config.batch_size.'
+          f' one batch of {batch_size}; lower --config.batch_size.'
       )
-    return steps
+    return total // batch_size
 
   def shard_paths(self, name: str) -> list[pathlib.Path]:
     """Lists the data files of a split, in the order of the manifest.

@@ -15,7 +15,6 @@ import functools
 import pathlib
 from typing import Any
 
-from absl import logging
 from flax.training import train_state
 import jax
 import jax.numpy as jnp
@@ -35,6 +34,7 @@ from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer
+from manloc_jax.training import preemption
 from manloc_jax.training import progress_reporter
 
 # What to do against a loss or a score that is not finite.
@@ -110,7 +110,7 @@ def _has_both(label: np.ndarray) -> bool:
   return bool(label.any() and not label.all())
 
 
-def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
+def train(config: ml_collections.ConfigDict, workdir: str) -> float:
   """Trains, and writes the best weights of the run, `fusion.safetensors`.
 
   Args:
@@ -118,10 +118,10 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float | None:
     workdir: The run's folder.
 
   Returns:
-    The best score on the validation split; None if the cluster preempted the
-    run.
+    The best score on the validation split.
 
   Raises:
+    TemporaryError: The cluster has asked it to leave; the step is saved.
     UserError: The config, the set or the folder cannot be used, or training
       diverges.
   """
@@ -201,7 +201,7 @@ def _run(
     state: train_state.TrainState,
     crops: crops_lib.Crops,
     evaluate: Callable[[int, Any, checkpoint.Progress], float],
-) -> float | None:
+) -> float:
   """Updates the state to the last step; returns what `train` does."""
   update = make_step(config.manipulated_weight, config.dice_weight)
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
@@ -212,7 +212,10 @@ def _run(
         first, last, crops_per_step, show=True, examples='crops'
     )
     losses = []
-    with metric_writer.Writer(workdir, first_step=first) as writer:
+    with (
+        metric_writer.Writer(workdir, first_step=first) as writer,
+        preemption.noticed(manager) as is_preempted,
+    ):
       for step in range(first + 1, last + 1):
         with reporter.waiting():
           batch = crops[step - 1]
@@ -229,10 +232,11 @@ def _run(
           scalars = {'loss': mean_loss, 'val_block_auc_mean': auc, **rates}
           writer.write(step, scalars)
           progress.done = step == last
-        checkpoint.save(manager, step, state, progress, force=evaluated)
-        if step < last and manager.reached_preemption(step):
-          logging.warning('Preempted at step %d; saved, leaving.', step)
-          return None
+        leaves = is_preempted(step) and step < last
+        if evaluated or leaves:
+          checkpoint.save(manager, step, state, progress)
+        if leaves:
+          raise preemption.left(step)
     reporter.close()
   return max(progress.scores.values())
 
