@@ -16,7 +16,8 @@ def get_config() -> ml_collections.ConfigDict:
   """Returns the config with which the packaged weights were trained."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # Initialization and order.
-  config.batch_size = 16  # Crops.
+  config.members = 1  # Networks, whose log-odds are averaged.
+  config.batch_size = 16  # Crops for each of them.
   config.crop = 32  # Blocks, the side of a crop.
   config.num_steps = 1500
   config.eval_every_steps = 150  # Scores the validation split, and saves.

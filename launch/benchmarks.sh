@@ -87,6 +87,7 @@ if [ "$device" = cpu ]; then
   run pipeline pipeline $timing
   run evaluate evaluate $timing
   run localize localize $timing
+  run engines engines
   run classical classical --rounds=3 --turn_seconds=1
   run startup startup --config=configs/demo.py
   prepare

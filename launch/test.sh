@@ -4,7 +4,7 @@
 #   bash launch/test.sh [pytest arguments]     # -m slow for the slow ones
 set -euo pipefail
 
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test,docs
 ruff check .
 mypy
 # Two processes, each of which comes to hold 5 GB of compiled programs.

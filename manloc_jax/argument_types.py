@@ -56,6 +56,23 @@ positive = functools.partial(whole_number, least=1)
 port = functools.partial(whole_number, most=65535)
 
 
+def shard(text: str) -> tuple[int, int]:
+  """Reads `I/N`, part I of N from 0 on.
+
+  Raises:
+    ArgumentTypeError: `text` is something else, or I is not below N.
+  """
+  try:
+    index, count = map(whole_number, text.split('/'))
+  except (argparse.ArgumentTypeError, ValueError):
+    index, count = 0, 0
+  if index >= count:
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is not I/N with I from 0 to N-1, such as 0/8'
+    )
+  return index, count
+
+
 def number(text: str, above: float = -math.inf) -> float:
   """Reads a finite number.
 

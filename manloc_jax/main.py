@@ -15,7 +15,7 @@ import pathlib
 import re
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 if __name__ == '__main__' and (
     signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -33,6 +33,8 @@ from manloc_jax import run_config
 from manloc_jax.commands import config_files
 from manloc_jax.commands import distributed
 from manloc_jax.commands import flag_commands
+from manloc_jax.commands import preparation
+from manloc_jax.commands import preparation_flags
 from manloc_jax.training import startup_timer
 
 if TYPE_CHECKING:
@@ -96,8 +98,11 @@ def _work(config: ml_collections.ConfigDict, mode: str, workdir: str) -> None:
     config_checks.check_extends(config.method, mode)
   _check_root(config.data)
   if mode == 'prepare':
-    _prepare(config.data)
+    where = preparation_flags.values()
+    done = _prepare_files(config.data, **where)
+    _say(done if where['shard'] else f'Prepared set: {done}')
     return
+  preparation_flags.check_unused()
   with contextlib.ExitStack() as stack:
     with processes.first_before_others():
       _check_workdir(workdir, config.method, mode)
@@ -121,6 +126,7 @@ def _run_stages(
   from manloc_jax.training import processes
 
   prepared = _prepare(config.data)
+  _say(f'Prepared set: {prepared.folder}')
   is_network = config.method == run_config.NETWORK
   if mode in ('all', 'train') and is_network:
     _train(config, prepared, workdir)
@@ -160,31 +166,19 @@ def _check_workdir(workdir: str, method: str, mode: str) -> None:
 
 def _prepare(data: ml_collections.ConfigDict) -> 'PreparedSet':
   """Prepares the set where it is missing, and opens it."""
-  from manloc_jax.data import prepare
-  from manloc_jax.data.sampling import patches
   from manloc_jax.data.storage import prepared_set
+
+  return prepared_set.PreparedSet.open(_prepare_files(data))
+
+
+def _prepare_files(data: ml_collections.ConfigDict, **where: Any) -> str:
+  """Prepares the set; see `preparation.prepare`, also for `where`."""
   from manloc_jax.training import processes
 
   with processes.first_before_others():
     if data.name in ('synthetic', 'dial') and 'forge' in data:
       _forge(data)
-    folder = prepare.prepare(
-        dataset=data.name,
-        root=data.root,
-        out=data.prepared,
-        seed=data.seed,
-        split_rule=data.split_rule,
-        split_list=data.split_list,
-        fractions=data.fractions,
-        sampler=patches.Sampler(**data.sampler),
-        use_pristine=data.use_pristine,
-        size_mismatch=data.size_mismatch,
-        backend=data.backend,
-        num_shards=data.num_shards,
-        allow_outside=data.get('allow_outside', False),
-    )
-  _say(f'Prepared set: {folder}')
-  return prepared_set.PreparedSet.open(folder)
+    return preparation.prepare(preparation.options_of(data), **where)
 
 
 def _forge(data: ml_collections.ConfigDict) -> None:

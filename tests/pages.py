@@ -27,7 +27,13 @@ class Server:
     folder: Where it puts temporary files.
   """
 
-  def __init__(self, folder: pathlib.Path, *arguments: str):
+  def __init__(
+      self,
+      folder: pathlib.Path,
+      *arguments: str,
+      package: pathlib.Path = ROOT,
+  ):
+    """Starts it in a folder, with the package that lies in another one."""
     self.folder = folder / 'tmp'
     self.folder.mkdir()
     self.log = folder / 'log.txt'
@@ -37,7 +43,7 @@ class Server:
           [*command, '--port=0', *arguments],
           env={
               **os.environ,
-              'PYTHONPATH': str(ROOT),
+              'PYTHONPATH': str(package),
               'TMPDIR': str(self.folder),
           },
           cwd=folder,

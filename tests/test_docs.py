@@ -113,8 +113,9 @@ from manloc_jax.commands import config_files
 for argv in json.load(sys.stdin):
   values = flags.FlagValues()
   config_files.define_flag(None, values, argv)
-  names = 'mode', 'workdir', 'extend', 'distributed', 'coordinator_address',
-  for name in (*names, 'num_processes', 'process_id'):
+  names = 'mode', 'workdir', 'extend', 'engine', 'shard', 'merge'
+  names += 'distributed', 'coordinator_address', 'num_processes', 'process_id'
+  for name in names:
     values[name] = copy.deepcopy(flags.FLAGS[name])
   left = config_files.parse(argv, values)
   assert not left[1:], left

@@ -33,6 +33,7 @@ RUN = {
     'manloc robustness --method=adjpeg,dct --data=casia1=FOLDER'
     ' --series=jpeg,resize': 0,
     'manloc prepare casia1 FOLDER --out=data --rule=group': 0,
+    'manloc prepare casia1 FOLDER --out=data --shard=0/8': 0,
     'python .ci/oldest.py > oldest.txt': 0,
 }
 RUN_SLOWLY = {
@@ -49,6 +50,8 @@ _DATA = 'needs a dataset, and trains for minutes to hours'
 _RUNS = 'needs finished runs'
 _MINUTES = 'takes minutes'
 _INSTALLS = 'changes the environment'
+_RAY = 'needs a Ray cluster; test_data_ray_pool.py starts one'
+_CLUSTER = 'needs a cluster'
 _BENCHMARK = 'needs a machine without other work'
 NOT_RUN = {
     'bash launch/local.sh configs/demo.py': _MINUTES,
@@ -56,11 +59,10 @@ NOT_RUN = {
     'bash launch/test.sh -m slow': 'runs this test',
     'bash .ci/run': 'runs this test',
     'bash launch/benchmarks.sh': _BENCHMARK,
-    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': (
-        'needs a cluster'
-    ),
+    'bash launch/docs.sh': 'test_docs_site.py builds the site',
+    'sbatch launch/slurm_sweep.sh casia --config.data.root=FOLDER': _CLUSTER,
     'sbatch --nodes=2 --gpus-per-node=4 --ntasks-per-node=4 launch/slurm.sh'
-    ' configs/casia.py --config.data.root=FOLDER': 'needs a cluster',
+    ' configs/casia.py --config.data.root=FOLDER': _CLUSTER,
     'docker build -f launch/Dockerfile --build-arg EXTRA=cuda12 -t IMAGE .': (
         'needs Docker; test_launch.py runs its steps'
     ),
@@ -81,6 +83,28 @@ NOT_RUN = {
     "pip install -e '.[serve]'": _INSTALLS,
     "pip install -e '.[examine]'": _INSTALLS,
     "pip install -e '.[mcp]'": _INSTALLS,
+    "pip install -e '.[ray]'": _INSTALLS,
+    'manloc localize FOLDER --out=OUT --engine=ray': _RAY,
+    'manloc evaluate --method=noise --data=mine=FOLDER --engine=ray': _RAY,
+    'manloc prepare casia1 FOLDER --out=data --engine=ray': _RAY,
+    'export RAY_USAGE_STATS_ENABLED=0': _CLUSTER,
+    'ray start --head --include-dashboard=false --disable-usage-stats': (
+        _CLUSTER
+    ),
+    'srun ray symmetric-run --address "$HEAD:6379" --min-nodes "$SLURM_NNODES"'
+    ' -- manloc localize FOLDER --out=OUT --engine=ray': _CLUSTER,
+    'kubectl exec "$POD" -- manloc localize FOLDER --out=OUT --engine=ray': (
+        _CLUSTER
+    ),
+    "run='manloc prepare casia1 FOLDER --out=data'": _CLUSTER,
+    'one=$(sbatch --parsable --array=0-7 --wrap'
+    ' "$run --shard=\\$SLURM_ARRAY_TASK_ID/8")': _CLUSTER,
+    'two=$(sbatch --parsable --array=0-7 --dependency=afterok:$one --wrap'
+    ' "$run --shard=\\$SLURM_ARRAY_TASK_ID/8")': _CLUSTER,
+    'sbatch --dependency=afterok:$two --wrap "$run --merge=8"': _CLUSTER,
+    'manloc prepare casia1 FOLDER --out=data --merge=8': (
+        'needs the shards of all jobs; test_data_array_job.py merges some'
+    ),
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'manloc mcp --allow=PHOTOGRAPHS': (
@@ -233,18 +257,25 @@ def test_python_runs_or_is_listed(document, block, workplace):
 
 
 @pytest.mark.slow
-def test_the_picture_is_that_of_its_command(workplace):
+@pytest.mark.parametrize(
+    ('document', 'picture'),
+    [
+        ('README.md', 'docs/images/overview.png'),
+        ('docs/evidence.md', 'docs/images/evidence.png'),
+    ],
+)
+def test_the_picture_is_that_of_its_command(document, picture, workplace):
   pytest.importorskip('jpeglib')  # It reads other coefficients than Pillow.
-  command = 'python docs/picture.py docs/images/overview.png'
-  assert any(command in line for line in (ROOT / 'README.md').open())
-  (workplace / 'docs/images/overview.png').unlink()
+  command = f'python docs/picture.py {picture}'
+  assert any(command in line for line in (ROOT / document).open())
+  (workplace / picture).unlink()
   done = subprocess.run(
       [sys.executable, *command.split()[1:]],
       env={**os.environ, 'PYTHONPATH': str(ROOT)},
   )
   assert done.returncode == 0
   pictures = [
-      np.asarray(Image.open(root / 'docs/images/overview.png').convert('RGB'))
+      np.asarray(Image.open(root / picture).convert('RGB'))
       for root in (ROOT, workplace)
   ]
   committed, drawn = (picture.astype(float) for picture in pictures)
@@ -252,4 +283,5 @@ def test_the_picture_is_that_of_its_command(workplace):
   assert np.abs(np.subtract(committed.shape, drawn.shape)).max() <= 8
   height, width = np.minimum(committed.shape, drawn.shape)[:2]
   difference = committed[:height, :width] - drawn[:height, :width]
-  assert np.abs(difference).mean() < 12
+  # Much is black: other forgeries in the three rows made it 4.8.
+  assert np.abs(difference).mean() < 3

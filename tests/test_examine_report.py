@@ -330,6 +330,12 @@ def test_pages_open_in_a_browser_without_requests(examine, tmp_path):
             'return [...document.images].map(i => i.naturalWidth > 0)'
         )
     )
+    # On paper nothing can be opened.
+    hidden = """return [...document.querySelectorAll('details td')].filter(
+        cell => !cell.checkVisibility({contentVisibilityAuto: true})).length"""
+    assert browser.execute_script(hidden) > 0
+    browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+    assert browser.execute_script(hidden) == 0
     assert not browser.get_log('browser')
     asked = [
         json.loads(entry['message'])['message']['params']['request']['url']

@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import cv2
+from flax.training import train_state
+import jax
 from ml_collections import config_dict
 import numpy as np
+import optax
 import pytest
 
 from configs import fusion as config_lib
@@ -67,6 +70,35 @@ def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert 0 < weights.threshold < 1
   assert weights.provenance['split_digest'] == 'digest'
   assert weights.provenance['config']['num_steps'] == 60
+
+
+def test_members_learn_from_crops_of_their_own(config, parts, tmp_path):
+  config.members = 2
+  config.model.dropout = 0.0
+  mean, std = crops.moments(parts['train'])
+  batch = crops.Crops(parts['train'], mean, std, config)[0]
+  assert [len(x) for x in batch] == [8, 8, 8, 8]
+  model = train.network.Fusion(**config.model)
+  # NumPy arrays can be donated more than once.
+  one = jax.tree.map(np.array, weights_lib.init(model, jax.random.key(0)))
+  state = train_state.TrainState.create(
+      apply_fn=model.apply,
+      params=jax.tree.map(lambda x: np.repeat(x, 2, axis=0), one),
+      tx=optax.sgd(1.0),
+  )
+  params = train.make_step(2.0, 0.5)(state, batch, 0)[0].params
+  for member, own in enumerate((np.s_[:4], np.s_[4:])):
+    alone = train_state.TrainState.create(
+        apply_fn=model.apply, params=one, tx=optax.sgd(1.0)
+    )
+    alone = train.make_step(2.0, 0.5)(alone, [x[own] for x in batch], 0)[0]
+    np.testing.assert_allclose(
+        params['Dense_0']['kernel'][member],
+        alone.params['Dense_0']['kernel'][0],
+        atol=1e-5,
+    )
+  difference = np.diff(params['Dense_0']['kernel'], axis=0)
+  assert abs(difference).max() > 1e-3
 
 
 def test_with_untouched_images_it_says_whether_an_image_is_forged(

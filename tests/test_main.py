@@ -48,6 +48,14 @@ def run(*arguments, cwd=ROOT):
         ),
         (['--config=configs/missing.py'], ['configs/missing.py']),
         (
+            ['--config=configs/demo.py', '--engine=ray'],
+            ['--engine', '--mode=prepare alone'],
+        ),
+        (
+            ['--config=configs/demo.py', '--mode=prepare', '--shard=2/2'],
+            ['--shard cannot be used', 'I/N'],
+        ),
+        (
             ['--config=configs/demo.py', '--config.model.head=first'],
             ['head', 'first', 'last'],
         ),
@@ -117,6 +125,27 @@ print(main._default_workdir())
   command = [sys.executable, '-c', code, *arguments]
   done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
   assert done.stdout.split() == [expected], done.stderr
+
+
+@pytest.mark.slow
+def test_an_array_of_jobs_prepares_a_config(tmp_path):
+  tree = trees.casia1(tmp_path / 'casia')
+  arguments = [
+      '--config=configs/casia.py',
+      f'--config.data.root={tree}',
+      f'--config.data.prepared={tmp_path}/prepared',
+      '--config.data.backend=memory',
+      '--mode=prepare',
+  ]
+  for step, words in (
+      ('--shard=0/1', 'All 1 shards are sampled'),
+      ('--merge=1', 'Prepared set: '),
+      ('--engine=local', 'Prepared set: '),  # It finds that set.
+  ):
+    done = run(*arguments, step)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+  assert len([*(tmp_path / 'prepared').iterdir()]) == 1
 
 
 @pytest.mark.slow

@@ -17,11 +17,13 @@ import sys
 from typing import Any, TYPE_CHECKING
 
 from manloc_jax import errors
+from manloc_jax.commands import engine_arguments
 from manloc_jax.commands import evaluate_arguments
 from manloc_jax.commands import evaluate_sets
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
+  from manloc_jax.data import worker_pool
   from manloc_jax.evaluation import any_set
   from manloc_jax.evaluation import image_sets
 
@@ -58,6 +60,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--out', default='evaluation', metavar='FOLDER', help='for results'
   )
+  engine_arguments.add_to(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
   out = folders.make_writable(args.out, '--out')
   failed: list[str] = []
-  results = list(_results(args, methods, out, failed))
+  with engine_arguments.start(args.engine, args.address) as engine:
+    results = list(_results(args, methods, out, failed, engine))
   for table in evaluation_tables.by_protocol(results):
     print(typeset.plain(table))
   for result in results:
@@ -129,6 +133,7 @@ def _results(
     methods: list[evaluate_arguments.Method],
     out: pathlib.Path,
     failed: list[str],
+    engine: 'worker_pool.Engine',
 ) -> Iterator[dict[str, Any]]:
   """Yields the result of each method on each set; adds why there is none."""
   from manloc_jax.evaluation import any_set
@@ -144,10 +149,10 @@ def _results(
         checked = None
         if training is not None:
           checked = leakage.check(
-              training, image_set, args.allow_leakage, args.workers
+              training, image_set, args.allow_leakage, args.workers, engine
           )
         if localizer is None or method.kind == evaluate_arguments.MAPS:
-          localizer = _localizer(method, image_set)
+          localizer = _localizer(args, method, image_set)
         yield any_set.evaluate(
             localizer,
             image_set,
@@ -155,13 +160,16 @@ def _results(
             name=method.label,
             leakage=checked,
             workers=args.workers,
+            engine=engine,
         )
       except errors.UserError as error:
         failed.append(f'{image_set.name}, {method.label}: {error}')
 
 
 def _localizer(
-    method: evaluate_arguments.Method, image_set: 'image_sets.ImageSet'
+    args: argparse.Namespace,
+    method: evaluate_arguments.Method,
+    image_set: 'image_sets.ImageSet',
 ) -> 'any_set.Method':
   if method.kind == evaluate_arguments.MAPS:
     from manloc_jax.evaluation import map_folder
@@ -170,6 +178,4 @@ def _localizer(
     if (folder / image_set.name).is_dir():
       folder = folder / image_set.name
     return map_folder.GivenMaps(folder, image_set.records, image_set.root)
-  from manloc_jax.localization import factory
-
-  return factory.make(method.kind, method.source)
+  return engine_arguments.make_localizer(args, method.kind, method.source)

@@ -10,10 +10,12 @@ from manloc_jax import argument_types
 from manloc_jax import errors
 from manloc_jax import pretrained
 from manloc_jax import run_config
+from manloc_jax.commands import engine_arguments
 from manloc_jax.commands import image_paths
 
 # Everything heavy is imported where it is used: help comes at once.
 if TYPE_CHECKING:
+  from manloc_jax.data import worker_pool
   from manloc_jax.data.listing import image_files
   from manloc_jax.localization import localizer as localizer_lib
 
@@ -73,6 +75,7 @@ def add_to(commands) -> None:
       default='png',
       help='of the heat map: 16-bit grey, or float32 with raw values',
   )
+  engine_arguments.add_to(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,10 +91,10 @@ def run(args: argparse.Namespace) -> int:
   Raises:
     UserError: It cannot begin.
   """
+  engine = engine_arguments.start(args.engine, args.address)
   listing, out = image_paths.find(args)
-  from manloc_jax.localization import factory
-
-  localizer = factory.make(
+  localizer = engine_arguments.make_localizer(
+      args,
       args.method,
       args.workdir,
       threshold=args.threshold,
@@ -100,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
       gate=args.gate,
       weights=args.weights,
   )
-  return _process(listing, localizer, out, args.format)
+  workers = 1 if args.engine == engine_arguments.LOCAL else None
+  with engine as ordered_map, ordered_map(workers) as run_all:
+    return _process(listing, localizer, out, args.format, run_all)
 
 
 def _process(
@@ -108,6 +113,7 @@ def _process(
     localizer: 'localizer_lib.Localizer',
     out: pathlib.Path,
     heat_format: str,
+    run_all: 'worker_pool.Map',
 ) -> int:
   import tqdm
 
@@ -117,7 +123,9 @@ def _process(
   # It may tell of other images.
   (out / image_paths.SUMMARY).unlink(missing_ok=True)
   failed, skipped = [], 0
-  records = batch.localize_files(listing.images, localizer, out, heat_format)
+  records = batch.localize_files(
+      listing.images, localizer, out, heat_format, run_all
+  )
   total = len(listing.images)
   # No bar without a terminal.
   bar = tqdm.tqdm(records, total=total, unit='image', disable=None)

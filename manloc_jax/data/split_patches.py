@@ -1,8 +1,8 @@
 """Chooses, samples and writes the patches of one split."""
 
+from collections.abc import Iterable
 import contextlib
 import dataclasses
-import functools
 import pathlib
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from manloc_jax.data import progress
 from manloc_jax.data import spec
-from manloc_jax.data import worker_pool
 from manloc_jax.data.sampling import balance
 from manloc_jax.data.sampling import extract
 from manloc_jax.data.storage import split_writer
@@ -66,10 +65,9 @@ def write(
     ids: list[str],
     settings: dict[str, Any],
     examined: dict[str, extract.Examined],
-    job: extract.Job,
-    run: worker_pool.Map,
+    samples: Iterable[extract.Sample],
 ) -> dict[str, split_writer.CountingWriter]:
-  """Samples and writes a split, with `test` also `test_grid`.
+  """Writes a split, with `test` also `test_grid`.
 
   Args:
     folder: The prepared folder.
@@ -79,14 +77,12 @@ def write(
     settings: The `settings` of the manifest.
     examined: The results of examining each image, by id; notes and errors of
       decoding are added.
-    job: What all images have in common.
-    run: A map over worker processes.
+    samples: The patches of each request.
 
   Returns:
     The closed writer of each split.
   """
-  sample = functools.partial(extract.sample, job=job)
-  samples = progress.progress(run(sample, requests), name, len(requests))
+  shown = progress.progress(samples, name, len(requests))
   names = (name, 'test_grid') if name == 'test' else (name,)
   with contextlib.ExitStack() as stack:
     writers = {
@@ -95,7 +91,7 @@ def write(
         )
         for written in names
     }
-    for request, sampled in zip(requests, samples, strict=True):
+    for request, sampled in zip(requests, shown, strict=True):
       image_id = request.record.image_id
       if sampled.reason:
         examined[image_id] = extract.Examined(image_id, reason=sampled.reason)
@@ -103,7 +99,9 @@ def write(
       examined[image_id] = dataclasses.replace(
           examined[image_id], note=sampled.note
       )
+      assert sampled.cut is not None, 'Without a reason there are patches.'
       writers[name].write(image_id, sampled.cut)
       if request.grid:
+        assert sampled.grid is not None, 'They were asked for.'
         writers['test_grid'].write(image_id, sampled.grid)
   return writers

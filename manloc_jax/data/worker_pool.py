@@ -1,4 +1,8 @@
-"""Maps functions over worker processes, in order and with bounded lookahead."""
+"""Maps functions over worker processes, in order and with bounded lookahead.
+
+An `Engine` says where these processes run: `ordered_map` starts them on this
+machine, and `ray_pool.connect` finds them in a cluster.
+"""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +14,7 @@ from multiprocessing import resource_tracker
 import os
 import signal
 import threading
+from typing import Any
 
 import cv2
 
@@ -17,6 +22,9 @@ from manloc_jax.data import argument_checks
 from manloc_jax.data import spec
 
 Map = Callable[[Callable, Iterable], Iterator]
+# Takes the number of workers, None for all there are; with one, the work is
+# done in this process.
+Engine = Callable[[int | None], contextlib.AbstractContextManager[Map]]
 
 
 def available_cores() -> int:
@@ -72,7 +80,7 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
         workers, context, initializer=_start_worker
     ) as pool:
       try:
-        yield functools.partial(_bounded_map, pool, 2 * workers)
+        yield functools.partial(_pool_map, pool, 2 * workers)
       finally:
         # Tasks that have not begun are cancelled where the reader leaves. Those
         # that have are waited for: workers that are left to themselves may miss
@@ -98,17 +106,35 @@ def _leave_with_parent() -> None:
   os._exit(1)
 
 
-def _bounded_map(
+def _pool_map(
     pool: concurrent.futures.Executor,
     ahead: int,
     function: Callable,
     items: Iterable,
 ) -> Iterator:
-  waiting: collections.deque[concurrent.futures.Future] = collections.deque()
-  for item in items:
+  def submit(item: Any) -> Callable[[], Any]:
     with shielded_from_interrupts():  # It starts processes on demand.
-      waiting.append(pool.submit(function, item))
-    if len(waiting) >= ahead:
-      yield waiting.popleft().result()
+      return pool.submit(function, item).result
+
+  return bounded(submit, items, lambda: ahead)
+
+
+def bounded(
+    submit: Callable[[Any], Callable[[], Any]],
+    items: Iterable,
+    most: Callable[[], int],
+) -> Iterator:
+  """Yields results in the order of the items, few of which wait at a time.
+
+  Args:
+    submit: Begins the work on an item; what it returns waits for the result.
+    items: Are read one by one, when there is room for them.
+    most: Returns how many may be under way.
+  """
+  waiting: collections.deque[Callable[[], Any]] = collections.deque()
+  for item in items:
+    waiting.append(submit(item))
+    while len(waiting) >= most():
+      yield waiting.popleft()()
   while waiting:
-    yield waiting.popleft().result()
+    yield waiting.popleft()()

@@ -49,6 +49,7 @@ def evaluate(
     name: str | None = None,
     leakage: Mapping[str, Any] | None = None,
     workers: int | None = None,
+    engine: worker_pool.Engine = worker_pool.ordered_map,
 ) -> dict[str, Any]:
   """Scores a localizer on the images of a set.
 
@@ -60,6 +61,7 @@ def evaluate(
     name: What tables call the method; by default its own name.
     leakage: Of `leakage.check`, which becomes part of the result.
     workers: Processes; one per core by default. A method on devices has one.
+    engine: Where the processes run.
 
   Returns:
     The result, as the JSON file holds it. One of the same localizer, files and
@@ -80,7 +82,7 @@ def evaluate(
   files.make_folder(cache, pathlib.Path(out))
   if not localizer.runs_in_workers:
     workers = 1  # The devices are in this process.
-  rows = _score_all(localizer, image_set, cache, workers, name)
+  rows = _score_all(localizer, image_set, cache, workers, engine, name)
   _check_any(rows, image_set)
   load = lambda i: scoring.load(_cached(cache, i))
   left_out = _left_out(rows, image_set)
@@ -130,6 +132,7 @@ def _score_all(
     image_set: image_sets.ImageSet,
     cache: pathlib.Path,
     workers: int | None,
+    engine: worker_pool.Engine,
     name: str,
 ) -> list[scoring.Row]:
   """Scores all images; those that are in the cache are not scored again."""
@@ -144,7 +147,7 @@ def _score_all(
   if missing:
     if len(missing) == 1:
       workers = 1  # Another process would take longer to start.
-    with worker_pool.ordered_map(workers) as run:
+    with engine(workers) as run:
       fresh = run(score, (image_set.records[i] for i in missing))
       title = f'{image_set.name}, {name}'
       shown = progress.progress(fresh, title, len(missing))

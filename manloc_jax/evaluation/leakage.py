@@ -53,6 +53,7 @@ def check(
     image_set: image_sets.ImageSet,
     is_allowed: bool,
     workers: int | None = None,
+    engine: worker_pool.Engine = worker_pool.ordered_map,
 ) -> dict[str, Any]:
   """Compares the images of a set with those of a training.
 
@@ -64,6 +65,7 @@ def check(
     image_set: The set.
     is_allowed: Whether images in common are only reported.
     workers: Processes that read images.
+    engine: Where the processes run.
 
   Returns:
     What a result holds: the number of images in common by `image_id`, `group`
@@ -86,7 +88,7 @@ def check(
         found['image_id'].append(record.image_id)
       elif record.group in groups:
         found['group'].append(record.image_id)
-  near, read = _compare_pixels(records, image_set, found, workers)
+  near, read = _compare_pixels(records, image_set, found, workers, engine)
   common = sorted({x for ids in found.values() for x in ids})
   if common and not is_allowed:
     raise spec.DataError(_refusal(found, common, image_set, training))
@@ -141,6 +143,7 @@ def _compare_pixels(
     image_set: image_sets.ImageSet,
     found: dict[str, list[str]],
     workers: int | None,
+    engine: worker_pool.Engine,
 ) -> tuple[int, int]:
   """Adds images with the pixels of a training image to `found`.
 
@@ -152,7 +155,7 @@ def _compare_pixels(
   known = {*found['image_id'], *found['group']}
   tested = [x for x in image_set.records if x.image_id not in known]
   paths = [record.image for record in (*records, *tested)]
-  with worker_pool.ordered_map(workers if len(paths) > _MANY else 1) as run:
+  with engine(workers if len(paths) > _MANY else 1) as run:
     title = f'{image_set.name}, leakage'
     looks = list(progress.progress(run(look, paths), title, len(paths)))
     trained = [x for x in looks[: len(records)] if x is not None]

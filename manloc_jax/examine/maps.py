@@ -81,7 +81,7 @@ def _localized(
       'image_score_is_probability': bool(
           result.facts.get(localizer_lib.IS_FORGERY_PROBABILITY)
       ),
-      'threshold': result.threshold,
+      'threshold': round(result.threshold, 4),
       'marked_fraction': round(float(result.mask.mean()), 4),
       'regions': [dataclasses.asdict(region) for region in result.regions],
       'region_count': result.region_count,

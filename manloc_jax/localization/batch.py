@@ -18,6 +18,7 @@ from manloc_jax import files
 from manloc_jax import provenance
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.data import worker_pool
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.data.listing import image_files
 from manloc_jax.localization import localizer as localizer_lib
@@ -38,8 +39,9 @@ def localize_files(
     localizer: localizer_lib.Localizer,
     out: pathlib.Path,
     heat_format: str = 'png',
+    run: worker_pool.Map = map,
 ) -> Iterator[Record]:
-  """Localizes files one after the other; a bad one does not stop the rest.
+  """Localizes files; a bad one does not stop the rest.
 
   Results appear below `out`, named after the input: `NAME.heat.png` with the
   score times 65535 (or the raw map, on the scale of its method, as `.npy` or
@@ -52,28 +54,45 @@ def localize_files(
     localizer: The localizer to run.
     out: Folder for results.
     heat_format: One of `FORMATS`.
+    run: A map over processes that see the same files; of a localizer that runs
+      in workers. By default one image follows the other in this process.
 
-  Yields:
-    The record of each image, see `describe`, with the names of the files that
-    were written. The record of an image that cannot be used holds `image` and
-    `error` alone, and `not_applicable` as well if the method does not apply to
-    it. Images whose results exist, from the same bytes, weights and
-    hyperparameters, yield their old record with `skipped`.
+  Returns:
+    The record of each image in turn, see `describe`, with the names of the
+    files that were written. The record of an image that cannot be used holds
+    `image` and `error` alone, and `not_applicable` as well if the method does
+    not apply to it. For images whose results exist, from the same bytes,
+    weights and hyperparameters, it is their old record with `skipped`.
 
   Raises:
     UserError: The disk is full, or the weights are broken.
   """
-  for image_file in inputs:
-    try:
-      record = _localize_file(image_file, localizer, out, heat_format)
-    except Exception as error:
-      record = {
-          'image': str(image_file.path),
-          'error': _explain(error, image_file.path, out),
-      }
-      if isinstance(error, localizer_lib.NotApplicable):
-        record['not_applicable'] = True
-    yield record
+  localize = functools.partial(
+      _localize_or_explain,
+      localizer=localizer,
+      out=out,
+      heat_format=heat_format,
+  )
+  return run(localize, inputs)
+
+
+def _localize_or_explain(
+    image_file: image_files.Input,
+    localizer: localizer_lib.Localizer,
+    out: pathlib.Path,
+    heat_format: str,
+) -> Record:
+  """Localizes one file; may be called again where a process has died."""
+  try:
+    return _localize_file(image_file, localizer, out, heat_format)
+  except Exception as error:
+    record: Record = {
+        'image': str(image_file.path),
+        'error': _explain(error, image_file.path, out),
+    }
+    if isinstance(error, localizer_lib.NotApplicable):
+      record['not_applicable'] = True
+    return record
 
 
 def _explain(

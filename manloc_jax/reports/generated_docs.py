@@ -11,6 +11,7 @@ from manloc_jax.reports import evaluation_tables
 from manloc_jax.reports import held_out_table
 from manloc_jax.reports import published
 from manloc_jax.reports import run_list
+from manloc_jax.reports import scaling_tables
 from manloc_jax.reports import score_tables
 from manloc_jax.reports import speed_tables
 from manloc_jax.reports import typeset
@@ -29,6 +30,7 @@ DOCUMENTS = tuple(
         'README.md',
         'docs/fusion.md',
         'docs/results.md',
+        'docs/scaling.md',
         'docs/speed.md',
         'docs/study.md',
         'manloc_jax/pretrained/MODEL_CARD.md',
@@ -42,11 +44,14 @@ _FIGURES = {'roc': 'ROC curves of all systems', 'examples': 'Examples'}
 DIAL = RESULTS / 'dial.json'
 LADDER = RESULTS / 'ladder.json'
 LONG = RESULTS / 'long_training.json'  # Of `manloc runs compare --json`.
+SCALING = RESULTS / 'scaling.json'  # Sizes, speeds and prices, with sources.
 PACKAGED = RESULTS / 'packaged'  # Of `manloc evaluate`: a folder per set.
 _PACKAGED_PROTOCOLS = ('whole-image', 'f1-fixed', 'detection')
 # Of the runs of `manloc fusion` behind the weights v2, `seedN.json`; the
 # scores of v1 on their test split; and of `manloc evaluate`, a folder per set.
 RELEASED = RESULTS / 'fusion'
+# Those that are no scores of networks.
+_OTHERS = (DIAL, LADDER, LONG, SCALING, published.FILE)
 _SUMMARY = 4  # The first columns of the fusion's table.
 
 
@@ -54,7 +59,7 @@ def scores_block() -> str:
   """Makes the scores of networks from the files under `results/`."""
   text = []
   for path in sorted(RESULTS.glob('*.json')):
-    if path in (*_studies(), *_leakages(), DIAL, LADDER, LONG, published.FILE):
+    if path in (*_studies(), *_leakages(), *_OTHERS):
       continue
     content = json.loads(path.read_text())
     text += [f'### `results/{path.name}`', '']
@@ -191,6 +196,12 @@ def speed_block() -> str:
   return '\n'.join(text)
 
 
+def scaling_block() -> str:
+  """Makes the tables of what many GPUs and many cores would give."""
+  made = scaling_tables.tables(SCALING, BENCHMARKS)
+  return '\n'.join(typeset.markdown(table) for table in made)
+
+
 def fusion_block() -> str:
   """Makes the scores of the packaged weights from the studies."""
   text = []
@@ -258,6 +269,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     'released': released_block,
     'summary': summary_block,
     'fusion': fusion_block,
+    'scaling': scaling_block,
     'speed': speed_block,
 }
 

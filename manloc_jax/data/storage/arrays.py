@@ -4,7 +4,7 @@ Rows lie in the order in which they were prepared; `manifest.json` beside the
 files says how they were made and what is in them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import contextlib
 import pathlib
 from typing import Any, BinaryIO
@@ -104,8 +104,13 @@ def load(
   Raises:
     DataError: There is no such split, or a file is missing or damaged.
   """
-  count = prepared.count(split)
-  paths = prepared.shard_paths(split)
+  return open_fields(prepared.shard_paths(split), prepared.count(split))
+
+
+def open_fields(
+    paths: Iterable[pathlib.Path], count: int
+) -> dict[str, np.ndarray]:
+  """Opens the files of `FIELDS`, of `count` rows each; see `load`."""
   arrays = {}
   for (name, (shape, dtype)), path in zip(FIELDS.items(), paths, strict=True):
     try:
@@ -118,7 +123,7 @@ def load(
     except Exception as error:  # A damaged header raises many kinds of errors.
       raise spec.DataError(
           f'The file {path} is damaged ({str(error).splitlines()[0]}); delete '
-          f'{prepared.folder} and run the preparation again.'
+          f'{path.parent} and run the preparation again.'
       ) from error
     arrays[name] = array
   return arrays

@@ -9,7 +9,7 @@ compression leaves them on smooth ground, and that is a trace.
 import numpy as np
 from scipy import ndimage
 
-from manloc_jax.localization.classical import luma
+from manloc_jax.localization.classical import compiled
 
 BLOCK = 8  # Pixels.
 # Blocks, two patches of the network. In photographs that were saved as JPEG,
@@ -77,19 +77,23 @@ def varying(pixels: np.ndarray) -> np.ndarray:
     bool[ceil(h / 8), ceil(w / 8)], also for incomplete blocks.
   """
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
-  varies = np.empty((rows, columns), bool)
-  for strip in luma.strips(pixels.shape[0]):  # Of whole blocks.
-    part = pixels[strip]
-    first = part[::BLOCK, ::BLOCK].repeat(BLOCK, 0).repeat(BLOCK, 1)
-    differs = (part != first[: part.shape[0], : part.shape[1]]).any(2)
-    by_row = np.logical_or.reduceat(
-        differs, range(0, part.shape[0], BLOCK), axis=0
-    )
-    top = strip.start // BLOCK
-    varies[top : top + len(by_row)] = np.logical_or.reduceat(
-        by_row, range(0, part.shape[1], BLOCK), axis=1
-    )
+  varies = np.zeros((rows, columns), bool)
+  _find_varying(pixels, varies)
   return varies
+
+
+@compiled.compiled
+def _find_varying(pixels, varies):
+  """Marks blocks that vary; in most of them the first pixels tell."""
+  for row in range(pixels.shape[0]):
+    for column in range(pixels.shape[1]):
+      down, right = row // BLOCK, column // BLOCK
+      if not varies[down, right]:
+        first = pixels[down * BLOCK, right * BLOCK]
+        this = pixels[row, column]
+        varies[down, right] = (
+            this[0] != first[0] or this[1] != first[1] or this[2] != first[2]
+        )
 
 
 def bounds(counts: np.ndarray) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ files that jpeglib does not read, such as those with arithmetic coding.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import threading
@@ -73,12 +74,12 @@ class Jpeg:
         )
     )
 
+  @functools.cached_property
   def rounding_error(self) -> np.ndarray:
-    """Returns the error of rounding to 8 bits, in the DCT domain.
+    """The error of rounding to 8 bits, in the DCT domain.
 
-    Returns:
-      float64[rows, columns, 8, 8]: coefficients of luma before less after
-      rounding and clipping the colours.
+    float64[rows, columns, 8, 8]: coefficients of luma before less after
+    rounding and clipping the colours.
     """
     error = self.luma()
     error += 128

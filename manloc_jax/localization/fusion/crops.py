@@ -1,6 +1,7 @@
 """Samples batches of normalized crops from training examples."""
 
 from collections.abc import Sequence
+from concurrent import futures
 
 import ml_collections
 import numpy as np
@@ -53,9 +54,9 @@ class Crops:
     """
     self._examples = examples
     self._mean, self._std = mean, std
-    self._statistics = [
-        network.statistics_of(x.features, mean, std) for x in examples
-    ]
+    measure = lambda x: network.statistics_of(x.features, mean, std)
+    with futures.ThreadPoolExecutor() as pool:
+      self._statistics = list(pool.map(measure, examples))
     self._config = config
 
   def __getitem__(self, step: int) -> tuple[np.ndarray, ...]:
@@ -66,11 +67,13 @@ class Crops:
 
     Returns:
       `blocks`, `statistics` and `inside`, as `network.Fusion` takes them, of
-      `config.batch_size` crops of `config.crop` blocks a side; and f32[batch,
-      crop, crop], the manipulated fractions of the blocks.
+      `config.batch_size` crops of `config.crop` blocks a side for each of
+      `config.members`, one after the other; and f32[crops, crop, crop], the
+      manipulated fractions of the blocks.
     """
     rng = np.random.default_rng((self._config.seed, step))
-    side, size = self._config.crop, self._config.batch_size
+    side = self._config.crop
+    size = self._config.batch_size * self._config.members
     chosen = rng.integers(len(self._examples), size=size)
     count = self._statistics[0].size
     blocks = np.zeros((size, side, side, count), np.float32)

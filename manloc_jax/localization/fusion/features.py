@@ -6,6 +6,8 @@ ones, so that the methods on double compression find what a forger's PNG hides:
 blocks that were JPEG before, among others that were not.
 """
 
+from concurrent import futures
+
 import cv2
 import numpy as np
 
@@ -18,10 +20,8 @@ from manloc_jax.localization.fusion import residuals
 BLOCK = flat.BLOCK
 _LEAST_SIDE = 64  # Pixels; a smaller image is mirrored to that size.
 
-_CLASSICAL = (
-    'error_level',
-    'noise',
-    'block_grid',
+_OF_PIXELS = ('error_level', 'noise', 'block_grid')
+_OF_JPEG = (
     'double_jpeg',
     'aligned_jpeg',
     'moved_jpeg',
@@ -34,7 +34,7 @@ _CLASSICAL = (
     'is_jpeg',
 )
 _COPY = ('copy', 'copy_known')
-NAMES = (*residuals.NAMES, *_CLASSICAL, *_COPY)
+NAMES = (*residuals.NAMES, *_OF_PIXELS, *_OF_JPEG, *_COPY)
 
 
 def measure(
@@ -73,11 +73,11 @@ def _measure(
   """Measures a picture, without copies."""
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
   padded = whole_blocks(pixels)
-  groups = [
-      residuals.measure(padded),
-      _classical(padded, quantization),
-      np.zeros((*(side // BLOCK for side in padded.shape[:2]), len(_COPY))),
-  ]
+  # Two threads: each leaves Python's global lock to the other most of the time.
+  with futures.ThreadPoolExecutor(1) as pool:
+    of_jpeg = pool.submit(_of_jpeg, padded, quantization)
+    groups = [residuals.measure(padded), _of_pixels(padded), of_jpeg.result()]
+  groups.append(np.zeros((*groups[0].shape[:2], len(_COPY))))
   return np.concatenate(groups, axis=-1, dtype=np.float32)[:rows, :columns]
 
 
@@ -109,17 +109,22 @@ def whole_blocks(pixels: np.ndarray) -> np.ndarray:
   return np.pad(pixels, (*missing, (0, 0)), 'symmetric')
 
 
-def _classical(
-    pixels: np.ndarray, quantization: np.ndarray | None
-) -> np.ndarray:
-  """Returns the features `_CLASSICAL`, float[rows, columns, n]."""
-  rows, columns = (side // BLOCK for side in pixels.shape[:2])
-  size = (columns, rows)
+def _of_pixels(pixels: np.ndarray) -> np.ndarray:
+  """Returns the features `_OF_PIXELS`, float32[rows, columns, n]."""
+  size = (pixels.shape[1] // BLOCK, pixels.shape[0] // BLOCK)
   # One map after the other, each reduced at once, to save memory.
   error = methods.METHODS['ela'].score(pixels)
   error = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
   noise = methods.METHODS['noise'].score(pixels).astype(np.float32)
+  noise = np.log(cv2.resize(noise, size) + 0.1)
   grid = methods.METHODS['blocks'].score(pixels)
+  return np.stack([np.log1p(error), noise, np.arcsinh(grid / 300)], axis=-1)
+
+
+def _of_jpeg(
+    pixels: np.ndarray, quantization: np.ndarray | None
+) -> np.ndarray:
+  """Returns the features `_OF_JPEG`, float[rows, columns, n]."""
   table = quantization_lib.ONES if quantization is None else quantization
   image = jpeg.from_pixels(pixels, table)
   double, aligned, moved = (
@@ -129,12 +134,9 @@ def _classical(
   sizes = np.abs(image.coefficients)
   high = sizes.sum((2, 3)) - sizes[:, :, :4, :4].sum((2, 3))
   low = sum(sizes[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
-  ones = np.ones((rows, columns))
+  ones = np.ones(sizes.shape[:2])
   return np.stack(
       [
-          np.log1p(error),
-          np.log(cv2.resize(noise, size) + 0.1),
-          np.arcsinh(grid / 300),
           double,
           aligned,
           np.tanh(moved / 10),

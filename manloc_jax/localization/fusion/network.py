@@ -87,12 +87,25 @@ class Fusion(nn.Module):
     return nn.Dense(1)(hidden)[..., 0]
 
 
-def rescaled(model: Fusion, params: Any, scale: float, shift: float) -> Any:
-  """Returns the parameters of a network with other logits.
+def logits(model: Fusion, params: Any, *inputs: Any) -> Any:
+  """Returns the mean log-odds of an ensemble, f32[batch, rows, columns].
 
   Args:
     model: The network.
-    params: Its parameters.
+    params: Its parameters, with a first axis of members.
+    *inputs: `blocks`, `statistics` and `inside` of `Fusion`.
+  """
+  apply = jax.vmap(lambda params: model.apply({'params': params}, *inputs))
+  of_members: Any = apply(params)
+  return of_members.mean(axis=0)
+
+
+def rescaled(model: Fusion, params: Any, scale: float, shift: float) -> Any:
+  """Returns the parameters of an ensemble with other logits.
+
+  Args:
+    model: The network.
+    params: Its parameters, with a first axis of members.
     scale: Factor of the logits.
     shift: Added to them then.
   """
@@ -110,13 +123,13 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
   of the whole image at once.
 
   Args:
-    model: The network; its inputs are what `normalize` returns.
+    model: The network; its inputs are what `normalize` returns. `params` have
+      a first axis of members, whose log-odds are averaged.
   """
 
   @jax.jit
   def apply(params, *window):
-    logits: Any = model.apply({'params': params}, *window)
-    return jax.nn.sigmoid(logits)
+    return jax.nn.sigmoid(logits(model, params, *window))
 
   def scores(params, blocks, statistics, inside):
     """Applies the network to window after window; see `make_scores`."""

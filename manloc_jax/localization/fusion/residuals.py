@@ -11,6 +11,7 @@ import numpy as np
 from manloc_jax.localization.classical import jpeg
 
 _BLOCK = 8
+_STRIP = 16  # Blocks.
 _RIGHT = np.array([[1, -1]])
 _LINE = np.array([[1, -2, 1]]) / 2
 _DIAGONAL = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]]) / 2
@@ -65,10 +66,23 @@ def measure(pixels: np.ndarray) -> np.ndarray:
   Returns:
     f32[h / 8, w / 8, len(NAMES)].
   """
+  rows, columns = (side // _BLOCK for side in pixels.shape[:2])
+  measured = np.empty((rows, columns, len(NAMES)), np.float32)
+  # In strips, whose planes stay in the cache. Filters see one block beyond.
+  for first in range(0, rows, _STRIP):
+    start, stop = max(first - 1, 0), min(first + _STRIP + 1, rows)
+    strip = _measure(pixels[_BLOCK * start : _BLOCK * stop])
+    inner = strip[first - start :][:_STRIP]
+    measured[first : first + _STRIP] = inner
+  return measured
+
+
+def _measure(pixels: np.ndarray) -> np.ndarray:
+  """Measures a strip; see `measure`."""
   planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32)
   luma = np.ascontiguousarray(planes[..., 0])
   features = [
-      np.log1p(4 * _mean(np.minimum(np.abs(_filter(luma, kernel)), _MOST)))
+      np.log1p(4 * _mean(_size(_filter(luma, kernel), _MOST)))
       for kernel in _LUMA_FILTERS.values()
   ]
   for kernel in _HISTOGRAM_FILTERS.values():
@@ -76,7 +90,7 @@ def measure(pixels: np.ndarray) -> np.ndarray:
   for channel in (1, 2):
     plane = np.ascontiguousarray(planes[..., channel])
     for kernel in _CHROMA_FILTERS.values():
-      size = np.minimum(np.abs(_filter(plane, kernel)), _MOST_CHROMA)
+      size = _size(_filter(plane, kernel), _MOST_CHROMA)
       features.append(np.log1p(8 * _mean(size)))
   features += _bands(luma)
   means = [_mean(planes[..., channel]) for channel in range(3)]
@@ -90,6 +104,12 @@ def measure(pixels: np.ndarray) -> np.ndarray:
 
 def _filter(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
   return cv2.filter2D(plane, cv2.CV_32F, kernel)
+
+
+def _size(residual: np.ndarray, most: float) -> np.ndarray:
+  """Returns the size of a residual, and `most` where it is larger."""
+  size = np.abs(residual)
+  return cv2.threshold(size, most, 0, cv2.THRESH_TRUNC)[1]
 
 
 def _mean(plane: np.ndarray) -> np.ndarray:
@@ -108,18 +128,27 @@ def _histogram(residual: np.ndarray) -> list[np.ndarray]:
     f32[h / 8, w / 8] for each fraction and each of two directions.
   """
   size = np.abs(residual)
-  statistics = [_mean((size < edge).astype(np.float32)) for edge in _EDGES]
+  statistics = [
+      # OpenCV compares with what may still be equal.
+      _mean(cv2.threshold(size, _below(edge), 1, cv2.THRESH_BINARY_INV)[1])
+      for edge in _EDGES
+  ]
   for axis in (1, 0):
     product = np.zeros_like(residual)
     here, there = (residual[:, :-1], residual[:, 1:]) if axis else (
         residual[:-1],
         residual[1:],
     )
-    product[: here.shape[0], : here.shape[1]] = np.clip(
-        here * there, -_MOST_PRODUCT, _MOST_PRODUCT
-    )
+    inner = product[: here.shape[0], : here.shape[1]]
+    np.multiply(here, there, out=inner)
+    np.clip(inner, -_MOST_PRODUCT, _MOST_PRODUCT, out=inner)
     statistics.append(_mean(product))
   return statistics
+
+
+def _below(edge: float) -> float:
+  """Returns the next smaller number of single precision."""
+  return float(np.nextafter(np.float32(edge), np.float32(0)))
 
 
 def _bands(luma: np.ndarray) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ from manloc_jax.localization.fusion import features
 
 # Of a tile, without the margin. Error level analysis saves as JPEG, whose sides
 # have at most 65,500 pixels.
-_PIXELS, _SIDE = 16_777_216, 32_768
+_PIXELS, _SIDE = 12_582_912, 32_768
 _MARGIN = 16  # Blocks that neighbouring tiles share on each side.
 
 Area = tuple[slice, slice]

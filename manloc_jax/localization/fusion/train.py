@@ -45,7 +45,8 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
   """Returns `step(state, batch, seed) -> (state, loss)`, compiled.
 
   The loss is the mean over crops, whatever their sizes, of the cross entropy,
-  and of Dice where something is manipulated.
+  and of Dice where something is manipulated. Each member of the ensemble learns
+  from crops of its own: members that share them err together.
 
   Args:
     manipulated_weight: Of a manipulated block in the cross entropy.
@@ -74,8 +75,14 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
 
   def step(state, batch, seed):
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    loss, grads = jax.value_and_grad(loss_fn)(state.params, state, batch, key)
-    return state.apply_gradients(grads=grads), loss
+    members = jax.tree.leaves(state.params)[0].shape[0]
+    keys = jax.random.split(key, members)
+    batches = jax.tree.map(
+        lambda x: x.reshape(members, -1, *x.shape[1:]), batch
+    )
+    of_members = jax.vmap(jax.value_and_grad(loss_fn), (0, None, 0, 0))
+    losses, grads = of_members(state.params, state, batches, keys)
+    return state.apply_gradients(grads=grads), losses.mean()
 
   return jax.jit(step, donate_argnums=0)
 
@@ -131,7 +138,9 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
   rate = optax.cosine_decay_schedule(config.learning_rate, config.num_steps)
   state = train_state.TrainState.create(
       apply_fn=model.apply,
-      params=weights_lib.init(model, jax.random.key(config.seed)),
+      params=weights_lib.init(
+          model, jax.random.key(config.seed), config.members
+      ),
       tx=optax.adamw(rate, weight_decay=config.weight_decay),
   )
   crops = crops_lib.Crops(train_examples, mean, std, config)
@@ -198,8 +207,9 @@ def _run(
   with checkpoint.make_manager(workdir, config.eval_every_steps) as manager:
     state, progress = checkpoint.restore_or(manager, state)
     first, last = int(state.step), config.num_steps
+    crops_per_step = config.members * config.batch_size
     reporter = progress_reporter.ProgressReporter(
-        first, last, config.batch_size, show=True, examples='crops'
+        first, last, crops_per_step, show=True, examples='crops'
     )
     losses = []
     with (
@@ -237,7 +247,9 @@ def _make_model(config: ml_collections.ConfigDict) -> network.Fusion:
   Raises:
     UserError: The config cannot be used.
   """
-  for name in ('batch_size', 'crop', 'num_steps', 'eval_every_steps'):
+  for name in (
+      *('batch_size', 'crop', 'num_steps', 'eval_every_steps', 'members'),
+  ):
     if config[name] < 1:
       raise errors.UserError(
           f'--config.{name} is {config[name]}; choose a number from 1 on.'

@@ -18,7 +18,7 @@ from manloc_jax.training import weight_files
 
 # Far above sensible ones: a stranger's network is described before its
 # parameters are compared.
-_MAX_WIDTH, _MAX_LAYERS = 4096, 64
+_MAX_WIDTH, _MAX_LAYERS, _MAX_MEMBERS = 4096, 64, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Weights:
 
   Attributes:
     model: The network.
-    params: Its parameters.
+    params: Its parameters, with a first axis of members of the ensemble.
     mean: f32[n], of the features over training blocks.
     std: f32[n], their standard deviation.
     threshold: Score from which a pixel counts as manipulated.
@@ -52,6 +52,7 @@ def save(path: pathlib.Path, weights: Weights) -> None:
       'model': {
           'width': weights.model.width,
           'dilations': tuple(weights.model.dilations),
+          'members': jax.tree.leaves(weights.params)[0].shape[0],
       },
       'threshold': weights.threshold,
       'origin': weights.provenance,
@@ -92,18 +93,40 @@ def load(path: pathlib.Path) -> Weights:
     threshold = float(facts['threshold'])
     provenance = dict(facts['origin'])
     image = _image_model(facts['image']) if 'image' in facts else None
-    params = abstract_params(model)
+    # Files of the first versions hold one network, without an axis of members.
+    members = facts['model'].get('members')
+    params = _abstract_params(model, members)
   except weight_files.MALFORMED as error:
     raise weight_files.no_weights(path, kind) from error
   by_feature = np.zeros(len(features.NAMES))
   expected = {'params': params, 'mean': by_feature, 'spread': by_feature}
   tree = weight_files.nest(path, tensors, expected)
+  if members is None:
+    tree['params'] = jax.tree.map(lambda x: x[None], tree['params'])
   mean, std = tree['mean'], tree['spread']
   if not (std > 0).all() or not 0 <= threshold <= 1:
     raise weight_files.no_weights(path, kind)
   return Weights(
       model, tree['params'], mean, std, threshold, provenance, image
   )
+
+
+def _abstract_params(model: network.Fusion, members: int | None) -> Any:
+  """Returns shapes and dtypes of parameters; None members have no axis.
+
+  Raises:
+    ValueError: There cannot be so many members.
+  """
+  count = 1 if members is None else operator.index(members)
+  if not 1 <= count <= _MAX_MEMBERS:
+    raise ValueError('no ensemble of a fusion')
+  make = functools.partial(init, model, members=count)
+  params = jax.eval_shape(make, jax.random.key(0))
+  if members is None:
+    params = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), params
+    )
+  return params
 
 
 def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
@@ -117,14 +140,17 @@ def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
   return calibration.ImageModel(weights, bias)
 
 
-def abstract_params(model: network.Fusion) -> Any:
-  """Returns shapes and dtypes of the network's parameters."""
-  make = functools.partial(init, model)
-  return jax.eval_shape(make, jax.random.key(0))
+def init(model: network.Fusion, key: jax.Array, members: int = 1) -> Any:
+  """Returns parameters to begin training with.
 
+  Args:
+    model: The network.
+    key: The key of the initialization; every member gets another one.
+    members: Networks in the ensemble, the first axis of every parameter.
+  """
+  blocks = jnp.zeros((1, 8, 8, 2 * len(features.NAMES)))
 
-def init(model: network.Fusion, key: jax.Array) -> Any:
-  """Returns parameters to begin training with."""
-  count = 2 * len(features.NAMES)
-  blocks = jnp.zeros((1, 8, 8, count))
-  return model.init(key, blocks, blocks[:, 0, 0], blocks[..., 0])['params']
+  def init_member(key: jax.Array) -> Any:
+    return model.init(key, blocks, blocks[:, 0, 0], blocks[..., 0])['params']
+
+  return jax.vmap(init_member)(jax.random.split(key, members))

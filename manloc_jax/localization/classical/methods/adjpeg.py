@@ -35,7 +35,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   counted = image.counted
   if not counted.any():
     return np.full(counted.shape, 0.5)
-  error = image.rounding_error()
+  error = image.rounding_error
   # Off the grid, coefficients are distributed as before any quantization.
   unquantized = jpeg.block_dct(image.luma()[1:, 1:])
   all_counted = (
@@ -93,45 +93,56 @@ def _odds_of_double(
     float64[4096], odds that a value comes from two compressions; 1 where they
     cannot be told apart.
   """
-  difference = observed - single
+  occupied = np.flatnonzero((observed > 0) | (single > 0))
+  # Bins beyond have no effect on the fit.
+  inner = np.s_[occupied[0] : occupied[-1] + 1]
+  zero = _ZERO - occupied[0]
+  difference, once = (observed - single)[inner], single[inner]
   least, best = np.inf, None
   for first in range(1, max_step + 1):
-    gain = _gain(first / step, bias, std)
-    effect = gain * single - single
-    effect[_ZERO] = difference[_ZERO] = 0
+    gain = _gain(_BINS[inner], first / step, bias, std)
+    effect = gain * once - once
+    if 0 <= zero < len(once):
+      effect[zero] = difference[zero] = 0
     power = effect @ effect
     fraction = min(effect @ difference / power, 1) if power > 1e-9 else 0
     error = np.sum((difference - fraction * effect) ** 2)
     if fraction > _MIN_FRACTION and error < least:
-      least, best = error, fraction * gain + 1 - fraction
+      least, best = error, (first, fraction)
   if best is None:
     return np.ones(len(_BINS))
-  odds = best / best.mean()
+  first, fraction = best
+  odds = fraction * _gain(_BINS, first / step, bias, std) + 1 - fraction
+  odds /= odds.mean()
   odds[_ZERO] = 1
   return odds
 
 
-def _gain(ratio: float, bias: float, std: float) -> np.ndarray:
+def _gain(
+    bins: np.ndarray, ratio: float, bias: float, std: float
+) -> np.ndarray:
   """Returns how much more often values occur after two compressions.
 
   Args:
+    bins: The values, in second steps; a part of `_BINS`.
     ratio: First step over second; 1 / ratio whole gives 1 everywhere.
     bias: Mean of the rounding error between them, in second steps.
     std: Its standard deviation, in second steps.
 
   Returns:
-    float64[4096].
+    float64[len(bins)].
   """
-  ends = (_BINS + bias) / ratio
-  half = 0.5 / ratio
-  counts = _floor(ends + half) + _floor(half - ends) + 1
   # Broken files may have errors without bounds.
   reach = int(min(np.ceil(_REACH * std), len(_BINS)))
+  around = np.arange(bins[0] - reach, bins[-1] + reach + 1)
+  ends = (np.clip(around, _BINS[0], _BINS[-1]) + bias) / ratio
+  half = 0.5 / ratio
+  counts = _floor(ends + half) + _floor(half - ends) + 1
   kernel = np.exp(
       -0.5 * (np.arange(-reach, reach + 1) / max(std, 1e-9)) ** 2
   )
   kernel /= kernel.sum()
-  return ndimage.convolve1d(ratio * counts, kernel, mode='nearest')
+  return np.convolve(ratio * counts, kernel, mode='valid')
 
 
 def _floor(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from manloc_jax.localization.classical import luma
 _EDGE = 50  # Second differences above it are the picture's own edges.
 _WINDOW = 33  # Pixels: two blocks to each side.
 _REACH = 16  # Pixels: the median of five lines, one block apart, is taken.
+_STRIP = 256  # Columns.
 
 
 def score(pixels: np.ndarray) -> np.ndarray:
@@ -37,18 +38,27 @@ def score(pixels: np.ndarray) -> np.ndarray:
 
 def _lines(grey: np.ndarray) -> np.ndarray:
   """Returns the strength of horizontal grid lines, float32[h, w]."""
+  lines = np.empty_like(grey)
+  width, half = grey.shape[1], _WINDOW // 2
+  # In strips, whose intermediate arrays stay in the cache.
+  for first in range(0, width, _STRIP):
+    start, stop = max(first - half, 0), min(first + _STRIP + half, width)
+    strip = _lines_of_strip(grey[:, start:stop])
+    lines[:, first : first + _STRIP] = strip[:, first - start :][:, :_STRIP]
+  return lines
+
+
+def _lines_of_strip(grey: np.ndarray) -> np.ndarray:
+  """Returns `_lines` but for `_WINDOW // 2` columns at cut edges."""
   replicated = np.pad(grey, ((1, 1), (0, 0)), 'edge')
   difference = np.abs(np.diff(replicated, 2, axis=0))
   difference[difference > _EDGE] = 0
   line = ndimage.convolve1d(difference, np.ones(_WINDOW), axis=1)
   line -= _median_across(line)
   padded = np.pad(line, ((_REACH, _REACH), (0, 0)), 'symmetric')
-  for rows in luma.strips(len(line)):
-    line[rows] = _median_of_5(*(
-        padded[rows.start + down : rows.stop + down]
-        for down in range(0, 2 * _REACH + 1, 8)
-    ))
-  return line
+  return _median_of_5(*(
+      padded[down : down + len(line)] for down in range(0, 2 * _REACH + 1, 8)
+  ))
 
 
 def _median_of_5(

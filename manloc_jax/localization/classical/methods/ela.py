@@ -6,6 +6,7 @@ The paper cites Luo, Huang, Qiu: JPEG error analysis and its applications
 
 import io
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -44,8 +45,10 @@ def score(pixels: np.ndarray) -> np.ndarray:
   )
   with Image.open(file) as image:
     resaved = np.asarray(image)
-  change = np.abs(pixels.astype(np.int16) - resaved)
-  return np.minimum(_GAIN * change.mean(2, dtype=np.float32), 255)
+  # In whole numbers, and no more than 255.
+  gains = np.full((1, 3), _GAIN / 3)
+  change = cv2.transform(cv2.absdiff(pixels, resaved), gains)
+  return change.astype(np.float32)
 
 
 METHOD = interface.Method(

@@ -52,7 +52,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   luma = image.luma()
   luma[~flat.enlarged(counted, luma.shape)] = 0  # As outside the image.
   luma = np.pad(luma, ((0, 8), (0, 8)))
-  error = image.rounding_error()
+  error = image.rounding_error
   sums = cv2.boxFilter(
       luma,
       -1,
