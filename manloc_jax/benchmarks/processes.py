@@ -1,6 +1,6 @@
 r"""Compares the speed of training in several processes with that in one.
 
-  python -m manloc_jax.benchmarks.processes --processes=2 --config=configs/demo.py
+  python -m manloc_jax.benchmarks.processes --config=configs/demo.py
 
 Flags that are not its own go to `manloc_jax.main`, which trains the same global
 batch in one process and in several on this machine, in turn. `efficiency` is
