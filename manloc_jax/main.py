@@ -130,6 +130,7 @@ def _run_stages(
   is_network = config.method == run_config.NETWORK
   if mode in ('all', 'train') and is_network:
     _train(config, prepared, workdir)
+  processes.handle_sigterm_again()
   if mode in ('all', 'evaluate'):
     evaluate = _evaluate if is_network else _evaluate_method
     evaluate(config, prepared, workdir)
@@ -211,7 +212,6 @@ def _train(config, prepared: 'PreparedSet', workdir: str) -> None:
     run_config.write_or_check(workdir, config, prepared.digest)
   mesh = sharding.make_mesh()
   train.train(config, prepared, workdir, mesh, _TIMER)
-  processes.handle_sigterm_again()
 
 
 def _evaluate(config, prepared: 'PreparedSet', workdir: str) -> None:

@@ -73,8 +73,9 @@ NOT_RUN = {
     ' --coordinator_address=node1:5527 --num_processes=2 --process_id=0': (
         'waits for others; test_training_processes.py runs all of them'
     ),
-    'python -m manloc_jax.benchmarks.scaling --processes=2'
-    ' --config=configs/demo.py': _BENCHMARK,
+    'python -m manloc_jax.benchmarks.processes --config=configs/demo.py': (
+        _BENCHMARK
+    ),
     'python -m manloc_jax.benchmarks.faults --count=100': _MINUTES,
     'source .venv/bin/activate': _INSTALLS,
     'pre-commit install': _INSTALLS,

@@ -152,7 +152,7 @@ def lost() -> errors.TemporaryError:
 
 def handle_sigterm_again() -> None:
   """Gives SIGTERM back to Python's handler, from which JAX has taken it."""
-  if jax.process_count() > 1:
+  if jax.distributed.is_initialized():
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 

@@ -1,6 +1,6 @@
 r"""Compares the speed of training in several processes with that in one.
 
-  python -m manloc_jax.benchmarks.scaling --processes=2 --config=configs/demo.py
+  python -m manloc_jax.benchmarks.processes --config=configs/demo.py
 
 Flags that are not its own go to `manloc_jax.main`, which trains the same global
 batch in one process and in several on this machine, in turn. `efficiency` is
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
       measured.append(_rate(command, count))
   device = jax.devices()[0]
   result = {
-      'benchmark': 'scaling',
+      'benchmark': 'processes',
       **results.describe_machine(device.platform, device.device_kind),
       'arguments': list(argv[1:]),
       **summarize(rates),
