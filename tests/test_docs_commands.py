@@ -78,7 +78,7 @@ NOT_RUN = {
     ),
     'python -m manloc_jax.benchmarks.faults --count=100': _MINUTES,
     'source .venv/bin/activate': _INSTALLS,
-    'pre-commit install': _INSTALLS,
+    'bash launch/dev.sh': _INSTALLS,
     'pip install -e .': _INSTALLS,
     "pip install -e '.[cuda12,jpeg]'": _INSTALLS,
     "pip install -e '.[serve]'": _INSTALLS,
