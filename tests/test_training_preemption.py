@@ -25,6 +25,14 @@ class Manager:
     return False
 
 
+@pytest.fixture(autouse=True)
+def unwatched():
+  """Commands that other tests ran in this process watch its signals."""
+  before = signal.set_wakeup_fd(-1)
+  yield
+  signal.set_wakeup_fd(before)
+
+
 def test_sigterm_is_a_request_while_the_block_runs():
   before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
   try:
