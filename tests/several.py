@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[1]
-SECONDS = 240  # For a group of processes.
+SECONDS = 600  # For a group of processes, beside other work.
 
 
 def start(

@@ -1,6 +1,7 @@
 """The flags of a run of several processes, and how each of them ends."""
 
 from collections.abc import Callable
+import contextlib
 import dataclasses
 import os
 import sys
@@ -91,12 +92,16 @@ def share(given: Flags, work: Callable[[], None]) -> None:
 
 
 def leave(command: Callable[[], int]) -> int:
-  """Runs a command, after which no process of several waits for the others.
+  """Runs a command; if it fails, or is one of several, the process ends here.
 
-  Those that go on notice that it has gone.
+  It does not wait for the other processes, which notice that it has gone, and
+  threads of libraries that have failed print nothing after its sentence.
 
   Args:
     command: Returns its exit code.
+
+  Returns:
+    The exit code of a single process, 0.
   """
   try:
     code = command()
@@ -105,8 +110,10 @@ def leave(command: Callable[[], int]) -> int:
       raise
     traceback.print_exc()
     code = 1
-  if _is_connected():
-    sys.stdout.flush()
+  if code or _is_connected():
+    with contextlib.suppress(OSError):  # Nobody reads them any more.
+      sys.stdout.flush()
+      sys.stderr.flush()
     os._exit(code)
   return code
 
