@@ -108,5 +108,5 @@ def test_localizing_loads_neither_tensorflow_nor_the_training_loop(run):
       'print(*sys.modules)',
   ).split()
   assert 'jax' in loaded
-  unwanted = {'tensorflow', 'tensorflow_datasets'}
+  unwanted = {'sklearn', 'tensorflow', 'tensorflow_datasets'}
   assert not {*unwanted, 'manloc_jax.training.train'} & {*loaded}

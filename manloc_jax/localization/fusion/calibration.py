@@ -10,10 +10,9 @@ import dataclasses
 
 import cv2
 import numpy as np
-from scipy import optimize
 from scipy import special
-from sklearn import linear_model
-from sklearn import preprocessing
+
+# What only training needs is imported there: scikit-learn takes a second.
 
 # Of the pixels of untouched images, at the 95th percentile over images, may a
 # mask mark this fraction.
@@ -153,6 +152,8 @@ def _fit_line(
 
   All images count the same, however large they are.
   """
+  from scipy import optimize
+
   images = [x for x in zip(logits, fractions, strict=True) if x[0].size]
   x = np.concatenate([one for one, _ in images])
   y = np.concatenate([fraction for _, fraction in images])
@@ -176,6 +177,9 @@ def _fit_image(
     measured: Sequence[np.ndarray], forged: Sequence[bool]
 ) -> ImageModel:
   """Fits a logistic regression in which both kinds of images weigh the same."""
+  from sklearn import linear_model
+  from sklearn import preprocessing
+
   scaler = preprocessing.StandardScaler().fit(measured)
   model = linear_model.LogisticRegression(class_weight='balanced')
   model.fit(scaler.transform(measured), forged)
