@@ -10,7 +10,7 @@ import pytest
 from configs import default
 from manloc_jax.commands import audit as audit_command
 from manloc_jax.commands import prepare as prepare_command
-from manloc_jax.data import prepare
+from manloc_jax.data import preparation_plan
 from manloc_jax.data import spec
 from manloc_jax.data.audit import leakage
 from manloc_jax.data.splits import options
@@ -85,7 +85,7 @@ def test_one_default_rule_for_library_command_and_configuration():
   for command in (prepare_command, audit_command):
     command.add_to(subparsers)
   args = parser.parse_args(['prepare', 'casia1', 'root'])
-  library = inspect.signature(prepare.prepare).parameters
+  library = inspect.signature(preparation_plan.make).parameters
   assert args.rule == config.split_rule == library['split_rule'].default
   assert args.fractions == config.fractions == library['fractions'].default
   audited = parser.parse_args(['audit', 'casia1', 'root'])

@@ -46,24 +46,31 @@ class Weights:
 
 
 def save(path: pathlib.Path, weights: Weights) -> None:
-  """Writes a file; the names in it are those of version 0.1."""
-  facts = {
+  """Writes a file; the names in it are those of version 0.1.
+
+  A single network is written without an axis of members, as it was then.
+  """
+  params, members = weights.params, jax.tree.leaves(weights.params)[0].shape[0]
+  facts: dict[str, Any] = {
       'evidence': features.NAMES,
       'model': {
           'width': weights.model.width,
           'dilations': tuple(weights.model.dilations),
-          'members': jax.tree.leaves(weights.params)[0].shape[0],
       },
       'threshold': weights.threshold,
       'origin': weights.provenance,
   }
+  if members == 1:
+    params = jax.tree.map(lambda x: x[0], params)
+  else:
+    facts['model']['members'] = members
   if weights.image is not None:
     facts['image'] = {
         'statistics': calibration.STATISTICS,
         **dataclasses.asdict(weights.image),
     }
   tree = {
-      'params': weights.params,
+      'params': params,
       'mean': weights.mean,
       'spread': weights.std,
   }
@@ -93,7 +100,7 @@ def load(path: pathlib.Path) -> Weights:
     threshold = float(facts['threshold'])
     provenance = dict(facts['origin'])
     image = _image_model(facts['image']) if 'image' in facts else None
-    # Files of the first versions hold one network, without an axis of members.
+    # A single network has no axis of members.
     members = facts['model'].get('members')
     params = _abstract_params(model, members)
   except weight_files.MALFORMED as error:
