@@ -76,7 +76,7 @@ def test_evidence_of_small_images(photograph, shape):
 def test_evidence_takes_little_memory(photograph):
   """For 100 megapixels in 2 GiB a tile of 12.6 must do with 1.1 gigabytes.
 
-  How much it is depends on which threads meet: 66 to 77 bytes a pixel were seen.
+  It depends on which threads meet: 66 to 77 bytes a pixel were seen.
   """
   pixels = np.tile(photograph, (3, 2, 1))
   features.measure(pixels[:64, :64], None, None)  # Imports.
