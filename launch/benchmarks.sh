@@ -88,6 +88,7 @@ if [ "$device" = cpu ]; then
   run evaluate evaluate $timing
   run localize localize $timing
   run engines engines
+  run faults faults --count=100
   run classical classical --rounds=3 --turn_seconds=1
   run startup startup --config=configs/demo.py
   prepare
