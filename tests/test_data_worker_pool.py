@@ -1,5 +1,6 @@
 """Worker processes: their number and their results."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -53,3 +54,14 @@ def test_a_killed_worker_is_told_at_once():
       # other one is ended in the middle of its work.
       list(run(_work, [0.5, 0.5, 60, -1]))
   assert time.monotonic() - start < 50
+
+
+def test_a_worker_that_starts_while_another_dies_is_not_waited_for():
+  context = multiprocessing.get_context('spawn')
+  late = context.Process(target=time.sleep, args=(600,), daemon=True)
+  with pytest.raises(spec.DataError, match='worker process was killed'):
+    with worker_pool.ordered_map(2) as run:
+      late.start()  # As the pool may, after it has ended all it knows of.
+      list(run(os._exit, [1]))
+  late.join(60)
+  assert late.exitcode == -signal.SIGKILL

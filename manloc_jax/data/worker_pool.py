@@ -75,12 +75,19 @@ def ordered_map(workers: int | None) -> Iterator[Map]:
     return
   # Forking a process in which TensorFlow or JAX runs threads may hang.
   context = multiprocessing.get_context('spawn')
+  before = set(multiprocessing.active_children())
   try:
     with concurrent.futures.ProcessPoolExecutor(
         workers, context, initializer=_start_worker
     ) as pool:
       try:
         yield functools.partial(_pool_map, pool, 2 * workers)
+      except concurrent.futures.process.BrokenProcessPool:
+        # Where a worker dies while another one is being started, the pool does
+        # not end that one, and waits for it for ever.
+        for worker in set(multiprocessing.active_children()) - before:
+          worker.kill()
+        raise
       finally:
         # Tasks that have not begun are cancelled where the reader leaves. Those
         # that have are waited for: workers that are left to themselves may miss
