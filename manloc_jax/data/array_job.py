@@ -127,7 +127,7 @@ def _examine(
     records: Sequence[spec.Record],
     run: worker_pool.Map,
 ) -> None:
-  """Examines images; the masks, which take most room, are not kept."""
+  """Examines images; the masks, which take most space, are not kept."""
   examine = functools.partial(_examine_without_mask, job=job)
   results = run(examine, records)
   shown = progress.progress(results, 'examining', len(records))

@@ -135,7 +135,7 @@ def bounded(
 
   Args:
     submit: Begins the work on an item; what it returns waits for the result.
-    items: Are read one by one, when there is room for them.
+    items: Are read one by one, as results are read.
     most: Returns how many may be under way.
   """
   waiting: collections.deque[Callable[[], Any]] = collections.deque()

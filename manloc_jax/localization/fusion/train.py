@@ -74,6 +74,7 @@ def make_step(manipulated_weight: float, dice_weight: float) -> Callable:
     return (entropy + dice_weight * dice).mean()
 
   def step(state, batch, seed):
+    """Updates all members, each with its part of the batch."""
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     members = jax.tree.leaves(state.params)[0].shape[0]
     keys = jax.random.split(key, members)
@@ -247,9 +248,8 @@ def _make_model(config: ml_collections.ConfigDict) -> network.Fusion:
   Raises:
     UserError: The config cannot be used.
   """
-  for name in (
-      *('batch_size', 'crop', 'num_steps', 'eval_every_steps', 'members'),
-  ):
+  names = 'batch_size', 'crop', 'num_steps', 'eval_every_steps', 'members'
+  for name in names:
     if config[name] < 1:
       raise errors.UserError(
           f'--config.{name} is {config[name]}; choose a number from 1 on.'
