@@ -1,0 +1,228 @@
+"""Exported networks compute what JAX computes, on images of the demo."""
+
+import json
+
+import jax
+from jax import export
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import fft
+import small
+
+from manloc_jax import errors
+from manloc_jax import models
+from manloc_jax import pretrained
+from manloc_jax import run_config
+from manloc_jax.data import compression
+from manloc_jax.data.datasets import demo
+from manloc_jax.localization.export import formats
+from manloc_jax.localization.export import networks
+from manloc_jax.localization.fusion import features
+from manloc_jax.localization.fusion import network as fusion_network
+from manloc_jax.localization.fusion import weights as fusion_weights
+from manloc_jax.training import network_weights
+
+SIDE = models.SIDE
+MOST = 1e-5  # Difference of a score.
+COUNTS = (1, 3)  # Sizes of batches.
+# JAX and onnxruntime differ by less in JPEG coefficients.
+_MARGIN = 2e-4
+# Fields of networks that between them use every layer.
+_NETWORKS = {
+    'the FCN': {'network': 'fcn', 'fcn_filters': (4, 4), 'fcn_hidden': 4},
+    'patches alone': {
+        'block_order': 'hilbert',
+        'decoder': 'none',
+        'head': 'concat',
+        'lstm_input': 'rgb',
+    },
+    'pixels alone': {
+        'conv1_constraint': 'bayar',
+        'decoder': 'conv34',
+        'head': 'none',
+        'lstm_input': 'conv+gray',
+    },
+    'no pooling': {
+        'conv1_input': 'residual',
+        'head': 'mean',
+        'lstm_hidden': (8, 64),
+        'lstm_input': 'conv+dct+odds',
+    },
+}
+
+
+def forgery(index: int) -> np.ndarray:
+  """An image of the embedded demo, uint8[h, w, 3]."""
+  return demo.make(demo.tasks()[index]).image
+
+
+@pytest.fixture(scope='module')
+def windows():
+  """Windows of the demo and what tells of their compression.
+
+  Windows with a JPEG coefficient between two whole numbers are left out: there
+  the network rounds as the device happens to.
+  """
+  kept = []
+  for index in range(0, len(demo.tasks()), 17):
+    image = forgery(index)
+    described = compression.measure(image, None)
+    height, width = image.shape[:2]
+    for top in range(0, height - SIDE + 1, SIDE):
+      for left in range(0, width - SIDE + 1, SIDE):
+        window = image[top : top + SIDE, left : left + SIDE]
+        if distance_from_half(window) > _MARGIN:
+          kept.append((window, described))
+  assert len(kept) > 20
+  chosen = kept[:: len(kept) // sum(COUNTS)][: sum(COUNTS)]
+  return [np.stack(arrays) for arrays in zip(*chosen, strict=True)]
+
+
+def distance_from_half(window: np.ndarray) -> float:
+  """How far a window's coefficients are from where rounding changes."""
+  luma = window.astype(float) @ [0.299, 0.587, 0.114] - 128
+  blocks = luma.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3)
+  made = fft.dctn(blocks, axes=(2, 3), norm='ortho')
+  return float(np.abs(made % 1 - 0.5).min())
+
+
+@pytest.fixture(scope='module')
+def normalized():
+  """What the fusion reads of three images of the demo."""
+  weights = fusion_weights.load(pretrained.FUSION)
+  made = []
+  for index in (0, 150, 300):
+    measured = features.measure(forgery(index)[:160, :200], None, None)
+    features.add_copies(measured, np.zeros(measured.shape[:2], np.float32))
+    made.append(
+        fusion_network.normalize(measured, weights.mean, weights.std)
+    )
+  return [np.stack(arrays) for arrays in zip(*made, strict=True)]
+
+
+def batches(arrays):
+  """The arrays in batches of the sizes `COUNTS`."""
+  start = 0
+  for count in COUNTS:
+    stop = min(start + count, len(arrays[0]))
+    yield [x[stop - count : stop] for x in arrays]
+    start = stop
+
+
+def check(path, network, arrays):
+  """Compares a file with the network that it was made of."""
+  apply = jax.jit(network.apply)
+  if path.suffix == formats.ONNX:
+    reason = "needs pip install -e '.[onnx]'"
+    onnxruntime = pytest.importorskip('onnxruntime', reason=reason)
+    session = onnxruntime.InferenceSession(
+        path, providers=['CPUExecutionProvider']
+    )
+    names = [x.name for x in session.get_outputs()]
+
+    def run(*arrays):
+      given = dict(zip(network.inputs, arrays, strict=True))
+      return dict(zip(names, session.run(None, given), strict=True))
+  else:
+    run = export.deserialize(bytearray(path.read_bytes())).call
+  for batch in batches(arrays):
+    expected, found = apply(*batch), run(*batch)
+    assert expected.keys() == found.keys()
+    for name, scores in expected.items():
+      assert found[name].shape == scores.shape
+      assert found[name].dtype == np.float32
+      assert np.std(scores) > 10 * MOST or scores.size < 4
+      np.testing.assert_allclose(found[name], scores, rtol=0, atol=MOST)
+
+
+def write(network, tmp_path, suffix):
+  path = tmp_path / f'network{suffix}'
+  if suffix == formats.ONNX:
+    pytest.importorskip('onnx', reason="needs pip install -e '.[onnx]'")
+  formats.writer(path)(network)
+  return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('suffix', [formats.STABLEHLO, formats.ONNX])
+def test_the_packaged_network_is_that_of_jax(suffix, windows, tmp_path):
+  network = networks.load(run_config.NETWORK)
+  path = write(network, tmp_path, suffix)
+  assert [*network.inputs] == ['windows', 'compression']
+  check(path, network, windows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('weights', pretrained.FUSIONS)
+@pytest.mark.parametrize('suffix', [formats.STABLEHLO, formats.ONNX])
+def test_the_packaged_fusion_is_that_of_jax(
+    suffix, weights, normalized, tmp_path
+):
+  network = networks.load(run_config.FUSION, weights=weights)
+  check(write(network, tmp_path, suffix), network, normalized)
+
+
+def save_untrained(path, **fields):
+  """Writes the weights of a small network, larger than they begin training."""
+  fields = {**small.config().model.to_dict(), **fields}
+  model = models.make(fields)
+  image = jnp.zeros((1, SIDE, SIDE, 3), jnp.uint8)
+  params = jax.jit(model.init)(jax.random.key(0), image)['params']
+  weights = network_weights.Weights(
+      fields=fields,
+      model=model,
+      params=jax.tree.map(lambda x: 1.5 * x, params),
+      threshold=0.5,
+      threshold_from=network_weights.FROM_DEFAULT,
+      smooth_sigma=1.0,
+      provenance={'step': small.STEP, 'data': {'name': 'none'}},
+  )
+  network_weights.save(path, weights)
+  return networks.load(workdir=str(path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('fields', _NETWORKS.values(), ids=_NETWORKS)
+def test_every_kind_of_layer_is_translated(fields, windows, tmp_path):
+  network = save_untrained(tmp_path / 'a.safetensors', **fields)
+  path = write(network, tmp_path, formats.ONNX)
+  check(path, network, windows[: len(network.inputs)])
+
+
+@pytest.mark.parametrize(
+    ('fields', 'words'),
+    [
+        ({'lstm_input': 'spectrum'}, "the primitive 'fft' of JAX"),
+        ({'dtype': 'bfloat16', 'network': 'fcn'}, 'the dtype bfloat16'),
+    ],
+)
+def test_what_onnx_cannot_hold_is_one_sentence(fields, words, tmp_path):
+  network = save_untrained(tmp_path / 'a.safetensors', **fields)
+  with pytest.raises(errors.UserError, match=f'{words}, .* as .stablehlo'):
+    write(network, tmp_path, formats.ONNX)
+  assert not (tmp_path / 'network.onnx').exists()
+
+
+def test_a_file_of_onnx_says_where_it_is_from(tmp_path):
+  onnx = pytest.importorskip('onnx', reason="needs pip install -e '.[onnx]'")
+  network = networks.load(run_config.FUSION)
+  model = onnx.load(write(network, tmp_path, formats.ONNX))
+  (fact,) = model.metadata_props
+  assert fact.key == 'manloc'
+  assert json.loads(fact.value) == json.loads(json.dumps(network.facts))
+  assert network.facts['threshold'] == pytest.approx(
+      fusion_weights.load(pretrained.FUSION).threshold
+  )
+  sizes = [x.dim_param or x.dim_value for x in _shape(model.graph.input[0])]
+  assert sizes == ['batch', 'rows', 'columns', 2 * len(features.NAMES)]
+
+
+def _shape(value):
+  return value.type.tensor_type.shape.dim
+
+
+def test_weights_of_the_package_are_written_as_they_are(tmp_path):
+  for path in (*pretrained.FUSIONS.values(), pretrained.NETWORK):
+    formats.writer(tmp_path / path.name)(networks.load(workdir=str(path)))
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
