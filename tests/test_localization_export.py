@@ -57,6 +57,19 @@ def forgery(index: int) -> np.ndarray:
   return demo.make(demo.tasks()[index]).image
 
 
+def cut(every: int) -> tuple[np.ndarray, np.ndarray]:
+  """All windows of some demo images, and what tells of their compression."""
+  windows, described = [], []
+  for index in range(0, len(demo.tasks()), every):
+    image = forgery(index)
+    measured = compression.measure(image, None)
+    for top in range(0, image.shape[0] - SIDE + 1, SIDE):
+      for left in range(0, image.shape[1] - SIDE + 1, SIDE):
+        windows.append(image[top : top + SIDE, left : left + SIDE])
+        described.append(measured)
+  return np.stack(windows), np.stack(described)
+
+
 @pytest.fixture(scope='module')
 def windows():
   """Windows of the demo and what tells of their compression.
@@ -64,19 +77,11 @@ def windows():
   Windows with a JPEG coefficient between two whole numbers are left out: there
   the network rounds as the device happens to.
   """
-  kept = []
-  for index in range(0, len(demo.tasks()), 17):
-    image = forgery(index)
-    described = compression.measure(image, None)
-    height, width = image.shape[:2]
-    for top in range(0, height - SIDE + 1, SIDE):
-      for left in range(0, width - SIDE + 1, SIDE):
-        window = image[top : top + SIDE, left : left + SIDE]
-        if distance_from_half(window) > _MARGIN:
-          kept.append((window, described))
+  arrays = cut(every=17)
+  kept = np.flatnonzero([distance_from_half(x) > _MARGIN for x in arrays[0]])
   assert len(kept) > 20
   chosen = kept[:: len(kept) // sum(COUNTS)][: sum(COUNTS)]
-  return [np.stack(arrays) for arrays in zip(*chosen, strict=True)]
+  return [x[chosen] for x in arrays]
 
 
 def distance_from_half(window: np.ndarray) -> float:
@@ -110,15 +115,18 @@ def batches(arrays):
     start = stop
 
 
+def open_onnx(path):
+  """Opens a file of ONNX with onnxruntime, on a CPU."""
+  reason = "needs pip install -e '.[onnx]'"
+  onnxruntime = pytest.importorskip('onnxruntime', reason=reason)
+  return onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+
+
 def check(path, network, arrays):
   """Compares a file with the network that it was made of."""
   apply = jax.jit(network.apply)
   if path.suffix == formats.ONNX:
-    reason = "needs pip install -e '.[onnx]'"
-    onnxruntime = pytest.importorskip('onnxruntime', reason=reason)
-    session = onnxruntime.InferenceSession(
-        path, providers=['CPUExecutionProvider']
-    )
+    session = open_onnx(path)
     names = [x.name for x in session.get_outputs()]
 
     def run(*arrays):
@@ -151,6 +159,34 @@ def test_the_packaged_network_is_that_of_jax(suffix, windows, tmp_path):
   path = write(network, tmp_path, suffix)
   assert [*network.inputs] == ['windows', 'compression']
   check(path, network, windows)
+
+
+@pytest.mark.slow
+def test_rounding_between_whole_numbers_changes_few_scores(tmp_path):
+  """Programs of any compiler differ there, those of JAX alone as well."""
+  network = networks.load(run_config.NETWORK)
+  session = open_onnx(write(network, tmp_path, formats.ONNX))
+  arrays = cut(every=51)
+
+  def score(level):
+    options = {'xla_backend_optimization_level': level}
+    compiled = jax.jit(network.apply, compiler_options=options)
+    return compiled(*arrays)[networks.PIXEL_SCORES]
+
+  given = dict(zip(network.inputs, arrays, strict=True))
+  others = {
+      'onnxruntime': session.run([networks.PIXEL_SCORES], given)[0],
+      'JAX without optimizations': score(0),
+  }
+  for name, found in others.items():
+    off = np.abs(found - score(3))
+    of_windows = off.reshape(len(off), -1).max(axis=1)
+    print(
+        f'\n{name}: of {len(off)} windows {(of_windows > MOST).mean():.0%}'
+        f' differ by more than {MOST}; mean difference of a score'
+        f' {off.mean():.1e}, largest {off.max():.2f}'
+    )
+    assert off.mean() < 1e-3
 
 
 @pytest.mark.slow
