@@ -1,5 +1,6 @@
 """Exported networks compute what JAX computes, on images of the demo."""
 
+import dataclasses
 import json
 
 import jax
@@ -230,10 +231,24 @@ def test_every_kind_of_layer_is_translated(fields, windows, tmp_path):
   check(path, network, windows[: len(network.inputs)])
 
 
+@pytest.mark.slow
+def test_several_fusions_are_translated(normalized, tmp_path):
+  model = fusion_network.Fusion(width=4, dilations=(1, 2))
+  trained = fusion_weights.load(pretrained.FUSION)
+  params = fusion_weights.init(model, jax.random.key(0), members=3)
+  path = tmp_path / 'a.safetensors'
+  fusion_weights.save(
+      path, dataclasses.replace(trained, model=model, params=params)
+  )
+  network = networks.load(workdir=str(path))
+  check(write(network, tmp_path, formats.ONNX), network, normalized)
+
+
 @pytest.mark.parametrize(
     ('fields', 'words'),
     [
-        ({'lstm_input': 'spectrum'}, "the primitive 'fft' of JAX"),
+        # The first of several in a Fourier transform.
+        ({'lstm_input': 'spectrum'}, "the primitive 'pad' of JAX"),
         ({'dtype': 'bfloat16', 'network': 'fcn'}, 'the dtype bfloat16'),
     ],
 )

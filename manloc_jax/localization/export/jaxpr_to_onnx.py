@@ -26,11 +26,8 @@ Value = np.ndarray | str
 # Of calls within a jaxpr, by primitive: the parameter that holds the function.
 _CALLS = {
     'jit': 'jaxpr',
-    'pjit': 'jaxpr',
-    'closed_call': 'call_jaxpr',
     'custom_jvp_call': 'call_jaxpr',
     'custom_vjp_call': 'call_jaxpr',
-    'remat2': 'jaxpr',
 }
 
 

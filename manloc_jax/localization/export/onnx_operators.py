@@ -1,7 +1,8 @@
 """Primitives of JAX as operators of ONNX.
 
 Each function adds what an equation of a jaxpr computes to a graph, and returns
-the name of the result; see `jaxpr_to_onnx`.
+the name of the result. Its arguments are the `jaxpr_to_onnx.Graph`, the
+`jax.core.JaxprEqn` and the values of the operands: constants or names.
 """
 
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def _in_turn(*names: str) -> Callable:
 
 
 def _log1p(graph, equation, x):
+  # Of whole numbers: the sum is exact.
   return graph.add('Log', graph.add('Add', [x, np.float32(1)]))[0]
 
 
@@ -99,6 +101,7 @@ def _reshape(graph, equation, x):
 
 
 def _to_shape(graph, x, sizes):
+  """Reshapes to sizes of which some may not be known."""
   unknown = [i for i, size in enumerate(sizes) if not is_number(size)]
   if len(unknown) == 1:  # It is what the others leave.
     sizes = [*sizes]
@@ -106,7 +109,7 @@ def _to_shape(graph, x, sizes):
   return graph.add('Reshape', [x, graph.shape(sizes)])[0]
 
 
-def _broadcast(graph, equation, x, *_):
+def _broadcast(graph, equation, x):
   shape = equation.outvars[0].aval.shape
   axes = equation.params['broadcast_dimensions']
   given = [1] * len(shape)
@@ -162,14 +165,8 @@ def _cut(graph, x, sizes, starts, limits, steps):
   return graph.add('Slice', [x, *constants])[0]
 
 
-def _pad(graph, equation, x, value):
-  low, high, between = zip(*equation.params['padding_config'], strict=True)
-  if any(between):
-    raise untranslatable('padding between numbers')
-  return graph.add('Pad', [x, np.array([*low, *high], np.int64), value])[0]
-
-
 def _dot(graph, equation, x, y):
+  """Translates a product over any axes to a sum in Einstein's notation."""
   (x_sum, y_sum), (x_batch, y_batch) = equation.params['dimension_numbers']
   letters = iter(string.ascii_lowercase)
   left = [next(letters) for _ in equation.invars[0].aval.shape]
@@ -242,41 +239,26 @@ def _gather(graph, equation, x, indices):
 
 
 _same = lambda graph, equation, x: x
-_reshaped = lambda graph, equation, x, *_: _to_shape(
-    graph, x, equation.outvars[0].aval.shape
-)
 # By the primitive's name.
 OPERATORS: dict[str, Callable] = {
     'abs': _as_is('Abs'),
     'add': _as_is('Add'),
-    'and': _as_is('And'),
     'broadcast_in_dim': _broadcast,
     'concatenate': _concatenate,
     'conv_general_dilated': _convolve,
     'convert_element_type': _convert,
-    'copy': _same,
     'div': _as_is('Div'),
     'dot_general': _dot,
     'eq': _as_is('Equal'),
-    'erf': _as_is('Erf'),
     'exp': _as_is('Exp'),
-    'expand_dims': _reshaped,
     'gather': _gather,
-    'ge': _as_is('GreaterOrEqual'),
-    'gt': _as_is('Greater'),
     'integer_pow': _integer_pow,
-    'le': _as_is('LessOrEqual'),
-    'log': _as_is('Log'),
     'log1p': _log1p,
     'logistic': _as_is('Sigmoid'),
     'lt': _as_is('Less'),
     'max': _as_is('Max'),
     'min': _as_is('Min'),
     'mul': _as_is('Mul'),
-    'neg': _as_is('Neg'),
-    'not': _as_is('Not'),
-    'or': _as_is('Or'),
-    'pad': _pad,
     'reduce_max': _reduce('ReduceMax'),
     'reduce_sum': _reduce('ReduceSum'),
     'reshape': _reshape,
@@ -285,9 +267,8 @@ OPERATORS: dict[str, Callable] = {
     'select_n': _select,
     'slice': _slice,
     'split': _split,
-    'sqrt': _as_is('Sqrt'),
     'square': _square,
-    'squeeze': _reshaped,
+    'squeeze': _reshape,
     'stop_gradient': _same,
     'sub': _as_is('Sub'),
     'tanh': _as_is('Tanh'),
