@@ -100,6 +100,10 @@ def _reshape(graph, equation, x):
   return _to_shape(graph, x, equation.outvars[0].aval.shape)
 
 
+def _squeeze(graph, equation, x):
+  return _to_shape(graph, x, equation.outvars[0].aval.shape)
+
+
 def _to_shape(graph, x, sizes):
   """Reshapes to sizes of which some may not be known."""
   unknown = [i for i, size in enumerate(sizes) if not is_number(size)]
@@ -268,7 +272,7 @@ OPERATORS: dict[str, Callable] = {
     'slice': _slice,
     'split': _split,
     'square': _square,
-    'squeeze': _reshape,
+    'squeeze': _squeeze,
     'stop_gradient': _same,
     'sub': _as_is('Sub'),
     'tanh': _as_is('Tanh'),
