@@ -115,6 +115,8 @@ NOT_RUN = {
         'needs the shards of all jobs; test_data_array_job.py merges some'
     ),
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
+    'PIP_CONSTRAINT=launch/environment.lock'
+    ' bash launch/local.sh configs/demo.py': _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'manloc mcp --allow=PHOTOGRAPHS': (
         'answers an assistant; test_serve_mcp_server.py is one'
