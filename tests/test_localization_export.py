@@ -1,6 +1,7 @@
 """Exported networks compute what JAX computes, on images of the demo."""
 
 import dataclasses
+import functools
 import json
 
 import jax
@@ -235,7 +236,8 @@ def test_every_kind_of_layer_is_translated(fields, windows, tmp_path):
 def test_several_fusions_are_translated(normalized, tmp_path):
   model = fusion_network.Fusion(width=4, dilations=(1, 2))
   trained = fusion_weights.load(pretrained.FUSION)
-  params = fusion_weights.init(model, jax.random.key(0), members=3)
+  init = functools.partial(fusion_weights.init, model, members=3)
+  params = jax.jit(init)(jax.random.key(0))
   path = tmp_path / 'a.safetensors'
   fusion_weights.save(
       path, dataclasses.replace(trained, model=model, params=params)
@@ -275,6 +277,14 @@ def test_a_file_of_onnx_says_where_it_is_from(tmp_path):
 
 def _shape(value):
   return value.type.tensor_type.shape.dim
+
+
+@pytest.mark.parametrize('suffix', [formats.STABLEHLO, formats.ONNX])
+def test_a_file_names_no_folder_of_the_machine(suffix, tmp_path):
+  path = write(networks.load(run_config.FUSION), tmp_path, suffix)
+  content = path.read_bytes()
+  assert b'fusion' in content.lower()
+  assert b'.py' not in content and bytes(tmp_path) not in content
 
 
 def test_weights_of_the_package_are_written_as_they_are(tmp_path):

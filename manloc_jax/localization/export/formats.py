@@ -1,6 +1,7 @@
 """Files that hold a network as a program: StableHLO and ONNX."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -52,9 +53,22 @@ def save_stablehlo(path: pathlib.Path, network: networks.Network) -> None:
     OSError: The file cannot be written.
   """
   make = export.export(jax.jit(network.apply), platforms=_PLATFORMS)
-  content = make(*network.inputs.values()).serialize()
+  with _naming_no_source():
+    content = make(*network.inputs.values()).serialize()
   with files.replacing(path) as temporary:
     temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def _naming_no_source() -> Iterator[None]:
+  """Leaves paths of source files, which JAX notes, out of programs."""
+  name = 'jax_hlo_source_file_canonicalization_regex'
+  before = getattr(jax.config, name)
+  jax.config.update(name, '.*')
+  try:
+    yield
+  finally:
+    jax.config.update(name, before)
 
 
 def save_onnx(path: pathlib.Path, network: networks.Network) -> None:
