@@ -15,7 +15,10 @@ import pytest
 import trees
 
 ROOT = documents.ROOT
-SOURCES = ('LICENSE', 'README.md', 'manloc_jax', 'pyproject.toml', 'setup.py')
+SOURCES = (
+    *('LICENSE', 'README.md', 'configs', 'manloc_jax', 'pyproject.toml'),
+    'setup.py',
+)
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +76,13 @@ def test_the_wheel_holds_every_file_that_is_no_picture(package):
   assert [path for path in files if not (package / path).is_file()] == []
 
 
+def test_the_wheel_holds_the_configs_in_the_package_alone(package):
+  inside = sorted(p.name for p in (package / 'manloc_jax/configs').iterdir())
+  assert inside == sorted(p.name for p in (ROOT / 'configs').glob('*.py'))
+  folders = {p.name for p in package.iterdir() if p.suffix != '.dist-info'}
+  assert folders == {'manloc_jax'}
+
+
 def test_photographs_are_localized_and_examined(run, package, tmp_path):
   where = run('-c', 'import manloc_jax; print(manloc_jax.__file__)')
   assert where.strip() == str(package / 'manloc_jax' / '__init__.py')
@@ -82,6 +92,18 @@ def test_photographs_are_localized_and_examined(run, package, tmp_path):
   run('-m', 'manloc_jax.cli', 'examine', 'photo.jpg', '--out=reports')
   report = tmp_path / 'reports' / 'photo.jpg.report.html'
   assert '</html>' in report.read_text()
+
+
+def test_the_demo_and_other_configs_are_run(run, tmp_path):
+  run(
+      *('-m', 'manloc_jax.cli', 'run', 'demo', '--config.num_steps=2'),
+      *('--config.batch_size=4', '--config.train.eval_every_steps=2'),
+      "--config.eval.splits=('test_grid',)",
+  )
+  path = tmp_path / 'runs' / 'demo' / 'results' / 'test_grid.json'
+  assert json.loads(path.read_text())['step'] == 2
+  listed = run('-m', 'manloc_jax.cli', 'sweep', 'casia', '--list')
+  assert '--config=configs/ablation.py:casia/fcn' in listed
 
 
 def test_the_page_is_served(package, tmp_path):
