@@ -125,6 +125,9 @@ NOT_RUN = {
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
     'python -m manloc_jax.main --config=configs/demo.py --extend'
     ' --config.num_steps=2000 --config.optim.learning_rate=3e-4': _RUNS,
+    'jupyter execute --inplace launch/colab.ipynb': (
+        'takes minutes; test_launch_notebook.py runs the notebook'
+    ),
     'manloc run demo': 'takes minutes; test_package.py runs it with few steps',
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
