@@ -7,8 +7,9 @@ very step, the LSTM remembers. A readout shows what can be read from the states,
 and not what the network uses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
+from typing import Any
 
 from matplotlib import figure as figure_lib
 import numpy as np
@@ -121,8 +122,7 @@ def readouts(
 def _states(run: trained_run.Run, windows: Windows) -> dict[str, np.ndarray]:
   """Returns f32[n, 64, features] by the name of a curve."""
   parts: dict[str, list[np.ndarray]] = {}
-  for first in range(0, len(windows.images), _BATCH):
-    batch = slice(first, first + _BATCH)
+  for batch in _batches(windows):
     computed = run.features(windows.images[batch], windows.compression[batch])
     parts.setdefault(INPUT, []).append(np.asarray(computed.blocks))
     for i, outputs in enumerate(computed.outputs, 1):
@@ -171,7 +171,9 @@ def draw(
 
   Args:
     run: The network.
-    windows: Of them the one with the most even halves is drawn.
+    windows: Of them the one is drawn that the network's mask fits best, since
+      states show little where it sees nothing; without a mask, the one with
+      the most even halves.
     curves: What `readouts` returned.
     lags: What it was given.
 
@@ -202,7 +204,7 @@ def draw(
 
 def _panels(run: trained_run.Run, windows: Windows) -> dict[str, np.ndarray]:
   """Returns the pictures of one window by their titles."""
-  chosen = np.abs(windows.masks.mean(axis=(1, 2)) - 0.5).argmin()
+  chosen = _choose(run, windows)
   one = slice(chosen, chosen + 1)
   computed = run.features(windows.images[one], windows.compression[one])
   cells = np.asarray(computed.cells[-1][0])
@@ -213,6 +215,36 @@ def _panels(run: trained_run.Run, windows: Windows) -> dict[str, np.ndarray]:
     panels['conv2'] = maps[..., maps.std(axis=(0, 1)).argmax()]
   panels['change of cell states'] = change.reshape(8, 8)
   if computed.logits.mask_logits is not None:
-    logits = np.asarray(computed.logits.mask_logits[0])
-    panels['mask'] = 1 / (1 + np.exp(logits[..., 0] - logits[..., 1]))
+    panels['mask'] = _probability(computed.logits.mask_logits)[0]
   return panels
+
+
+def _choose(run: trained_run.Run, windows: Windows) -> int:
+  """Returns the index of the window to draw, see `draw`."""
+  fits = []
+  for batch in _batches(windows):
+    masks = windows.masks[batch]
+    logits = run.features(
+        windows.images[batch], windows.compression[batch]
+    ).logits.mask_logits
+    if logits is None:
+      fraction = windows.masks.mean(axis=(1, 2))
+      return int(np.abs(fraction - 0.5).argmin())
+    probability = _probability(logits)
+    inside, outside = (
+        np.mean(probability, axis=(1, 2), where=where)
+        for where in (masks > 0, masks == 0)
+    )
+    fits.append(inside - outside)
+  return int(np.concatenate(fits).argmax())
+
+
+def _probability(mask_logits: Any) -> np.ndarray:
+  """Returns the probability of manipulation, f32[n, 64, 64]."""
+  logits = np.asarray(mask_logits)
+  return 1 / (1 + np.exp(logits[..., 0] - logits[..., 1]))
+
+
+def _batches(windows: Windows) -> Iterator[slice]:
+  for first in range(0, len(windows.images), _BATCH):
+    yield slice(first, first + _BATCH)
