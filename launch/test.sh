@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" test,docs
 ruff check .
 mypy
 # Two processes, each of which comes to hold 5 GB of compiled programs.
-exec python -m pytest -n 2 --dist loadfile "$@"
+exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+  --durations=20 "$@"

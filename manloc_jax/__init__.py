@@ -11,7 +11,7 @@ from manloc_jax.provenance import VERSION as __version__
 if TYPE_CHECKING:
   from manloc_jax.localization.localizer import Localizer
 
-__all__ = ['__version__', 'load_localizer']
+__all__ = ['__version__', 'from_pretrained', 'load_localizer']
 
 
 def load_localizer(
@@ -32,3 +32,21 @@ def load_localizer(
   from manloc_jax.localization import factory  # Importing JAX takes long.
 
   return factory.make(method, workdir, **options)
+
+
+def from_pretrained(
+    repo_or_folder: str, *, revision: str | None = None, **options: Any
+) -> 'Localizer':
+  """Makes a localizer from a folder or from the Hugging Face Hub.
+
+  Args:
+    repo_or_folder: A folder that `manloc export` wrote, or a repository.
+    revision: Branch, tag or commit of the repository.
+    **options: Others of `localization.factory.make`, such as `threshold`.
+
+  Raises:
+    UserError: See `localization.hub.from_pretrained`.
+  """
+  from manloc_jax.localization import hub  # Importing JAX takes long.
+
+  return hub.from_pretrained(repo_or_folder, revision=revision, **options)

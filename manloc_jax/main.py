@@ -35,6 +35,7 @@ from manloc_jax.commands import distributed
 from manloc_jax.commands import flag_commands
 from manloc_jax.commands import preparation
 from manloc_jax.commands import preparation_flags
+from manloc_jax.training import save_messages
 from manloc_jax.training import startup_timer
 
 if TYPE_CHECKING:
@@ -321,8 +322,7 @@ def _full_disk() -> errors.UserError:
 def run() -> int:
   """Runs the command line of this process; returns the exit code."""
   logging.set_verbosity(logging.WARNING)
-  # Orbax also logs what it raises.
-  logging.get_absl_logger().addFilter(lambda log: 'orbax' not in log.pathname)
+  save_messages.silence()
   return distributed.leave(
       lambda: flag_commands.run(
           _advised_main,

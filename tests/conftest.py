@@ -18,6 +18,15 @@ jax.config.update('jax_compilation_cache_dir', _CACHE.name)
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 
+# Files that take minutes begin first: then both processes of launch/test.sh end
+# at about the same time.
+_LONGEST = ('test_training_processes.py', 'test_data_ray_pool.py')
+
+
+def pytest_collection_modifyitems(items):
+  items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
 @pytest.fixture(scope='session')
 def test_data() -> pathlib.Path:
   """Folder of real photographs and forgeries, which are not committed."""

@@ -1,5 +1,6 @@
 """`manloc export`: from a run to one file, and what is made of the file."""
 
+import importlib.util
 import json
 import pathlib
 
@@ -121,10 +122,12 @@ def test_the_packaged_network_localizes():
 @pytest.mark.parametrize(
     ('change', 'arguments', 'words'),
     [
-        ({}, ['--out=a.bin'], 'ends in .safetensors'),
+        ({}, ['--out=a.bin'], 'ends in .safetensors, .stablehlo or .onnx'),
+        ({}, ['--out=run/config.json/'], 'run/config.json: File exists'),
+        ({}, ['--out=a.onnx', '--weights=v2'], "'v2' come with the package"),
         ({}, ['--out=a.safetensors', '--step=3'], 'no checkpoint of step 3'),
         ({}, ['--out=no/a.safetensors'], 'no/a.safetensors: No such file'),
-        ({'method': 'ela'}, ['--out=a.safetensors'], "is of the method 'ela'"),
+        ({'method': 'ela'}, ['--out=a.safetensors'], 'of the method ela, w'),
         (
             {'model': {'width': 8, 'dilations': [1]}},
             ['--out=a.safetensors'],
@@ -144,6 +147,39 @@ def test_what_cannot_be_exported_is_one_sentence(
   (line,) = capsys.readouterr().err.splitlines()
   assert words in line
   assert [*tmp_path.iterdir()] == [run]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--method=network', '--step=3'], '--step=3 is of a checkpoint'),
+        (['--method=network', '--weights=v2'], 'network takes no weights'),
+        (['none.safetensors'], 'There is no file none.safetensors'),
+        (['--out=no/a.stablehlo'], 'no/a.stablehlo: No such file'),
+        (['--out=no/a.onnx'], 'no/a.onnx: No such file'),
+    ],
+)
+def test_packaged_weights_that_cannot_be_written_are_one_sentence(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
+  monkeypatch.chdir(tmp_path)
+  assert cli.main(['export', '--out=a.stablehlo', *arguments]) == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert words in line
+  assert not [*tmp_path.iterdir()]
+
+
+def test_onnx_is_an_extra(tmp_path, monkeypatch, capsys):
+  find = importlib.util.find_spec
+  monkeypatch.setattr(
+      importlib.util,
+      'find_spec',
+      lambda name: None if name == 'onnx' else find(name),
+  )
+  path = tmp_path / 'a.onnx'
+  assert cli.main(['export', '--method=network', f'--out={path}']) == 2
+  assert "pip install '.[onnx]'" in capsys.readouterr().err
+  assert not path.exists()
 
 
 @pytest.mark.parametrize('is_packaged', [False, True])

@@ -45,12 +45,20 @@ RUN_ON_NIST = {
     'manloc split nist16 FOLDER --rule=group --seed=0 --out=split.json': 0,
     'manloc audit nist16 FOLDER --names_only --split_list=split.json': 1,
 }
+# With the blocks of Python of their page, which read what they write.
+EXPORTS = (
+    'manloc export --method=network --out=network.onnx',
+    'manloc export --method=network --out=network.stablehlo',
+    'manloc export --method=fusion --weights=v2 --out=fusion.onnx',
+    'manloc export --method=network --out=network/',
+)
 # Why others are not run; those of `manloc` and `manloc_jax` are parsed.
 _DATA = 'needs a dataset, and trains for minutes to hours'
 _RUNS = 'needs finished runs'
 _MINUTES = 'takes minutes'
 _INSTALLS = 'changes the environment'
 _RAY = 'needs a Ray cluster; test_data_ray_pool.py starts one'
+_EXPORTED = 'needs exported files; test_docs_exporting.py has them'
 _CLUSTER = 'needs a cluster'
 _BENCHMARK = 'needs a machine without other work'
 NOT_RUN = {
@@ -107,6 +115,8 @@ NOT_RUN = {
         'needs the shards of all jobs; test_data_array_job.py merges some'
     ),
     "PIP_CONSTRAINT=oldest.txt pip install -e '.[test]'": _INSTALLS,
+    'PIP_CONSTRAINT=launch/environment.lock'
+    ' bash launch/local.sh configs/demo.py': _INSTALLS,
     'manloc serve --port=7860': 'does not end; test_serve_page.py runs it',
     'manloc mcp --allow=PHOTOGRAPHS': (
         'answers an assistant; test_serve_mcp_server.py is one'
@@ -123,6 +133,13 @@ NOT_RUN = {
     ),
     'manloc export runs/demo --out=network.safetensors': _RUNS,
     'manloc localize photo.jpg --workdir=network.safetensors': _RUNS,
+    'python -m pytest -s -m slow tests/test_localization_export.py'
+    ' -k rounding': _MINUTES,
+    'pip wheel --no-deps --wheel-dir=launch/space .': _INSTALLS,
+    'hf upload NAME/SPACE launch/space --repo-type=space': (
+        'publishes; test_launch_space.py runs what the Space runs'
+    ),
+    **dict.fromkeys(EXPORTS, 'test_docs_exporting.py runs them and the code'),
     'python -m manloc_jax.main --config=configs/demo.py --extend'
     ' --config.num_steps=2000 --config.optim.learning_rate=3e-4': _RUNS,
     'jupyter execute --inplace launch/colab.ipynb': (
@@ -176,6 +193,13 @@ NOT_RUN = {
 NOT_RUN_PREFIXES = {documents.MAIN: _DATA, documents.BENCHMARK: _BENCHMARK}
 # Blocks of Python that are not run, by a line of them.
 PYTHON_NOT_RUN = {
+    "'network.stablehlo'": _EXPORTED,
+    "InferenceSession('network.onnx')": _EXPORTED,
+    "InferenceSession('fusion.onnx')": _EXPORTED,
+    "from_pretrained('network')": _EXPORTED,
+    "hub.push_to_hub('network', 'NAME/network')": (
+        'publishes; test_localization_hub.py has a Hub of its own'
+    ),
     "run = checkpoint.load('runs/demo')": _RUNS,
     "found = checkpoint.load('runs/demo')": _RUNS,
     'out, kept = run.apply(': _RUNS,

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 import pytest
+from scipy import ndimage
 import scipy.io
 import scipy.stats
 from skimage import data as photographs
@@ -166,6 +167,21 @@ def test_median_of_five():
   )
 
 
+@pytest.mark.parametrize('height', [40, 200])
+def test_median_of_many_lines_is_that_of_scipy(height):
+  line = np.random.default_rng(0).integers(0, 99, (height, 50)).astype('f4')
+  expected = ndimage.median_filter(line, (33, 1), mode='reflect')
+  np.testing.assert_array_equal(blocks._median_across(line), expected)
+
+
+@pytest.mark.parametrize('height', [32, 129, 135, 143, 300])
+def test_noise_in_strips_is_that_of_the_whole_image(height):
+  shape = (height, 70, 3)
+  pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+  grey = np.round(luma.studio_luma(pixels))
+  np.testing.assert_allclose(noise.score(pixels), noise._deviations(grey))
+
+
 @pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:2', '4:2:0', None])
 def test_coefficients_need_no_library(subsampling, tmp_path, monkeypatch):
   pytest.importorskip('jpeglib', reason='The extra `jpeg` is not installed.')
@@ -191,7 +207,7 @@ def test_luma_is_that_of_the_decoder(tmp_path):
   path = tmp_path / 'a.jpg'
   path.write_bytes(jpeg_bytes(PHOTO, 75).getvalue())
   grey = images.read_image(path).pixels @ np.array([0.299, 0.587, 0.114])
-  difference = np.abs(jpeg.read(path).luma() + 128 - grey)
+  difference = np.abs(jpeg.read(path).luma + 128 - grey)
   assert np.median(difference) < 0.5
 
 

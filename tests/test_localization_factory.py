@@ -77,7 +77,7 @@ def test_what_does_not_go_together_is_refused(arguments, words):
         ({'stride': 1.5}, {}, 'stride of 1.5 pixels'),
         ({'gate': 'magic'}, {}, "gate is 'magic'"),
         ({}, {'model': {'network': 'magic'}}, "Unknown network 'magic'"),
-        ({}, {'method': 'ela'}, 'leave --workdir out and give --method=ela'),
+        ({}, {'method': 'ela'}, 'or that method without a run'),
         ({}, {'method': 'magic'}, "method is 'magic'"),
         ({}, {'data': 3}, 'not the JSON that a run writes'),
     ],

@@ -154,6 +154,7 @@ def test_an_ensemble_averages_the_log_odds_of_its_members(tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_reach_is_as_far_as_a_logit_sees():
   weights = random_weights()
   reach = weights.model.reach

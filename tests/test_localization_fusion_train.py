@@ -64,6 +64,7 @@ def parts(monkeypatch):
   return parts
 
 
+@pytest.mark.slow
 def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert train.train(config, str(tmp_path)) > 0.9
   weights = weights_lib.load(tmp_path / 'fusion.safetensors')
@@ -72,6 +73,7 @@ def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert weights.provenance['config']['num_steps'] == 60
 
 
+@pytest.mark.slow
 def test_members_learn_from_crops_of_their_own(config, parts, tmp_path):
   config.members = 2
   config.model.dropout = 0.0
@@ -148,6 +150,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
   )
 
 
+@pytest.mark.slow
 def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
   config.num_steps = config.eval_every_steps = 2
   train.train(config, str(tmp_path))
@@ -156,6 +159,7 @@ def test_a_run_of_other_settings_is_refused(config, parts, tmp_path):
     train.train(config, str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('place', ['crop', 'score'])
 def test_a_diverged_run_is_refused(place, config, parts, tmp_path, monkeypatch):
   """Either the loss or only the scores of the last parameters are NaN."""
@@ -182,6 +186,7 @@ def test_a_diverged_run_is_refused(place, config, parts, tmp_path, monkeypatch):
   assert (tmp_path / 'fusion.safetensors').exists() == (place == 'crop')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('value', [0, 255])
 def test_a_constant_validation_split_is_refused(
     value, config, parts, tmp_path

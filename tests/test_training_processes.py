@@ -51,6 +51,16 @@ def work(folder: pathlib.Path, cache, count: int, devices: int) -> None:
     assert code == 0, errors
 
 
+@pytest.fixture(scope='module')
+def one(sets, cache, tmp_path_factory) -> pathlib.Path:
+  """Folder of the work of one process with four devices."""
+  folder = tmp_path_factory.mktemp('one')
+  shutil.copy(sets, folder / 'sets.json')
+  (folder / 'scored').symlink_to(folder / 'trained')
+  work(folder, cache, 1, devices=4)
+  return folder
+
+
 def scores(folder: pathlib.Path, backend: str, split: str) -> dict:
   path = folder / 'scored' / backend / 'results' / f'{split}.json'
   content = json.loads(path.read_text())
@@ -62,13 +72,12 @@ def scores(folder: pathlib.Path, backend: str, split: str) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('count', [2, 4])
-def test_processes_train_and_evaluate_like_one(count, sets, cache, tmp_path):
-  one, many = tmp_path / 'one', tmp_path / 'many'
-  for folder in (one, many):
-    folder.mkdir()
-    shutil.copy(sets, folder / 'sets.json')
-  (one / 'scored').symlink_to(one / 'trained')
-  work(one, cache, 1, devices=count)
+def test_processes_train_and_evaluate_like_one(
+    count, one, sets, cache, tmp_path
+):
+  many = tmp_path / 'many'
+  many.mkdir()
+  shutil.copy(sets, many / 'sets.json')
   # The very parameters of `one`, for those of `many` may differ in a last bit.
   shutil.copytree(
       one / 'trained',

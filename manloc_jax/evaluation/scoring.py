@@ -7,7 +7,6 @@ from collections.abc import Callable
 import dataclasses
 import json
 import pathlib
-import time
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from manloc_jax import files
 from manloc_jax.data import datasets
 from manloc_jax.data import images
 from manloc_jax.data import spec
+from manloc_jax.evaluation import made_map
 from manloc_jax.evaluation import map_folder
 from manloc_jax.evaluation import measures
 from manloc_jax.localization import localizer as localizer_lib
@@ -46,25 +46,6 @@ class Scored:
   bins: np.ndarray
   counts: np.ndarray
   thumbnail: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class _Map:
-  """A map, as a localizer or a file gives it.
-
-  The threshold is that of the image's score as well; None for a probability,
-  whose threshold is 0.5.
-  """
-
-  raw: np.ndarray
-  picture: np.ndarray
-  mask: np.ndarray | None
-  image_score: float
-  is_probability: bool
-  threshold: float | None = None
-  seconds: float | None = None
-  not_applicable: str = ''
-  note: str = ''
 
 
 def score(
@@ -130,7 +111,7 @@ def score_decoded(
   return _or_left_out(
       record,
       lambda row: _measure(
-          record, row, _localized(method, record, image), truth
+          record, row, made_map.localized(method, record, image), truth
       ),
   )
 
@@ -187,10 +168,10 @@ def _score(
   if isinstance(method, map_folder.GivenMaps):
     size = images.read_size(record.image)
     truth = _read_truth(record.mask, record, dataset, size)
-    made = _given_map(method, record, size)
+    made = made_map.given(method, record, size)
   else:
     image, truth = read(record, dataset)
-    made = _localized(method, record, image)
+    made = made_map.localized(method, record, image)
   scored = _measure(record, row, made, truth)
   if record.source_mask is not None and truth is not None:
     size = made.raw.shape[0], made.raw.shape[1]
@@ -201,7 +182,7 @@ def _score(
 
 
 def _measure(
-    record: spec.Record, row: Row, made: _Map, truth: np.ndarray | None
+    record: spec.Record, row: Row, made: made_map.Map, truth: np.ndarray | None
 ) -> Scored:
   """Measures a map; the measures are added to the row."""
   row |= {
@@ -258,65 +239,6 @@ def _read_truth(
         ' pristine, without a mask.'
     )
   return truth
-
-
-def _given_map(
-    method: map_folder.GivenMaps, record: spec.Record, size: tuple[int, int]
-) -> _Map:
-  given = method.localize(record.image, size)
-  image_score = given.image_score
-  if image_score is None:
-    image_score = localizer_lib.image_score(given.raw)
-  picture = given.raw
-  if not given.is_probability:
-    low, high = picture.min(), picture.max()
-    picture = (picture - low) / max(high - low, np.float32(1e-30))
-  return _Map(
-      given.raw,
-      picture,
-      given.mask,
-      image_score,
-      given.is_probability,
-      given.threshold,
-      note=given.note,
-  )
-
-
-def _localized(
-    method: localizer_lib.Localizer, record: spec.Record, image: images.Decoded
-) -> _Map:
-  start = time.perf_counter()
-  try:
-    result = method.localize(record.image, image)
-  except localizer_lib.NotApplicable as error:
-    size = image.pixels.shape[:2]
-    raw = np.full(size, method.constant_score, np.float32)
-    return _Map(
-        raw,
-        np.zeros_like(raw),
-        np.zeros(size, bool),
-        method.constant_score,
-        method.is_probability,
-        not_applicable=str(error),
-    )
-  seconds = time.perf_counter() - start
-  is_forgery_probability = result.facts.get(
-      localizer_lib.IS_FORGERY_PROBABILITY
-  )
-  if not np.isfinite(result.raw).all():
-    raise spec.DataError(
-        f'The map of {record.image} holds values that are not finite; leave the'
-        ' image out, or choose another method or run.'
-    )
-  return _Map(
-      result.raw,
-      result.score,
-      result.mask,
-      result.image_score,
-      method.is_probability,
-      None if is_forgery_probability else result.threshold,
-      seconds,
-  )
 
 
 def shrink(pixels: np.ndarray) -> np.ndarray:

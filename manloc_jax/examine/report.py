@@ -1,6 +1,7 @@
 """Puts the sections of a file together to one report."""
 
 from collections.abc import Callable
+from concurrent import futures
 import dataclasses
 import datetime
 import functools
@@ -87,11 +88,14 @@ def build(
   """
   file = opened_file.OpenedFile(path, name)
   sources = functools.partial(provenance.section, trust_list=trust_list)
-  sections = {
-      key: _guarded(sources if make is provenance.section else make, file)
-      for key, make in _SECTIONS.items()
-  }
-  sections['maps'] = maps.section(file, localizer)
+  # The maps take longest, and leave a core idle now and then.
+  with futures.ThreadPoolExecutor(1) as pool:
+    drawn = pool.submit(maps.section, file, localizer)
+    sections = {
+        key: _guarded(sources if make is provenance.section else make, file)
+        for key, make in _SECTIONS.items()
+    }
+    sections['maps'] = drawn.result()
   facts = {key: item.facts for key, item in sections.items()}
   record = section_lib.inert({
       'schema_version': SCHEMA_VERSION,

@@ -38,25 +38,12 @@ def make(
   Raises:
     UserError: An argument cannot be used, or not with the others.
   """
-  if weights and workdir is not None:
-    raise errors.UserError(
-        f'The weights {errors.shown(weights)} come with the package, and'
-        f' {errors.shown(workdir)} has its own; leave --weights or --workdir'
-        ' out.'
-    )
-  if method is None:
-    method = method_of(workdir)
-  if method not in run_config.METHODS:
-    known = ', '.join(run_config.METHODS)
-    raise errors.UserError(
-        f'The method is {errors.shown(method)}; choose one of {known}.'
-    )
+  method = _method(method, workdir, weights)
   unused = {
       'workdir': method in run_config.CLASSICAL and workdir,
       'device': method in run_config.CLASSICAL and device,
       'stride': method != run_config.NETWORK and stride is not None,
       'gate': method != run_config.NETWORK and gate,
-      'weights': method != run_config.FUSION and weights,
   }
   for name, is_given in unused.items():
     if is_given:
@@ -71,25 +58,52 @@ def make(
   from manloc_jax.training import weight_files
 
   sharding.enable_compilation_cache()
+  method, source = locate(method, workdir, weights)
   if method == run_config.FUSION:
     from manloc_jax.localization.fusion import localizer as fusion
 
-    path = _packaged(weights) if workdir is None else pathlib.Path(workdir)
-    if not weight_files.is_named(path):
-      path = _weights(path)
-    return fusion.FusionLocalizer(path, threshold=threshold, device=device)
+    return fusion.FusionLocalizer(source, threshold=threshold, device=device)
   from manloc_jax.localization import network
 
-  source = str(pretrained.NETWORK) if workdir is None else workdir
   is_file = weight_files.is_named(source)
   kind = network.NetworkLocalizer
   return (kind.from_file if is_file else kind.from_run)(
-      source,
+      str(source),
       threshold=threshold,
       gate=gate or 'none',
       stride=network.STRIDE if stride is None else stride,
       device=device,
   )
+
+
+def locate(
+    method: str | None = None,
+    workdir: str | None = None,
+    weights: str | None = None,
+) -> tuple[str, pathlib.Path]:
+  """Returns the method, and the run or the file that holds its weights.
+
+  Args:
+    method: As of `make`, and so are the others.
+    workdir: The same.
+    weights: The same.
+
+  Raises:
+    UserError: The method is a classical one, or an argument cannot be used.
+  """
+  from manloc_jax.training import weight_files
+
+  method = _method(method, workdir, weights)
+  if method in run_config.CLASSICAL:
+    raise errors.UserError(
+        f'The method {method} has no weights; choose {run_config.NETWORK} or'
+        f' {run_config.FUSION}.'
+    )
+  if method == run_config.NETWORK:
+    path = pretrained.NETWORK if workdir is None else pathlib.Path(workdir)
+    return method, path
+  path = _packaged(weights) if workdir is None else pathlib.Path(workdir)
+  return method, path if weight_files.is_named(path) else _weights(path)
 
 
 def method_of(workdir: str | None) -> str:
@@ -108,7 +122,30 @@ def method_of(workdir: str | None) -> str:
   if method in run_config.CLASSICAL:
     raise errors.UserError(
         f'The run in {str(workdir)!r} is of the method {method}, which has no'
-        f' weights; leave --workdir out and give --method={method}.'
+        ' weights; name another run, or that method without a run.'
+    )
+  return method
+
+
+def _method(
+    method: str | None, workdir: str | None, weights: str | None
+) -> str:
+  """Returns the method; raises UserError unless it is known and fits."""
+  if weights and workdir is not None:
+    raise errors.UserError(
+        f'The weights {errors.shown(weights)} come with the package, and'
+        f' {errors.shown(workdir)} has its own; leave one of the two out.'
+    )
+  if method is None:
+    method = method_of(workdir)
+  if method not in run_config.METHODS:
+    known = ', '.join(run_config.METHODS)
+    raise errors.UserError(
+        f'The method is {errors.shown(method)}; choose one of {known}.'
+    )
+  if weights and method != run_config.FUSION:
+    raise errors.UserError(
+        f'The method {method} takes no weights; leave --weights out.'
     )
   return method
 

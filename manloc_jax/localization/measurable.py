@@ -10,7 +10,8 @@ from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import luma
 
-_BLACK, _WHITE = 3, 252  # Pixels beyond these in all colours are clipped.
+# Of pixels that are clipped: from and to, in all colours.
+_BLACK, _WHITE = ((0,) * 3, (3,) * 3), ((252,) * 3, (255,) * 3)
 _MOST_CLIPPED = 0.5  # Of a block.
 _LEAST_QUALITY = 60  # Of a JPEG file; below, little is left of older traces.
 
@@ -31,9 +32,11 @@ def blocks(pixels: np.ndarray) -> np.ndarray:
   height, width = pixels.shape[:2]
   for strip in luma.strips(height):  # Of whole blocks.
     part = pixels[strip]
-    clipped = (part <= _BLACK).all(-1) | (part >= _WHITE).all(-1)
+    clipped = cv2.bitwise_or(
+        cv2.inRange(part, *_BLACK), cv2.inRange(part, *_WHITE)
+    )
     missing = [(0, -side % flat.BLOCK) for side in clipped.shape]
-    padded = np.pad(clipped.astype(np.float32), missing, 'edge')
+    padded = np.pad((clipped / 255).astype(np.float32), missing, 'edge')
     size = tuple(side // flat.BLOCK for side in padded.shape[::-1])
     share = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
     top = strip.start // flat.BLOCK

@@ -93,7 +93,6 @@ class App:
         memory=self._memory,
         memory_limit=MEMORY,
     )
-    reports = report_answers.ReportAnswers(self._jobs)
     self._folder = folder
     self._uploads = uploads_lib.Uploads(folder)
     self._analyses = result_cache.ResultCache[analysis.Analysis](
@@ -105,35 +104,7 @@ class App:
     self._stop = stop
     self.failure: errors.UserError | None = None
     self.asgi = applications.Starlette(
-        routes=[
-            routing.Route('/', self._show_page),
-            routing.Route('/static/{name}', self._show_static),
-            routing.Route('/examples', self._list_samples),
-            routing.Route('/examples/{index:int}', self._show_sample),
-            routing.Route(
-                '/examples/{index:int}',
-                self._answer_sample(self._analyse),
-                methods=['POST'],
-            ),
-            routing.Route(
-                '/examples/{index:int}/report',
-                self._answer_sample(reports.make),
-                methods=['POST'],
-            ),
-            routing.Route(
-                '/analyses',
-                self._answer_upload(self._analyse),
-                methods=['POST'],
-            ),
-            routing.Route(
-                '/examinations',
-                self._answer_upload(reports.make),
-                methods=['POST'],
-            ),
-            routing.Route('/analyses/{key}', self._view),
-            routing.Route('/analyses/{key}/{kind}', self._download),
-            routing.Route('/examinations/{key}/{kind}', reports.show),
-        ],
+        routes=self._routes(),
         exception_handlers={
             exceptions.HTTPException: answers.say_status,
             refusal.Refusal: answers.say_sentence,
@@ -142,6 +113,32 @@ class App:
         },
         lifespan=self._run,
     )
+
+  def _routes(self) -> list[routing.Route]:
+    """Returns the addresses, each with what answers."""
+    reports = report_answers.ReportAnswers(self._jobs)
+    uploads = {
+        '/analyses': self._answer_upload(self._analyse),
+        '/examinations': self._answer_upload(reports.make),
+        '/examples/{index:int}': self._answer_sample(self._analyse),
+        '/examples/{index:int}/report': self._answer_sample(reports.make),
+    }
+    shown = {
+        '/': self._show_page,
+        '/static/{name}': self._show_static,
+        '/examples': self._list_samples,
+        '/examples/{index:int}': self._show_sample,
+        '/analyses/{key}': self._view,
+        '/analyses/{key}/{kind}': self._download,
+        '/examinations/{key}/{kind}': reports.show,
+    }
+    return [
+        *(routing.Route(path, answer) for path, answer in shown.items()),
+        *(
+            routing.Route(path, answer, methods=['POST'])
+            for path, answer in uploads.items()
+        ),
+    ]
 
   def _memory(self) -> int:
     pools = self._network.memory() + self._headers.memory()

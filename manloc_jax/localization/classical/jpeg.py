@@ -7,7 +7,7 @@ smaller. `dct` hardly suffers; `adjpeg` and `nadjpeg` do. The same is done with
 files that jpeglib does not read, such as those with arithmetic coding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import functools
@@ -41,6 +41,8 @@ ZIGZAG = sorted(
     key=lambda at: (sum(at), at[sum(at) % 2 == 0]),
 )
 
+LOW_FREQUENCIES = 15  # The first of them, which the methods look at.
+
 
 @dataclasses.dataclass(frozen=True)
 class Jpeg:
@@ -64,35 +66,36 @@ class Jpeg:
   counted: np.ndarray
   is_exact: bool = False
 
+  @functools.cached_property
   def luma(self) -> np.ndarray:
-    """Returns float64[8 * rows, 8 * columns] around 0, not rounded."""
-    return _join(
-        fft.idctn(
-            (self.coefficients * self.quantization).astype(np.float64),
-            axes=(2, 3),
-            norm='ortho',
-        )
-    )
+    """Luma around 0, not rounded: float64[8 * rows, 8 * columns]."""
+    rows, columns = self.coefficients.shape[:2]
+    luma = np.empty((8 * rows, 8 * columns))
+    for blocks, lines in strips(rows):
+      scaled = self.coefficients[blocks] * self.quantization
+      luma[lines] = _join(
+          fft.idctn(scaled.astype(np.float64), axes=(2, 3), norm='ortho')
+      )
+    return luma
 
   @functools.cached_property
   def rounding_error(self) -> np.ndarray:
-    """The error of rounding to 8 bits, in the DCT domain.
+    """The error of rounding to 8 bits, as coefficients of luma.
 
-    float64[rows, columns, 8, 8]: coefficients of luma before less after
-    rounding and clipping the colours.
+    float64[15, rows, columns]: before rounding and clipping the colours less
+    after it; see `low_frequencies`.
     """
-    error = self.luma()
-    error += 128
-    for rows in luma_lib.strips(len(error)):
-      grey = error[rows]
-      if self.chroma is None:
-        error[rows] = _beyond_8_bits(grey)
-        continue
-      error[rows] = sum(
-          weight * _beyond_8_bits(grey + self.chroma[rows] @ mix)
-          for weight, mix in zip(_LUMA, _CHROMA_TO_RGB.T, strict=True)
-      )
-    return block_dct(error)
+    return _low_frequencies(self._rounded_off, *self.coefficients.shape[:2])
+
+  def _rounded_off(self, lines: slice) -> np.ndarray:
+    """Returns what rounding and clipping take from luma, float64[n, w]."""
+    grey = self.luma[lines] + 128
+    if self.chroma is None:
+      return _beyond_8_bits(grey)
+    return sum(
+        weight * _beyond_8_bits(grey + self.chroma[lines] @ mix)
+        for weight, mix in zip(_LUMA, _CHROMA_TO_RGB.T, strict=True)
+    )
 
 
 def read(path: pathlib.Path) -> Jpeg | None:
@@ -137,19 +140,14 @@ def from_pixels(pixels: np.ndarray, quantization: np.ndarray) -> Jpeg:
   """
   rows, columns = (side // 8 for side in pixels.shape[:2])
   pixels = pixels[: 8 * rows, : 8 * columns]
-  luma = luma_lib.mix(pixels, _LUMA)
-  chroma = np.empty((*luma.shape, 2), np.float32)
-  for i, (channel, scale) in enumerate(((2, 1.772), (0, 1.402))):
-    for part in luma_lib.strips(len(luma)):
-      chroma[part, :, i] = (pixels[part, :, channel] - luma[part]) / scale
-  luma -= 128
-  coefficients = block_dct(luma)
-  del luma
-  coefficients /= quantization
-  np.round(coefficients, out=coefficients)
-  return Jpeg(
-      coefficients.astype(np.int32), quantization, chroma, flat.counted(pixels)
-  )
+  chroma = np.empty((8 * rows, 8 * columns, 2), np.float32)
+  coefficients = np.empty((rows, columns, 8, 8), np.int32)
+  for blocks, lines in strips(rows):
+    luma = luma_lib.mix(pixels[lines], _LUMA)
+    for i, (channel, scale) in enumerate(((2, 1.772), (0, 1.402))):
+      chroma[lines, :, i] = (pixels[lines, :, channel] - luma) / scale
+    coefficients[blocks] = np.round(block_dct(luma - 128) / quantization)
+  return Jpeg(coefficients, quantization, chroma, flat.counted(pixels))
 
 
 def split(plane: np.ndarray) -> np.ndarray:
@@ -165,6 +163,37 @@ def split(plane: np.ndarray) -> np.ndarray:
 def block_dct(plane: np.ndarray) -> np.ndarray:
   """Returns the orthonormal DCT of the complete 8x8 blocks of [h, w]."""
   return fft.dctn(split(plane), axes=(2, 3), norm='ortho')
+
+
+def low_frequencies(plane: np.ndarray) -> np.ndarray:
+  """Returns the first coefficients of the DCT of the complete 8x8 blocks.
+
+  Args:
+    plane: float64[h, w].
+
+  Returns:
+    float64[15, h // 8, w // 8], in the order of `ZIGZAG`.
+  """
+  rows, columns = (side // 8 for side in plane.shape)
+  return _low_frequencies(plane.__getitem__, rows, columns)
+
+
+def _low_frequencies(
+    lines_of: Callable[[slice], np.ndarray], rows: int, columns: int
+) -> np.ndarray:
+  """Returns `low_frequencies` of a plane that is made a strip at a time."""
+  coefficients = np.empty((LOW_FREQUENCIES, rows, columns))
+  for blocks, lines in strips(rows):
+    strip = block_dct(lines_of(lines))
+    for i, (row, column) in enumerate(ZIGZAG[:LOW_FREQUENCIES]):
+      coefficients[i, blocks] = strip[:, :, row, column]
+  return coefficients
+
+
+def strips(rows: int) -> Iterator[tuple[slice, slice]]:
+  """Yields strips of blocks and their lines: intermediate arrays are small."""
+  for lines in luma_lib.strips(8 * rows):
+    yield slice(lines.start // 8, lines.stop // 8), lines
 
 
 def _from_file(

@@ -131,22 +131,40 @@ def _of_jpeg(
       methods.METHODS[name].score(image)
       for name in ('dct', 'adjpeg', 'nadjpeg')
   )
-  sizes = np.abs(image.coefficients)
-  high = sizes.sum((2, 3)) - sizes[:, :, :4, :4].sum((2, 3))
-  low = sum(sizes[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
-  ones = np.ones(sizes.shape[:2])
+  counts = [
+      _counts(image.coefficients[rows])
+      for rows, _ in jpeg.strips(len(double))
+  ]
+  ones = np.ones_like(double)
   return np.stack(
       [
           double,
           aligned,
           np.tanh(moved / 10),
-          np.log1p(np.count_nonzero(sizes, (2, 3))),
-          np.log1p(np.count_nonzero(sizes == 1, (2, 3))),
-          np.log1p(low),
-          np.log1p(high),
+          *np.log1p(np.concatenate(counts, axis=1)),
           ones * np.log(table.reshape(-1)[:3].mean()),
           ones * np.log(table[4:, 4:].mean()),
           ones * (quantization is not None),
       ],
       axis=-1,
   )
+
+
+def _counts(coefficients: np.ndarray) -> np.ndarray:
+  """Counts and adds up what is left of quantized coefficients.
+
+  Args:
+    coefficients: int32[rows, columns, 8, 8].
+
+  Returns:
+    int[4, rows, columns]: coefficients that are not 0, those of size 1, and the
+    sums of the sizes of low and of high frequencies.
+  """
+  sizes = np.abs(coefficients)
+  low = sum(sizes[:, :, row, column] for row, column in jpeg.ZIGZAG[1:6])
+  return np.stack([
+      np.count_nonzero(sizes, (2, 3)),
+      np.count_nonzero(sizes == 1, (2, 3)),
+      low,
+      sizes.sum((2, 3)) - sizes[:, :, :4, :4].sum((2, 3)),
+  ])

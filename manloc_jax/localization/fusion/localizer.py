@@ -81,6 +81,7 @@ class FusionLocalizer:
     self._weights = weights
     self._params = jax.device_put(weights.params, self._device)
     self._scores = network.make_scores(weights.model)
+    self._is_compiled = False
     self.threshold = weights.threshold if threshold is None else threshold
     self.packages = {'jax': jax.__version__}
     self.provenance = {
@@ -239,8 +240,10 @@ class FusionLocalizer:
     scores = np.empty(blocks, np.float32)
     returned = np.empty((*blocks, len(kept)), np.float32)
     # Copies are searched for beside the first tile: half the time on two cores.
-    with futures.ThreadPoolExecutor(1) as pool:
+    with futures.ThreadPoolExecutor(2) as pool:
       search = pool.submit(copies_lib.find, pixels)
+      if not self._is_compiled:
+        pool.submit(self._compile)
       for tile in tiles.cut(*blocks):
         rows, columns = map(flat.pixels_of, tile.outer)
         measured = features.measure(pixels[rows, columns], quantization, None)
@@ -249,6 +252,11 @@ class FusionLocalizer:
         scores[tile.inner] = self.fuse(measured)[tile.within]
         returned[tile.inner] = measured[tile.within][..., list(kept)]
       return _Scored(scores, search.result().pairs, returned)
+
+  def _compile(self) -> None:
+    """Compiles the program, by the scores of one block."""
+    self.fuse(np.zeros((1, 1, len(features.NAMES)), np.float32))
+    self._is_compiled = True
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:
     """Returns the score of every block, f32[rows, columns].

@@ -1,5 +1,6 @@
 """The network that fuses features: convolutions over 8x8 blocks."""
 
+import collections
 from collections.abc import Callable, Sequence
 import functools
 from typing import Any
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 WINDOW = 64  # Blocks that it works on at once; see `make_scores`.
+_STARTED = 16  # Windows whose scores are waited for, which bounds memory.
 _MAX_DEVIATION = 6.0  # Larger values of normalized features are clipped.
 _MIN_RANGE = 0.05  # Between quartiles, for an image that hardly varies.
 
@@ -140,15 +142,26 @@ def make_scores(model: Fusion) -> Callable[..., np.ndarray]:
     blocks = np.pad(blocks, (*frame, (0, 0)))
     score_map = np.empty((rows, columns), np.float32)
     step = WINDOW - 2 * reach
+    started: collections.deque[tuple[np.ndarray, Any]] = collections.deque()
+
+    def finish():
+      target, window = started.popleft()
+      inner = np.asarray(window)[0, reach:, reach:]
+      target[...] = inner[: target.shape[0], : target.shape[1]]
+
+    # JAX returns at once: several windows are worked on at the same time.
     for top in range(0, rows, step):
       for left in range(0, columns, step):
+        if len(started) == _STARTED:
+          finish()
         at = np.s_[top : top + WINDOW, left : left + WINDOW]
         window = apply(
             params, blocks[at][None], statistics[None], inside[at][None]
         )
         target = score_map[top : top + step, left : left + step]
-        inner = np.asarray(window)[0, reach:, reach:]
-        target[...] = inner[: target.shape[0], : target.shape[1]]
+        started.append((target, window))
+    while started:
+      finish()
     score_map[is_outside] = 0
     return score_map
 
@@ -173,7 +186,9 @@ def statistics_of(
   standard = _standardize(features, mean, std)
   varies = _varies(features)
   counted = standard[varies] if varies.any() else standard[:1, 0]
-  low, median, high = np.percentile(counted, (25, 50, 75), axis=0)
+  # Twice as fast where the values of a feature lie side by side.
+  counted = np.ascontiguousarray(counted.T)
+  low, median, high = np.percentile(counted, (25, 50, 75), axis=1)
   return np.concatenate([median, high - low], dtype=np.float32)
 
 
@@ -202,11 +217,13 @@ def normalize(
   if statistics is None:
     statistics = statistics_of(features, mean, std)
   varies = _varies(features)
-  standard = _standardize(features, mean, std)
   median, own = np.split(statistics, 2)
-  relative = (standard - median) / (own + _MIN_RANGE)
-  relative = np.clip(relative, -_MAX_DEVIATION, _MAX_DEVIATION)
-  blocks = np.concatenate([standard, relative], axis=-1, dtype=np.float32)
+  blocks = np.empty((*varies.shape, 2 * features.shape[-1]), np.float32)
+  standard, relative = np.split(blocks, 2, axis=-1)  # Views.
+  standard[...] = _standardize(features, mean, std)
+  np.subtract(standard, median, out=relative)
+  relative /= own + _MIN_RANGE
+  np.clip(relative, -_MAX_DEVIATION, _MAX_DEVIATION, out=relative)
   blocks[~varies] = 0
   return blocks, statistics, varies.astype(np.float32)
 

@@ -37,7 +37,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
     return np.full(counted.shape, 0.5)
   error = image.rounding_error
   # Off the grid, coefficients are distributed as before any quantization.
-  unquantized = jpeg.block_dct(image.luma()[1:, 1:])
+  unquantized = jpeg.low_frequencies(image.luma[1:, 1:])
   all_counted = (
       counted[:-1, :-1] & counted[:-1, 1:] & counted[1:, :-1] & counted[1:, 1:]
   )  # Of the four blocks under one off the grid.
@@ -45,12 +45,11 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   for i, max_step in enumerate(_MAX_STEPS):
     row, column = jpeg.ZIGZAG[i]
     values = image.coefficients[:, :, row, column]
-    once = unquantized[:, :, row, column]
     step = int(image.quantization[row, column])
-    noise = flat.pick(error[:, :, row, column], counted)
+    noise = flat.pick(error[i], counted)
     odds *= _odds_of_double(
         _histogram(flat.pick(values, counted)),
-        _histogram(flat.pick(once, all_counted) / step),
+        _histogram(flat.pick(unquantized[i], all_counted) / step),
         step,
         max_step,
         bias=noise.mean() / step if i == 0 else 0.0,

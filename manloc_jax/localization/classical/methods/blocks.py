@@ -7,6 +7,7 @@ extraction (2009).
 import numpy as np
 from scipy import ndimage
 
+from manloc_jax.localization.classical import compiled
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import luma
 
@@ -28,7 +29,8 @@ def score(pixels: np.ndarray) -> np.ndarray:
   """
   height, width = pixels.shape[:2]
   grey = luma.studio_luma(pixels).astype(np.float32)
-  grid = _lines(grey) + _lines(grey.T).T
+  grid = _lines(grey)
+  grid += _lines(grey.T).T
   rows, columns = height // 8, width // 8
   blocks = grid[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
   return _excess(blocks[:, 1:7].sum(1)) + _excess(
@@ -78,10 +80,41 @@ def _median_of_5(
 def _median_across(line: np.ndarray) -> np.ndarray:
   """Returns the median of the `_WINDOW` lines around each line."""
   half = _WINDOW // 2
-  columns = np.pad(line, ((half, half), (0, 0)), 'symmetric').T
-  # As one long line: in one dimension the filter is ten times as fast.
-  medians = ndimage.median_filter(columns.ravel(), _WINDOW)
-  return medians.reshape(columns.shape)[:, half:-half].T
+  padded = np.pad(line, ((half, half), (0, 0)), 'symmetric')
+  medians = np.empty_like(line)
+  _slide(padded, np.sort(padded[:_WINDOW], axis=0), medians)
+  return medians
+
+
+@compiled.compiled
+def _slide(padded, ordered, medians):
+  """Writes medians of windows; several columns are worked on at once.
+
+  Args:
+    padded: f32[h + window - 1, w].
+    ordered: f32[window, w], the first windows, each column in order.
+    medians: f32[h, w].
+  """
+  window, width = ordered.shape
+  new = np.empty(width, padded.dtype)
+  for row in range(len(medians)):
+    for column in range(width):
+      medians[row, column] = ordered[window // 2, column]
+    if row + 1 == len(medians):
+      return
+    for column in range(width):
+      new[column] = padded[row + window, column]
+    for i in range(window):
+      for column in range(width):
+        # What is above the old value moves down, and the new one goes in here,
+        # or what it displaces further up.
+        value = ordered[i, column]
+        if i + 1 == window:
+          value = new[column]
+        elif value >= padded[row, column]:
+          value = ordered[i + 1, column]
+        ordered[i, column] = min(value, new[column])
+        new[column] = max(value, new[column])
 
 
 def _excess(sums: np.ndarray) -> np.ndarray:

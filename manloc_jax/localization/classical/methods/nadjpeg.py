@@ -15,10 +15,12 @@ from manloc_jax.localization.classical import compiled
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import jpeg
+from manloc_jax.localization.classical import luma as luma_lib
 
 _FREQUENCIES = 6
 _ZERO = 2**11  # Bin of the coefficient 0.
 _BINS = 2**12
+_DUST = 1e6  # Coefficients are rounded to parts of this many.
 _REACH = 6  # Standard deviations that the noise's kernel spans.
 _INITIAL_FRACTION = 0.05  # Of twice compressed blocks, where the fit begins.
 _MIN_RISE = 5  # Of the log-likelihood; the fit stops below it.
@@ -49,9 +51,9 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
   counted = image.counted
   if not counted.any():
     return np.zeros(counted.shape)
-  luma = image.luma()
-  luma[~flat.enlarged(counted, luma.shape)] = 0  # As outside the image.
-  luma = np.pad(luma, ((0, 8), (0, 8)))
+  luma = image.luma
+  if not counted.all():  # What is not counted is 0, as outside the image.
+    luma = np.where(flat.enlarged(counted, luma.shape), luma, 0)
   error = image.rounding_error
   sums = cv2.boxFilter(
       luma,
@@ -73,17 +75,18 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
           counted,
       )
   down, right = max(fits, key=lambda shift: fits[shift][0])
-  ratio = fits[down, right][1]
+  ratio = fits[down, right][1][_bins(_sample(sums, down, right) / 8)]
   for i in range(1, _FREQUENCIES):
-    _, more = _fit(
-        _coefficients(luma, down, right, i),
+    values = _coefficients(luma, down, right, i)
+    _, ratios = _fit(
+        values,
         _coefficients(luma, _beside(down), _beside(right), i),
         i,
         image.quantization,
         error,
         counted,
     )
-    ratio = ratio + more
+    ratio = ratio + ratios[_bins(values)]
   # Blocks of the moved grid to those of the image that they cover most of.
   late = ((int(down > 4), 0), (int(right > 4), 0))
   rows, columns = ratio.shape
@@ -94,8 +97,8 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
 
 def _sample(plane: np.ndarray, down: int, right: int) -> np.ndarray:
-  """Returns every eighth pixel without the padding, [rows, columns]."""
-  return plane[down:, right:][:-8:8, :-8:8]
+  """Returns every eighth pixel, [rows, columns]."""
+  return plane[down::8, right::8]
 
 
 def _beside(offset: int) -> int:
@@ -110,19 +113,33 @@ def _coefficients(
   basis = np.zeros((8, 8))
   basis[jpeg.ZIGZAG[frequency]] = 1
   basis = fft.idctn(basis, norm='ortho')
-  height, width = luma.shape
-  blocks = jpeg.split(luma[down : height - 8 + down, right : width - 8 + right])
-  return np.einsum('rcij,ij->rc', blocks, basis)
+  strips = []
+  for lines in luma_lib.strips(len(luma)):
+    moved = luma[lines.start + down : lines.stop + down, right:]
+    missing = (lines.stop - lines.start - len(moved), right)
+    padded = np.pad(moved, [(0, count) for count in missing])
+    strips.append(np.einsum('rcij,ij->rc', jpeg.split(padded), basis))
+  return np.concatenate(strips)
 
 
-def _bin(values: np.ndarray) -> np.ndarray:
-  # Sums of whole numbers carry dust that would decide on ties.
-  nearest = np.round(np.round(values, 6)).astype(int)
-  return np.clip(nearest + _ZERO, 0, _BINS - 1)
+def _bins(values: np.ndarray) -> np.ndarray:
+  """Returns the bin of every coefficient, int64[...] of float64[...]."""
+  return _find_bins(values.ravel()).reshape(values.shape)
+
+
+@compiled.compiled
+def _find_bins(values):
+  """Returns the bin of every value, int64[n]."""
+  bins = np.empty(len(values), np.int64)
+  for i in range(len(values)):
+    # Sums of whole numbers carry dust that would decide on ties.
+    nearest = np.rint(np.rint(values[i] * _DUST) / _DUST)
+    bins[i] = int(min(max(nearest + _ZERO, 0), _BINS - 1))
+  return bins
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
-  return np.bincount(_bin(values).ravel(), minlength=_BINS)
+  return np.bincount(_bins(values).ravel(), minlength=_BINS)
 
 
 def _fit(
@@ -140,16 +157,16 @@ def _fit(
     reference: Coefficients as if not compressed before.
     frequency: Their index in zig-zag order.
     quantization: The file's quantization table.
-    error: Rounding errors, float64[rows, columns, 8, 8].
+    error: Rounding errors of low frequencies, float64[n, rows, columns].
     counted: Blocks that are counted, bool[rows, columns].
 
   Returns:
-    The log-likelihood of the best fit, and the log-likelihood ratio of the
-    hypotheses twice and once compressed, float64[rows, columns].
+    The log-likelihood of the best fit, and of every bin the log-likelihood
+    ratio of the hypotheses twice and once compressed, float64[4096].
   """
   row, column = jpeg.ZIGZAG[frequency]
   step = int(quantization[row, column])
-  noise = flat.pick(error[:, :, row, column], counted)
+  noise = flat.pick(error[frequency], counted)
   reference = flat.pick(reference, counted)
   once = _histogram(reference) + 1
   twice = _twice(
@@ -163,13 +180,10 @@ def _fit(
   )
   once = once / once.sum()
   twice = twice / twice.sum(1, keepdims=True)
-  bins = _bin(values)
   likelihood, best = _expectation_maximization(
-      np.bincount(flat.pick(bins, counted).ravel(), minlength=_BINS),
-      once,
-      twice,
+      _histogram(flat.pick(values, counted)), once, twice
   )
-  return likelihood, np.log(twice[best] / once)[bins]
+  return likelihood, np.log(twice[best] / once)
 
 
 def _twice(
@@ -203,12 +217,15 @@ def _quantized(values, first, last, kernel):
   reach = len(kernel) // 2
   histograms = np.ones((last - first, _BINS))
   counts = np.empty(_BINS)
+  bins = np.empty(len(values), np.int32)
   for row in range(last - first):
-    step = first + row
+    step = np.float64(first + row)
+    for i in range(len(values)):  # Several values at once, without counting.
+      nearest = np.rint(values[i] / step) * step + _ZERO
+      bins[i] = np.int32(min(max(nearest, 0.0), _BINS - 1.0))
     counts[:] = 0
-    for value in values:
-      nearest = np.rint(value / step) * step + _ZERO
-      counts[int(min(max(nearest, 0), _BINS - 1))] += 1
+    for one in bins:
+      counts[one] += 1
     for i in range(_BINS):  # Most bins are empty.
       if counts[i]:
         for j in range(max(i - reach, 0), min(i + reach + 1, _BINS)):

@@ -11,6 +11,8 @@ from manloc_jax.localization.classical import interface
 from manloc_jax.localization.classical import luma
 
 _BLOCK = 8  # Coefficients, of 2x2 pixels each.
+_WAVELET = pywt.Wavelet('db8')
+_STRIP = 8  # Blocks.
 _MEDIAN_OF_NORMAL = 0.6745  # Of the absolute value, at a deviation of 1.
 
 
@@ -28,8 +30,21 @@ def score(pixels: np.ndarray) -> np.ndarray:
     wavelet's own support adds up to a block in each direction:
     `rows = ((h + 15) // 2) // 8`.
   """
-  grey = np.round(luma.studio_luma(pixels))
-  _, (_, _, diagonal) = pywt.dwt2(grey, 'db8')
+  height = len(pixels)
+  rows = pywt.dwt_coeff_len(height, _WAVELET, 'symmetric') // _BLOCK
+  strips = []
+  for first in range(0, rows, _STRIP):
+    start = max(first - 1, 0)  # The wavelet reaches less than a block back.
+    lines = np.s_[2 * _BLOCK * start : 2 * _BLOCK * (first + _STRIP)]
+    grey = np.round(luma.studio_luma(pixels[lines]))
+    strips.append(_deviations(grey)[first - start :][:_STRIP])
+  return np.concatenate(strips)
+
+
+def _deviations(grey: np.ndarray) -> np.ndarray:
+  """Returns the deviation of the noise of a strip; see `score`."""
+  _, across = pywt.dwt(grey, _WAVELET, axis=1)
+  _, diagonal = pywt.dwt(across, _WAVELET, axis=0)
   rows, columns = (side // _BLOCK for side in diagonal.shape)
   blocks = np.abs(diagonal[: rows * _BLOCK, : columns * _BLOCK]).reshape(
       rows, _BLOCK, columns, _BLOCK

@@ -1,0 +1,1 @@
+"""Writes trained networks for programs that do not have this package."""
