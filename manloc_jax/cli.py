@@ -11,6 +11,7 @@ r"""The `manloc` command: localizes, and audits, splits and prepares datasets.
   manloc split nist16 FOLDER --rule group --out split.json
   manloc prepare casia1 FOLDER --rule list --split_list split.json
   manloc forge PHOTOGRAPHS --out data/synthetic --count 1000
+  manloc run demo                             trains, evaluates and reports
   manloc report runs/demo
   manloc runs                                 which runs are there?
   manloc sweep casia --config.data.root=FOLDER
@@ -74,6 +75,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
   from manloc_jax.commands import prepare
   from manloc_jax.commands import report
   from manloc_jax.commands import robustness
+  from manloc_jax.commands import run as run_command
   from manloc_jax.commands import runs
   from manloc_jax.commands import serve
   from manloc_jax.commands import split
@@ -99,6 +101,7 @@ def _parse(argv: Sequence[str] | None, args: argparse.Namespace) -> None:
       split,
       prepare,
       forge,
+      run_command,
       report,
       runs,
       sweep,

@@ -280,8 +280,10 @@ def _default_workdir() -> str:
   if 'data.name' in config_files.overridden():
     names.append(_CONFIG.value.data.name)
   name = re.sub(r'[^\w.+-]+', '-', '-'.join(names))
-  if _CONFIG.value.method != run_config.NETWORK:
-    name += f'-{_CONFIG.value.method}'
+  # A config without a method is refused later, by `config_checks`.
+  method = _CONFIG.value.get('method', run_config.NETWORK)
+  if method != run_config.NETWORK:
+    name += f'-{method}'
   return os.path.join('runs', name)
 
 

@@ -38,3 +38,4 @@ def test_data() -> pathlib.Path:
 from ramp import analyse  # noqa: E402, F401
 from specimens import opened  # noqa: E402, F401
 from studies import members  # noqa: E402, F401
+from wheels import package  # noqa: E402, F401

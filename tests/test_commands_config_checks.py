@@ -5,6 +5,7 @@ import math
 import pytest
 import small
 
+from configs import fusion
 from manloc_jax import errors
 from manloc_jax.commands import config_checks
 
@@ -40,6 +41,11 @@ def test_what_makes_no_sense_is_named(field, value, words):
   message = str(error.value)
   assert all(word in message for word in words), message
   assert '\n' not in message
+
+
+def test_a_config_of_another_command_is_refused():
+  with pytest.raises(errors.UserError, match='no field "method".*fusion'):
+    config_checks.check(fusion.get_config(), 'all')
 
 
 def test_only_training_is_extended():

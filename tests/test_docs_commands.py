@@ -142,9 +142,10 @@ NOT_RUN = {
     **dict.fromkeys(EXPORTS, 'test_docs_exporting.py runs them and the code'),
     'python -m manloc_jax.main --config=configs/demo.py --extend'
     ' --config.num_steps=2000 --config.optim.learning_rate=3e-4': _RUNS,
-    'python docs/lstm_states.py runs/demo data/PREPARED states.png': (
-        'needs a finished run; test_docs_lstm_states.py runs it on a small one'
+    'jupyter execute --inplace launch/colab.ipynb': (
+        'takes minutes; test_launch_notebook.py runs the notebook'
     ),
+    'manloc run demo': 'takes minutes; test_package.py runs it with few steps',
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
     'manloc report runs/demo': _RUNS,

@@ -56,6 +56,10 @@ def test_the_site_is_built_without_a_warning(tmp_path):
   page = (site / 'docs' / 'site' / 'first_map.html').read_text()
   assert 'of the untouched photograph is marked.' in page
   assert page.count('<img alt="../../_images/') == 3
+  page = (site / 'docs' / 'site' / 'other_tools.html').read_text()
+  assert 'variance and fusion on mine, protocol whole image' in page
+  page = (site / 'launch' / 'colab.html').read_text()
+  assert 'AUC of the block 12 steps before' in page
 
 
 @pytest.mark.slow

@@ -3,10 +3,8 @@
 import http.client
 import json
 import os
-import shutil
 import subprocess
 import sys
-import zipfile
 
 import documents
 import pages
@@ -15,32 +13,7 @@ import pytest
 import trees
 
 ROOT = documents.ROOT
-SOURCES = ('LICENSE', 'README.md', 'manloc_jax', 'pyproject.toml', 'setup.py')
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope='module')
-def package(tmp_path_factory):
-  """Builds the wheel of a copy of the sources, and returns its content."""
-  folder = tmp_path_factory.mktemp('wheel')
-  for name in SOURCES:
-    copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-    copy(ROOT / name, folder / name)
-  pip = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--quiet']
-  done = subprocess.run(
-      [*pip, '--wheel-dir=made', '.'],
-      cwd=folder,
-      capture_output=True,
-      text=True,
-  )
-  if 'No matching distribution found for setuptools' in done.stderr:
-    pytest.skip('There is no network: pip cannot get what builds a wheel.')
-  assert done.returncode == 0, done.stderr
-  (wheel,) = (folder / 'made').glob('manloc_jax-*.whl')
-  with zipfile.ZipFile(wheel) as archive:
-    archive.extractall(folder / 'installed')
-  return folder / 'installed'
 
 
 @pytest.fixture
@@ -73,6 +46,13 @@ def test_the_wheel_holds_every_file_that_is_no_picture(package):
   assert [path for path in files if not (package / path).is_file()] == []
 
 
+def test_the_wheel_holds_the_configs_in_the_package_alone(package):
+  inside = sorted(p.name for p in (package / 'manloc_jax/configs').iterdir())
+  assert inside == sorted(p.name for p in (ROOT / 'configs').glob('*.py'))
+  folders = {p.name for p in package.iterdir() if p.suffix != '.dist-info'}
+  assert folders == {'manloc_jax'}
+
+
 def test_photographs_are_localized_and_examined(run, package, tmp_path):
   where = run('-c', 'import manloc_jax; print(manloc_jax.__file__)')
   assert where.strip() == str(package / 'manloc_jax' / '__init__.py')
@@ -82,6 +62,18 @@ def test_photographs_are_localized_and_examined(run, package, tmp_path):
   run('-m', 'manloc_jax.cli', 'examine', 'photo.jpg', '--out=reports')
   report = tmp_path / 'reports' / 'photo.jpg.report.html'
   assert '</html>' in report.read_text()
+
+
+def test_the_demo_is_trained_and_other_configs_are_known(run, tmp_path):
+  run(
+      *('-m', 'manloc_jax.cli', 'run', 'demo', '--mode=train'),
+      *('--config.num_steps=2', '--config.batch_size=4'),
+      '--config.train.eval_every_steps=2',
+      '--config.data.sampler.max_per_image=2',
+  )
+  assert (tmp_path / 'runs' / 'demo' / 'checkpoints' / '2').is_dir()
+  listed = run('-m', 'manloc_jax.cli', 'sweep', 'casia', '--list')
+  assert '--config=configs/ablation.py:casia/fcn' in listed
 
 
 def test_the_page_is_served(package, tmp_path):

@@ -11,8 +11,11 @@ from safetensors import numpy as safetensors_numpy
 import small
 import test_localization_fusion
 
+from manloc_jax import checkpoint
 from manloc_jax import errors
+from manloc_jax import models
 from manloc_jax import pretrained
+from manloc_jax.data import compression
 from manloc_jax.localization.fusion import weights as fusion_weights
 from manloc_jax.training import network_weights
 from manloc_jax.training import weight_files
@@ -236,3 +239,24 @@ def test_a_network_comes_back(files, tmp_path):
   )
   network_weights.save(path, changed)
   assert network_weights.load(path).threshold == 0.25
+
+
+def test_a_file_is_loaded_for_analysis_as_a_run_is(files):
+  run = checkpoint.load(str(files['network']))
+  weights = network_weights.load(files['network'])
+  assert network_weights.digest(run.params) == network_weights.digest(
+      weights.params
+  )
+  assert models.make(run.config) == run.model
+  assert (run.step, run.config.data.name) == (
+      weights.provenance['step'], weights.provenance['data']['name']
+  )
+  with pytest.raises(errors.UserError, match='leave the step out'):
+    checkpoint.load(str(files['network']), step=3)
+
+
+def test_the_packaged_network_is_loaded_by_its_name():
+  run = checkpoint.load('pretrained')
+  windows = np.zeros((2, 64, 64, 3), np.uint8)
+  found = run.features(windows, np.tile(compression.NONE, (2, 1, 1, 1)))
+  assert found.outputs[2].shape == (2, 64, 64)

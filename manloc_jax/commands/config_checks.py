@@ -48,6 +48,12 @@ def check(config: ml_collections.ConfigDict, mode: str) -> None:
     config: The whole config.
     mode: Value of `--mode` of `manloc_jax.main`.
   """
+  if 'method' not in config:
+    raise errors.UserError(
+        'The config has no field "method", which every config that starts from'
+        ' configs/default.py has; choose such a one, or train the fusion with'
+        ' manloc fusion.'
+    )
   _check_method(config.method, mode)
   models.make_checked(
       config.model, '--config.model', 'set its fields to what fits together'

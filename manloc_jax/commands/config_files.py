@@ -1,4 +1,4 @@
-"""Loads config files: `--config=FILE --config.NAME=VALUE`."""
+"""Finds and loads config files: `--config=FILE --config.NAME=VALUE`."""
 
 from collections.abc import Sequence
 import difflib
@@ -23,6 +23,9 @@ _UNKNOWN_FIELD = re.compile(
     r"""["']?\\?'(\w+)\\?'(?:(?:\\n|\s)+Did you mean "\w+".*)?["']?"""
 )
 _MOST_NEAR = 3  # Fields that are suggested for one that is not there.
+_PACKAGE = pathlib.Path(__file__).parents[1]
+# How a config of this project may be named, in whatever folder.
+_NAME = re.compile(r'(?:configs/)?(\w+)(?:\.py)?')
 
 
 def define_flag(
@@ -56,12 +59,11 @@ class _Parser(flags.ArgumentParser):
 
   def parse(self, argument: str) -> ml_collections.ConfigDict:
     """Returns the config of a file, which may have an argument."""
-    file = _file_of(argument)
-    if not pathlib.Path(file).is_file():
-      raise missing(file)
+    name, *rest = argument.split(':', 1)
+    file = str(find(name))
     import_package_of(file)
     try:
-      return self._load_file.parse(argument)
+      return self._load_file.parse(':'.join([file, *rest]))
     except (TypeError, ValueError):
       raise  # From `get_config`; its message is for the user.
     except Exception as error:
@@ -159,12 +161,43 @@ def overridden(values: flags.FlagValues = flags.FLAGS) -> set[str]:
   return set(config_flags.get_override_values(values['config']))
 
 
-def missing(path: str | pathlib.Path) -> errors.UserError:
+def find(name: str | pathlib.Path) -> pathlib.Path:
+  """Returns the path of a config file.
+
+  Args:
+    name: The path; where no such file is, also the name of one of this
+      project's, as `demo` or `configs/demo.py`.
+
+  Raises:
+    UserError: There is no such file.
+  """
+  path = pathlib.Path(name)
+  if path.is_file():
+    return path
+  if named := _NAME.fullmatch(str(name)):
+    own = _own_folder() / f'{named[1]}.py'
+    if own.is_file():
+      return own
+  raise missing(name)
+
+
+def missing(name: str | pathlib.Path) -> errors.UserError:
   """Returns the error for a config file that does not exist."""
+  known = sorted(path.stem for path in _own_folder().glob('[!_]*.py'))
   return errors.UserError(
-      f"There is no config file {str(path)!r}; run from the project's folder,"
-      ' or give the path of one of its configs/*.py.'
+      f'There is no config file {str(name)!r}; give the path of one, or one of'
+      f' these names: {", ".join(known)}.'
   )
+
+
+def _own_folder() -> pathlib.Path:
+  """Returns the folder of this project's configs.
+
+  It is in the package where a wheel is installed, see setup.py, and beside it
+  in the repository.
+  """
+  inside = _PACKAGE / 'configs'
+  return inside if inside.is_dir() else _PACKAGE.parent / 'configs'
 
 
 def import_package_of(path: str | pathlib.Path) -> None:
@@ -173,12 +206,13 @@ def import_package_of(path: str | pathlib.Path) -> None:
   Configs import each other, as in `from configs import small`, and their
   project need be neither the current folder nor installed. Only the package
   becomes known, not the folder above it, which may hold another manloc_jax.
+  The configs that a wheel holds in this package import each other likewise.
 
   Args:
     path: A config file; nothing happens where it is in no package.
   """
   above = pathlib.Path(path).absolute().parents
-  inside = list(itertools.takewhile(_is_package, above))
+  inside = list(itertools.takewhile(_is_other_package, above))
   if not inside or inside[-1].name in sys.modules:
     return
   folder = inside[-1]  # The package that holds the others.
@@ -194,12 +228,8 @@ def import_package_of(path: str | pathlib.Path) -> None:
   spec.loader.exec_module(package)
 
 
-def _is_package(folder: pathlib.Path) -> bool:
-  return (folder / '__init__.py').is_file()
-
-
-def _file_of(path: str) -> str:
-  return path.split(':')[0]
+def _is_other_package(folder: pathlib.Path) -> bool:
+  return folder != _PACKAGE and (folder / '__init__.py').is_file()
 
 
 def _sentence(

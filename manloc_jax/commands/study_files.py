@@ -13,7 +13,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
   """Returns the global variables of a config file, by name.
 
   Args:
-    path: The file.
+    path: The file, or a name that `config_files.find` knows.
 
   Raises:
     UserError: There is no such file, it cannot be run, or it has no
@@ -21,8 +21,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
   """
   from manloc_jax.commands import config_files
 
-  if not path.is_file():
-    raise config_files.missing(path)
+  path = config_files.find(path)
   config_files.import_package_of(path)
   try:
     content = runpy.run_path(str(path))

@@ -10,6 +10,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import ml_collections
 import numpy as np
 
 from manloc_jax import errors
@@ -20,6 +21,7 @@ from manloc_jax import provenance as provenance_lib
 from manloc_jax import run_config
 from manloc_jax.metrics import thresholds
 from manloc_jax.training import checkpoint
+from manloc_jax.training import trained_run
 from manloc_jax.training import weight_files
 
 PRETRAINED = 'pretrained'  # Value of `train.init_from`: those of the package.
@@ -139,6 +141,41 @@ def load(path: str | pathlib.Path) -> Weights:
       threshold_from=facts['threshold_from'],
       smooth_sigma=facts['smooth_sigma'],
       provenance=facts['origin'],
+  )
+
+
+def load_run(workdir: str, step: int | None = None) -> trained_run.Run:
+  """Restores a trained network for analysis, wherever it was trained.
+
+  Args:
+    workdir: The run's folder. Or a file of `manloc export`, or `pretrained`,
+      the network of the package; of these the config has `model` and `data`.
+    step: Which checkpoint of a run; by default the best on the validation
+      split.
+
+  Returns:
+    The network; its parameters lie on this machine's first device, whatever
+    number of devices trained them.
+
+  Raises:
+    UserError: See `checkpoint.load` and `load`; or a file is to have steps.
+  """
+  file = file_of(str(workdir))
+  if file is None:
+    return checkpoint.load(workdir, step)
+  if step is not None:
+    raise errors.UserError(
+        f'{file} holds one checkpoint, and step {step} of it was asked for;'
+        ' leave the step out, or name the folder of a run.'
+    )
+  weights = load(file)
+  return trained_run.Run(
+      ml_collections.ConfigDict(
+          {'model': weights.fields, 'data': weights.provenance['data']}
+      ),
+      weights.model,
+      jax.device_put(weights.params, jax.local_devices()[0]),
+      weights.provenance['step'],
   )
 
 

@@ -17,7 +17,7 @@ class Run:
   """A trained network, ready for analysis.
 
   Attributes:
-    config: The run's config.
+    config: The run's config; of a file of weights `model` and `data` of it.
     model: The Flax module that it describes.
     params: Its parameters, on the first device.
     step: The step they were saved at.
