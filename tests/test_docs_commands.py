@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -145,6 +146,8 @@ NOT_RUN = {
     'jupyter execute --inplace launch/colab.ipynb': (
         'takes minutes; test_launch_notebook.py runs the notebook'
     ),
+    'bash launch/rehearsal.sh configs/demo.py --config.num_steps=20'
+    ' --workdir=runs/rehearsal': _MINUTES,
     'manloc run demo': 'takes minutes; test_package.py runs it with few steps',
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
@@ -249,6 +252,14 @@ def _run(command: str) -> int:
       ['bash', '-c', command],
       env={**os.environ, 'PATH': os.pathsep.join(map(str, paths))},
   ).returncode
+
+
+def test_newcomers_follow_documents():
+  script = (ROOT / '.ci' / 'journeys.sh').read_text().replace('\\\n', '')
+  followed = re.findall('^follow (.+)$', script, re.M)
+  commands = {' '.join(line.split()) for line in followed}
+  assert len(commands) == 4
+  assert commands <= set(documents.read_commands())
 
 
 @pytest.mark.parametrize('command', RUN)

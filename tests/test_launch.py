@@ -14,7 +14,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[1]
 LAUNCH = ROOT / 'launch'
-SCRIPTS = sorted(LAUNCH.glob('*.sh'))
+SCRIPTS = sorted([*LAUNCH.glob('*.sh'), *(ROOT / '.ci').glob('*.sh')])
 
 
 def tool(name: str) -> str:
