@@ -29,7 +29,9 @@ include_patterns = [
 exclude_patterns = ['.*', 'build', 'configs', 'data', 'runs', 'tests']
 
 myst_heading_anchors = 4  # Links name headings as GitHub does.
-nb_execution_mode = 'auto'  # Those without committed outputs.
+nb_execution_mode = 'auto'  # Those without outputs.
+# Some of its cells print nothing; it is shown with the outputs of its test.
+nb_execution_excludepatterns = ['launch/*.ipynb']
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # Seconds for a cell.
