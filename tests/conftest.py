@@ -20,7 +20,11 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 # Files that take minutes begin first: then both processes of launch/test.sh end
 # at about the same time.
-_LONGEST = ('test_training_processes.py', 'test_data_ray_pool.py')
+_LONGEST = (
+    'test_training_processes.py',
+    'test_launch_notebook.py',
+    'test_data_ray_pool.py',
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -148,7 +148,9 @@ NOT_RUN = {
     ),
     'bash launch/rehearsal.sh configs/demo.py --config.num_steps=20'
     ' --workdir=runs/rehearsal': _MINUTES,
-    'manloc run demo': 'takes minutes; test_package.py runs it with few steps',
+    'manloc run demo': (
+        'takes minutes; test_launch_notebook.py runs it with few steps'
+    ),
     'manloc runs': _RUNS,
     'manloc runs compare runs/a runs/b --curves=curves.png': _RUNS,
     'manloc report runs/demo': _RUNS,

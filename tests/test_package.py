@@ -64,14 +64,7 @@ def test_photographs_are_localized_and_examined(run, package, tmp_path):
   assert '</html>' in report.read_text()
 
 
-def test_the_demo_is_trained_and_other_configs_are_known(run, tmp_path):
-  run(
-      *('-m', 'manloc_jax.cli', 'run', 'demo', '--mode=train'),
-      *('--config.num_steps=2', '--config.batch_size=4'),
-      '--config.train.eval_every_steps=2',
-      '--config.data.sampler.max_per_image=2',
-  )
-  assert (tmp_path / 'runs' / 'demo' / 'checkpoints' / '2').is_dir()
+def test_its_configs_are_known_by_their_names(run):
   listed = run('-m', 'manloc_jax.cli', 'sweep', 'casia', '--list')
   assert '--config=configs/ablation.py:casia/fcn' in listed
 
