@@ -214,6 +214,7 @@ def summary_of_localize():
   }
 
 
+@pytest.mark.slow
 def test_the_fusion_reports_speed_and_fractions(tmp_path, monkeypatch):
   fusion_result = summary_of_localize()['fusion']
   assert fusion_result['megapixels_per_s'] == 3

@@ -11,6 +11,7 @@ from manloc_jax.reports.study import study
 from manloc_jax.reports.study import tables
 
 
+@pytest.mark.slow
 def test_the_command_gathers_and_renders(members, tmp_path, capsys):
   arrays = {}
   for i in range(4):

@@ -5,11 +5,13 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 import trees
 
 ROOT = pathlib.Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_one_command_does_all_and_repeats_nothing(tmp_path):
   tree = trees.casia1(tmp_path / 'casia')
   command = [

@@ -133,6 +133,7 @@ def test_tiles_give_the_logits_of_the_whole():
   )
 
 
+@pytest.mark.slow
 def test_an_ensemble_averages_the_log_odds_of_its_members(tmp_path):
   weights = random_weights(members=3)
   weights_lib.save(tmp_path / 'w.safetensors', weights)

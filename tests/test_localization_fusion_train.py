@@ -103,6 +103,7 @@ def test_members_learn_from_crops_of_their_own(config, parts, tmp_path):
   assert abs(difference).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_with_untouched_images_it_says_whether_an_image_is_forged(
     config, parts, tmp_path
 ):

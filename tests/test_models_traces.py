@@ -107,7 +107,9 @@ def test_constrained_kernels_predict_the_centre():
             marks=pytest.mark.slow,
         ),
         pytest.param({'lstm_input': 'odds'}, 64, 8, marks=pytest.mark.slow),
-        ({'lstm_input': 'spectrum'}, 40, 1),
+        pytest.param(
+            {'lstm_input': 'spectrum'}, 40, 1, marks=pytest.mark.slow
+        ),
         pytest.param(
             {'lstm_input': 'conv+odds', 'conv2_filters': 2}, 128 + 64, 8,
             marks=pytest.mark.slow,

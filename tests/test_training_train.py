@@ -304,6 +304,7 @@ def test_a_network_without_finite_scores_is_named(prepared, mesh, tmp_path):
   assert not list(tmp_path.rglob('results/*'))
 
 
+@pytest.mark.slow
 def test_a_validation_without_finite_scores_ends_training(
     prepared, mesh, tmp_path
 ):
