@@ -22,6 +22,7 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 # at about the same time.
 _LONGEST = (
     'test_training_processes.py',
+    'test_training_kill.py',
     'test_launch_notebook.py',
     'test_data_ray_pool.py',
 )
