@@ -219,6 +219,37 @@ exit_codes.run(work, lambda: 'It is gone.')
     process.kill()
 
 
+def test_a_thread_that_fails_because_of_the_signal_is_not_shown():
+  code = """
+import subprocess
+import sys
+import threading
+from manloc_jax.commands import exit_codes
+
+def work():
+  worker = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1)
+  thread = threading.Thread(target=lambda: worker.wait() / 0)
+  thread.start()
+  print('begins', flush=True)
+  try:
+    threading.Event().wait()
+  finally:
+    thread.join()
+
+exit_codes.run(work, lambda: 'It is gone.')
+"""
+  process = subprocess.Popen(
+      [sys.executable, '-c', code],
+      cwd=ROOT,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+  )
+  process.stdout.readline()
+  assert stop(process, 0.5, signal.SIGTERM) == 'Stopped. It is gone.'
+
+
 def test_a_job_in_the_background_ignores_ctrl_c(tmp_path):
   ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)
   process = start(

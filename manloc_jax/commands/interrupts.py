@@ -102,8 +102,10 @@ class Interrupts:
         started, which is waited for.
     """
     # From here on, whatever fails may fail because of the signal: it may have
-    # ended what multiprocessing starts beside the workers.
+    # ended what multiprocessing starts beside the workers, or a worker while
+    # another one is being started, which a thread of the pool cannot bear.
     self.is_stopping = True
+    threading.excepthook = lambda failure: None
     self._exit_code = exit_code(number)
     if _is_starting_worker(frame):
       # The worker would show a traceback, and its semaphores would be left.
