@@ -30,6 +30,8 @@ def start(
       **os.environ,
       'JAX_PLATFORMS': 'cpu',
       'JAX_NUM_CPU_DEVICES': str(devices),
+      # Threads, on which the rounding of products depends, as of one process.
+      'NPROC': str(max(devices, count)),
       # Compile faster, and most programs once.
       'JAX_COMPILATION_CACHE_DIR': str(cache),
       'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',

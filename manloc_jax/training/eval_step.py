@@ -104,8 +104,21 @@ def make_eval_step(
 
 
 def make_sum_totals(mesh: Mesh):
-  """Returns `add(totals) -> totals`, the sums over the axis of devices."""
-  add = lambda t: jax.tree.map(lambda x: jax.lax.psum(x[0], sharding.DATA), t)
+  """Returns `add(totals) -> totals`, the sums over the axis of devices.
+
+  They do not depend on how the devices are divided among processes.
+  """
+
+  def add_up(part: jax.Array) -> jax.Array:
+    """Adds the part of this device, [1, ...], to those of the others."""
+    if jnp.issubdtype(part.dtype, jnp.integer):
+      return jax.lax.psum(part[0], sharding.DATA)
+    # Floats are gathered, and added in the order of devices.
+    row = jax.lax.axis_index(sharding.DATA)
+    rows = jnp.zeros((mesh.size, *part.shape[1:]), part.dtype)
+    return jax.lax.psum(rows.at[row].set(part[0]), sharding.DATA).sum(axis=0)
+
+  add = lambda totals: jax.tree.map(add_up, totals)
   mapped = jax.shard_map(
       add, mesh=mesh, in_specs=P(sharding.DATA), out_specs=P()
   )
