@@ -1,5 +1,6 @@
 """Degraded test images scored level by level."""
 
+import functools
 import json
 import pathlib
 
@@ -70,7 +71,8 @@ def finished(config, prepared, mesh, tmp_path_factory):
   run_config.write_or_check(workdir, config, 'split')
   tx, _ = state_lib.make_optimizer(num_steps=1, **config.optim)
   model = models.make(config)
-  state = state_lib.create(model, tx, models.SIDE, jax.random.PRNGKey(0))
+  create = jax.jit(functools.partial(state_lib.create, model, tx, models.SIDE))
+  state = create(jax.random.key(0))
   with checkpoint.make_manager(workdir) as manager:
     progress = checkpoint.Progress(scores={1: 0.5}, done=True)
     checkpoint.save(manager, 1, state, progress)

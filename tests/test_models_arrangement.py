@@ -38,7 +38,7 @@ def batch(seed=0):
 
 def parameters(model):
   """Returns parameters without the zeros of fresh biases."""
-  params = model.init(jax.random.key(0), batch()[0])['params']
+  params = jax.jit(model.init)(jax.random.key(0), batch()[0])['params']
   rng = np.random.default_rng(1)
   return jax.tree.map(
       lambda p: p + rng.normal(scale=0.05, size=p.shape).astype(p.dtype), params

@@ -1,5 +1,7 @@
 """Every row of the paper's tables as a config of one network."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -125,7 +127,8 @@ def test_single_tasks_train_and_score_what_they_do(system):
   model = small_model(system)
   mesh = sharding.make_mesh(jax.devices()[:2])
   tx = optax.adam(1e-2)
-  state = state_lib.create(model, tx, SIDE, jax.random.key(0))
+  create = jax.jit(functools.partial(state_lib.create, model, tx, SIDE))
+  state = create(jax.random.key(0))
   state = jax.device_put(state, sharding.replicated(mesh))
   data = batch(8, padding=1)
   step = steps.make_train_step(model, tx, mesh)

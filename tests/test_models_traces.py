@@ -1,5 +1,7 @@
 """What networks read in place of colours, against other libraries."""
 
+import functools
+
 import chex
 import jax
 import numpy as np
@@ -122,15 +124,19 @@ def test_networks_read_what_they_are_told(fields, features, stride):
   model = models.make(lstm_hidden=(4, 4, 64), conv3_filters=2, **fields)
   assert model.grid_stride == stride
   compressed = np.repeat(described(TABLE), 2, axis=0)
-  params = model.init(jax.random.key(0), IMAGES)
-  blocks = model.apply(params, IMAGES, compressed, method='read_blocks')
+  params = jax.jit(model.init)(jax.random.key(0), IMAGES)
+  blocks = jax.eval_shape(
+      lambda p: model.apply(p, IMAGES, compressed, method='read_blocks'), params
+  )
   chex.assert_shape(blocks, (2, 64, features))
-  outputs = model.apply(params, IMAGES, compressed)
-  chex.assert_tree_all_finite(outputs)
-  gradient = jax.grad(
-      lambda p: model.apply(p, IMAGES, compressed).mask_logits.var()
-  )(params)
-  chex.assert_tree_all_finite(gradient)
+
+  @jax.jit
+  @functools.partial(jax.grad, has_aux=True)
+  def gradient(params):
+    outputs = model.apply(params, IMAGES, compressed)
+    return outputs.mask_logits.var(), outputs
+
+  chex.assert_tree_all_finite(gradient(params))
 
 
 def test_coefficients_are_read_in_the_order_of_the_blocks():
