@@ -12,9 +12,14 @@ jax.config.update('jax_platforms', 'cpu')
 jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 jax.config.update('jax_disable_most_optimizations', True)  # Compile faster.
-# Many tests build the same step: compile it once per session.
-_CACHE = tempfile.TemporaryDirectory(prefix='manloc-xla-')
-jax.config.update('jax_compilation_cache_dir', _CACHE.name)
+# Many tests build the same step: compile it once. All processes of a run share
+# the folder, and so do runs for which the environment names one.
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  _CACHE = tempfile.TemporaryDirectory(prefix='manloc-xla-')
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = _CACHE.name
+jax.config.update(
+    'jax_compilation_cache_dir', os.environ['JAX_COMPILATION_CACHE_DIR']
+)
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 
 

@@ -10,7 +10,7 @@ BENCHMARK = 'python -m manloc_jax.benchmarks.'
 DOCUMENTS = sorted(
     [
         *ROOT.glob('*.md'),
-        *(ROOT / 'docs').glob('*.md'),
+        *(ROOT / 'docs').rglob('*.md'),
         ROOT / 'manloc_jax' / 'pretrained' / 'MODEL_CARD.md',
     ]
 )
