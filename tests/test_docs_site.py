@@ -1,5 +1,7 @@
 """The documentation site is built from all pages, without a warning."""
 
+import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import documents
 import pytest
 
 ROOT = documents.ROOT
+BIN = pathlib.Path(sys.executable).parent  # Pages run its commands.
 INDEX = ROOT / 'docs' / 'site' / 'index.md'
 
 
@@ -18,6 +21,7 @@ def _build(source, out):
   return subprocess.run(
       [sys.executable, '-m', 'sphinx', *options, '-d', out / 'doctrees']
       + [source, out / 'site'],
+      env={**os.environ, 'PATH': f'{BIN}{os.pathsep}{os.environ["PATH"]}'},
       capture_output=True,
       text=True,
   )
@@ -58,6 +62,14 @@ def test_the_site_is_built_without_a_warning(tmp_path):
   assert page.count('<img alt="../../_images/') == 3
   page = (site / 'docs' / 'site' / 'other_tools.html').read_text()
   assert 'variance and fusion on mine, protocol whole image' in page
+  page = (site / 'docs' / 'site' / 'reproduce_table.html').read_text()
+  assert page.count('J-Conv-LSTM-Conv') > page.count('P-Conv-LSTM') > 2
+  page = (site / 'docs' / 'site' / 'extend.html').read_text()
+  for added in ('rooms in rooms: 12 manipulated', '# conv2-4f', 'variance  12'):
+    assert added in page
+  page = (site / 'docs' / 'site' / 'rehearse_cluster.html').read_text()
+  assert 'Another process of this run has ended' in page
+  assert 'each step was logged once: True' in page
   page = (site / 'launch' / 'colab.html').read_text()
   assert 'AUC of the block 12 steps before' in page
 
