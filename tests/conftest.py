@@ -28,6 +28,7 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 _LONGEST = (
     'test_training_processes.py',
     'test_training_kill.py',
+    'test_docs_site.py',
     'test_launch_notebook.py',
     'test_data_ray_pool.py',
 )
