@@ -45,6 +45,20 @@ def start(*arguments, module='cli', unbuffered='', **options):
   )
 
 
+def begin(code, **options):
+  """Starts code; returns its process once it has printed a line."""
+  process = subprocess.Popen(
+      [sys.executable, '-c', code],
+      cwd=ROOT,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      **options,
+  )
+  process.stdout.readline()
+  return process
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
   """Holds a tree, an image and an evaluated run."""
@@ -205,14 +219,7 @@ print('begins', flush=True)
 work = lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)
 exit_codes.run(work, lambda: 'It is gone.')
 """
-  process = subprocess.Popen(
-      [sys.executable, '-c', code],
-      cwd=ROOT,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-  )
-  process.stdout.readline()
+  process = begin(code)
   try:
     assert stop(process, 0.5, number, alone=True) == 'Stopped. It is gone.'
   finally:
@@ -238,15 +245,7 @@ def work():
 
 exit_codes.run(work, lambda: 'It is gone.')
 """
-  process = subprocess.Popen(
-      [sys.executable, '-c', code],
-      cwd=ROOT,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-      start_new_session=True,
-  )
-  process.stdout.readline()
+  process = begin(code, start_new_session=True)
   assert stop(process, 0.5, signal.SIGTERM) == 'Stopped. It is gone.'
 
 
