@@ -160,6 +160,7 @@ NOT_RUN = {
     'manloc report runs/demo-0 runs/demo-1 --summary=demo.json': _RUNS,
     'manloc report runs/a runs/b --compare=trials.json': _RUNS,
     'manloc report runs/ablation/*/* --study=study_all.json --out=study': _RUNS,
+    'manloc sweep demo --seeds=0,1,2': _MINUTES,
     'manloc sweep rooms --study=configs/wide.py --seeds=0,1,2'
     ' --runs=runs/wide': 'test_reports_study_own.py does it with another file',
     'manloc report runs/wide/*/* --defined_by=configs/wide.py'

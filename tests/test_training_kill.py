@@ -33,6 +33,7 @@ def start(workdir, prepared):
           f'--config.data.root={prepared}/demo',
           '--config.model.lstm_hidden=(8, 8, 64)',
           '--config.batch_size=16',
+          '--config.data.backend=memory',
           f'--config.num_steps={STEPS}',
           '--config.train.checkpoint_every_steps=5',
           '--config.train.eval_every_steps=40',

@@ -134,7 +134,7 @@ def wait_for(group, workdir, step: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_outlives_the_loss_of_processes_and_preemption(
+def test_a_run_outlives_the_loss_of_a_process_and_preemption(
     sets, cache, tmp_path
 ):
   whole, broken = tmp_path / 'whole', tmp_path / 'broken'
@@ -143,19 +143,19 @@ def test_a_run_outlives_the_loss_of_processes_and_preemption(
   )
   assert code == 0, errors
 
-  for lost, step in ((1, 8), (0, 18)):
-    group = several.start(2, main_of(sets, broken), cache)
-    wait_for(group, broken, step)
-    group[lost].kill()
-    killed = time.monotonic()
-    code, errors = several.ends(group)[1 - lost]
-    assert time.monotonic() - killed < 60
-    assert code == 75, errors
-    assert 'Another process of this run has ended' in errors
-    assert 'Traceback' not in errors
+  # The others depend on it; docs/site/rehearse_cluster.md loses another one.
+  group = several.start(2, main_of(sets, broken), cache)
+  wait_for(group, broken, 8)
+  group[0].kill()
+  killed = time.monotonic()
+  code, errors = several.ends(group)[1]
+  assert time.monotonic() - killed < 60
+  assert code == 75, errors
+  assert 'Another process of this run has ended' in errors
+  assert 'Traceback' not in errors
 
   group = several.start(2, main_of(sets, broken), cache)
-  wait_for(group, broken, 28)
+  wait_for(group, broken, 18)
   group[1].terminate()
   for code, errors in several.ends(group):
     assert code == 75, errors
