@@ -35,7 +35,6 @@ nb_execution_excludepatterns = ['launch/*.ipynb']
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # Seconds for a cell.
-nb_merge_streams = True  # What a command prints bit by bit is one output.
 nb_render_markdown_format = 'myst'  # With tables.
 # Generated tables have headings of the fourth level wherever they stand.
 suppress_warnings = ['myst.header']
