@@ -270,7 +270,7 @@ def test_a_file_of_onnx_says_where_it_is_from(tmp_path):
   assert fact.key == 'manloc'
   assert json.loads(fact.value) == json.loads(json.dumps(network.facts))
   assert network.facts['threshold'] == pytest.approx(
-      fusion_weights.load(pretrained.FUSION).threshold
+      fusion_weights.load(pretrained.FUSION).mask.least
   )
   sizes = [x.dim_param or x.dim_value for x in _shape(model.graph.input[0])]
   assert sizes == ['batch', 'rows', 'columns', 2 * len(features.NAMES)]

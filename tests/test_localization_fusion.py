@@ -44,7 +44,7 @@ def random_weights(seed=0, members=1):
       params=jax.tree.unflatten(tree, leaves),
       mean=np.zeros(COUNT, np.float32),
       std=np.ones(COUNT, np.float32),
-      threshold=0.25,
+      mask=calibration.MaskRule(0.25),
       provenance={'step': 3},
   )
 
@@ -188,7 +188,7 @@ def test_weights_come_back(file):
   loaded, wanted = weights_lib.load(file), random_weights()
   jax.tree.map(np.testing.assert_array_equal, loaded.params, wanted.params)
   assert loaded.model.width == 8
-  assert (loaded.threshold, loaded.provenance) == (0.25, {'step': 3})
+  assert (loaded.mask.least, loaded.provenance) == (0.25, {'step': 3})
 
 
 @pytest.mark.parametrize('shape', [(64, 64), (64, 3000), (130, 700), (513, 96)])
@@ -200,14 +200,53 @@ def test_detector_takes_any_size(file, photograph, shape):
   assert result.threshold == 0.25
 
 
+def test_a_mask_may_depend_on_the_largest_score(tmp_path, photograph):
+  weights = dataclasses.replace(
+      random_weights(), mask=calibration.MaskRule(0.01, of_largest=0.7)
+  )
+  weights_lib.save(tmp_path / 'relative', weights)
+  assert weights_lib.load(tmp_path / 'relative').mask == weights.mask
+  one = localizer.FusionLocalizer(tmp_path / 'relative', device='cpu')
+  result = one(photograph)
+  assert result.threshold == pytest.approx(0.7 * result.score.max())
+  np.testing.assert_array_equal(result.mask, result.score >= result.threshold)
+  # A threshold that was asked for is that of every image.
+  fixed = localizer.FusionLocalizer(
+      tmp_path / 'relative', device='cpu', threshold=0.01
+  )
+  assert fixed(photograph).threshold == 0.01
+
+
+def test_weights_without_traces_measure_none(file, photograph, tmp_path):
+  count = len(features.NAMES_V2)
+  model = network.Fusion(width=8)
+  weights = dataclasses.replace(
+      random_weights(),
+      params=weights_lib.init(
+          model, jax.random.key(0), names=features.NAMES_V2
+      ),
+      mean=np.zeros(count, np.float32),
+      std=np.ones(count, np.float32),
+      names=features.NAMES_V2,
+  )
+  weights_lib.save(tmp_path / 'before', weights)
+  one = localizer.FusionLocalizer(tmp_path / 'before', device='cpu')
+  assert np.isfinite(one(photograph).score).all()
+  measured = features.measure(photograph, None, None)
+  before = features.measure(photograph, None, None, features.NAMES_V2)
+  np.testing.assert_array_equal(
+      features.select(measured, features.NAMES_V2), before
+  )
+
+
 def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
   shapes = []
   measure = features.measure
 
-  def spy(pixels, steps, copies):
+  def spy(pixels, *args):
     shapes.append(pixels.shape)
-    return measure(pixels, steps, copies)
+    return measure(pixels, *args)
 
   monkeypatch.setattr(features, 'measure', spy)
   monkeypatch.setattr(tiles, '_PIXELS', 40_000)

@@ -42,21 +42,37 @@ def test_blocks_outside_say_nothing():
   assert (whole.scale, whole.shift) == (cut.scale, cut.shift)
 
 
-def test_the_threshold_has_the_best_mean_f1():
+def test_the_rule_for_masks_has_the_best_mean_f1():
   label = np.zeros(SHAPE, bool)
   label[4:10, 4:10] = True
   scores = np.where(label, 0.62, 0.3).astype(np.float32)
   weaker = np.where(label, 0.42, 0.3).astype(np.float32)
   maps, labels = [scores, weaker], [label, label]
-  assert 0.30 < calibration.best_threshold(maps, labels) <= 0.42
+  rule = calibration.best_mask(maps, labels)
+  assert 0.30 < rule.least <= 0.42
+  assert rule.of_largest == 0
   # An untouched image with as many blocks of .5 as masks may not mark.
   untouched = np.where(label, 0.5, 0.1).astype(np.float32)
   assert label.mean() > calibration.MOST_MARKED
   maps, labels = [*maps, untouched], [*labels, np.zeros(SHAPE, bool)]
-  assert 0.5 < calibration.best_threshold(maps, labels) <= 0.62
+  rule = calibration.best_mask(maps, labels)
+  assert 0.5 < rule.threshold(0.5) <= 0.62
   # Whatever is chosen marks too much of an image of ones.
   maps[-1] = np.ones(SHAPE, np.float32)
-  assert calibration.best_threshold(maps, labels) == pytest.approx(0.99)
+  rule = calibration.best_mask(maps, labels)
+  assert rule.least == pytest.approx(0.99)
+
+
+def test_a_mask_keeps_off_what_is_far_below_the_largest_score():
+  label = np.zeros(SHAPE, bool)
+  label[4:10, 4:10] = True
+  # Of one image as much is certain as there is doubt about in the other.
+  certain = np.where(label, 0.9, 0.3).astype(np.float32)
+  doubted = np.where(label, 0.3, 0.1).astype(np.float32)
+  rule = calibration.best_mask([certain, doubted], [label, label])
+  for scores in (certain, doubted):
+    mask = scores >= rule.threshold(scores.max())
+    np.testing.assert_array_equal(mask, label)
 
 
 def test_images_with_a_region_are_told_from_others():

@@ -40,7 +40,7 @@ def scored(monkeypatch):
       model,
       weights_lib.init(model, jax.random.key(0)),
       *(np.zeros(COUNT, np.float32), np.ones(COUNT, np.float32)),
-      *(0.6, {}, image),
+      *(calibration.MaskRule(0.6), {}, image),
   )
   return held_out.score(weights, examples)
 
@@ -88,7 +88,7 @@ def test_a_split_without_blocks_of_both_classes_has_no_means(monkeypatch):
   weights = weights_lib.Weights(
       network.Fusion(width=8),
       *(None, np.zeros(COUNT, np.float32), np.ones(COUNT, np.float32)),
-      *(0.6, {}),
+      *(calibration.MaskRule(0.6), {}),
   )
   results = held_out.score(weights, [wholly])
   means = ('block_auc_mean', 'f1_mean', 'f1_best_mean')

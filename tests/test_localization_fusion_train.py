@@ -68,7 +68,7 @@ def parts(monkeypatch):
 def test_it_learns_and_writes_its_weights(config, parts, tmp_path):
   assert train.train(config, str(tmp_path)) > 0.9
   weights = weights_lib.load(tmp_path / 'fusion.safetensors')
-  assert 0 < weights.threshold < 1
+  assert 0 < weights.mask.least < 1
   assert weights.provenance['split_digest'] == 'digest'
   assert weights.provenance['config']['num_steps'] == 60
 

@@ -95,6 +95,7 @@ def _make_localizer() -> 'fusion_localizer.FusionLocalizer':
   """Makes the fusion; what the weights are does not matter to its speed."""
   import jax
 
+  from manloc_jax.localization.fusion import calibration
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import localizer as fusion_localizer
   from manloc_jax.localization.fusion import network
@@ -107,7 +108,7 @@ def _make_localizer() -> 'fusion_localizer.FusionLocalizer':
       params=weights_lib.init(model, jax.random.key(0)),
       mean=np.zeros(count, np.float32),
       std=np.ones(count, np.float32),
-      threshold=0.5,
+      mask=calibration.MaskRule(0.5),
       provenance={},
   )
   with tempfile.TemporaryDirectory() as folder:

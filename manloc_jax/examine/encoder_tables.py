@@ -13,6 +13,7 @@ import hashlib
 import pathlib
 from typing import Any
 
+import numpy as np
 from PIL import JpegPresets
 
 from manloc_jax import files
@@ -21,7 +22,6 @@ from manloc_jax.examine import jpeg_segments
 
 CAMERAS = pathlib.Path(__file__).with_name('encoder_tables.json')
 Table = tuple[int, ...]
-_BITS = 255  # The largest number in a table of a baseline file.
 _LUMA: Table = tuple(quantization_lib.STANDARD.ravel().tolist())
 _CHROMA_START = (
     17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
@@ -46,10 +46,7 @@ _PHOTOSHOP = {
 
 def scaled(base: Table, quality: int) -> Table:
   """Returns a table as libjpeg scales it for a quality of 1 to 100."""
-  scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-  return tuple(
-      min(max((value * scale + 50) // 100, 1), _BITS) for value in base
-  )
+  return tuple(quantization_lib.scaled(np.array(base), quality).tolist())
 
 
 def standard_luma(quality: int) -> Table:

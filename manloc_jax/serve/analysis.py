@@ -85,6 +85,11 @@ class Analysis:
     """Bytes of the scores."""
     return self.score.nbytes
 
+  @property
+  def threshold(self) -> float:
+    """The threshold of the localizer for this image."""
+    return self.facts['mask_threshold']
+
   def at(self, threshold: float) -> View:
     """Applies a threshold; runs no network.
 

@@ -77,8 +77,7 @@ class App:
       time_limit: Seconds of an analysis.
       stop: Is called if the localizer cannot be used.
     """
-    self._threshold: float = loaded['threshold']
-    self._page = texts.page(loaded['provenance'], self._threshold)
+    self._page = texts.page(loaded['provenance'], loaded['threshold'])
     self._network = network
     self._headers = pool_lib.Pool(lambda worker: worker.ask('begin'))
     self._checks = jobs_lib.Jobs(
@@ -256,7 +255,7 @@ class App:
         heat=base64.b64decode(reply['heat']),
     )
     key = self._analyses.add(made, visitor.name)
-    view = await self._painter.run(visitor, _describe, made, self._threshold)
+    view = await self._painter.run(visitor, _describe, made, made.threshold)
     return responses.JSONResponse({
         **view,
         'key': key,
@@ -267,7 +266,7 @@ class App:
   async def _view(self, request: requests.Request) -> responses.Response:
     async with answers.sentences():
       made = self._analyses.get(request.path_params['key'])
-      threshold = self._read_threshold(request)
+      threshold = _read_threshold(request, made)
       visitor = request.scope['visitor']
       view = await self._painter.run(visitor, _describe, made, threshold)
     return responses.JSONResponse(view)
@@ -278,7 +277,7 @@ class App:
       raise exceptions.HTTPException(404)
     async with answers.sentences():
       made = self._analyses.get(request.path_params['key'])
-      threshold = self._read_threshold(request)
+      threshold = _read_threshold(request, made)
       visitor = request.scope['visitor']
       content = await self._painter.run(visitor, made.download, kind, threshold)
     name = urllib.parse.quote(f'{made.facts["image"]}.{kind}', safe='')
@@ -291,14 +290,17 @@ class App:
         },
     )
 
-  def _read_threshold(self, request: requests.Request) -> float:
-    text = request.query_params.get('threshold', str(self._threshold))
-    try:
-      return float(text)
-    except ValueError:
-      raise errors.UserError(
-          'The threshold is no number; choose one from 0 to 1.'
-      ) from None
+
+def _read_threshold(
+    request: requests.Request, made: analysis.Analysis
+) -> float:
+  text = request.query_params.get('threshold', str(made.threshold))
+  try:
+    return float(text)
+  except ValueError:
+    raise errors.UserError(
+        'The threshold is no number; choose one from 0 to 1.'
+    ) from None
 
 
 def _describe(made: analysis.Analysis, threshold: float) -> dict[str, Any]:

@@ -71,6 +71,20 @@ def _luma_table(image: Image.Image) -> np.ndarray | None:
   return np.array(table, np.int32).reshape(8, 8)
 
 
+def scaled(table: np.ndarray, quality: int) -> np.ndarray:
+  """Scales a table of quality 50 as libjpeg does.
+
+  Args:
+    table: int[...], such as `STANDARD`.
+    quality: 1 to 100.
+
+  Returns:
+    int[...], steps of 1 to 255.
+  """
+  percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+  return np.clip((table * percent + 50) // 100, 1, 255)
+
+
 def quality(table: np.ndarray) -> int:
   """Estimates the quality of a table of luma, as libjpeg counts it.
 

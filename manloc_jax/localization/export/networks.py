@@ -125,7 +125,8 @@ def _of_fusion(path: pathlib.Path) -> Network:
   facts = {
       'method': run_config.FUSION,
       'step': weights.provenance.get('step'),
-      'threshold': weights.threshold,
+      'threshold': weights.mask.least,
+      'threshold_of_largest': weights.mask.of_largest,
       'threshold_from': network_weights.FROM_VALIDATION,
       'version': provenance.VERSION,
       'weights_sha256': provenance.sha256_of_file(path),

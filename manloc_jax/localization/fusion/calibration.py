@@ -1,8 +1,8 @@
 """Calibrates a trained fusion on validation images, forged and untouched.
 
 Scores of blocks become probabilities (Platt: Probabilistic outputs for support
-vector machines, 1999), one threshold for masks is chosen, and a small model
-tells from the map of an image how probable it is that the image is forged.
+vector machines, 1999), a rule for masks is chosen, and a small model tells from
+the map of an image how probable it is that the image is forged.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from scipy import special
 # mask mark this fraction.
 MOST_MARKED = 0.03
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)
+_FRACTIONS = np.linspace(0, 0.9, 10)  # Of the largest score of a map.
 _DUST = 1e-6  # Scores are kept this far from 0 and 1.
 _QUANTILES = (0.5, 0.9, 0.99, 1.0)
 STATISTICS = (
@@ -45,19 +46,38 @@ class ImageModel:
 
 
 @dataclasses.dataclass(frozen=True)
+class MaskRule:
+  """Which scores of a map are in its mask.
+
+  Attributes:
+    least: Scores from here on may be.
+    of_largest: Those below this fraction of the largest score of their map are
+      not: where one region is certain, what is half as certain is rarely
+      manipulated.
+  """
+
+  least: float
+  of_largest: float = 0.0
+
+  def threshold(self, largest: float) -> float:
+    """Returns the threshold of a map with this largest score."""
+    return max(self.least, self.of_largest * float(largest))
+
+
+@dataclasses.dataclass(frozen=True)
 class Calibration:
   """What validation images say of the scores of a fusion.
 
   Attributes:
     scale: Factor of the log-odds of blocks.
     shift: Added to them then.
-    threshold: Of masks, on calibrated scores.
+    mask: Of calibrated scores.
     image: None where all validation images, or none, are forged.
   """
 
   scale: float
   shift: float
-  threshold: float
+  mask: MaskRule
   image: ImageModel | None
 
 
@@ -82,14 +102,14 @@ def fit(
       np.where(inside, special.expit(scale * x + shift), 0)
       for x, inside in zip(logits, insides, strict=True)
   ]
-  threshold = best_threshold(calibrated, [x > 0.5 for x in fractions])
+  mask = best_mask(calibrated, [x > 0.5 for x in fractions])
   forged = [bool((x > 0).any()) for x in fractions]
   image = None
   if any(forged) and not all(forged):
     image = _fit_image(
         [measure(*one) for one in zip(calibrated, insides, strict=True)], forged
     )
-  return Calibration(scale, shift, threshold, image)
+  return Calibration(scale, shift, mask, image)
 
 
 def measure(scores: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -110,13 +130,13 @@ def measure(scores: np.ndarray, inside: np.ndarray) -> np.ndarray:
   return np.array([*np.quantile(smooth, _QUANTILES), log_mean])
 
 
-def best_threshold(
+def best_mask(
     maps: Sequence[np.ndarray], labels: Sequence[np.ndarray]
-) -> float:
-  """Returns the threshold with the best mean F1 over forged images.
+) -> MaskRule:
+  """Returns the rule for masks with the best mean F1 over forged images.
 
   Of the untouched images 95 % must have no more than `MOST_MARKED` of their
-  blocks marked; where no threshold does that, the largest one is returned.
+  blocks marked; where no rule does that, the largest threshold is returned.
 
   Args:
     maps: f32[rows, columns] in 0 to 1 for each image; one at least is forged.
@@ -125,10 +145,12 @@ def best_threshold(
   f1, marked = [], []
   for scores, label in zip(maps, labels, strict=True):
     order = np.sort(scores, axis=None)
-    above = order.size - np.searchsorted(order, _THRESHOLDS)
+    # Of each fraction of the largest score, and each least score.
+    thresholds = np.maximum(_FRACTIONS[:, None] * order[-1], _THRESHOLDS)
+    above = order.size - np.searchsorted(order, thresholds)
     if label.any():
       hits = np.sort(scores[label])
-      hits = hits.size - np.searchsorted(hits, _THRESHOLDS)
+      hits = hits.size - np.searchsorted(hits, thresholds)
       f1.append(2 * hits / (above + label.sum()))
     else:
       marked.append(above / order.size)
@@ -137,8 +159,9 @@ def best_threshold(
     too_many = np.quantile(marked, 0.95, axis=0) > MOST_MARKED
     mean[too_many] = -1
     if too_many.all():
-      return float(_THRESHOLDS[-1])
-  return float(_THRESHOLDS[mean.argmax()])
+      return MaskRule(float(_THRESHOLDS[-1]))
+  fraction, least = np.unravel_index(mean.argmax(), mean.shape)
+  return MaskRule(float(_THRESHOLDS[least]), float(_FRACTIONS[fraction]))
 
 
 def _logit(scores: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ ones, so that the methods on double compression find what a forger's PNG hides:
 blocks that were JPEG before, among others that were not.
 """
 
+from collections.abc import Sequence
 from concurrent import futures
 
 import cv2
@@ -15,6 +16,8 @@ from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical import jpeg
 from manloc_jax.localization.classical import methods
+from manloc_jax.localization.classical.methods import adjpeg
+from manloc_jax.localization.fusion import jpeg_traces
 from manloc_jax.localization.fusion import residuals
 
 BLOCK = flat.BLOCK
@@ -34,13 +37,18 @@ _OF_JPEG = (
     'is_jpeg',
 )
 _COPY = ('copy', 'copy_known')
-NAMES = (*residuals.NAMES, *_OF_PIXELS, *_OF_JPEG, *_COPY)
+# Of the weights v1 and v2, which are without traces of earlier compressions.
+NAMES_V2 = (*residuals.NAMES, *_OF_PIXELS, *_OF_JPEG, *_COPY)
+_TRACES = (*jpeg_traces.OF_COEFFICIENTS, *jpeg_traces.OF_PIXELS)
+NAMES = (*NAMES_V2[: -len(_COPY)], *_TRACES, *_COPY)
+VERSIONS = (NAMES, NAMES_V2)
 
 
 def measure(
     pixels: np.ndarray,
     quantization: np.ndarray | None,
     copies: np.ndarray | None,
+    names: Sequence[str] = NAMES,
 ) -> np.ndarray:
   """Measures an image, or a tile of one that begins on a block.
 
@@ -50,17 +58,20 @@ def measure(
       files that are not JPEG.
     copies: `fractions` of `copies.find`, as many blocks as the image has; None
       if no copies were searched for.
+    names: The features, one of `VERSIONS`.
 
   Returns:
-    f32[ceil(h / 8), ceil(w / 8), len(NAMES)]; NaN in areas of
+    f32[ceil(h / 8), ceil(w / 8), len(names)]; NaN in areas of
     one colour. Bars of one colour around a picture count as outside of it.
   """
   counts = flat.counted(pixels)
-  measured = np.full((*counts.shape, len(NAMES)), np.nan, np.float32)
+  measured = np.full((*counts.shape, len(names)), np.nan, np.float32)
   if counts.any():
     rows, columns = flat.bounds(counts)
     picture = pixels[flat.pixels_of(rows), flat.pixels_of(columns)]
-    measured[rows, columns] = _measure(picture, quantization)
+    measured[rows, columns] = _measure(
+        picture, quantization, with_traces=tuple(names) == NAMES
+    )
     measured[~counts] = np.nan
   if copies is not None:
     add_copies(measured, copies)
@@ -68,15 +79,17 @@ def measure(
 
 
 def _measure(
-    pixels: np.ndarray, quantization: np.ndarray | None
+    pixels: np.ndarray, quantization: np.ndarray | None, with_traces: bool
 ) -> np.ndarray:
   """Measures a picture, without copies."""
   rows, columns = (-(-side // BLOCK) for side in pixels.shape[:2])
   padded = whole_blocks(pixels)
   # Two threads: each leaves Python's global lock to the other most of the time.
   with futures.ThreadPoolExecutor(1) as pool:
-    of_jpeg = pool.submit(_of_jpeg, padded, quantization)
-    groups = [residuals.measure(padded), _of_pixels(padded), of_jpeg.result()]
+    of_jpeg = pool.submit(_of_jpeg, padded, quantization, with_traces)
+    groups = [residuals.measure(padded), _of_pixels(padded)]
+    of_pixels = [jpeg_traces.of_pixels(padded)] if with_traces else []
+    groups += [*of_jpeg.result(), *of_pixels]
   groups.append(np.zeros((*groups[0].shape[:2], len(_COPY))))
   return np.concatenate(groups, axis=-1, dtype=np.float32)[:rows, :columns]
 
@@ -85,10 +98,22 @@ def add_copies(measured: np.ndarray, copies: np.ndarray) -> None:
   """Writes copies into features that were measured without, in place.
 
   Args:
-    measured: Of `measure` without copies, f32[rows, columns, len(NAMES)].
+    measured: Of `measure` without copies, f32[rows, columns, n].
     copies: `fractions` of `copies.find`, f32[rows, columns].
   """
   measured[..., -2], measured[..., -1] = copies, 1
+
+
+def select(measured: np.ndarray, names: Sequence[str]) -> np.ndarray:
+  """Returns the features `names` of all, [rows, columns, len(names)].
+
+  Args:
+    measured: Of `measure`, [rows, columns, len(NAMES)].
+    names: One of `VERSIONS`.
+  """
+  if len(names) == len(NAMES):
+    return measured
+  return measured[..., [NAMES.index(name) for name in names]]
 
 
 def whole_blocks(pixels: np.ndarray) -> np.ndarray:
@@ -122,21 +147,22 @@ def _of_pixels(pixels: np.ndarray) -> np.ndarray:
 
 
 def _of_jpeg(
-    pixels: np.ndarray, quantization: np.ndarray | None
-) -> np.ndarray:
-  """Returns the features `_OF_JPEG`, float[rows, columns, n]."""
+    pixels: np.ndarray, quantization: np.ndarray | None, with_traces: bool
+) -> list[np.ndarray]:
+  """Returns the features `_OF_JPEG`, and traces, float[rows, columns, n]."""
   table = quantization_lib.ONES if quantization is None else quantization
   image = jpeg.from_pixels(pixels, table)
-  double, aligned, moved = (
-      methods.METHODS[name].score(image)
-      for name in ('dct', 'adjpeg', 'nadjpeg')
+  double, moved = (
+      methods.METHODS[name].score(image) for name in ('dct', 'nadjpeg')
   )
+  fitted = list(adjpeg.fit(image))
+  aligned = adjpeg.combine(fitted, image.counted)
   counts = [
       _counts(image.coefficients[rows])
       for rows, _ in jpeg.strips(len(double))
   ]
   ones = np.ones_like(double)
-  return np.stack(
+  of_jpeg = np.stack(
       [
           double,
           aligned,
@@ -148,6 +174,9 @@ def _of_jpeg(
       ],
       axis=-1,
   )
+  if not with_traces:
+    return [of_jpeg]
+  return [of_jpeg, jpeg_traces.of_coefficients(fitted, double.shape)]
 
 
 def _counts(coefficients: np.ndarray) -> np.ndarray:

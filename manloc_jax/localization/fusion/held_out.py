@@ -7,6 +7,7 @@ import numpy as np
 from sklearn import metrics as sklearn_metrics
 
 from manloc_jax.localization.fusion import examples as examples_lib
+from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
 from manloc_jax.localization.fusion import weights as weights_lib
 
@@ -27,7 +28,7 @@ def score(
     As JSON holds it: `forged` and `untouched`, numbers of images;
     `block_auc_mean`, the mean over forged images of the AUC of blocks, None
     where none has blocks of both classes, as of the next two;
-    `f1_mean` at the weights' threshold, and `f1_best_mean`, at the best one of
+    `f1_mean` of the mask, and `f1_best_mean`, at the best one of
     each image; `reliability`, for bins of scores the number of blocks, their
     mean score and the manipulated fraction of their pixels. With untouched
     images also their `marked`, quantiles over images of the share of blocks in
@@ -38,7 +39,8 @@ def score(
   bins = np.zeros((3, _BINS))
   for example in examples:
     blocks, statistics, inside = network.normalize(
-        example.features, weights.mean, weights.std
+        features.select(example.features, weights.names),
+        *(weights.mean, weights.std),
     )
     score_map = scores(weights.params, blocks, statistics, inside)
     fraction, label = example.fraction / 255, example.fraction > 127
@@ -51,18 +53,20 @@ def score(
     forged.append(bool(fraction.any()))
     if weights.image is not None:
       probabilities.append(weights.image.probability(score_map, inside))
+    threshold = weights.mask.threshold(score_map.max())
     if not forged[-1]:
-      marked.append(float((score_map >= weights.threshold).mean()))
+      marked.append(float((score_map >= threshold).mean()))
     elif label.any() and not label.all():
       auc = sklearn_metrics.roc_auc_score(label.ravel(), score_map.ravel())
       aucs.append(auc)
-      f1s.append(_f1(score_map, label, weights.threshold))
+      f1s.append(_f1(score_map, label, threshold))
       best_f1s.append(max(_f1(score_map, label, x) for x in _THRESHOLDS))
   counts = np.maximum(bins[0], 1)
   results = {
       'forged': sum(forged),
       'untouched': len(forged) - sum(forged),
-      'threshold': weights.threshold,
+      'threshold': weights.mask.least,
+      'threshold_of_largest': weights.mask.of_largest,
       'block_auc_mean': _mean(aucs),
       'f1_mean': _mean(f1s),
       'f1_best_mean': _mean(best_f1s),

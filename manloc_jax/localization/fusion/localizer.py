@@ -20,6 +20,7 @@ from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization import localizer
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.classical.methods import patchmatch
+from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import network
@@ -65,8 +66,9 @@ class FusionLocalizer:
 
     Args:
       path: File of `weights.save`.
-      threshold: Of the mask; by default the one with the best F1 over the
-        validation split of the training set.
+      threshold: Of every mask; by default that of the rule with the best F1
+        over the validation split of the training set, which may depend on the
+        largest score of a map.
       device: Kind of device, such as `cpu` or `gpu`; the best one by default.
 
     Raises:
@@ -82,11 +84,15 @@ class FusionLocalizer:
     self._params = jax.device_put(weights.params, self._device)
     self._scores = network.make_scores(weights.model)
     self._is_compiled = False
-    self.threshold = weights.threshold if threshold is None else threshold
+    self._mask = weights.mask
+    if threshold is not None:
+      self._mask = calibration.MaskRule(threshold)
+    self.threshold = self._mask.least
     self.packages = {'jax': jax.__version__}
     self.provenance = {
         'method': 'fusion',
-        'threshold': self.threshold,
+        'threshold': self._mask.least,
+        'threshold_of_largest': self._mask.of_largest,
         'weights_sha256': provenance.sha256_of_file(path),
         'training': _training(weights.provenance),
         'version': provenance.VERSION,
@@ -114,7 +120,7 @@ class FusionLocalizer:
     Args:
       path: The file.
       image: Its pixels.
-      names: The features, of `features.NAMES`.
+      names: The features, of those that the weights were trained on.
 
     Returns:
       The result, and f32[ceil(h / 8), ceil(w / 8), len(names)], NaN where
@@ -127,7 +133,7 @@ class FusionLocalizer:
       UserError: The outputs are not finite.
     """
     _check_size(str(path), image.pixels)
-    kept = [features.NAMES.index(name) for name in names]
+    kept = [self._weights.names.index(name) for name in names]
     scored = self._score(image.pixels, quantization_lib.read(path), kept)
     return self._result(image.pixels, scored), scored.features
 
@@ -154,10 +160,11 @@ class FusionLocalizer:
     score = scored.scores
     localizer.check_finite(score)
     counts = flat.counted(pixels)
-    copies = copies_lib.describe(scored.pairs, score, self.threshold)
+    threshold = self._mask.threshold(score.max())
+    copies = copies_lib.describe(scored.pairs, score, threshold)
     facts = {**_facts(counts), localizer.COPIES: copies}
     result = dataclasses.replace(
-        localizer.summarize(score, score, self.threshold), facts=facts
+        localizer.summarize(score, score, threshold), facts=facts
     )
     if self._weights.image is None or np.count_nonzero(counts) < _MIN_BLOCKS:
       return result
@@ -246,7 +253,9 @@ class FusionLocalizer:
         pool.submit(self._compile)
       for tile in tiles.cut(*blocks):
         rows, columns = map(flat.pixels_of, tile.outer)
-        measured = features.measure(pixels[rows, columns], quantization, None)
+        measured = features.measure(
+            pixels[rows, columns], quantization, None, self._weights.names
+        )
         copies = search.result().fractions[tile.outer]
         features.add_copies(measured, copies)
         scores[tile.inner] = self.fuse(measured)[tile.within]
@@ -255,7 +264,7 @@ class FusionLocalizer:
 
   def _compile(self) -> None:
     """Compiles the program, by the scores of one block."""
-    self.fuse(np.zeros((1, 1, len(features.NAMES)), np.float32))
+    self.fuse(np.zeros((1, 1, len(self._weights.names)), np.float32))
     self._is_compiled = True
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:

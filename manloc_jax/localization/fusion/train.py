@@ -172,7 +172,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
           weights_lib.Weights(
               model,
               network.rescaled(model, params, fitted.scale, fitted.shift),
-              *(mean, std, fitted.threshold, provenance, fitted.image),
+              *(mean, std, fitted.mask, provenance, fitted.image),
           ),
       )
     return auc

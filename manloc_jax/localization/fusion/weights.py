@@ -1,5 +1,6 @@
 """Reads and writes the weights of the fusion, in one safetensors file."""
 
+from collections.abc import Sequence
 import dataclasses
 import functools
 import operator
@@ -30,19 +31,21 @@ class Weights:
     params: Its parameters, with a first axis of members of the ensemble.
     mean: f32[n], of the features over training blocks.
     std: f32[n], their standard deviation.
-    threshold: Score from which a pixel counts as manipulated.
+    mask: Which scores of a map count as manipulated.
     provenance: How it was trained, as JSON holds it.
     image: Tells how probable it is that an image is forged; None for weights
       that were trained without untouched images.
+    names: The features, one of `features.VERSIONS`.
   """
 
   model: network.Fusion
   params: Any
   mean: np.ndarray
   std: np.ndarray
-  threshold: float
+  mask: calibration.MaskRule
   provenance: dict[str, Any]
   image: calibration.ImageModel | None = None
+  names: tuple[str, ...] = features.NAMES
 
 
 def save(path: pathlib.Path, weights: Weights) -> None:
@@ -52,14 +55,16 @@ def save(path: pathlib.Path, weights: Weights) -> None:
   """
   params, members = weights.params, jax.tree.leaves(weights.params)[0].shape[0]
   facts: dict[str, Any] = {
-      'evidence': features.NAMES,
+      'evidence': weights.names,
       'model': {
           'width': weights.model.width,
           'dilations': tuple(weights.model.dilations),
       },
-      'threshold': weights.threshold,
+      'threshold': weights.mask.least,
       'origin': weights.provenance,
   }
+  if weights.mask.of_largest:
+    facts['threshold_of_largest'] = weights.mask.of_largest
   if members == 1:
     params = jax.tree.map(lambda x: x[0], params)
   else:
@@ -85,7 +90,8 @@ def load(path: pathlib.Path) -> Weights:
   """
   kind = weight_files.FUSION
   facts, tensors = weight_files.read(path, kind)
-  if facts.get('evidence') != [*features.NAMES]:
+  names = facts.get('evidence')
+  if names not in [[*version] for version in features.VERSIONS]:
     raise errors.UserError(
         f'{path} was written for other features; use the version of manloc_jax'
         ' that it came with.'
@@ -97,28 +103,33 @@ def load(path: pathlib.Path) -> Weights:
     )
     if model.width > _MAX_WIDTH or len(model.dilations) > _MAX_LAYERS:
       raise ValueError('no network of a fusion')
-    threshold = float(facts['threshold'])
+    mask = calibration.MaskRule(
+        float(facts['threshold']), float(facts.get('threshold_of_largest', 0))
+    )
     provenance = dict(facts['origin'])
     image = _image_model(facts['image']) if 'image' in facts else None
     # A single network has no axis of members.
     members = facts['model'].get('members')
-    params = _abstract_params(model, members)
+    params = _abstract_params(model, members, names)
   except weight_files.MALFORMED as error:
     raise weight_files.no_weights(path, kind) from error
-  by_feature = np.zeros(len(features.NAMES))
+  by_feature = np.zeros(len(names))
   expected = {'params': params, 'mean': by_feature, 'spread': by_feature}
   tree = weight_files.nest(path, tensors, expected)
   if members is None:
     tree['params'] = jax.tree.map(lambda x: x[None], tree['params'])
   mean, std = tree['mean'], tree['spread']
-  if not (std > 0).all() or not 0 <= threshold <= 1:
+  if not (std > 0).all() or not _is_possible(mask):
     raise weight_files.no_weights(path, kind)
   return Weights(
-      model, tree['params'], mean, std, threshold, provenance, image
+      *(model, tree['params'], mean, std, mask, provenance, image),
+      names=tuple(names),
   )
 
 
-def _abstract_params(model: network.Fusion, members: int | None) -> Any:
+def _abstract_params(
+    model: network.Fusion, members: int | None, names: Sequence[str]
+) -> Any:
   """Returns shapes and dtypes of parameters; None members have no axis.
 
   Raises:
@@ -127,13 +138,17 @@ def _abstract_params(model: network.Fusion, members: int | None) -> Any:
   count = 1 if members is None else operator.index(members)
   if not 1 <= count <= _MAX_MEMBERS:
     raise ValueError('no ensemble of a fusion')
-  make = functools.partial(init, model, members=count)
+  make = functools.partial(init, model, members=count, names=names)
   params = jax.eval_shape(make, jax.random.key(0))
   if members is None:
     params = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), params
     )
   return params
+
+
+def _is_possible(mask: calibration.MaskRule) -> bool:
+  return 0 <= mask.least <= 1 and 0 <= mask.of_largest < 1
 
 
 def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
@@ -147,15 +162,21 @@ def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
   return calibration.ImageModel(weights, bias)
 
 
-def init(model: network.Fusion, key: jax.Array, members: int = 1) -> Any:
+def init(
+    model: network.Fusion,
+    key: jax.Array,
+    members: int = 1,
+    names: Sequence[str] = features.NAMES,
+) -> Any:
   """Returns parameters to begin training with.
 
   Args:
     model: The network.
     key: The key of the initialization; every member gets another one.
     members: Networks in the ensemble, the first axis of every parameter.
+    names: The features.
   """
-  blocks = jnp.zeros((1, 8, 8, 2 * len(features.NAMES)))
+  blocks = jnp.zeros((1, 8, 8, 2 * len(names)))
 
   def init_member(key: jax.Array) -> Any:
     return model.init(key, blocks, blocks[:, 0, 0], blocks[..., 0])['params']

@@ -4,6 +4,9 @@ Bianchi, De Rosa, Piva: Improved DCT coefficient analysis for forgery
 localization in JPEG images (2011).
 """
 
+from collections.abc import Iterable, Iterator
+import dataclasses
+
 import numpy as np
 from scipy import ndimage
 
@@ -14,10 +17,29 @@ from manloc_jax.localization.classical import jpeg
 # Highest first step tried, from low to high frequency.
 _MAX_STEPS = (20,) * 10 + (30,) * 5
 _BINS = np.arange(-(2**11), 2**11)
-_ZERO = 2**11  # Bin of the coefficient 0.
+ZERO = 2**11  # Bin of the coefficient 0.
 _MIN_FRACTION = 0.25  # Of twice compressed blocks; fewer are not trusted.
 _REACH = 6  # Standard deviations that the rounding error's kernel spans.
 _SMOOTHING = 5  # Blocks.
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+  """What one frequency says about blocks that were compressed twice.
+
+  Attributes:
+    bins: int[rows, columns], where the coefficient of each block counts in the
+      histograms.
+    observed: int[4096], the histogram of the coefficients.
+    single: int[4096], the histogram that they would have after one compression.
+    odds: float64[4096], odds that a value comes from two compressions; 1 where
+      they cannot be told apart.
+  """
+
+  bins: np.ndarray
+  observed: np.ndarray
+  single: np.ndarray
+  odds: np.ndarray
 
 
 def score(image: jpeg.Jpeg) -> np.ndarray:
@@ -32,29 +54,55 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
     informative or the block is not counted, and 0 at corners, where the last
     median filter reads zeros outside.
   """
+  return combine(fit(image), image.counted)
+
+
+def fit(image: jpeg.Jpeg) -> Iterator[Fitted]:
+  """Fits the model to each frequency; to none where no block is counted.
+
+  Args:
+    image: A JPEG image.
+
+  Yields:
+    What the 15 lowest frequencies say, in the order of `jpeg.ZIGZAG`.
+  """
   counted = image.counted
   if not counted.any():
-    return np.full(counted.shape, 0.5)
+    return
   error = image.rounding_error
   # Off the grid, coefficients are distributed as before any quantization.
   unquantized = jpeg.low_frequencies(image.luma[1:, 1:])
   all_counted = (
       counted[:-1, :-1] & counted[:-1, 1:] & counted[1:, :-1] & counted[1:, 1:]
   )  # Of the four blocks under one off the grid.
-  odds = np.ones(image.coefficients.shape[:2])
   for i, max_step in enumerate(_MAX_STEPS):
     row, column = jpeg.ZIGZAG[i]
     values = image.coefficients[:, :, row, column]
     step = int(image.quantization[row, column])
     noise = flat.pick(error[i], counted)
-    odds *= _odds_of_double(
-        _histogram(flat.pick(values, counted)),
-        _histogram(flat.pick(unquantized[i], all_counted) / step),
+    observed = _histogram(flat.pick(values, counted))
+    single = _histogram(flat.pick(unquantized[i], all_counted) / step)
+    odds = _odds_of_double(
+        observed,
+        single,
         step,
         max_step,
         bias=noise.mean() / step if i == 0 else 0.0,
         std=noise.std() / step,
-    )[_bin(values)]
+    )
+    yield Fitted(_bin(values), observed, single, odds)
+
+
+def combine(fitted: Iterable[Fitted], counted: np.ndarray) -> np.ndarray:
+  """Returns the map of `score`.
+
+  Args:
+    fitted: Of `fit`.
+    counted: bool[rows, columns], of the image.
+  """
+  odds = np.ones(counted.shape)
+  for one in fitted:
+    odds *= one.odds[one.bins]
   # The filter treats blocks that are not counted as outside of the image.
   scores = np.where(counted, 1 / (1 + odds), 0)
   scores = ndimage.median_filter(scores, _SMOOTHING, mode='constant')
@@ -63,7 +111,7 @@ def score(image: jpeg.Jpeg) -> np.ndarray:
 
 def _bin(values: np.ndarray) -> np.ndarray:
   nearest = np.round(values).astype(int)
-  return np.clip(nearest, _BINS[0], _BINS[-1]) + _ZERO
+  return np.clip(nearest, _BINS[0], _BINS[-1]) + ZERO
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -89,13 +137,12 @@ def _odds_of_double(
     std: Standard deviation of the rounding error, in steps.
 
   Returns:
-    float64[4096], odds that a value comes from two compressions; 1 where they
-    cannot be told apart.
+    float64[4096], as of `Fitted`.
   """
   occupied = np.flatnonzero((observed > 0) | (single > 0))
   # Bins beyond have no effect on the fit.
   inner = np.s_[occupied[0] : occupied[-1] + 1]
-  zero = _ZERO - occupied[0]
+  zero = ZERO - occupied[0]
   difference, once = (observed - single)[inner], single[inner]
   least, best = np.inf, None
   for first in range(1, max_step + 1):
@@ -113,7 +160,7 @@ def _odds_of_double(
   first, fraction = best
   odds = fraction * _gain(_BINS, first / step, bias, std) + 1 - fraction
   odds /= odds.mean()
-  odds[_ZERO] = 1
+  odds[ZERO] = 1
   return odds
 
 
