@@ -80,7 +80,7 @@ NEVER = {
     # They run in worker processes.
     **{
         f'localization/fusion/{name}.py': JAX | CONFIG | {'absl'}
-        for name in ('examples', 'features', 'residuals')
+        for name in ('examples', 'features', 'jpeg_traces', 'residuals')
     },
 }
 # The only file that imports TensorFlow.

@@ -218,24 +218,24 @@ def test_a_mask_may_depend_on_the_largest_score(tmp_path, photograph):
 
 
 def test_weights_without_traces_measure_none(file, photograph, tmp_path):
-  count = len(features.NAMES_V2)
+  count = len(features.NAMES_V1)
   model = network.Fusion(width=8)
   weights = dataclasses.replace(
       random_weights(),
       params=weights_lib.init(
-          model, jax.random.key(0), names=features.NAMES_V2
+          model, jax.random.key(0), names=features.NAMES_V1
       ),
       mean=np.zeros(count, np.float32),
       std=np.ones(count, np.float32),
-      names=features.NAMES_V2,
+      names=features.NAMES_V1,
   )
   weights_lib.save(tmp_path / 'before', weights)
   one = localizer.FusionLocalizer(tmp_path / 'before', device='cpu')
   assert np.isfinite(one(photograph).score).all()
   measured = features.measure(photograph, None, None)
-  before = features.measure(photograph, None, None, features.NAMES_V2)
+  before = features.measure(photograph, None, None, features.NAMES_V1)
   np.testing.assert_array_equal(
-      features.select(measured, features.NAMES_V2), before
+      features.select(measured, features.NAMES_V1), before
   )
 
 

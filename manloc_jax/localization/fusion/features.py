@@ -37,11 +37,11 @@ _OF_JPEG = (
     'is_jpeg',
 )
 _COPY = ('copy', 'copy_known')
-# Of the weights v1 and v2, which are without traces of earlier compressions.
-NAMES_V2 = (*residuals.NAMES, *_OF_PIXELS, *_OF_JPEG, *_COPY)
+# Of the weights v1, which read no traces of earlier compressions.
+NAMES_V1 = (*residuals.NAMES, *_OF_PIXELS, *_OF_JPEG, *_COPY)
 _TRACES = (*jpeg_traces.OF_COEFFICIENTS, *jpeg_traces.OF_PIXELS)
-NAMES = (*NAMES_V2[: -len(_COPY)], *_TRACES, *_COPY)
-VERSIONS = (NAMES, NAMES_V2)
+NAMES = (*NAMES_V1[: -len(_COPY)], *_TRACES, *_COPY)
+VERSIONS = (NAMES, NAMES_V1)
 
 
 def measure(

@@ -82,15 +82,24 @@ def of_pixels(pixels: np.ndarray) -> np.ndarray:
   """
   rows, columns = (side // _BLOCK for side in pixels.shape[:2])
   luma = luma_lib.mix(pixels, _LUMA).astype(np.float32)
+  luma = np.pad(luma, ((1, 1), (0, 0)), 'edge')
   measured = np.empty((rows, columns, len(OF_PIXELS)), np.float32)
-  count = len(_QUALITIES)
   # In strips, whose planes stay in the cache.
   for blocks, lines in jpeg.strips(rows):
-    strip = luma[lines]
-    measured[blocks, :, :count] = _ghosts(jpeg.block_dct(strip - 128))
-    measured[blocks, :, count:-_BLOCK] = _lines(jpeg.split(_curvature(strip)))
-  down = jpeg.split(_curvature(luma.T)).transpose(1, 0, 2, 3)
-  measured[..., -_BLOCK:] = _lines(down)
+    above, strip, below = (
+        luma[lines.start + i : lines.stop + i] for i in range(3)
+    )
+    sides = np.pad(strip, ((0, 0), (1, 1)), 'edge')
+    across = jpeg.split(_curvature(sides[:, :-2], strip, sides[:, 2:]))
+    down = jpeg.split(_curvature(above, strip, below))
+    measured[blocks] = np.concatenate(
+        [
+            _ghosts(jpeg.block_dct(strip - 128)),
+            _relative(across.mean(axis=2)),
+            _relative(down.mean(axis=3)),
+        ],
+        axis=-1,
+    )
   return measured
 
 
@@ -107,16 +116,15 @@ def _ghosts(coefficients: np.ndarray) -> np.ndarray:
   return np.stack(ghosts, axis=-1)
 
 
-def _curvature(plane: np.ndarray) -> np.ndarray:
-  """Returns the size of second differences along rows, f32[h, w]."""
-  padded = np.pad(plane, ((0, 0), (1, 1)), 'edge')
-  second = padded[:, 2:] - 2 * plane + padded[:, :-2]
-  return np.minimum(np.abs(second), _EDGE)
+def _curvature(
+    before: np.ndarray, plane: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+  """Returns the size of second differences, f32[h, w], of neighbours."""
+  return np.minimum(np.abs(after - 2 * plane + before), _EDGE)
 
 
-def _lines(curvature: np.ndarray) -> np.ndarray:
-  """Returns f32[rows, columns, 8] of f32[rows, columns, 8, 8]."""
-  lines = curvature.mean(axis=2)
+def _relative(lines: np.ndarray) -> np.ndarray:
+  """Returns lines, f32[rows, columns, 8], relative to their mean."""
   mean = lines.mean(axis=-1, keepdims=True)
   return (lines - mean) / (mean + _FLAT)
 
