@@ -100,7 +100,8 @@ def normalized():
   weights = fusion_weights.load(pretrained.FUSION)
   made = []
   for index in (0, 150, 300):
-    measured = features.measure(forgery(index)[:160, :200], None, None)
+    pixels = forgery(index)[:160, :200]
+    measured = features.measure(pixels, None, None, weights.names)
     features.add_copies(measured, np.zeros(measured.shape[:2], np.float32))
     made.append(
         fusion_network.normalize(measured, weights.mean, weights.std)
@@ -273,7 +274,8 @@ def test_a_file_of_onnx_says_where_it_is_from(tmp_path):
       fusion_weights.load(pretrained.FUSION).mask.least
   )
   sizes = [x.dim_param or x.dim_value for x in _shape(model.graph.input[0])]
-  assert sizes == ['batch', 'rows', 'columns', 2 * len(features.NAMES)]
+  count = len(fusion_weights.load(pretrained.FUSION).names)
+  assert sizes == ['batch', 'rows', 'columns', 2 * count]
 
 
 def _shape(value):

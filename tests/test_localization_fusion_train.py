@@ -44,7 +44,7 @@ def example(seed):
 def config(tmp_path):
   config = config_lib.get_config()
   config.model.width = 8
-  config.batch_size, config.crop = 4, 16
+  config.members, config.batch_size, config.crop = 1, 4, 16
   config.num_steps, config.eval_every_steps = 60, 20
   config.learning_rate = 1e-2
   return config
