@@ -21,11 +21,13 @@ def moments(
   Args:
     examples: The training examples.
   """
-  # Features are NaN where nothing varies.
-  blocks = [x.features[~np.isnan(x.features[..., 0])] for x in examples]
-  blocks = [x for x in blocks if len(x)]
-  means = [x.mean(axis=0, dtype=np.float64) for x in blocks]
-  squares = [np.square(x, dtype=np.float64).mean(axis=0) for x in blocks]
+  means, squares = [], []
+  for example in examples:
+    # Features are NaN where nothing varies.
+    blocks = example.features[~np.isnan(example.features[..., 0])]
+    if len(blocks):
+      means.append(blocks.mean(axis=0, dtype=np.float64))
+      squares.append(np.square(blocks, dtype=np.float64).mean(axis=0))
   mean = np.mean(means, axis=0)
   std = np.sqrt(np.maximum(np.mean(squares, axis=0) - mean**2, 0)) + 1e-2
   mean[-2:], std[-2:] = 0, 0.25
