@@ -19,7 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.members = 2  # Networks, whose log-odds are averaged.
   config.batch_size = 16  # Crops for each of them.
   config.crop = 32  # Blocks, the side of a crop.
-  config.num_steps = 2000
+  config.num_steps = 1500
   config.eval_every_steps = 500  # Scores the validation split, and saves.
   config.learning_rate = 2e-3  # Peak; it decays as a cosine.
   config.weight_decay = 0.02

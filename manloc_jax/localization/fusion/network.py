@@ -97,9 +97,18 @@ def logits(model: Fusion, params: Any, *inputs: Any) -> Any:
     params: Its parameters, with a first axis of members.
     *inputs: `blocks`, `statistics` and `inside` of `Fusion`.
   """
-  apply = jax.vmap(lambda params: model.apply({'params': params}, *inputs))
-  of_members: Any = apply(params)
-  return of_members.mean(axis=0)
+  members = jax.tree.leaves(params)[0].shape[0]
+  # One after the other; see `train.make_step`.
+  of_members: list[Any] = [
+      model.apply({'params': member(params, i)}, *inputs)
+      for i in range(members)
+  ]
+  return sum(of_members[1:], of_members[0]) / members
+
+
+def member(params: Any, index: int) -> Any:
+  """Returns the parameters of one network of an ensemble."""
+  return jax.tree.map(lambda x: x[index], params)
 
 
 def rescaled(model: Fusion, params: Any, scale: float, shift: float) -> Any:
