@@ -185,11 +185,11 @@ NOT_RUN = {
     ' --systems=j-conv-lstm-conv,s-conv-lstm-conv,p-conv-lstm,fcn': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'
     ' --size=256,512 --preview': _MINUTES,
-    'manloc forge PHOTOGRAPHS --out=data/forged --count=8000 --size=256,448'
-    ' --fractions=0.86,0.06,0.08 --keep_originals': _MINUTES,
+    'manloc forge PHOTOGRAPHS --out=data/forged --count=7000 --size=256,448'
+    ' --seed=11 --fractions=0.86,0.06,0.08 --keep_originals': _MINUTES,
     'manloc forge camera_jpegs --out=data/forged --count=1600'
     ' --size=256,448 --fractions=0.8,0.08,0.12': _DATA,
-    'manloc forge photographs camera_jpegs --out=data/forged --count=8000'
+    'manloc forge photographs camera_jpegs --out=data/forged --count=7000'
     ' --size=256,448 --seed=11 --fractions=0.86,0.06,0.08'
     ' --keep_originals': _DATA,
     'manloc evaluate --method=fusion --workdir=RUN --data casia1=FOLDER': _RUNS,
