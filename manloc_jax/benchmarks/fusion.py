@@ -56,18 +56,23 @@ def parts(path: pathlib.Path) -> dict[str, float]:
 
 
 def _parts(path: pathlib.Path) -> dict[str, float]:
+  from manloc_jax import pretrained
   from manloc_jax.data import images
   from manloc_jax.data.decoding import quantization as quantization_lib
   from manloc_jax.localization.fusion import copies as copies_lib
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import residuals
+  from manloc_jax.localization.fusion import weights as weights_lib
 
   fusion = _make_localizer()
   pixels = images.read_image(path).pixels
   quantization = quantization_lib.read(path)
   copies, _ = _timed(copies_lib.find, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
-  measuring, measured = _timed(features.measure, pixels, quantization, None)
+  names = weights_lib.load(pretrained.FUSION).names
+  measuring, measured = _timed(
+      features.measure, pixels, quantization, None, names
+  )
   network, _ = _timed(fusion.fuse, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)
   reading, _ = _timed(images.read_image, path)
@@ -92,29 +97,11 @@ def _timed(function: Callable, *args):
 
 
 def _make_localizer() -> 'fusion_localizer.FusionLocalizer':
-  """Makes the fusion; what the weights are does not matter to its speed."""
-  import jax
-
-  from manloc_jax.localization.fusion import calibration
-  from manloc_jax.localization.fusion import features
+  """Makes the fusion with the weights that are the default."""
+  from manloc_jax import pretrained
   from manloc_jax.localization.fusion import localizer as fusion_localizer
-  from manloc_jax.localization.fusion import network
-  from manloc_jax.localization.fusion import weights as weights_lib
 
-  count = len(features.NAMES)
-  model = network.Fusion()
-  weights = weights_lib.Weights(
-      model=model,
-      params=weights_lib.init(model, jax.random.key(0)),
-      mean=np.zeros(count, np.float32),
-      std=np.ones(count, np.float32),
-      mask=calibration.MaskRule(0.5),
-      provenance={},
-  )
-  with tempfile.TemporaryDirectory() as folder:
-    path = pathlib.Path(folder) / 'fusion.safetensors'
-    weights_lib.save(path, weights)
-    return fusion_localizer.FusionLocalizer(path)
+  return fusion_localizer.FusionLocalizer(pretrained.FUSION)
 
 
 def summarize(
