@@ -4,8 +4,11 @@ import os
 import pathlib
 import tempfile
 
+import cv2
 import jax
 import pytest
+
+from manloc_jax.data import forge
 
 # Before any array exists: the backend reads these once.
 jax.config.update('jax_platforms', 'cpu')
@@ -50,3 +53,13 @@ from ramp import analyse  # noqa: E402, F401
 from specimens import opened  # noqa: E402, F401
 from studies import members  # noqa: E402, F401
 from wheels import package  # noqa: E402, F401
+
+
+@pytest.fixture(scope='session')
+def landscape():
+  """A photograph that comes with the package, uint8[300, 451, 3]."""
+  pixels = cv2.resize(
+      forge.packaged()[4], (451, 300), interpolation=cv2.INTER_AREA
+  )
+  pixels.flags.writeable = False
+  return pixels

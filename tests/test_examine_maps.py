@@ -9,7 +9,6 @@ from PIL import Image
 import pytest
 import specimens
 
-from manloc_jax import pretrained
 from manloc_jax.data import images
 from manloc_jax.examine import classical_maps
 from manloc_jax.examine import figures
@@ -20,7 +19,6 @@ from manloc_jax.localization import factory
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import localizer as fusion_lib
 from manloc_jax.localization.fusion import tiles
-from manloc_jax.localization.fusion import weights
 
 
 @pytest.fixture(scope='module')
@@ -40,16 +38,15 @@ def saved(path: pathlib.Path, pixels: np.ndarray) -> images.Decoded:
 
 
 def test_features_are_those_that_the_fusion_reads(fusion, tmp_path):
-  names = weights.load(pretrained.FUSION).names
   path = tmp_path / 'a.png'
   decoded = saved(path, noisy(100, 140))
   result, measured = fusion.localize_and_measure(
-      path, decoded, names
+      path, decoded, fusion.names
   )
   expected = fusion.localize(path, decoded)
   np.testing.assert_array_equal(result.score, expected.score)
-  assert measured.shape == (13, 18, len(names))
-  expected = features.measure(decoded.pixels, None, None, names)
+  assert measured.shape == (13, 18, len(fusion.names))
+  expected = features.measure(decoded.pixels, None, None, fusion.names)
   np.testing.assert_array_equal(measured[..., :-2], expected[..., :-2])
 
 

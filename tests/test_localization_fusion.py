@@ -1,20 +1,16 @@
-"""The fusion: features, network, tiles and weights."""
+"""The fusion: network, tiles and weights."""
 
 import dataclasses
-import tracemalloc
 
-import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from manloc_jax import errors
-from manloc_jax.data import forge
 from manloc_jax.localization import localizer as localizer_lib
 from manloc_jax.localization.classical import flat
 from manloc_jax.localization.fusion import calibration
-from manloc_jax.localization.fusion import copies as copies_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import localizer
 from manloc_jax.localization.fusion import network
@@ -22,15 +18,6 @@ from manloc_jax.localization.fusion import tiles
 from manloc_jax.localization.fusion import weights as weights_lib
 
 COUNT = len(features.NAMES)
-
-
-@pytest.fixture(scope='module')
-def photograph():
-  """A photograph, uint8[300, 451, 3]."""
-  pixels = forge.packaged()[4]
-  return np.ascontiguousarray(
-      cv2.resize(pixels, (451, 300), interpolation=cv2.INTER_AREA)
-  )
 
 
 def random_weights(seed=0, members=1):
@@ -54,61 +41,6 @@ def file(tmp_path):
   path = tmp_path / 'fusion.safetensors'
   weights_lib.save(path, random_weights())
   return path
-
-
-def test_evidence_has_a_row_for_every_block_and_no_gaps(photograph):
-  measured = features.measure(photograph, None, None)
-  assert measured.shape == (38, 57, COUNT)
-  assert np.isfinite(measured).all()
-  assert not measured[..., -2:].any()  # Copies were not sought.
-
-
-@pytest.mark.parametrize('shape', [(7, 300), (64, 8), (70, 65)])
-def test_evidence_of_small_images(photograph, shape):
-  pixels = photograph[: shape[0], : shape[1]]
-  copies = copies_lib.find(pixels).fractions
-  measured = features.measure(pixels, None, copies)
-  assert measured.shape == (-(-shape[0] // 8), -(-shape[1] // 8), COUNT)
-  assert np.isfinite(measured).all()
-  np.testing.assert_array_equal(measured[..., -1], 1)
-
-
-def test_evidence_takes_little_memory(photograph):
-  """For 100 megapixels in 2 GiB a tile of 12.6 must do with 1.1 gigabytes.
-
-  It depends on which threads meet: 66 to 77 bytes a pixel were seen.
-  """
-  pixels = np.tile(photograph, (3, 2, 1))
-  features.measure(pixels[:64, :64], None, None)  # Imports.
-  tracemalloc.start()
-  features.measure(pixels, None, None)
-  _, peak = tracemalloc.get_traced_memory()
-  tracemalloc.stop()
-  assert peak < 85 * pixels.shape[0] * pixels.shape[1]
-
-
-def test_copies_are_found_where_they_are(photograph):
-  forged = photograph.copy()
-  forged[40:140, 300:420] = forged[150:250, 60:180]
-  copies = copies_lib.find(forged).fractions
-  assert copies.shape == (38, 57)
-  assert copies[7:16, 40:50].mean() > 0.8  # The copy,
-  assert copies[21:29, 10:20].mean() > 0.8  # its source,
-  assert copies[:, 24:34].mean() < 0.1  # and nothing between.
-
-
-def test_evidence_tells_single_from_double_compression(photograph):
-  """A PNG of a JPEG whose middle was replaced by uncompressed pixels."""
-  flags = [cv2.IMWRITE_JPEG_QUALITY, 70]
-  _, code = cv2.imencode('.jpg', photograph, flags)
-  forged = cv2.imdecode(code, cv2.IMREAD_COLOR)
-  forged[96:208, 160:304] = photograph[96:208, 160:304]
-  measured = features.measure(forged, None, None)
-  aligned = measured[..., features.NAMES.index('aligned_jpeg')]
-  inside = np.zeros(aligned.shape, bool)
-  inside[13:25, 21:37] = True
-  # Flat blocks are NaN.
-  assert np.nanmean(aligned[inside]) > np.nanmean(aligned[~inside]) + 0.5
 
 
 @pytest.mark.slow
@@ -196,32 +128,32 @@ def test_weights_come_back(file):
 
 
 @pytest.mark.parametrize('shape', [(64, 64), (64, 3000), (130, 700), (513, 96)])
-def test_detector_takes_any_size(file, photograph, shape):
-  pixels = np.resize(photograph, (*shape, 3))
+def test_detector_takes_any_size(file, landscape, shape):
+  pixels = np.resize(landscape, (*shape, 3))
   result = localizer.FusionLocalizer(file, device='cpu')(pixels)
   assert result.score.shape == result.mask.shape == shape
   assert 0 <= result.score.min() <= result.score.max() <= 1
   assert result.threshold == 0.25
 
 
-def test_a_mask_may_depend_on_the_largest_score(tmp_path, photograph):
+def test_a_mask_may_depend_on_the_largest_score(tmp_path, landscape):
   weights = dataclasses.replace(
       random_weights(), mask=calibration.MaskRule(0.01, of_largest=0.7)
   )
   weights_lib.save(tmp_path / 'relative', weights)
   assert weights_lib.load(tmp_path / 'relative').mask == weights.mask
   one = localizer.FusionLocalizer(tmp_path / 'relative', device='cpu')
-  result = one(photograph)
+  result = one(landscape)
   assert result.threshold == pytest.approx(0.7 * result.score.max())
   np.testing.assert_array_equal(result.mask, result.score >= result.threshold)
   # A threshold that was asked for is that of every image.
   fixed = localizer.FusionLocalizer(
       tmp_path / 'relative', device='cpu', threshold=0.01
   )
-  assert fixed(photograph).threshold == 0.01
+  assert fixed(landscape).threshold == 0.01
 
 
-def test_weights_without_traces_measure_none(file, photograph, tmp_path):
+def test_weights_without_traces_measure_none(file, landscape, tmp_path):
   count = len(features.NAMES_V1)
   model = network.Fusion(width=8)
   weights = dataclasses.replace(
@@ -235,15 +167,15 @@ def test_weights_without_traces_measure_none(file, photograph, tmp_path):
   )
   weights_lib.save(tmp_path / 'before', weights)
   one = localizer.FusionLocalizer(tmp_path / 'before', device='cpu')
-  assert np.isfinite(one(photograph).score).all()
-  measured = features.measure(photograph, None, None)
-  before = features.measure(photograph, None, None, features.NAMES_V1)
+  assert np.isfinite(one(landscape).score).all()
+  measured = features.measure(landscape, None, None)
+  before = features.measure(landscape, None, None, features.NAMES_V1)
   np.testing.assert_array_equal(
       features.select(measured, features.NAMES_V1), before
   )
 
 
-def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
+def test_large_images_are_measured_in_tiles(file, landscape, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
   shapes = []
   measure = features.measure
@@ -254,15 +186,15 @@ def test_large_images_are_measured_in_tiles(file, photograph, monkeypatch):
 
   monkeypatch.setattr(features, 'measure', spy)
   monkeypatch.setattr(tiles, '_PIXELS', 40_000)
-  score = one(photograph).score
-  assert score.shape == photograph.shape[:2]
+  score = one(landscape).score
+  assert score.shape == landscape.shape[:2]
   assert len(shapes) == 4
 
 
 @pytest.mark.slow
-def test_tiles_are_put_where_they_were_taken(file, photograph, monkeypatch):
+def test_tiles_are_put_where_they_were_taken(file, landscape, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
-  forged = photograph.copy()
+  forged = landscape.copy()
   forged[40:140, 300:420] = forged[150:250, 60:180]
   for name in ('luma', 'copy'):  # Of which no block knows the others.
     kind = features.NAMES.index(name)
@@ -296,11 +228,11 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     weights_lib.load(tmp_path / 'bad')
 
 
-def test_windows_of_a_tile_fit_together(file, photograph, monkeypatch):
+def test_windows_of_a_tile_fit_together(file, landscape, monkeypatch):
   one = localizer.FusionLocalizer(file, device='cpu')
-  whole = one(photograph).score
+  whole = one(landscape).score
   monkeypatch.setattr(network, 'WINDOW', 24)
-  np.testing.assert_allclose(one(photograph).score, whole, atol=1e-4)
+  np.testing.assert_allclose(one(landscape).score, whole, atol=1e-4)
 
 
 def test_bad_arguments_are_refused(file):
@@ -311,18 +243,18 @@ def test_bad_arguments_are_refused(file):
 
 
 def test_weights_with_a_model_of_images_give_a_probability(
-    photograph, tmp_path
+    landscape, tmp_path
 ):
   image = calibration.ImageModel((0.5, 0.0, 0.3, 1.0, -0.2), 0.7)
   weights = dataclasses.replace(random_weights(), image=image)
   path = tmp_path / 'fusion.safetensors'
   weights_lib.save(path, weights)
   assert weights_lib.load(path).image == image
-  result = localizer.FusionLocalizer(path)(photograph)
+  result = localizer.FusionLocalizer(path)(landscape)
   # By hand: the scores in the middle of blocks, all of which vary here.
   rows, columns = np.arange(4, 304, 8), np.arange(4, 455, 8)
   blocks = result.score[np.minimum(rows, 299)][:, np.minimum(columns, 450)]
-  inside = flat.counted(photograph)
+  inside = flat.counted(landscape)
   want = image.probability(blocks, inside)
   assert result.image_score == pytest.approx(want)
   assert result.facts[localizer_lib.IS_FORGERY_PROBABILITY] is True
@@ -345,37 +277,3 @@ def test_a_broken_model_of_images_is_refused(change, tmp_path):
   weights_lib.save(path, weights)
   with pytest.raises(errors.UserError, match='holds only a part'):
     weights_lib.load(path)
-
-
-@pytest.mark.parametrize('scale', [1, 3])
-def test_copies_are_paired_and_the_marked_one_is_the_copy(photograph, scale):
-  forged = photograph.copy()
-  forged[40:140, 300:420] = forged[150:250, 60:180]
-  size = (scale * forged.shape[1], scale * forged.shape[0])
-  forged = cv2.resize(forged, size, interpolation=cv2.INTER_CUBIC)
-  pairs = copies_lib.find(forged).pairs
-  assert len(pairs) == 1
-  score = np.zeros(forged.shape[:2], np.float32)
-  assert not copies_lib.describe(pairs, score, 0.5), 'nothing is marked'
-  score[40 * scale : 140 * scale, 300 * scale : 420 * scale] = 0.9
-  (copy,) = copies_lib.describe(pairs, score, 0.5)
-  assert copy['is_direction_known']
-  assert copy['copy']['score'] > 0.8 and copy['source']['score'] < 0.1
-  place = {'row': 90 * scale, 'column': 360 * scale}
-  move = {'row': -110 * scale, 'column': 240 * scale}
-  for axis in ('row', 'column'):
-    assert copy['copy'][axis] == pytest.approx(place[axis], abs=25 * scale)
-    moved = copy['copy'][axis] - copy['source'][axis]
-    assert moved == pytest.approx(move[axis], abs=2 * scale)
-  score[150 * scale : 250 * scale, 60 * scale : 180 * scale] = 0.9
-  (copy,) = copies_lib.describe(pairs, score, 0.5)
-  assert not copy['is_direction_known'], 'both regions are marked'
-
-
-def test_copies_are_found_between_bars(photograph):
-  forged = photograph.copy()
-  forged[40:140, 300:420] = forged[150:250, 60:180]
-  barred = np.pad(forged, ((64, 0), (32, 0), (0, 0)))
-  plain, moved = (copies_lib.find(one).pairs for one in (forged, barred))
-  for one, other in zip(plain, moved, strict=True):
-    np.testing.assert_array_equal(one.first + (64, 32), other.first)

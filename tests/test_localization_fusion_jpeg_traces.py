@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from manloc_jax.data import degrade
-from manloc_jax.data import forge
 from manloc_jax.data.decoding import quantization as quantization_lib
 from manloc_jax.localization.fusion import features
 from manloc_jax.localization.fusion import jpeg_traces
@@ -13,14 +12,8 @@ FIRST = 60  # Quality of the first compression.
 
 
 @pytest.fixture(scope='module')
-def photograph():
-  """A photograph, uint8[240, 320, 3]."""
-  return np.ascontiguousarray(forge.packaged()[4][:240, :320])
-
-
-@pytest.fixture(scope='module')
-def compressed(photograph):
-  return compress(photograph, FIRST)
+def compressed(landscape):
+  return compress(landscape[:296, :448], FIRST)
 
 
 def compress(pixels, quality):
@@ -32,20 +25,20 @@ def of(measured, name):
   return measured[..., features.NAMES.index(name)]
 
 
-def test_there_is_a_feature_for_every_name(photograph):
+def test_there_is_a_feature_for_every_name(landscape):
   coefficients = jpeg_traces.of_coefficients([], (3, 4))
   assert coefficients.shape == (3, 4, len(jpeg_traces.OF_COEFFICIENTS))
-  pixels = jpeg_traces.of_pixels(photograph)
-  assert pixels.shape == (30, 40, len(jpeg_traces.OF_PIXELS))
+  pixels = jpeg_traces.of_pixels(landscape[:296, :448])
+  assert pixels.shape == (37, 56, len(jpeg_traces.OF_PIXELS))
   assert pixels.dtype == np.float32
 
 
 @pytest.mark.parametrize('kind', ['twice', 'observed'])
 def test_a_region_that_was_compressed_once_stands_out(
-    photograph, compressed, kind
+    landscape, compressed, kind
 ):
   forged = compressed.copy()
-  forged[80:160, 160:280] = photograph[80:160, 160:280]
+  forged[80:160, 160:280] = landscape[80:160, 160:280]
   measured = features.measure(
       compress(forged, 92),
       quantization_lib.scaled(quantization_lib.STANDARD, 92),
@@ -64,7 +57,7 @@ def test_a_ghost_vanishes_at_the_quality_of_the_file(compressed):
   assert min(range(4), key=ghosts.__getitem__) == names.index('ghost_60')
 
 
-def test_lines_tell_where_a_grid_lies(photograph, compressed):
+def test_lines_tell_where_a_grid_lies(landscape, compressed):
   unmoved = jpeg_traces.of_pixels(compressed).mean(axis=(0, 1))
   padded = np.pad(compressed, ((3, 5), (2, 6), (0, 0)), 'edge')
   moved = jpeg_traces.of_pixels(padded).mean(axis=(0, 1))

@@ -56,22 +56,19 @@ def parts(path: pathlib.Path) -> dict[str, float]:
 
 
 def _parts(path: pathlib.Path) -> dict[str, float]:
-  from manloc_jax import pretrained
   from manloc_jax.data import images
   from manloc_jax.data.decoding import quantization as quantization_lib
   from manloc_jax.localization.fusion import copies as copies_lib
   from manloc_jax.localization.fusion import features
   from manloc_jax.localization.fusion import residuals
-  from manloc_jax.localization.fusion import weights as weights_lib
 
   fusion = _make_localizer()
   pixels = images.read_image(path).pixels
   quantization = quantization_lib.read(path)
   copies, _ = _timed(copies_lib.find, pixels)
   noise, _ = _timed(residuals.measure, features.whole_blocks(pixels))
-  names = weights_lib.load(pretrained.FUSION).names
   measuring, measured = _timed(
-      features.measure, pixels, quantization, None, names
+      features.measure, pixels, quantization, None, fusion.names
   )
   network, _ = _timed(fusion.fuse, measured)
   score = np.random.default_rng(0).random(pixels.shape[:2], np.float32)

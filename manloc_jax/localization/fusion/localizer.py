@@ -81,6 +81,7 @@ class FusionLocalizer:
     self._device = sharding.local_devices(device)[0]
     self.device = self._device.device_kind
     self._weights = weights
+    self.names = weights.names  # Of the features that it reads.
     self._params = jax.device_put(weights.params, self._device)
     self._scores = network.make_scores(weights.model)
     self._is_compiled = False
@@ -133,7 +134,7 @@ class FusionLocalizer:
       UserError: The outputs are not finite.
     """
     _check_size(str(path), image.pixels)
-    kept = [self._weights.names.index(name) for name in names]
+    kept = [self.names.index(name) for name in names]
     scored = self._score(image.pixels, quantization_lib.read(path), kept)
     return self._result(image.pixels, scored), scored.features
 
@@ -254,7 +255,7 @@ class FusionLocalizer:
       for tile in tiles.cut(*blocks):
         rows, columns = map(flat.pixels_of, tile.outer)
         measured = features.measure(
-            pixels[rows, columns], quantization, None, self._weights.names
+            pixels[rows, columns], quantization, None, self.names
         )
         copies = search.result().fractions[tile.outer]
         features.add_copies(measured, copies)
@@ -264,7 +265,7 @@ class FusionLocalizer:
 
   def _compile(self) -> None:
     """Compiles the program, by the scores of one block."""
-    self.fuse(np.zeros((1, 1, len(self._weights.names)), np.float32))
+    self.fuse(np.zeros((1, 1, len(self.names)), np.float32))
     self._is_compiled = True
 
   def fuse(self, measured: np.ndarray) -> np.ndarray:
