@@ -66,7 +66,7 @@ PICTURES: dict[
         'A: found': (2, forged),
         'B: A, forwarded': (2, forwarded),
         'C: missed': (1, forged),
-        'D: untouched': (0, untouched),
+        'D: untouched': (15, untouched),
     },
 }
 

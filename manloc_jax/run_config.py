@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # Not imported for `manloc --help`.
 
 CONFIG = 'config.json'
 SPLIT = 'split.txt'
+FUSION_WEIGHTS = 'fusion.safetensors'  # Of a run of `manloc fusion`.
 # Values of `method`: the network that `manloc_jax.main` trains, the one that
 # `manloc fusion` trains, and the classical methods, each named by its file, so
 # that listing them imports none.

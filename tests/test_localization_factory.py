@@ -8,6 +8,7 @@ import small
 
 from manloc_jax import errors
 from manloc_jax import pretrained
+from manloc_jax import run_config
 from manloc_jax.localization import factory
 from manloc_jax.localization import network
 from manloc_jax.localization.classical import localizer
@@ -25,7 +26,9 @@ def test_a_run_says_what_it_is_of(tmp_path):
   run = small.untrained_run(tmp_path / 'network')
   assert isinstance(factory.make(workdir=run), network.NetworkLocalizer)
   (tmp_path / 'fusion').mkdir()
-  shutil.copy(pretrained.FUSION, tmp_path / 'fusion')
+  shutil.copy(
+      pretrained.FUSION, tmp_path / 'fusion' / run_config.FUSION_WEIGHTS
+  )
   made = factory.make(workdir=str(tmp_path / 'fusion'), threshold=0.9)
   assert isinstance(made, fusion.FusionLocalizer)
   assert made.threshold == 0.9
@@ -36,7 +39,8 @@ def test_weights_are_loaded_by_name():
       factory.make(weights=name).provenance['weights_sha256']
       for name in ('v2', 'v1', None)
   ]
-  assert digests[0] != digests[1] == digests[2]
+  assert digests[0] != digests[1]
+  assert digests[0] == digests[2]
 
 
 def test_classical_methods_need_nothing():
@@ -55,7 +59,7 @@ def test_classical_methods_need_nothing():
         ({'workdir': ''}, 'There is no run'),
         ({'workdir': __file__}, 'There is no run'),
         ({'workdir': 'x' * 300}, 'There is no run'),
-        ({'weights': 'v0'}, "weights are 'v0'; choose one of v1, v2"),
+        ({'weights': 'v0'}, "weights are 'v0'; choose one of v2, v1"),
         ({'method': 'ela', 'weights': 'v1'}, 'takes no weights'),
         ({'workdir': 'run', 'weights': 'v1'}, 'has its own'),
         ({'threshold': 2.0}, 'scale of the heat maps'),

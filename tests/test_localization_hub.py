@@ -15,7 +15,7 @@ from manloc_jax import pretrained
 from manloc_jax.localization import factory
 from manloc_jax.localization import hub
 from manloc_jax.localization.export import folder as folder_lib
-from manloc_jax.reports import generated_docs
+from manloc_jax.reports import generated_blocks
 
 FILES = ['README.md', 'config.json', 'model.safetensors']
 
@@ -74,7 +74,7 @@ def test_the_results_of_a_card_are_those_of_the_package(saved):
   assert (data.pipeline_tag, data.license, data.library_name) == (
       'image-segmentation', 'apache-2.0', 'manloc_jax',
   )  # fmt: skip
-  path = generated_docs.RESULTS / 'packaged' / 'casia1' / 'fusion-v2.json'
+  path = generated_blocks.RESULTS / 'packaged' / 'casia1' / 'fusion-v2.json'
   scores = json.loads(path.read_text())['protocols']['whole image']['scores']
   found = {x.metric_type: x.metric_value for x in data.eval_results}
   assert len(found) == 3

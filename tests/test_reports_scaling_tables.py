@@ -8,13 +8,13 @@ import pytest
 
 from configs import default
 from manloc_jax import models
-from manloc_jax.reports import generated_docs
+from manloc_jax.reports import generated_blocks
 from manloc_jax.reports import scaling_tables
 
 
 @pytest.fixture
 def facts():
-  return json.loads(generated_docs.SCALING.read_text())
+  return json.loads(generated_blocks.SCALING.read_text())
 
 
 def test_the_gradients_are_those_of_the_default_network(facts):

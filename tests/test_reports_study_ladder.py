@@ -10,7 +10,7 @@ from configs import ladder as config_lib
 from manloc_jax import cli
 from manloc_jax import errors
 from manloc_jax import run_config
-from manloc_jax.reports import generated_docs
+from manloc_jax.reports import generated_blocks
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import ladder
 
@@ -89,10 +89,10 @@ def test_the_command_gathers_draws_and_the_documents_show(
       str(path),
       str(path.with_suffix('.png')),
   ]
-  monkeypatch.setattr(generated_docs, 'LADDER', path)
-  assert '| `dct` |' in generated_docs.ladder_block()
-  monkeypatch.setattr(generated_docs, 'LADDER', tmp_path / 'none.json')
-  assert not generated_docs.ladder_block()
+  monkeypatch.setattr(generated_blocks, 'LADDER', path)
+  assert '| `dct` |' in generated_blocks.ladder_block()
+  monkeypatch.setattr(generated_blocks, 'LADDER', tmp_path / 'none.json')
+  assert not generated_blocks.ladder_block()
 
 
 def other_images(result):

@@ -8,7 +8,7 @@ from studies import write_run
 
 from manloc_jax import cli
 from manloc_jax import errors
-from manloc_jax.reports import generated_docs
+from manloc_jax.reports import generated_blocks
 from manloc_jax.reports import typeset
 from manloc_jax.reports.study import leakage
 from manloc_jax.reports.study import paper
@@ -121,9 +121,9 @@ def test_the_command_gathers_and_the_documents_show(
   content = leakage.read(path)
   gathered = leakage.collect(runs, studies.DEFINES)
   assert content == json.loads(json.dumps(gathered))
-  monkeypatch.setattr(generated_docs, 'RESULTS', tmp_path)
-  assert generated_docs.leakage_block() == text_of(runs)
-  assert generated_docs.scores_block() == ''
+  monkeypatch.setattr(generated_blocks, 'RESULTS', tmp_path)
+  assert generated_blocks.leakage_block() == text_of(runs)
+  assert generated_blocks.scores_block() == ''
 
 
 def test_other_files_are_refused(tmp_path):

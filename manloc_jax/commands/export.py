@@ -42,7 +42,7 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--weights',
       choices=tuple(pretrained.FUSIONS),
-      help="which of the fusion's weights that come with manloc_jax; v1 by"
+      help="which of the fusion's weights that come with manloc_jax; v2 by"
       ' default',
   )
   parser.add_argument(

@@ -45,8 +45,9 @@ def add_to(commands) -> None:
   parser.add_argument(
       '--weights',
       choices=tuple(pretrained.FUSIONS),
-      help='which weights of the fusion that come with manloc_jax: v1, the'
-      ' default, or v2, calibrated and with a probability of a forgery',
+      help='which weights of the fusion that come with manloc_jax: v2, the'
+      ' default, calibrated and with a probability of a forgery, or v1, of'
+      ' version 0.1',
   )
   parser.add_argument(
       '--out', default='localized', metavar='FOLDER', help='for results'

@@ -33,7 +33,7 @@ def make(
     stride: Pixels between windows of the network.
     gate: The paper's patch-label gating; see `network.GATES`.
     weights: Which of the fusion's weights that come with the package, a key of
-      `pretrained.FUSIONS`; `v1` by default.
+      `pretrained.FUSIONS`; `v2` by default.
 
   Raises:
     UserError: An argument cannot be used, or not with the others.
@@ -163,4 +163,4 @@ def _packaged(weights: str | None) -> pathlib.Path:
 
 
 def _weights(workdir: str | pathlib.Path) -> pathlib.Path:
-  return pathlib.Path(workdir) / pretrained.FUSION.name
+  return pathlib.Path(workdir) / run_config.FUSION_WEIGHTS

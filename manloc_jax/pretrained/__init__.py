@@ -3,8 +3,10 @@
 import pathlib
 
 _FOLDER = pathlib.Path(__file__).parent
-FUSION = _FOLDER / 'fusion.safetensors'
-# By name, for `manloc localize --weights`; MODEL_CARD.md says why the first is
-# the default.
-FUSIONS = {'v1': FUSION, 'v2': _FOLDER / 'fusion_v2.safetensors'}
+# By name, for `manloc localize --weights`; MODEL_CARD.md is about both.
+FUSIONS = {
+    'v2': _FOLDER / 'fusion_v2.safetensors',
+    'v1': _FOLDER / 'fusion.safetensors',
+}
+FUSION = FUSIONS['v2']  # The default.
 NETWORK = _FOLDER / 'network.safetensors'

@@ -24,7 +24,6 @@ import optax
 from sklearn import metrics as sklearn_metrics
 
 from manloc_jax import errors
-from manloc_jax import pretrained
 from manloc_jax import run_config
 from manloc_jax.localization.fusion import calibration
 from manloc_jax.localization.fusion import crops as crops_lib
@@ -177,7 +176,7 @@ def train(config: ml_collections.ConfigDict, workdir: str) -> float:
           'val_block_auc_mean': auc,
       }
       weights_lib.save(
-          pathlib.Path(workdir) / pretrained.FUSION.name,
+          pathlib.Path(workdir) / run_config.FUSION_WEIGHTS,
           weights_lib.Weights(
               model,
               network.rescaled(model, params, fitted.scale, fitted.shift),
@@ -199,7 +198,7 @@ def score_test(config: ml_collections.ConfigDict, workdir: str) -> dict:
   Raises:
     UserError: The run has no weights, or no image of the split can be used.
   """
-  path = pathlib.Path(workdir) / pretrained.FUSION.name
+  path = pathlib.Path(workdir) / run_config.FUSION_WEIGHTS
   records, _ = examples_lib.split_records(config.data)
   examples = examples_lib.collect(config.data, records['test'], 'test')
   return held_out.score(weights_lib.load(path), examples)
