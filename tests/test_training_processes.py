@@ -63,9 +63,13 @@ def scores(folder: pathlib.Path, backend: str, split: str) -> dict:
 @pytest.mark.parametrize('count', [2, 4])
 def test_processes_train_and_evaluate_like_one(count, sets, cache, tmp_path):
   one, many = tmp_path / 'one', tmp_path / 'many'
+  # Four read by one backend alone, to save time.
+  backends = BACKENDS if count == 2 else BACKENDS[:1]
+  prepared = json.loads(sets.read_text())
   for folder in (one, many):
     folder.mkdir()
-    shutil.copy(sets, folder / 'sets.json')
+    content = json.dumps({backend: prepared[backend] for backend in backends})
+    (folder / 'sets.json').write_text(content)
   (one / 'scored').symlink_to(one / 'trained')
   work(one, cache, 1, devices=count)
   # The very parameters of `one`, for those of `many` may differ in a last bit.
@@ -75,7 +79,7 @@ def test_processes_train_and_evaluate_like_one(count, sets, cache, tmp_path):
       ignore=shutil.ignore_patterns('results', 'threshold.json'),
   )
   work(many, cache, count, devices=1)
-  for backend in BACKENDS:
+  for backend in backends:
     mine, theirs = (
         str(folder / 'trained' / backend) for folder in (many, one)
     )

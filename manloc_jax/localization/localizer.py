@@ -162,17 +162,25 @@ def check_finite(score: np.ndarray) -> None:
     )
 
 
-def summarize(raw: np.ndarray, score: np.ndarray, threshold: float) -> Result:
+def summarize(
+    raw: np.ndarray,
+    score: np.ndarray,
+    threshold: float,
+    probability: float | None = None,
+) -> Result:
   """Computes the mask, its regions and the image's score.
 
   Args:
     raw: f32[h, w].
     score: f32[h, w] in 0 to 1.
     threshold: Scores from here on are manipulated.
+    probability: The image's score, of a method that gives a probability of a
+      forgery; by default `image_score`, for which a map is copied.
   """
   mask = score >= threshold
   regions, count = find_regions(mask)
-  return Result(score, raw, mask, threshold, image_score(raw), regions, count)
+  total = image_score(raw) if probability is None else probability
+  return Result(score, raw, mask, threshold, total, regions, count)
 
 
 def image_score(raw: np.ndarray) -> float:

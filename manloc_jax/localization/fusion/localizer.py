@@ -164,14 +164,12 @@ class FusionLocalizer:
     threshold = self._mask.threshold(score.max())
     copies = copies_lib.describe(scored.pairs, score, threshold)
     facts = {**_facts(counts), localizer.COPIES: copies}
-    result = dataclasses.replace(
-        localizer.summarize(score, score, threshold), facts=facts
-    )
-    if self._weights.image is None or np.count_nonzero(counts) < _MIN_BLOCKS:
-      return result
-    probability = self._weights.image.probability(_middles(score), counts)
-    facts = {**result.facts, localizer.IS_FORGERY_PROBABILITY: True}
-    return dataclasses.replace(result, image_score=probability, facts=facts)
+    probability = None
+    if self._weights.image and np.count_nonzero(counts) >= _MIN_BLOCKS:
+      probability = self._weights.image.probability(_middles(score), counts)
+      facts[localizer.IS_FORGERY_PROBABILITY] = True
+    result = localizer.summarize(score, score, threshold, probability)
+    return dataclasses.replace(result, facts=facts)
 
   def score_map(
       self, pixels: np.ndarray, quantization: np.ndarray | None = None
@@ -205,14 +203,17 @@ class FusionLocalizer:
           flat.whole_blocks(sides[1], width),
       )
     picture = self._score_picture(pixels[scored], quantization, kept)
-    score_map[sides] = np.pad(
-        picture.scores,
-        [
-            (inner.start - outer.start, outer.stop - inner.stop)
-            for inner, outer in zip(scored, sides, strict=True)
-        ],
-        'edge',
-    )
+    edges = [
+        (inner.start - outer.start, outer.stop - inner.stop)
+        for inner, outer in zip(scored, sides, strict=True)
+    ]
+    scores = picture.scores
+    if np.any(edges):
+      scores = np.pad(scores, edges, 'edge')
+    if scores.shape == score_map.shape:
+      score_map = np.ascontiguousarray(scores)  # No second map, if it can be.
+    else:
+      score_map[sides] = scores
     corner = [side.start for side in scored]
     top, left = (start // features.BLOCK for start in corner)
     part = measured[top:, left:]
