@@ -30,7 +30,7 @@ def test_evidence_of_small_images(landscape, shape):
 
 
 def test_evidence_takes_little_memory(landscape):
-  """For 100 megapixels in 2 GiB a tile of 12.6 must do with 1.1 gigabytes.
+  """For 100 megapixels in 2.4 GiB a tile of 12.6 must do with 1.1 gigabytes.
 
   It depends on which threads meet: 66 to 77 bytes a pixel were seen.
   """
