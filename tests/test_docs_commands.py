@@ -185,6 +185,10 @@ NOT_RUN = {
     ' --systems=j-conv-lstm-conv,s-conv-lstm-conv,p-conv-lstm,fcn': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=1000'
     ' --size=256,512 --preview': _MINUTES,
+    'manloc forge PHOTOGRAPHS --out=data/unseen --count=60 --size=256,448'
+    ' --seed=5 --fractions=0.6,0.2,0.2': _MINUTES,
+    'manloc robustness --data=synthetic=data/unseen'
+    ' --method=fusion,adjpeg,blocks,dct,ela,nadjpeg,noise,patchmatch': _MINUTES,
     'manloc forge PHOTOGRAPHS --out=data/forged --count=7000 --size=256,448'
     ' --seed=11 --fractions=0.86,0.06,0.08 --keep_originals': _MINUTES,
     'manloc forge camera_jpegs --out=data/forged --count=1600'
