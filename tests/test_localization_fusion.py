@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -151,6 +152,29 @@ def test_a_mask_may_depend_on_the_largest_score(tmp_path, landscape):
       tmp_path / 'relative', device='cpu', threshold=0.01
   )
   assert fixed(landscape).threshold == 0.01
+
+
+def test_a_mask_has_no_small_regions(tmp_path, landscape):
+  rule = calibration.MaskRule(0.37, smallest_region=400)
+  weights = dataclasses.replace(random_weights(), mask=rule)
+  weights_lib.save(tmp_path / 'regions', weights)
+  assert weights_lib.load(tmp_path / 'regions').mask == rule
+  one = localizer.FusionLocalizer(tmp_path / 'regions', device='cpu')
+  assert one.provenance['smallest_region'] == 400
+  result = one(landscape)
+  mask = result.score >= result.threshold
+  count, labels = cv2.connectedComponents(mask.view(np.uint8))
+  sizes = np.bincount(labels.ravel())
+  assert count > 2 and 0 < sizes.min() < 400
+  np.testing.assert_array_equal(result.mask, mask & (sizes >= 400)[labels])
+  assert result.region_count == np.count_nonzero(sizes[1:] >= 400)
+  # Also where a threshold was asked for.
+  fixed = localizer.FusionLocalizer(
+      tmp_path / 'regions', device='cpu', threshold=0.368
+  )
+  mine = fixed(landscape)
+  assert mine.threshold == 0.368
+  assert min(x.pixels for x in mine.regions) >= 400
 
 
 def test_weights_without_traces_measure_none(file, landscape, tmp_path):

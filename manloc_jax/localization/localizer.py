@@ -27,6 +27,8 @@ NOT_MEASURED = 'not_measured'
 IS_FORGERY_PROBABILITY = 'image_score_is_probability'
 # Key of `Result.facts`: regions that occur twice, see `fusion.copies.describe`.
 COPIES = 'copies'
+# Key of `Localizer.provenance`: pixels of the smallest region of its masks.
+SMALLEST_REGION = 'smallest_region'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +169,7 @@ def summarize(
     score: np.ndarray,
     threshold: float,
     probability: float | None = None,
+    smallest_region: int = 0,
 ) -> Result:
   """Computes the mask, its regions and the image's score.
 
@@ -176,9 +179,10 @@ def summarize(
     threshold: Scores from here on are manipulated.
     probability: The image's score, of a method that gives a probability of a
       forgery; by default `image_score`, for which a map is copied.
+    smallest_region: Connected regions of fewer pixels are not in the mask.
   """
   mask = score >= threshold
-  regions, count = find_regions(mask)
+  regions, count = find_regions(mask, smallest_region)
   total = image_score(raw) if probability is None else probability
   return Result(score, raw, mask, threshold, total, regions, count)
 
@@ -188,19 +192,28 @@ def image_score(raw: np.ndarray) -> float:
   return float(np.quantile(raw, 1 - _TOP_FRACTION))
 
 
-def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:
+def find_regions(
+    mask: np.ndarray, smallest: int = 0
+) -> tuple[list[Region], int]:
   """Returns the largest regions of a mask, and how many there are in all.
 
   Args:
-    mask: bool[h, w].
+    mask: bool[h, w]; smaller regions than `smallest` are taken out of it.
+    smallest: Pixels of a connected region that stays.
 
   Returns:
     At most `MAX_REGIONS` regions, the largest first, and the number of all.
   """
-  count, _, stats, _ = cv2.connectedComponentsWithStats(
+  _, labels, stats, _ = cv2.connectedComponentsWithStats(
       mask.view(np.uint8), connectivity=8
   )
   stats = stats[1:]  # Row 0 is the background.
+  is_small = stats[:, cv2.CC_STAT_AREA] < smallest
+  for index in np.flatnonzero(is_small):
+    left, top, width, height, _ = stats[index]
+    box = np.s_[top : top + height, left : left + width]
+    mask[box][labels[box] == index + 1] = False
+  stats = stats[~is_small]
   order = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind='stable')
   largest = order[:MAX_REGIONS]
   columns = [
@@ -211,4 +224,4 @@ def find_regions(mask: np.ndarray) -> tuple[list[Region], int]:
       cv2.CC_STAT_AREA,
   ]
   rows = stats[largest][:, columns].tolist()
-  return [Region(*row) for row in rows], count - 1
+  return [Region(*row) for row in rows], len(stats)

@@ -39,7 +39,7 @@ class View:
   """An analysis at a threshold.
 
   Attributes:
-    mask: bool[h, w], where the score reaches the threshold.
+    mask: bool[h, w], regions where the score reaches the threshold.
     record: The results, as JSON holds them.
   """
 
@@ -98,7 +98,8 @@ class Analysis:
     """
     localizer_lib.check_threshold(threshold)
     mask = self.score >= threshold
-    regions, count = localizer_lib.find_regions(mask)
+    smallest = self.facts.get(localizer_lib.SMALLEST_REGION, 0)
+    regions, count = localizer_lib.find_regions(mask, smallest)
     record = {
         **self.facts,
         'threshold': threshold,

@@ -127,6 +127,7 @@ def _of_fusion(path: pathlib.Path) -> Network:
       'step': weights.provenance.get('step'),
       'threshold': weights.mask.least,
       'threshold_of_largest': weights.mask.of_largest,
+      'smallest_region': weights.mask.smallest_region,
       'threshold_from': network_weights.FROM_VALIDATION,
       'version': provenance.VERSION,
       'weights_sha256': provenance.sha256_of_file(path),

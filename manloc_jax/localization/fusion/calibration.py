@@ -12,13 +12,17 @@ import cv2
 import numpy as np
 from scipy import special
 
+from manloc_jax.localization import localizer
+from manloc_jax.localization.fusion import features
+
 # What only training needs is imported there: scikit-learn takes a second.
 
 # Of the pixels of untouched images, at the 95th percentile over images, may a
 # mask mark this fraction.
 MOST_MARKED = 0.03
-_THRESHOLDS = np.linspace(0.01, 0.99, 99)
+_THRESHOLDS = np.linspace(0.02, 0.98, 49)
 _FRACTIONS = np.linspace(0, 0.9, 10)  # Of the largest score of a map.
+_SMALLEST = (0, 2, 4, 9, 16)  # Blocks of a region.
 _DUST = 1e-6  # Scores are kept this far from 0 and 1.
 _QUANTILES = (0.5, 0.9, 0.99, 1.0)
 STATISTICS = (
@@ -54,14 +58,22 @@ class MaskRule:
     of_largest: Those below this fraction of the largest score of their map are
       not: where one region is certain, what is half as certain is rarely
       manipulated.
+    smallest_region: Nor are those of connected regions of fewer pixels.
   """
 
   least: float
   of_largest: float = 0.0
+  smallest_region: int = 0
 
   def threshold(self, largest: float) -> float:
     """Returns the threshold of a map with this largest score."""
     return max(self.least, self.of_largest * float(largest))
+
+  def blocks(self, scores: np.ndarray) -> np.ndarray:
+    """Returns the mask of a map of blocks, f32 and bool[rows, columns]."""
+    mask = scores >= self.threshold(scores.max())
+    localizer.find_regions(mask, self.smallest_region // features.BLOCK**2)
+    return mask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,16 +157,11 @@ def best_mask(
   """
   f1, marked = [], []
   for scores, label in zip(maps, labels, strict=True):
-    order = np.sort(scores, axis=None)
-    # Of each fraction of the largest score, and each least score.
-    thresholds = np.maximum(_FRACTIONS[:, None] * order[-1], _THRESHOLDS)
-    above = order.size - np.searchsorted(order, thresholds)
+    above, hits = _count_marked(scores, label)
     if label.any():
-      hits = np.sort(scores[label])
-      hits = hits.size - np.searchsorted(hits, thresholds)
       f1.append(2 * hits / (above + label.sum()))
     else:
-      marked.append(above / order.size)
+      marked.append(above / scores.size)
   mean = np.mean(f1, axis=0)
   if marked:
     too_many = np.quantile(marked, 0.95, axis=0) > MOST_MARKED
@@ -162,8 +169,45 @@ def best_mask(
     mean[too_many] = -1
     if too_many.all():
       return MaskRule(float(_THRESHOLDS[-1]))
-  fraction, least = np.unravel_index(mean.argmax(), mean.shape)
-  return MaskRule(float(_THRESHOLDS[least]), float(_FRACTIONS[fraction]))
+  fraction, least, smallest = np.unravel_index(mean.argmax(), mean.shape)
+  return MaskRule(
+      least=float(_THRESHOLDS[least]),
+      of_largest=float(_FRACTIONS[fraction]),
+      smallest_region=_SMALLEST[smallest] * features.BLOCK**2,
+  )
+
+
+def _count_marked(
+    scores: np.ndarray, label: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Counts the blocks in the masks of a map, all and manipulated ones.
+
+  Args:
+    scores: f32[rows, columns] in 0 to 1.
+    label: bool[rows, columns], the manipulated blocks.
+
+  Returns:
+    Two of i64[fractions, thresholds, smallest regions].
+  """
+  thresholds = np.maximum(_FRACTIONS[:, None] * scores.max(), _THRESHOLDS)
+  # Most of them give the same mask as another one.
+  order = np.sort(scores, axis=None)
+  cuts, index = np.unique(
+      np.searchsorted(order, thresholds), return_inverse=True
+  )
+  counts = np.zeros((2, cuts.size, len(_SMALLEST)), int)
+  for i, cut in enumerate(cuts[cuts < order.size]):
+    mask = (scores >= order[cut]).view(np.uint8)
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(
+        mask, connectivity=8
+    )
+    area = stats[1:, cv2.CC_STAT_AREA]
+    hits = np.bincount(regions[label], minlength=count)[1:]
+    for j, smallest in enumerate(_SMALLEST):
+      is_kept = area >= smallest
+      counts[:, i, j] = area[is_kept].sum(), hits[is_kept].sum()
+  above, hits = counts[:, index.reshape(thresholds.shape)]
+  return above, hits
 
 
 def _logit(scores: np.ndarray) -> np.ndarray:

@@ -53,20 +53,21 @@ def score(
     forged.append(bool(fraction.any()))
     if weights.image is not None:
       probabilities.append(weights.image.probability(score_map, inside))
-    threshold = weights.mask.threshold(score_map.max())
+    mask = weights.mask.blocks(score_map)
     if not forged[-1]:
-      marked.append(float((score_map >= threshold).mean()))
+      marked.append(float(mask.mean()))
     elif label.any() and not label.all():
       auc = sklearn_metrics.roc_auc_score(label.ravel(), score_map.ravel())
       aucs.append(auc)
-      f1s.append(_f1(score_map, label, threshold))
-      best_f1s.append(max(_f1(score_map, label, x) for x in _THRESHOLDS))
+      f1s.append(_f1(mask, label))
+      best_f1s.append(max(_f1(score_map >= x, label) for x in _THRESHOLDS))
   counts = np.maximum(bins[0], 1)
   results = {
       'forged': sum(forged),
       'untouched': len(forged) - sum(forged),
       'threshold': weights.mask.least,
       'threshold_of_largest': weights.mask.of_largest,
+      'smallest_region': weights.mask.smallest_region,
       'block_auc_mean': _mean(aucs),
       'f1_mean': _mean(f1s),
       'f1_best_mean': _mean(best_f1s),
@@ -98,6 +99,5 @@ def _mean(values: Sequence[float]) -> float | None:
   return float(np.mean(values)) if values else None
 
 
-def _f1(score_map: np.ndarray, label: np.ndarray, threshold: float) -> float:
-  marked = score_map >= threshold
-  return float(2 * (marked & label).sum() / max(1, marked.sum() + label.sum()))
+def _f1(mask: np.ndarray, label: np.ndarray) -> float:
+  return float(2 * (mask & label).sum() / max(1, mask.sum() + label.sum()))

@@ -87,13 +87,15 @@ class FusionLocalizer:
     self._is_compiled = False
     self._mask = weights.mask
     if threshold is not None:
-      self._mask = calibration.MaskRule(threshold)
+      smallest = weights.mask.smallest_region
+      self._mask = calibration.MaskRule(threshold, smallest_region=smallest)
     self.threshold = self._mask.least
     self.packages = {'jax': jax.__version__}
     self.provenance = {
         'method': 'fusion',
         'threshold': self._mask.least,
         'threshold_of_largest': self._mask.of_largest,
+        localizer.SMALLEST_REGION: self._mask.smallest_region,
         'weights_sha256': provenance.sha256_of_file(path),
         'training': _training(weights.provenance),
         'version': provenance.VERSION,
@@ -168,7 +170,10 @@ class FusionLocalizer:
     if self._weights.image and np.count_nonzero(counts) >= _MIN_BLOCKS:
       probability = self._weights.image.probability(_middles(score), counts)
       facts[localizer.IS_FORGERY_PROBABILITY] = True
-    result = localizer.summarize(score, score, threshold, probability)
+    result = localizer.summarize(
+        *(score, score, threshold, probability),
+        smallest_region=self._mask.smallest_region,
+    )
     return dataclasses.replace(result, facts=facts)
 
   def score_map(

@@ -65,6 +65,8 @@ def save(path: pathlib.Path, weights: Weights) -> None:
   }
   if weights.mask.of_largest:
     facts['threshold_of_largest'] = weights.mask.of_largest
+  if weights.mask.smallest_region:
+    facts['smallest_region'] = weights.mask.smallest_region
   if members == 1:
     params = jax.tree.map(lambda x: x[0], params)
   else:
@@ -104,7 +106,9 @@ def load(path: pathlib.Path) -> Weights:
     if model.width > _MAX_WIDTH or len(model.dilations) > _MAX_LAYERS:
       raise ValueError('no network of a fusion')
     mask = calibration.MaskRule(
-        float(facts['threshold']), float(facts.get('threshold_of_largest', 0))
+        float(facts['threshold']),
+        float(facts.get('threshold_of_largest', 0)),
+        operator.index(facts.get('smallest_region', 0)),
     )
     provenance = dict(facts['origin'])
     image = _image_model(facts['image']) if 'image' in facts else None
@@ -148,7 +152,11 @@ def _abstract_params(
 
 
 def _is_possible(mask: calibration.MaskRule) -> bool:
-  return 0 <= mask.least <= 1 and 0 <= mask.of_largest < 1
+  return (
+      0 <= mask.least <= 1
+      and 0 <= mask.of_largest < 1
+      and mask.smallest_region >= 0
+  )
 
 
 def _image_model(facts: dict[str, Any]) -> calibration.ImageModel:
