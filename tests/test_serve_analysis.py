@@ -41,6 +41,15 @@ def test_a_threshold_moves_mask_regions_and_record_but_runs_no_network(analyse):
   assert result.at(0.75).record == result.facts
 
 
+def test_small_regions_are_left_out_at_any_threshold(analyse):
+  result, _ = analyse()
+  facts = {**result.facts, localizer.SMALLEST_REGION: 41}
+  result = dataclasses.replace(result, facts=facts)
+  view = result.at(1)  # One column of 40 pixels.
+  assert not view.mask.any() and view.record['region_count'] == 0
+  assert result.at(0.5).mask.sum() == 40 * 51
+
+
 def test_the_heat_has_the_colours_of_the_scores(analyse):
   result, _ = analyse()
   heat, photograph = decode(result.heat), decode(result.photograph)
