@@ -92,11 +92,17 @@ def exiftool(path: pathlib.Path) -> dict:
   return json.loads(told)[0]
 
 
+@functools.cache
+def history(path: pathlib.Path) -> dict:
+  """Returns what a report tells of the compression of a file."""
+  return jpeg_history.section(opened_file.OpenedFile(path)).facts
+
+
 def compare_with_exiftool(path: pathlib.Path) -> None:
   told = exiftool(path)
   file = opened_file.OpenedFile(path)
   assert len(file.data) == told['System:FileSize'], path
-  coding = jpeg_history.section(file).facts['coding']
+  coding = history(path)['coding']
   size = told['File:ImageWidth'], told['File:ImageHeight']
   assert (coding['width'], coding['height']) == size, path
   facts = metadata.section(file).facts
@@ -162,7 +168,7 @@ def djpeg(path: pathlib.Path) -> dict:
 
 def compare_with_djpeg(path: pathlib.Path) -> None:
   told = djpeg(path)
-  facts = jpeg_history.section(opened_file.OpenedFile(path)).facts
+  facts = history(path)
   coding = facts['coding']
   assert coding['kind'] == told['kind'], path
   assert (coding['width'], coding['height']) == told['size'], path

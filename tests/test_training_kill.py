@@ -16,7 +16,7 @@ from manloc_jax.training import checkpoint
 from manloc_jax.training import metric_writer
 
 ROOT = pathlib.Path(__file__).parents[1]
-KILLS = 6
+KILLS = 4
 STEPS = 120
 
 
