@@ -189,11 +189,11 @@ NOT_RUN = {
     ' --seed=5 --fractions=0.6,0.2,0.2': _MINUTES,
     'manloc robustness --data=synthetic=data/unseen'
     ' --method=fusion,adjpeg,blocks,dct,ela,nadjpeg,noise,patchmatch': _MINUTES,
-    'manloc forge PHOTOGRAPHS --out=data/forged --count=7000 --size=256,448'
+    'manloc forge PHOTOGRAPHS --out=data/forged --count=8000 --size=256,448'
     ' --seed=11 --fractions=0.86,0.06,0.08 --keep_originals': _MINUTES,
     'manloc forge camera_jpegs --out=data/forged --count=1600'
     ' --size=256,448 --fractions=0.8,0.08,0.12': _DATA,
-    'manloc forge photographs camera_jpegs --out=data/forged --count=7000'
+    'manloc forge photographs camera_jpegs --out=data/forged --count=8000'
     ' --size=256,448 --seed=11 --fractions=0.86,0.06,0.08'
     ' --keep_originals': _DATA,
     'manloc evaluate --method=fusion --workdir=RUN --data casia1=FOLDER': _RUNS,
