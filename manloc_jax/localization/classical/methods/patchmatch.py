@@ -5,7 +5,9 @@ Cozzolino, Poggi, Verdoliva: Efficient dense-field copy-move forgery detection
 """
 
 from collections.abc import Sequence
+from concurrent import futures
 import dataclasses
+import functools
 import math
 
 import cv2
@@ -154,10 +156,11 @@ def _to_pixels(
 
 def _smooth(offsets: np.ndarray) -> np.ndarray:
   """Replaces offsets by the median of those around them, float64[h, w, 2]."""
-  disc = _disc(_MEDIAN_RADIUS)
-  planes = [
-      ndimage.median_filter(offsets[..., i], footprint=disc) for i in (0, 1)
-  ]
+  smooth = functools.partial(
+      ndimage.median_filter, footprint=_disc(_MEDIAN_RADIUS)
+  )
+  with futures.ThreadPoolExecutor(2) as pool:
+    planes = [*pool.map(smooth, np.moveaxis(offsets, -1, 0))]
   return np.stack(planes, axis=-1).astype(np.float64)
 
 
