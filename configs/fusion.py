@@ -1,6 +1,6 @@
 r"""The fusion of classical features, trained on a set of forgeries.
 
-  manloc forge <folder of photographs> --out data/forged --count 7000 \
+  manloc forge <folder of photographs> --out data/forged --count 8000 \
       --size 256,448 --seed 11 --fractions 0.86,0.06,0.08 --keep_originals
   manloc fusion --config=configs/fusion.py \
       --config.data.root=data/forged
@@ -19,8 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.members = 2  # Networks, whose log-odds are averaged.
   config.batch_size = 16  # Crops for each of them.
   config.crop = 32  # Blocks, the side of a crop.
-  config.num_steps = 1500
-  config.eval_every_steps = 500  # Scores the validation split, and saves.
+  config.num_steps = 4000
+  config.eval_every_steps = 2000  # Scores the validation split, and saves.
   config.learning_rate = 2e-3  # Peak; it decays as a cosine.
   config.weight_decay = 0.02
   config.manipulated_weight = 2.0  # Of a manipulated block in the loss.
