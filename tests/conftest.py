@@ -49,6 +49,7 @@ def test_data() -> pathlib.Path:
     pytest.skip('MANLOC_TEST_DATA is unset: no real images to test with.')
   return pathlib.Path(folder)
 
+from forged_trees import packaged  # noqa: E402, F401
 from localizing import localize  # noqa: E402, F401
 from localizing import photographs  # noqa: E402, F401
 from localizing import untrained  # noqa: E402, F401

@@ -4,6 +4,8 @@ import collections
 import io
 
 import cv2
+from forged_trees import SIZE
+from forged_trees import textured
 import numpy as np
 from PIL import Image
 import pytest
@@ -19,19 +21,6 @@ from manloc_jax.data.forge import moves
 from manloc_jax.data.forge import retouch
 from manloc_jax.data.forge import texture
 from manloc_jax.data.forge import views
-
-SIZE = (96, 128)
-
-
-def textured(height, width, seed=0):
-  """Returns an image without equal neighbours."""
-  rng = np.random.default_rng(seed)
-  return rng.integers(0, 256, (height, width, 3), np.uint8)
-
-
-@pytest.fixture(scope='module')
-def packaged():
-  return forge.Photographs(forge.packaged().listed[:6])
 
 
 def test_same_seed_and_index_give_the_same_bytes(packaged):

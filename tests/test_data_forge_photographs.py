@@ -2,26 +2,14 @@
 
 import collections
 
-import numpy as np
+from forged_trees import SIZE
+from forged_trees import textured
 from PIL import Image
 import pytest
 
 from manloc_jax.data import forge
 from manloc_jax.data import spec
 from manloc_jax.data.forge import photographs as photographs_lib
-
-SIZE = (96, 128)
-
-
-def textured(height, width, seed=0):
-  """Returns an image without equal neighbours."""
-  rng = np.random.default_rng(seed)
-  return rng.integers(0, 256, (height, width, 3), np.uint8)
-
-
-@pytest.fixture(scope='module')
-def packaged():
-  return forge.Photographs(forge.packaged().listed[:6])
 
 
 def test_what_was_reduced_is_not_native(tmp_path, monkeypatch):
